@@ -1,0 +1,27 @@
+/* arena.h: memory that is freed all at once: one arena per request, per job attempt, per tick.
+ * Allocation cannot fail (the process ends; leases bring the work back), so bound sizes before you allocate. */
+#ifndef STINT_BASE_ARENA_H
+#define STINT_BASE_ARENA_H
+
+#include "base/str.h"
+
+struct arena;
+
+struct arena *arena_new(void);
+void arena_free(struct arena *a); /* NULL is fine */
+void arena_reset(struct arena *a); /* frees what it holds but one block, ready for use again */
+void *arena_alloc(struct arena *a, size_t bytes); /* zeroed, aligned for anything */
+#define arena_array(a, type, count) ((type *)arena_alloc_array((a), sizeof(type), (count)))
+void *arena_alloc_array(struct arena *a, size_t item_bytes, size_t count);
+struct str arena_str(struct arena *a, struct str s); /* a copy; always terminated behind s.n */
+char *arena_c_str(struct arena *a, struct str s);
+struct str arena_printf(struct arena *a, const char *format, ...) PRINTF_LIKE(2, 3);
+size_t arena_bytes(const struct arena *a); /* taken from the system */
+
+/* Heap memory for objects with a life of their own. Ends the process when there is none. */
+void *mem_alloc(size_t bytes); /* zeroed */
+void *mem_grow(void *p, size_t bytes);
+void mem_free(void *p);
+char *mem_c_str(struct str s);
+
+#endif
