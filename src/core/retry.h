@@ -1,0 +1,45 @@
+/* retry.h: how long to wait before the next attempt, and which failures get one. Pure. */
+#ifndef STINT_CORE_RETRY_H
+#define STINT_CORE_RETRY_H
+
+#include "base/str.h"
+
+enum error_class {
+    ERROR_TRANSIENT,    /* retry with backoff */
+    ERROR_PERMANENT,    /* no retry */
+    ERROR_RATE_LIMITED, /* retry after N, no attempt used */
+    ERROR_TIMEOUT,      /* as transient; the server's clock ended it */
+    ERROR_CRASH,        /* as transient; the worker died */
+    ERROR_CLASSES,
+};
+
+enum backoff_kind { BACKOFF_EXPONENTIAL, BACKOFF_FIXED, BACKOFF_LIST };
+
+#define RETRY_LIST_MAX             16
+#define RETRY_MAX_ATTEMPTS_DEFAULT 3
+#define RETRY_BASE_DEFAULT_MS      60000
+#define RETRY_CAP_DEFAULT_MS       3600000
+
+struct retry_policy {
+    int64_t max_attempts; /* 0 in a spec = default */
+    enum backoff_kind backoff;
+    int64_t base_ms;                 /* first delay (exponential, fixed) */
+    int64_t cap_ms;                  /* exponential: never longer */
+    bool no_jitter;                  /* exponential: full jitter unless set */
+    int64_t list_ms[RETRY_LIST_MAX]; /* list: delay before attempt 2, 3, …; the last one repeats */
+    int list_count;
+};
+
+const char *error_class_name(enum error_class c);
+MUST_CHECK bool error_class_parse(struct str name, enum error_class *out);
+
+/* The defaults of design.md section 9. */
+struct retry_policy retry_default(void);
+/* The delay before the attempt that follows `attempt` failures (attempt >= 1), `random` uniform over 64 bits.
+ * Exponential: base * 2^(attempt-1), at most cap, then full jitter: uniform in [0, that]; never overflows. */
+int64_t retry_delay_ms(const struct retry_policy *p, int64_t attempt, uint64_t random);
+/* A policy as a compact text for the store's row ("" = the default) and back. */
+size_t retry_print(const struct retry_policy *p, char *to, size_t size);
+MUST_CHECK bool retry_parse(struct str text, struct retry_policy *out);
+
+#endif

@@ -1,0 +1,506 @@
+/* store.h: the contract: what is kept, and what every engine must mean by it. One door (store.c) in front of the engines.
+ *
+ * How it works. An operation is a struct whose first member is `struct store_op`. The caller fills the inputs, hands it
+ * over with store_submit() and gets it back, done, through the round callback: writes after they are durable, reads
+ * when they are read. A write waits for the next ROUND: the committer takes whatever waits, runs it as one
+ * transaction, flushes once, and gives all of it back together. Equal meaning of one operation in a round with others and
+ * alone; operations of one submitter take effect in the order of submission (reads see every write that was done).
+ *
+ * Failures. op.rc is the outcome of the whole operation; items have verdicts of their own. An expected failure
+ * (duplicate, lost lease, unknown id) is a verdict, never an error of the round. RC_FULL: no space on the disk; only
+ * enqueues and artifacts get it while reports and cancels go on (J17). RC_FATAL: a flush failed or the store is damaged:
+ * nothing of the round is acknowledged, and from then on every operation answers RC_FATAL: the process must end.
+ *
+ * Ownership. Inputs are borrowed until the operation is done. Results live in op.a, the submitter's arena, which the
+ * store's threads use while the operation is theirs.
+ *
+ * Time. `now` is the store's own clock (options.now in tests). Tenants: every operation names one; objects of another
+ * tenant answer exactly as unknown ones (J13). The integer row id of an engine never appears here.
+ *
+ * Only queue/ and the admin commands call this. Promises J1 … J17: docs/guarantees.md. */
+#ifndef STINT_STORE_STORE_H
+#define STINT_STORE_STORE_H
+
+#include "base/arena.h"
+#include "core/job.h"
+#include "core/job_state.h"
+
+struct store;
+
+enum store_op_kind {
+    /* writes: run by the committer, in rounds */
+    STORE_ENQUEUE,
+    STORE_CLAIM,
+    STORE_REPORT,
+    STORE_ACT,      /* cancel, retry, promote, erase: by ids or by filter */
+    STORE_PATCH,
+    STORE_STAGE_ARTIFACT,
+    STORE_SET_QUEUE,
+    STORE_DELETE_QUEUE,
+    STORE_CREATE_KEY,
+    STORE_REVOKE_KEY,
+    STORE_TICK,     /* everything that is due: run_at, leases, timeouts, deadlines */
+    STORE_PRUNE,    /* one bounded chunk of what is past its retention */
+    /* reads: run by the readers, each on one snapshot */
+    STORE_GET_JOB,
+    STORE_LIST_JOBS,
+    STORE_READ_EVENTS,
+    STORE_LIST_ARTIFACTS,
+    STORE_GET_ARTIFACT,
+    STORE_GET_SERIES,
+    STORE_LIST_SERIES,
+    STORE_LIST_QUEUES,
+    STORE_STATS,
+    STORE_LIST_KEYS,
+    STORE_OP_KINDS,
+};
+
+struct store_op {
+    enum store_op_kind kind;
+    struct arena *a;
+    enum rc rc;
+    struct err e;
+    void *owner;                     /* the submitter's */
+    void (*done)(struct store_op *); /* the submitter's: queue/ calls it on the loop; the store never does */
+    struct store_op *next;           /* the store's while submitted; then links round.done */
+    void *sync;                      /* store_run's */
+};
+
+/* What a round changed, for wake-ups and streams. One record per transition or stored event batch. */
+struct store_change {
+    int64_t tenant;
+    struct id job;
+    struct str queue, kind; /* live until store_round_free */
+    enum job_state state;   /* afterwards */
+    bool became_queued;     /* a claim may find it now */
+    bool state_changed;
+    bool cancel_asked;      /* of a processing job */
+    int64_t last_seq;       /* afterwards */
+};
+
+struct store_round {
+    struct store_op *done; /* linked by next; for a read: just that one */
+    struct store_change *changes;
+    size_t change_count;
+    int64_t next_due_at;   /* earliest instant at which STORE_TICK has work; 0 = nothing timed; -1 = unchanged (reads) */
+    int64_t operations, jobs, flushes, run_us, flush_us; /* of this round; zero for reads */
+};
+
+struct store_options {
+    int64_t (*now)(void *ctx);                             /* NULL = the store's own clock */
+    void *now_ctx;
+    void (*on_round)(void *ctx, struct store_round *round); /* any thread; the receiver frees the round. NULL: only store_run */
+    void *on_round_ctx;
+    const char *vfs;         /* SQLite: a VFS by name, for power-cut tests; NULL = the system's */
+    int readers;             /* 0 = 2 */
+    bool read_only;          /* admin look: no migration, no lock taken */
+    const char *synchronous; /* SQLite, mutant builds only: overrides FULL; NULL otherwise */
+};
+
+/* Opens, migrates (all or nothing) and starts the threads. url: `sqlite:PATH`, a plain PATH, or `memory:`. Creates what
+ * is missing. Running leases get their restart grace (J6): none ends before now + min(lease, 30 s).
+ * RC_BUSY: another server holds the file. RC_FATAL: damaged, or written by a newer version; nothing was touched. */
+MUST_CHECK enum rc store_open(struct store **out, const char *url, const struct store_options *options, struct err *e);
+/* Finishes what was submitted, stops the threads, closes. NULL is fine. Not from the round callback. */
+void store_close(struct store *s);
+int64_t store_now(struct store *s);
+/* Any thread. Never blocks on the disk. */
+void store_submit(struct store *s, struct store_op *op);
+/* Submits and waits; returns op->rc and copies op->e. For tests and admin commands, never on the loop. */
+MUST_CHECK enum rc store_run(struct store *s, struct store_op *op, struct err *e);
+void store_round_free(struct store_round *r);
+/* After a stall of the process: running leases get the restart grace again (J6). Any thread. */
+void store_grace(struct store *s);
+/* Where artifact files live (absolute folder): write temp files there, on the same file system. "" for engines without. */
+const char *store_files_dir(struct store *s);
+/* The greatest fault so far, for /readyz: RC_OK, RC_FULL (last enqueue refused) or RC_FATAL. Any thread. */
+enum rc store_health(struct store *s);
+/* A 32-byte secret of this store, made at creation: stream tokens and cursors are signed with it. */
+void store_secret(struct store *s, unsigned char out[32]);
+
+/* ------------------------------------------------------------------ enqueue */
+
+struct enqueue_verdict {
+    enum rc rc;
+    struct err e;     /* when rc != RC_OK */
+    struct id job;    /* the new job, or the one that holds the unique key */
+    enum job_state state;
+    bool duplicate;   /* the key was held: nothing was enqueued */
+    bool pruned;      /* … by a job that is gone */
+};
+
+/* All or nothing unless `partial`: with one bad item op.rc is RC_INVALID (or the item's rc when there is one item),
+ * every bad item has its verdict and nothing is stored. A duplicate is RC_OK. Jobs get ascending ids in order.
+ * idempotency_key: kept 24 h with the body's hash in the same transaction: the same again gives the same verdicts
+ * with replayed; another hash gives RC_INVALID, code `idempotency_mismatch`. */
+struct store_enqueue {
+    struct store_op op;
+    int64_t tenant;
+    const struct job_spec *specs;
+    size_t count;
+    bool partial;
+    struct str idempotency_key; /* "" = none */
+    unsigned char body_hash[32];
+    struct enqueue_verdict *verdicts; /* out: count of them */
+    bool replayed;                    /* out */
+};
+
+/* ------------------------------------------------------------------ claim */
+
+/* Gives up to `max` queued jobs of the queues (in turn, starting where fairness says) whose kind is listed, by priority
+ * then age, each with a new lease number and until now + lease_ms (lease_ms 0 = the queue's, then 30 s). No two claims get
+ * the same job. Paused queues give nothing. An empty answer is RC_OK. No kind listed = every kind. */
+struct store_claim {
+    struct store_op op;
+    int64_t tenant;
+    struct str worker;
+    const struct str *queues;
+    size_t queue_count;
+    const struct str *kinds;
+    size_t kind_count;
+    int64_t max;
+    int64_t lease_ms;
+    struct job *jobs; /* out */
+    size_t count;     /* out */
+};
+
+/* ------------------------------------------------------------------ report */
+
+enum report_op {
+    REPORT_HEARTBEAT, /* renews the lease for its length */
+    REPORT_PROGRESS,  /* renews too; may carry progress, events, checkpoint, artifacts */
+    REPORT_COMPLETE,
+    REPORT_FAIL,
+    REPORT_SNOOZE,
+    REPORT_RELEASE,
+    REPORT_OPS,
+};
+
+struct report_event {
+    struct str type; /* a name */
+    struct str data; /* one JSON value */
+};
+
+struct report_artifact { /* ≤ JOB_ARTIFACT_ROW_BYTES; larger ones are staged */
+    struct str name, media_type, bytes;
+};
+
+struct report_publish { /* on complete: an artifact of this job becomes the newest of a series */
+    struct str artifact, series;
+    int64_t keep; /* newest n live on; ≥ 1 */
+};
+
+struct report {
+    struct id job;
+    int64_t lease, n;
+    int64_t hash; /* of the item's bytes without lease and n: the same n must carry the same hash */
+    enum report_op op;
+    int64_t lease_ms;          /* heartbeat, progress: 0 = as before */
+    int64_t progress_permille; /* -1 = not told */
+    struct str progress_message;
+    bool store_progress;       /* queue/ decides: at most once a second per job */
+    const struct report_event *events;
+    size_t event_count;
+    struct str checkpoint; /* p == NULL = keep */
+    const struct report_artifact *artifacts;
+    size_t artifact_count;
+    const struct report_publish *publish;
+    size_t publish_count;
+    struct str result;     /* complete: one JSON value or "" */
+    struct job_error error;
+    int64_t retry_after_ms; /* fail: -1 = none */
+    int64_t delay_ms;       /* snooze */
+};
+
+struct report_verdict {
+    enum rc rc;    /* RC_LEASE_LOST; RC_CONFLICT with code `stale_report`; RC_NOT_FOUND; RC_TOO_BIG; RC_INVALID */
+    struct err e;
+    bool replayed; /* the same n again: this is the first answer */
+    enum job_state state; /* afterwards */
+    bool cancel;          /* the worker should stop: cancel was asked */
+    int64_t lease_left_ms;
+    int64_t run_at;       /* when it will run again, for retry and snooze */
+};
+
+/* Items in order, each atomic by itself, none affects the verdict of another job's. See design.md section 4: late
+ * `complete` and permanent `fail` with the last number are accepted until somebody claims. */
+struct store_report {
+    struct store_op op;
+    int64_t tenant;
+    const struct report *items;
+    size_t count;
+    struct report_verdict *verdicts; /* out */
+};
+
+/* ------------------------------------------------------------------ acting on jobs */
+
+struct job_filter {
+    uint32_t states; /* bit per job_state; 0 = all */
+    struct str queue, kind, tag, batch; /* "" = any */
+    int64_t since, until;               /* created_at in [since, until); 0 = open */
+};
+
+enum job_action {
+    ACT_CANCEL,  /* live: cancelled, or asked of the worker; final: RC_CONFLICT, but one's own repeat is RC_OK */
+    ACT_RETRY,   /* failed, cancelled, skipped: queued again, attempts reset, next round, lease number raised */
+    ACT_PROMOTE, /* scheduled: queued now */
+    ACT_ERASE,   /* final: args, result, events, artifacts gone; the job's row stays until retention */
+};
+
+struct act_verdict {
+    struct id job;
+    enum rc rc;
+    struct err e; /* RC_CONFLICT: the text names the state; code `duplicate_key` for a retry whose key is held */
+    enum job_state state;
+};
+
+/* By ids (RC_NOT_FOUND per unknown one) or, ids == NULL, on up to `limit` jobs that match the filter and allow the action,
+ * newest first from `cursor`; then next_cursor says where to go on, 0 = finished. */
+struct store_act {
+    struct store_op op;
+    int64_t tenant;
+    enum job_action action;
+    const struct id *ids;
+    size_t count;
+    struct job_filter filter;
+    int64_t cursor, limit;
+    struct act_verdict *verdicts; /* out */
+    size_t verdict_count;         /* out */
+    int64_t next_cursor;          /* out */
+};
+
+/* Changes a job that is not processing and not final (RC_CONFLICT otherwise). Members with their `has_` unset stay. */
+struct store_patch {
+    struct store_op op;
+    int64_t tenant;
+    struct id job_id;
+    bool has_priority, has_run_at, has_args, has_queue;
+    int64_t priority, run_at;
+    struct str args, queue;
+    struct job *job; /* out */
+};
+
+/* ------------------------------------------------------------------ artifacts and series */
+
+struct artifact {
+    struct id job;
+    struct str name, media_type;
+    unsigned char sha256[32];
+    int64_t size, created_at;
+    struct str bytes; /* rows; p == NULL for files and in lists */
+    struct str path;  /* files: absolute; "" for rows */
+};
+
+/* Puts an artifact beside a running job: invisible until the job completes under this lease, gone if it does not.
+ * The same name again replaces the staged one. Either bytes (≤ JOB_ARTIFACT_ROW_BYTES) or temp_path: a finished, fsynced
+ * file inside store_files_dir(), which the store renames and owns when rc is RC_OK. RC_LEASE_LOST as in reports. */
+struct store_stage_artifact {
+    struct store_op op;
+    int64_t tenant;
+    struct id job;
+    int64_t lease;
+    struct artifact artifact; /* name, media_type, sha256, size, and bytes or path (= temp_path) */
+};
+
+struct store_list_artifacts {
+    struct store_op op;
+    int64_t tenant;
+    struct id job;
+    struct artifact *artifacts; /* out, published ones, by name */
+    size_t count;
+};
+
+struct store_get_artifact {
+    struct store_op op;
+    int64_t tenant;
+    struct id job;
+    struct str name;
+    struct artifact artifact; /* out, with bytes or path */
+};
+
+struct series_entry {
+    struct artifact artifact;
+    struct str result; /* of the job that published it */
+    int64_t published_at;
+};
+
+/* The newest `limit` entries of a series, newest first, with bytes or path. RC_NOT_FOUND when there is none. */
+struct store_get_series {
+    struct store_op op;
+    int64_t tenant;
+    struct str name;
+    int64_t limit;
+    struct series_entry *entries; /* out */
+    size_t count;
+};
+
+/* Series whose name begins with prefix, by name, after `after`; the newest entry of each, without bytes. */
+struct store_list_series {
+    struct store_op op;
+    int64_t tenant;
+    struct str prefix, after;
+    int64_t limit;
+    struct str *names; /* out */
+    struct series_entry *entries;
+    size_t count;
+};
+
+/* ------------------------------------------------------------------ reading jobs and events */
+
+/* One job with everything but events. RC_NOT_FOUND. */
+struct store_get_job {
+    struct store_op op;
+    int64_t tenant;
+    struct id id;
+    struct job *job; /* out */
+};
+
+/* Newest first, without args, result, checkpoint and stack. At most `limit` jobs and a bounded number of rows looked at:
+ * a page may be short, even empty, while next_cursor != 0 says there is more. */
+struct store_list_jobs {
+    struct store_op op;
+    int64_t tenant;
+    struct job_filter filter;
+    int64_t cursor, limit; /* cursor 0 = from the newest */
+    struct job *jobs;      /* out */
+    size_t count;
+    int64_t next_cursor;
+};
+
+struct job_event_row {
+    int64_t seq, at;
+    struct str type, data;
+};
+
+/* Stored events with seq > after, in order, consecutive (J12). When the job is final its last one is `end`, data =
+ * {"state","reason","attempt","error"?}. first_seq > after + 1 means pruned: the reader must be told to reset. */
+struct store_read_events {
+    struct store_op op;
+    int64_t tenant;
+    struct id job_id;
+    int64_t after, limit;
+    struct job_event_row *events; /* out */
+    size_t count;
+    int64_t first_seq, last_seq; /* out: of all that are stored; 0 = none */
+    struct job *job;             /* out: the job now, without args, result and checkpoint */
+};
+
+/* ------------------------------------------------------------------ queues, stats */
+
+struct queue_settings { /* -1 = not set: our default */
+    int64_t lease_ms, timeout_ms, max_attempts, retry_base_ms, priority;
+    int64_t retain_completed_ms, retain_failed_ms, retain_cancelled_ms; /* JOB_FOREVER_MS allowed; skipped = cancelled */
+    int64_t max_queued; /* enqueue over it: RC_BUSY, code `queue_full` */
+};
+
+struct queue_view {
+    struct str name;
+    bool is_paused;
+    struct queue_settings settings;
+    int64_t counts[JOB_STATES]; /* maintained, never counted; final states: what is still kept */
+    int64_t oldest_queued_at;   /* 0 = none */
+};
+
+/* Creates the queue when missing. Settings with has_settings; pause: -1 leave, 0 resume, 1 pause. */
+struct store_set_queue {
+    struct store_op op;
+    int64_t tenant;
+    struct str name;
+    bool has_settings;
+    struct queue_settings settings; /* -1 = back to default; -2 = leave */
+    int pause;
+    struct queue_view *queue; /* out */
+};
+
+/* RC_CONFLICT while it holds live jobs. */
+struct store_delete_queue {
+    struct store_op op;
+    int64_t tenant;
+    struct str name;
+};
+
+/* name "" = all, by name. RC_NOT_FOUND for a name that does not exist. */
+struct store_list_queues {
+    struct store_op op;
+    int64_t tenant;
+    struct str name;
+    struct queue_view *queues; /* out */
+    size_t count;
+};
+
+struct kind_count {
+    struct str queue, kind;
+    int64_t queued;
+};
+
+/* Totals of a tenant (tenant 0 = of the whole store, for metrics) and its queued jobs by kind, from maintained counts. */
+struct store_stats {
+    struct store_op op;
+    int64_t tenant;
+    int64_t counts[JOB_STATES]; /* out */
+    int64_t enqueued_total, completed_total, failed_total, cancelled_total, lost_total, retried_total; /* out, since creation */
+    struct kind_count *kinds;   /* out */
+    size_t kind_count;
+    int64_t store_bytes, tenants;
+};
+
+/* ------------------------------------------------------------------ keys and tenants */
+
+enum key_scope { SCOPE_ENQUEUE = 1, SCOPE_READ = 2, SCOPE_WORK = 4, SCOPE_ADMIN = 8 };
+
+struct api_key {
+    struct str public_id; /* the 8 characters that name it */
+    unsigned char hash[32];
+    int64_t tenant;
+    struct str tenant_name, name, last4;
+    unsigned scopes;
+    struct str queues; /* JSON array of queue names, "" = all */
+    int64_t created_at, expires_at, revoked_at;
+};
+
+/* Creates the tenant by name when missing (tenant_name), else uses it. */
+struct store_create_key {
+    struct store_op op;
+    struct api_key key; /* in: public_id, hash, tenant_name, name, last4, scopes, queues, expires_at; out: tenant, created_at */
+};
+
+/* tenant 0 = any. RC_NOT_FOUND. Repeating is RC_OK. */
+struct store_revoke_key {
+    struct store_op op;
+    int64_t tenant;
+    struct str public_id;
+};
+
+/* tenant 0 = of all tenants (the server fills its cache with it). */
+struct store_list_keys {
+    struct store_op op;
+    int64_t tenant;
+    struct api_key *keys; /* out */
+    size_t count;
+};
+
+/* ------------------------------------------------------------------ services */
+
+/* Applies job_decide_due to up to `limit` rows that are due. more: call again. */
+struct store_tick {
+    struct store_op op;
+    int64_t limit;
+    int64_t applied; /* out */
+    bool more;
+};
+
+/* Removes up to `limit` rows that are past their time (history, events, artifacts, keys, idempotency). more: call again. */
+struct store_prune {
+    struct store_op op;
+    int64_t limit;
+    int64_t removed; /* out */
+    bool more;
+    int64_t next_at; /* out: earliest instant at which there is something to prune; 0 = nothing */
+};
+
+/* Prepares an operation: zeroes it and sets kind and arena. store_init(&c.op, sizeof c, STORE_CLAIM, a); */
+void store_init(struct store_op *op, size_t size, enum store_op_kind kind, struct arena *a);
+bool store_op_is_write(enum store_op_kind kind);
+const char *store_op_name(enum store_op_kind kind);
+
+#endif
