@@ -1,0 +1,89 @@
+/* db.h: SQLite in our own few words: open, prepare, bind, step. The only user of sqlite3.h.
+ * Knows nothing of jobs or indexes: SQL, pragmas and transactions (`BEGIN IMMEDIATE`, `COMMIT`) are the caller's text.
+ * One connection belongs to one thread at a time; only db_interrupt may come from another.
+ *
+ *   struct db_stmt *q = NULL;
+ *   rc = db_prepare(db, "SELECT name, due_at FROM job WHERE queue = ?1", &q, e);
+ *   ...
+ *   db_bind_str(q, 1, queue);
+ *   while (!(rc = db_step(q, &has_row, e)) && has_row) {
+ *       use(db_str(q, 0), db_int(q, 1));
+ *   }
+ */
+#ifndef STINT_DB_DB_H
+#define STINT_DB_DB_H
+
+#include "base/id.h"
+
+struct db;
+struct db_stmt;
+
+/* Releases before this one can lose committed pages (the WAL reset bug); db_open refuses them. */
+#define DB_MIN_SQLITE_VERSION 3051003
+
+struct db_options {
+    bool read_only;
+    bool create; /* make the file when there is none; else a missing file is RC_NOT_FOUND */
+    bool
+        untrusted; /* a stranger wrote the file: defensive, no trusted schema, no triggers, no views, no attach */
+    const char *vfs;  /* NULL: the default one */
+    int busy_wait_ms; /* how long a locked database is waited for; 0: RC_BUSY at once */
+};
+
+/* What a failure becomes: full disk RC_FULL · locked or interrupted RC_BUSY · constraint RC_CONFLICT · read-only or
+ * no permission RC_DENIED · a value too big, or more memory than db_limit_memory allows, RC_TOO_BIG · everything else
+ * (damaged, not a database, input/output error, wrong SQL) RC_FATAL. The text is SQLite's own. */
+MUST_CHECK enum rc db_open(const char *path, const struct db_options *o, struct db **out, struct err *e);
+void db_close(struct db *db); /* finalizes its statements; NULL is fine */
+
+/* Runs every statement of sql; rows are dropped. For schemas, pragmas and transactions. */
+MUST_CHECK enum rc db_exec(struct db *db, const char *sql, struct err *e);
+/* The first column of the first row: `PRAGMA user_version`. No row: RC_NOT_FOUND. sql as in db_prepare. */
+MUST_CHECK enum rc db_query_int(struct db *db, const char *sql, int64_t *out, struct err *e);
+
+/* The statement of this text, prepared at most once per connection, reset and with all parameters NULL. `sql` must be
+ * a constant of the program: its address is the key. The statement belongs to db; asking for it again ends the
+ * earlier use of it. */
+MUST_CHECK enum rc db_prepare(struct db *db, const char *sql, struct db_stmt **out, struct err *e);
+
+/* Parameters count from 1. Texts and blobs are borrowed until the statement is asked for again. A bind that fails (no
+ * such parameter: a bug; or too big) is told by the next step. */
+void db_bind_int(struct db_stmt *q, int parameter, int64_t v);
+void db_bind_real(struct db_stmt *q, int parameter, double v);
+void db_bind_str(struct db_stmt *q, int parameter, struct str v);      /* STR_NONE binds NULL */
+void db_bind_c(struct db_stmt *q, int parameter, const char *v);       /* NULL binds NULL */
+void db_bind_blob(struct db_stmt *q, int parameter, struct str v);     /* STR_NONE binds NULL */
+void db_bind_id(struct db_stmt *q, int parameter, const struct id *v); /* 16 bytes; NULL binds NULL */
+void db_bind_null(struct db_stmt *q, int parameter);
+
+/* To the next row; *has_row says whether there is one. After the last row, and after an error, the statement is reset
+ * (its parameters stay). */
+MUST_CHECK enum rc db_step(struct db_stmt *q, bool *has_row, struct err *e);
+/* Steps to the end, drops rows, resets: for statements that change something. */
+MUST_CHECK enum rc db_run(struct db_stmt *q, struct err *e);
+void db_reset(struct db_stmt *q); /* leaves a row loop early, and with it the statement's read transaction */
+
+/* Columns of the current row count from 0; text and blobs live until the next step or reset. NULL reads as 0 or
+ * STR_NONE. */
+int64_t db_int(struct db_stmt *q, int column);
+double db_real(struct db_stmt *q, int column);
+struct str db_str(struct db_stmt *q, int column);
+struct str db_blob(struct db_stmt *q, int column);
+bool db_id(struct db_stmt *q, int column, struct id *out); /* false, and *out zero, unless it is 16 bytes */
+bool db_is_null(struct db_stmt *q, int column);
+
+int64_t db_changes(struct db *db);     /* rows changed by the last statement that changes rows */
+int64_t db_last_row_id(struct db *db); /* of the last insert */
+bool db_in_transaction(struct db *db); /* false again when an error made SQLite roll back by itself */
+
+/* Makes what runs fail with RC_BUSY. Any thread, while db is open. */
+void db_interrupt(struct db *db);
+/* From now on `should_stop` is asked about every 4,000 steps of the virtual machine; true ends the running statement
+ * with RC_BUSY. NULL: never asked again. */
+void db_set_stop(struct db *db, bool (*should_stop)(void *arg), void *arg);
+/* No more than this for all connections of the process together; 0: no limit. */
+void db_limit_memory(int64_t max_bytes);
+
+const char *db_sqlite_version(void); /* "3.53.2" */
+
+#endif
