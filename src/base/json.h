@@ -8,8 +8,10 @@
 #include "base/buf.h"
 #include "base/id.h"
 
-#define JSON_MAX_DEPTH 64
+#define JSON_MAX_DEPTH        64
+#define JSON_MAX_NUMBER_BYTES 1024 /* a longer literal is refused: nobody means it, and turning it to a double costs */
 
+/* A number is JSON_INT when it is written without fraction and exponent and fits int64; `-0` is JSON_REAL. */
 enum json_type { JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 struct json {
@@ -18,7 +20,7 @@ struct json {
     struct str name;  /* the member name, decoded, when the parent is an object */
     struct str s;     /* JSON_STRING: decoded (points into the input when nothing had to be decoded) */
     int64_t i;        /* JSON_INT; JSON_BOOL: 0 or 1 */
-    double d;         /* JSON_REAL and JSON_INT */
+    double d;         /* JSON_REAL and JSON_INT; an infinity when the literal is greater than any double */
     struct json *first, *next; /* children in order */
     size_t count;              /* children */
 };

@@ -1,0 +1,191 @@
+/* buf.c: see buf.h. The memory always has one byte more than `cap`, so that a terminator fits without growing. */
+#include "base/buf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+
+#define FIRST_BYTES      ((size_t)256)
+#define READ_CHUNK_BYTES ((size_t)64 << 10)
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+    if (n <= b->cap - b->n && !b->overflowed && b->p) {
+        return b->p + b->n;
+    }
+    if (b->overflowed || n > b->max - b->n) {
+        b->overflowed = true;
+        return NULL;
+    }
+    size_t cap = b->cap > 0 ? b->cap : FIRST_BYTES;
+
+    while (cap < b->n + n) {
+        cap = cap <= b->max / 2 ? cap * 2 : b->max;
+    }
+    if (cap > b->max) {
+        cap = b->max;
+    }
+    b->p = mem_grow(b->p, cap + 1);
+    b->cap = cap;
+    return b->p + b->n;
+}
+
+void buf_append(struct buf *b, const void *bytes, size_t n)
+{
+    char *to = n > 0 ? buf_reserve(b, n) : NULL;
+
+    if (to) {
+        memcpy(to, bytes, n);
+        b->n += n;
+    }
+}
+
+void buf_append_str(struct buf *b, struct str s)
+{
+    buf_append(b, s.p, s.n);
+}
+
+void buf_append_c(struct buf *b, const char *c_string)
+{
+    buf_append_str(b, str_from(c_string));
+}
+
+void buf_append_char(struct buf *b, char c)
+{
+    buf_append(b, &c, 1);
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+    char small[256];
+    va_list args, again;
+
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(small, sizeof small, format, args);
+
+    if (n > 0 && (size_t)n < sizeof small) {
+        buf_append(b, small, (size_t)n);
+    } else if (n > 0) {
+        char *to = buf_reserve(b, (size_t)n);
+
+        if (to) {
+            vsnprintf(to, (size_t)n + 1, format, again);
+            b->n += (size_t)n;
+        }
+    }
+    va_end(again);
+    va_end(args);
+}
+
+void buf_clear(struct buf *b)
+{
+    b->n = 0;
+    b->overflowed = false;
+}
+
+void buf_drop_front(struct buf *b, size_t n)
+{
+    if (n >= b->n) {
+        b->n = 0;
+        return;
+    }
+    if (n > 0) {
+        memmove(b->p, b->p + n, b->n - n);
+        b->n -= n;
+    }
+}
+
+struct str buf_str(const struct buf *b)
+{
+    return (struct str){b->p, b->n};
+}
+
+const char *buf_c_str(struct buf *b)
+{
+    if (!b->p) {
+        return "";
+    }
+    b->p[b->n] = '\0';
+    return b->p;
+}
+
+enum rc buf_check(const struct buf *b, const char *what, struct err *e)
+{
+    if (b->overflowed) {
+        return err_set(e, RC_TOO_BIG, "%s is over the limit of %zu bytes", what, b->max);
+    }
+    return RC_OK;
+}
+
+void buf_dispose(struct buf *b)
+{
+    mem_free(b->p);
+    *b = BUF_LIMIT(b->max);
+}
+
+/* At the limit one more byte is asked for, to tell a file that ends here from one that goes on. */
+static enum rc read_some(struct buf *b, int fd, size_t *got, struct err *e)
+{
+    char probe;
+    size_t left = b->max - b->n;
+    size_t want = left < READ_CHUNK_BYTES ? left : READ_CHUNK_BYTES;
+    char *to = want > 0 ? buf_reserve(b, want) : &probe;
+
+    if (!to) {
+        return buf_check(b, "input", e);
+    }
+    for (;;) {
+        ssize_t n = read(fd, to, want > 0 ? want : 1);
+
+        if (n >= 0) {
+            *got = (size_t)n;
+            break;
+        }
+        if (errno != EINTR) {
+            return err_from_errno(e, errno, "read");
+        }
+    }
+    if (want == 0 && *got > 0) {
+        return err_set(e, RC_TOO_BIG, "input is over the limit of %zu bytes", b->max);
+    }
+    b->n += *got;
+    return RC_OK;
+}
+
+enum rc buf_read_fd(struct buf *b, int fd, struct err *e)
+{
+    size_t before = b->n;
+    size_t got = 0;
+
+    do {
+        enum rc rc = read_some(b, fd, &got, e);
+
+        if (rc) {
+            b->n = before;
+            return rc;
+        }
+    } while (got > 0);
+    return RC_OK;
+}
+
+enum rc buf_read_file(struct buf *b, const char *path, struct err *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return err_from_errno(e, errno, path);
+    }
+    enum rc rc = buf_read_fd(b, fd, e);
+
+    close(fd);
+    if (rc) {
+        err_wrap(e, rc, "%s", path);
+    }
+    return rc;
+}
