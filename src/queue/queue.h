@@ -1,0 +1,122 @@
+/* queue.h: what users can ask: the store plus wake-ups, long polls, watching, keys in memory, and the services that act
+ * when time passes (due, reaper, pruner). The API, push and cron all come through here, so that they cannot differ in
+ * meaning. Everything in this header is called on the loop's thread and calls back on it; nothing blocks.
+ *
+ * No polling: a waiting claim costs memory and one timer; a commit that makes jobs claimable wakes as many waiting claims
+ * as it has jobs. An enqueue for which a claim already waits takes that claim along in the same round: one flush
+ * from enqueue to start. One timer stands at the store's next due time. */
+#ifndef STINT_QUEUE_QUEUE_H
+#define STINT_QUEUE_QUEUE_H
+
+#include "loop/loop.h"
+#include "store/store.h"
+
+struct queue;
+
+struct queue_options {
+    struct loop *loop;
+    const char *store_url;
+    int64_t prune_every_ms;      /* 0 = 60 s; only while there is something to prune */
+    int64_t claim_wait_max_ms;   /* 0 = 60 s */
+    int64_t max_waiting_claims;  /* 0 = 10,000; over it: RC_BUSY */
+    int64_t progress_every_ms;   /* progress is stored at most this often per job; 0 = 1 s */
+};
+
+MUST_CHECK enum rc queue_open(struct queue **out, const struct queue_options *options, struct err *e);
+/* Stops the services, waits for the store, frees. Waiting claims and watches are dropped without a call. */
+void queue_close(struct queue *q);
+/* Begins the drain: enqueues answer RC_BUSY `draining`, waiting and new claims end empty with `draining`, reports go on,
+ * every watch hears it. `on_idle` is called once when no submitted operation is left. */
+void queue_drain(struct queue *q, void (*on_idle)(void *ctx), void *ctx);
+bool queue_is_draining(const struct queue *q);
+/* Called when the store is lost for good (RC_FATAL): the process must end with exit code 1. */
+void queue_on_fatal(struct queue *q, void (*on_fatal)(void *ctx, const struct err *e), void *ctx);
+struct store *queue_store(struct queue *q); /* for store_now, store_secret, store_files_dir, store_health */
+
+/* Hands any operation to the store; op->done(op) is called on the loop when it is finished. Enqueues are refused while
+ * draining (RC_BUSY, code `draining`) and while the same idempotency key is in flight (RC_CONFLICT, code
+ * `idempotency_in_flight`); reports have their `store_progress` set here. The refusals too come through done, later. */
+void queue_submit(struct queue *q, struct store_op *op);
+
+/* A claim that may wait for jobs. Fill claim's inputs with store_init(&c.claim.op, …); wait_ms 0 = answer at once.
+ * done is called once: with jobs, with cancels, or with neither after the wait. */
+struct queue_claim {
+    struct store_claim claim;
+    int64_t wait_ms;
+    void (*done)(struct queue_claim *c);
+    void *owner;
+    /* out */
+    struct id *cancels; /* jobs of this worker that should stop; in the claim's arena */
+    size_t cancel_count;
+    bool draining;
+    /* queue/'s own */
+    struct queue_claim *next, *prev;
+    int64_t give_up_at;
+    int place; /* waiting, in the store, or done */
+};
+
+void queue_claim(struct queue *q, struct queue_claim *c);
+/* The caller left: a waiting claim ends now without done (true); one that is in the store ends through done (false), and
+ * the caller must then release what it was given. */
+MUST_CHECK bool queue_claim_cancel(struct queue *q, struct queue_claim *c);
+
+/* News of one job, after they are durable; progress may be news that is not stored (last_seq unchanged). */
+struct queue_news {
+    enum job_state state;
+    int64_t last_seq;
+    bool has_progress;
+    int64_t progress_permille;
+    struct str progress_message;
+    bool draining; /* the server goes away: last call */
+};
+
+struct queue_watch {
+    int64_t tenant;
+    struct id job;
+    void (*on_news)(struct queue_watch *w, const struct queue_news *news);
+    void *owner;
+    struct queue_watch *next, *prev; /* queue/'s own */
+};
+
+/* From this call on no news are missed (a state read after it is at most older than the next news). Does not check
+ * that the job exists or whose it is beyond the tenant match: read the job too. */
+void queue_watch_start(struct queue *q, struct queue_watch *w);
+void queue_watch_stop(struct queue *q, struct queue_watch *w);
+
+/* The tenant's live feed (best effort): every change of a tenant. */
+struct queue_feed {
+    int64_t tenant;
+    void (*on_change)(struct queue_feed *f, const struct store_change *change);
+    void *owner;
+    struct queue_feed *next, *prev;
+};
+
+void queue_feed_start(struct queue *q, struct queue_feed *f);
+void queue_feed_stop(struct queue *q, struct queue_feed *f);
+
+/* API keys in memory, kept current by the operations that go through here. NULL: unknown. The pointer is good until the
+ * loop turns. */
+const struct api_key *queue_find_key(struct queue *q, struct str public_id);
+
+/* Workers as they were last heard of (claims and reports), newest first. */
+struct queue_worker {
+    struct str name;
+    int64_t tenant, seen_at, claimed, reported;
+    bool is_waiting;
+    struct str queues, kinds; /* JSON arrays, as last declared */
+};
+
+size_t queue_workers(struct queue *q, int64_t tenant, struct arena *a, struct queue_worker **out);
+/* True when some live worker of the tenant declares the kind (stats show queued jobs that nobody can do). */
+bool queue_kind_has_worker(struct queue *q, int64_t tenant, struct str kind);
+
+/* Counters for /metrics, since start. */
+struct queue_metrics {
+    int64_t rounds, operations, jobs, flushes, round_us, flush_us;
+    int64_t waiting_claims, watches, ops_in_flight;
+    int64_t enqueued, claimed, completed, failed, lost, cancelled;
+};
+
+struct queue_metrics queue_metrics(const struct queue *q);
+
+#endif
