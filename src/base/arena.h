@@ -8,8 +8,8 @@
 struct arena;
 
 struct arena *arena_new(void);
-void arena_free(struct arena *a); /* NULL is fine */
-void arena_reset(struct arena *a); /* frees what it holds but one block, ready for use again */
+void arena_free(struct arena *a);                 /* NULL is fine */
+void arena_reset(struct arena *a);                /* frees what it holds but one block, ready for use again */
 void *arena_alloc(struct arena *a, size_t bytes); /* zeroed, aligned for anything */
 #define arena_array(a, type, count) ((type *)arena_alloc_array((a), sizeof(type), (count)))
 void *arena_alloc_array(struct arena *a, size_t item_bytes, size_t count);

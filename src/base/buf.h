@@ -21,12 +21,13 @@ void buf_append_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Room for n more bytes at b->p + b->n (the caller then raises b->n); NULL when over the limit. */
 char *buf_reserve(struct buf *b, size_t n);
-void buf_clear(struct buf *b);                  /* empties, keeps the memory, forgets an overflow */
-void buf_drop_front(struct buf *b, size_t n);   /* removes the first n bytes */
-struct str buf_str(const struct buf *b);        /* borrowed until the next change of b */
-const char *buf_c_str(struct buf *b);           /* as buf_str, terminated; "" when empty */
-MUST_CHECK enum rc buf_check(const struct buf *b, const char *what, struct err *e); /* RC_TOO_BIG after an overflow */
-void buf_dispose(struct buf *b);                /* frees; b may be used again */
+void buf_clear(struct buf *b);                /* empties, keeps the memory, forgets an overflow */
+void buf_drop_front(struct buf *b, size_t n); /* removes the first n bytes */
+struct str buf_str(const struct buf *b);      /* borrowed until the next change of b */
+const char *buf_c_str(struct buf *b);         /* as buf_str, terminated; "" when empty */
+MUST_CHECK enum rc buf_check(const struct buf *b, const char *what,
+                             struct err *e); /* RC_TOO_BIG after an overflow */
+void buf_dispose(struct buf *b);             /* frees; b may be used again */
 /* Reads the rest of fd, or a whole file. RC_TOO_BIG over b->max. */
 MUST_CHECK enum rc buf_read_fd(struct buf *b, int fd, struct err *e);
 MUST_CHECK enum rc buf_read_file(struct buf *b, const char *path, struct err *e);

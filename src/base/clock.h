@@ -4,9 +4,9 @@
 
 #include "base/str.h"
 
-int64_t clock_wall_ms(void);  /* unix milliseconds; may step */
-int64_t clock_boot_ms(void);  /* milliseconds since boot, suspends included; never steps */
-int64_t clock_mono_us(void);  /* for measuring */
+int64_t clock_wall_ms(void); /* unix milliseconds; may step */
+int64_t clock_boot_ms(void); /* milliseconds since boot, suspends included; never steps */
+int64_t clock_mono_us(void); /* for measuring */
 
 #define TIME_TEXT_BYTES 24 /* 2026-11-01T12:34:56.789Z */
 

@@ -31,7 +31,8 @@ int64_t id_random_bits(struct id id); /* the 53 random bits, 0 … 2^53-1 */
 struct id id_from_parts(int64_t ordinal, int64_t random_bits);
 bool id_eq(struct id a, struct id b);
 bool id_is_zero(struct id id);
-MUST_CHECK bool id_parse(struct str text, struct id *out); /* canonical lower or upper case form; version 7 only */
+MUST_CHECK bool id_parse(struct str text,
+                         struct id *out); /* canonical lower or upper case form; version 7 only */
 struct id_text id_text(struct id id);
 
 /* Fills with random bytes of the system; ends the process when there are none. */

@@ -10,11 +10,11 @@ struct str {
     size_t n;
 };
 
-#define STR(literal)     ((struct str){"" literal, sizeof(literal) - 1})
-#define STR_ARG(s)       (int)(s).n, (s).p /* for "%.*s" */
-#define STR_NONE         ((struct str){NULL, 0})
+#define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
+#define STR_ARG(s)   (int)(s).n, (s).p /* for "%.*s" */
+#define STR_NONE     ((struct str){NULL, 0})
 
-struct str str_from(const char *c_string); /* NULL gives STR_NONE */
+struct str str_from(const char *c_string);                /* NULL gives STR_NONE */
 struct str str_sub(struct str s, size_t from, size_t to); /* clamped to s */
 bool str_eq(struct str a, struct str b);
 bool str_eq_nocase(struct str a, struct str b); /* ASCII only */

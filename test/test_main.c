@@ -1,0 +1,189 @@
+/* test_main.c: runs the registered tests with Check: one process each, a time limit each, a folder each.
+ * Usage: unit [TEXT...] runs the tests whose name or file holds one of the texts; `--list` prints the names. */
+#include "test.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct test_case *tests; /* in order of registration, reversed */
+static char base_dir[PATH_MAX];
+static char own_dir[PATH_MAX];
+
+void test_register(struct test_case *t)
+{
+    t->next = tests;
+    tests = t;
+}
+
+const char *test_dir(void)
+{
+    return own_dir;
+}
+
+const char *test_path(const char *name)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", own_dir, name) < 0) {
+        abort();
+    }
+    return path;
+}
+
+void test_check_int(const char *file, int line, const char *what, int64_t got, int64_t want)
+{
+    if (got != want) {
+        _ck_assert_failed(file, line, "", "%s is %" PRId64 ", expected %" PRId64, what, got, want);
+    }
+    mark_point();
+}
+
+void test_check_str(const char *file, int line, const char *what, struct str got, struct str want)
+{
+    if (got.n != want.n || (want.n > 0 && memcmp(got.p, want.p, want.n) != 0)) {
+        _ck_assert_failed(file, line, "", "%s is \"%.*s\" (%zu bytes), expected \"%.*s\" (%zu bytes)", what,
+                          STR_ARG(got), got.n, STR_ARG(want), want.n);
+    }
+    mark_point();
+}
+
+void test_check_ok(const char *file, int line, const char *what, enum rc rc, const struct err *e)
+{
+    if (rc != RC_OK) {
+        _ck_assert_failed(file, line, "", "%s: rc %d: %s", what, (int)rc, e->text);
+    }
+    mark_point();
+}
+
+void test_check_rc(const char *file, int line, const char *what, enum rc rc, enum rc want,
+                   const struct err *e)
+{
+    if (rc != want) {
+        _ck_assert_failed(file, line, "", "%s: rc %d, expected %d: %s", what, (int)rc, (int)want,
+                          rc ? e->text : "no error");
+    }
+    mark_point();
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+    (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+/* Check's name for a test carries a function that takes a number only, so all share this one, and the number tells which. */
+static struct test_case **table;
+
+static void run_in_child(int index)
+{
+    const struct test_case *t = table[index];
+    struct err e = {0};
+
+    if (snprintf(own_dir, sizeof own_dir, "%s/%d", base_dir, index) >= (int)sizeof own_dir ||
+        mkdir(own_dir, 0700) != 0) {
+        ck_abort_msg("cannot make the folder of the test: errno %d", errno);
+    }
+    t->run(&e, t->arg);
+    remove_tree(own_dir); /* a test that fails does not come here: main removes or keeps its folder */
+}
+
+static bool is_wanted(const struct test_case *t, int argc, char **argv)
+{
+    bool is_filtered = false;
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-') {
+            continue;
+        }
+        is_filtered = true;
+        if (strstr(t->name, argv[i]) || strstr(t->file, argv[i])) {
+            return true;
+        }
+    }
+    return !is_filtered;
+}
+
+static int compare_tests(const void *a, const void *b)
+{
+    const struct test_case *x = *(struct test_case *const *)a, *y = *(struct test_case *const *)b;
+    int by_file = strcmp(x->file, y->file);
+    return by_file ? by_file : x->line - y->line;
+}
+
+/* The wanted tests in order of file and line, in `table`; returns how many. */
+static int select_tests(int argc, char **argv)
+{
+    int n = 0;
+    for (struct test_case *t = tests; t; t = t->next) {
+        n++;
+    }
+    table = calloc((size_t)n + 1, sizeof *table);
+    if (!table) {
+        abort();
+    }
+    n = 0;
+    for (struct test_case *t = tests; t; t = t->next) {
+        if (is_wanted(t, argc, argv)) {
+            table[n++] = t;
+        }
+    }
+    qsort(table, (size_t)n, sizeof(struct test_case *), compare_tests);
+    return n;
+}
+
+/* One case for each test, because Check keeps the time limit there; its name is the test's file. */
+static Suite *suite_of(int n)
+{
+    Suite *suite = suite_create("stint");
+    for (int i = 0; i < n; i++) {
+        const char *slash = strrchr(table[i]->file, '/');
+        TCase *tcase = tcase_create(slash ? slash + 1 : table[i]->file);
+        TTest *ttest = calloc(1, sizeof *ttest);
+        if (!ttest) {
+            abort();
+        }
+        *ttest = (TTest){table[i]->name, run_in_child, table[i]->file, table[i]->line};
+        tcase_set_timeout(tcase, table[i]->limit_s);
+        tcase_add_loop_test(tcase, ttest, i, i + 1);
+        suite_add_tcase(suite, tcase);
+    }
+    return suite;
+}
+
+int main(int argc, char **argv)
+{
+    int n = select_tests(argc, argv);
+    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+        for (int i = 0; i < n; i++) {
+            printf("%s\n", table[i]->name);
+        }
+        return 0;
+    }
+
+    const char *tmp = getenv("TMPDIR");
+    snprintf(base_dir, sizeof base_dir, "%s/stint-test.XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(base_dir)) {
+        perror(base_dir);
+        return 2;
+    }
+
+    SRunner *runner = srunner_create(suite_of(n));
+    srunner_run_all(runner, getenv("VERBOSE") ? CK_VERBOSE : CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+
+    if (failed > 0 && getenv("KEEP")) {
+        printf("kept: %s\n", base_dir);
+    } else {
+        remove_tree(base_dir);
+    }
+    return failed > 0 ? 1 : 0;
+}

@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# deps.sh [build|test|ci]: makes this machine able to build (default), to test, or to run every check.
+# Installs what is missing and nothing else: Debian packages, and C sources and test libraries through npm, pinned by
+# integrity hashes. Called by make itself; takes a few milliseconds when nothing is missing.
+# Refuses to guess: without the rights to install it says exactly what to install, and ends with 1.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+level=${1:-build}
+
+# Debian package, and a file or program that tells that it is there.
+build_packages="
+gcc              program:gcc
+libc6-dev        /usr/include/stdio.h
+pkg-config       program:pkg-config
+git              program:git
+ca-certificates  /etc/ssl/certs/ca-certificates.crt
+libuv1-dev       /usr/include/uv.h
+libsodium-dev    /usr/include/sodium.h
+libseccomp-dev   /usr/include/seccomp.h
+zlib1g-dev       /usr/include/zlib.h
+uthash-dev       /usr/include/uthash.h
+check            /usr/include/check.h
+nodejs           program:node
+npm              program:npm
+"
+ci_packages="
+python3              program:python3
+clang                program:clang
+clang-format         program:clang-format
+clang-tidy           program:clang-tidy
+libclang-rt-14-dev   /usr/lib/llvm-14/lib/clang
+shellcheck           program:shellcheck
+"
+
+# llhttp has no npm package with C sources and no package of its own in Debian 12; its generated C is inside this one.
+llhttp_sums="
+6e5a4528cd67bb79c3b1c1e08bb8b4d9beeac4775877098d28be0a8f0d000897  usr/share/llhttp/api.c
+c55eda50972fb150c093d54ba4a92921906f1f51ee60a6b1e0d13f5b9877f539  usr/share/llhttp/http.c
+af384dc4a9e83b4b2ef8a658117a42afa1ee1585344563818ac730604e150f5f  usr/share/llhttp/llhttp.c
+d10cbae21267c5d08e0dac01c8584c799b50be7dddd0a0f3193d110922981c38  usr/share/include/llhttp/llhttp.h
+"
+
+say() { echo "deps: $*" >&2; }
+
+missing_packages() { # LIST: the packages of the list that are not there
+    local package probe
+    while read -r package probe; do
+        case "$probe" in
+        '') ;;
+        program:*) command -v "${probe#program:}" >/dev/null || echo "$package" ;;
+        *) [ -e "$probe" ] || echo "$package" ;;
+        esac
+    done <<<"$1"
+}
+
+install_packages() { # PACKAGE...
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
+            say "these Debian packages are missing, and installing them needs root:"
+            say "  apt-get install --no-install-recommends $*"
+            return 1
+        fi
+        as_root=(sudo -n)
+    fi
+    if ! command -v apt-get >/dev/null; then
+        say "this machine has no apt-get; install the equivalents of these Debian packages: $*"
+        return 1
+    fi
+    say "installing $*"
+    local log
+    log=$(mktemp)
+    if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >"$log" 2>&1; then
+        # Package lists may be absent or stale: fetch them and try once more.
+        if ! { "${as_root[@]}" apt-get update -q >"$log" 2>&1 &&
+            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >>"$log" 2>&1; }; then
+            tail -20 "$log" >&2
+            rm -f "$log"
+            return 1
+        fi
+    fi
+    rm -f "$log"
+}
+
+npm_ci() { # FOLDER WITH package.json AND LOCK, TARGET node_modules: installs beside the target, then swaps
+    local from=$1 to tmp
+    to=$(readlink -m "$2")
+    mkdir -p "$(dirname "$to")"
+    tmp=$(mktemp -d "$(dirname "$to")/.npm.XXXXXX")
+    cp "$from/package.json" "$from/package-lock.json" "$tmp/"
+    if ! (cd "$tmp" && npm ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund --loglevel=error >npm.log 2>&1); then
+        tail -20 "$tmp/npm.log" >&2
+        rm -rf "$tmp"
+        return 1
+    fi
+    [ ! -e "$to" ] || mv "$to" "$tmp/old"
+    mv "$tmp/node_modules" "$to"
+    rm -rf "$tmp"
+}
+
+fill_llhttp() { # TARGET
+    local tmp=$1.deb
+    mkdir -p "$tmp"
+    chmod 755 "$tmp"
+    (
+        cd "$tmp"
+        apt-get download node-llhttp >log 2>&1 || { ${SUDO:-} apt-get update -q >>log 2>&1 && apt-get download node-llhttp >>log 2>&1; } ||
+            { tail -5 log >&2; exit 1; }
+        dpkg-deb -x node-llhttp_*.deb .
+        grep . <<<"$llhttp_sums" | sha256sum -c --quiet >&2
+    )
+    mkdir -p "$1"
+    cp "$tmp"/usr/share/llhttp/{api,http,llhttp}.c "$tmp"/usr/share/include/llhttp/llhttp.h "$tmp"/usr/share/doc/node-llhttp/copyright "$1/"
+    rm -rf "$tmp"
+}
+
+fill_grammar() { # TARGET NAME PACKAGE FOLDER IN IT
+    mkdir -p "$1/$2"
+    cp -r "$3/$4/src" "$1/$2/src"
+    rm -f "$1/$2/src/grammar.json" "$1/$2/src/node-types.json"
+    cp -r "$3/queries" "$3/LICENSE" "$1/$2/"
+}
+
+fill_sources() { # third_party/{sqlite,llhttp,tree-sitter,grammars} from npm and Debian
+    say "fetching the C sources that are compiled in"
+    local new=third_party/.new modules
+    rm -rf "$new"
+    mkdir -p "$new"/{sqlite,tree-sitter,grammars}
+    npm_ci tools/npm "$new/node_modules"
+    modules=$new/node_modules
+    cp "$modules"/better-sqlite3/deps/sqlite3/sqlite3{.c,.h,ext.h} "$new/sqlite/"
+    cp -r "$modules"/tree-sitter/vendor/tree-sitter/lib/{include,src} "$modules/tree-sitter/LICENSE" "$new/tree-sitter/"
+    cp -r "$modules/tree-sitter-typescript/common" "$new/grammars/common" # typescript and tsx share a scanner
+    fill_grammar "$new/grammars" typescript "$modules/tree-sitter-typescript" typescript
+    fill_grammar "$new/grammars" tsx "$modules/tree-sitter-typescript" tsx
+    local language
+    for language in javascript python c; do
+        fill_grammar "$new/grammars" "$language" "$modules/tree-sitter-$language" .
+    done
+    fill_llhttp "$new/llhttp"
+    local part
+    for part in sqlite tree-sitter grammars llhttp; do
+        rm -rf "third_party/$part"
+        mv "$new/$part" third_party/
+    done
+    rm -rf "$new"
+}
+
+need=$(missing_packages "$build_packages")
+[ "$level" != ci ] || need="$need $(missing_packages "$ci_packages")"
+need=$(echo $need) # on one line
+# shellcheck disable=SC2086 # a list
+[ -z "$need" ] || install_packages $need
+
+# Checkouts may share one third_party/ by a symlink, so it is filled under a lock, by content.
+mkdir -p third_party/
+key=$({ cat tools/npm/package-lock.json; echo "$llhttp_sums"; } | sha256sum | cut -c1-16)
+if [ ! -e "third_party/.sources-$key" ]; then
+    exec 9>third_party/.lock
+    flock 9
+    if [ ! -e "third_party/.sources-$key" ]; then
+        fill_sources
+        rm -f third_party/.sources-*
+        echo "$key" >"third_party/.sources-$key"
+    fi
+    exec 9>&-
+fi
+
+if [ "$level" != build ] && [ -e test/package-lock.json ]; then
+    key=$(sha256sum <test/package-lock.json | cut -c1-16)
+    if [ ! -e "test/node_modules/.stint-$key" ]; then
+        say "fetching the libraries of the tests"
+        npm_ci test test/node_modules
+        touch "test/node_modules/.stint-$key"
+    fi
+fi
