@@ -39,7 +39,8 @@ MUST_CHECK enum rc json_get_str(const struct json *o, const char *name, struct s
 MUST_CHECK enum rc json_get_int(const struct json *o, const char *name, int64_t min, int64_t max, int64_t *out, struct err *e);
 MUST_CHECK enum rc json_get_bool(const struct json *o, const char *name, bool *out, struct err *e);
 MUST_CHECK enum rc json_get_real(const struct json *o, const char *name, double min, double max, double *out, struct err *e);
-/* RC_INVALID naming the first member of o that is not in the NULL-terminated list ("unknown field"), code "unknown_field". */
+/* RC_INVALID naming the first member of o that is not in the NULL-terminated list ("unknown field"), code "unknown_field".
+ * Also when o is a value other than an object (code "invalid_field"); NULL is RC_OK. */
 MUST_CHECK enum rc json_only(const struct json *o, const char *const *names, struct err *e);
 
 /* ---- writing: commas and quotes are the writer's business. All output goes to `out`; check the buf once at the end. */
