@@ -45,7 +45,7 @@ struct loop_task {
     struct loop_task *next; /* private */
 };
 
-#define LOOP_OWNER(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define LOOP_OWNER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* Runs t->run on the loop's thread, in the order of posting. Many posts cost one wake-up. The task belongs to the loop
  * until it runs, and may be posted again (or freed) from inside run. Any thread. */

@@ -32,7 +32,8 @@ struct child_options {
 
 /* Starts the process as leader of a process group (and nothing else of ours: default signals, empty mask).
  * RC_NOT_FOUND: no such program or folder. RC_DENIED: not executable. Errors of exec are told here, not by on_exit. */
-MUST_CHECK enum rc child_start(struct loop *l, const struct child_options *o, struct child **out, struct err *e);
+MUST_CHECK enum rc child_start(struct loop *l, const struct child_options *o, struct child **out,
+                               struct err *e);
 pid_t child_pid(const struct child *c);
 /* Sends the signal to the whole group. Safe until on_exit; no effect on processes that left the group. */
 void child_kill_group(struct child *c, int signum);

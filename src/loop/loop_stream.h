@@ -27,7 +27,8 @@ MUST_CHECK enum rc stream_open(struct loop *l, int fd, struct stream **out, stru
 /* Must be set before reading or writing; may be changed at any time. */
 void stream_set_handler(struct stream *s, const struct stream_handler *h, void *ctx);
 void stream_read_start(struct stream *s); /* again is fine */
-void stream_read_stop(struct stream *s);  /* bytes then wait in the kernel; an end of the stream is not noticed */
+void stream_read_stop(
+    struct stream *s); /* bytes then wait in the kernel; an end of the stream is not noticed */
 
 /* Writes the pieces in order, with one system call where possible. RC_OK: all of it is with the kernel. RC_BUSY: the
  * rest is on its way; the bytes (not the array) must stay until on_written or stream_close. RC_FATAL: broken, close.

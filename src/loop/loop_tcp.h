@@ -4,8 +4,6 @@
 
 #include "loop/loop_stream.h"
 
-#define TCP_ADDRESS_BYTES 64
-
 struct tcp_address {
     char host[46]; /* numeric */
     int port;
@@ -17,8 +15,8 @@ struct tcp_listener;
  * handed to on_accept, which owns it; Nagle's delay is off. Looking up a name blocks: give an address after start.
  * RC_CONFLICT: the port is taken. RC_DENIED: not allowed. RC_INVALID: no such address. */
 MUST_CHECK enum rc tcp_listen(struct loop *l, struct str host, int port,
-                              void (*on_accept)(void *ctx, struct stream *s, const struct tcp_address *peer), void *ctx,
-                              struct tcp_listener **out, struct err *e);
+                              void (*on_accept)(void *ctx, struct stream *s, const struct tcp_address *peer),
+                              void *ctx, struct tcp_listener **out, struct err *e);
 struct tcp_address tcp_listener_address(const struct tcp_listener *t); /* the real port */
 void tcp_listener_close(struct tcp_listener *t);                       /* NULL is fine */
 

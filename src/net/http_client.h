@@ -13,16 +13,16 @@ struct http_call;
 
 /* Zero fields take the default behind them. */
 struct http_client_options {
-    struct str url;           /* "http://host[:port][/prefix]"; the prefix goes before every path */
-    size_t connections;       /* 64 at once; further calls wait for their turn */
-    int64_t connect_ms;       /* 5,000 */
-    int64_t idle_ms;          /* 60,000 a kept connection without a call; less than the server's 75 s */
-    size_t head_bytes;        /* 16,384 */
+    struct str url;     /* "http://host[:port][/prefix]"; the prefix goes before every path */
+    size_t connections; /* 64 at once; further calls wait for their turn */
+    int64_t connect_ms; /* 5,000 */
+    int64_t idle_ms;    /* 60,000 a kept connection without a call; less than the server's 75 s */
+    size_t head_bytes;  /* 16,384 */
 };
 
 /* RC_INVALID: not a URL we speak; https:// says so clearly. Connects on demand. */
-MUST_CHECK enum rc http_client_new(struct loop *l, const struct http_client_options *o, struct http_client **out,
-                                   struct err *e);
+MUST_CHECK enum rc http_client_new(struct loop *l, const struct http_client_options *o,
+                                   struct http_client **out, struct err *e);
 /* Cancels all calls (no callback) and closes. NULL is fine. */
 void http_client_free(struct http_client *c);
 
@@ -30,12 +30,12 @@ struct http_answer {
     /* RC_OK: an answer came, whatever its status. RC_BUSY: no connection, or it broke, or the time was over.
      * RC_NOT_FOUND: no such host. RC_TOO_BIG: head or body over the limit. RC_FATAL: the answer was not HTTP. */
     enum rc rc;
-    const struct err *err;  /* the text, unless RC_OK */
-    bool maybe_sent;        /* the server may have acted on it: retry only what is safe to repeat */
-    int status;             /* 0 when no head came */
+    const struct err *err; /* the text, unless RC_OK */
+    bool maybe_sent;       /* the server may have acted on it: retry only what is safe to repeat */
+    int status;            /* 0 when no head came */
     const struct http_field *fields;
     size_t field_count;
-    struct str body;        /* empty when on_data took it */
+    struct str body; /* empty when on_data took it */
 };
 
 struct http_call_options {
@@ -43,12 +43,12 @@ struct http_call_options {
     struct str path;                 /* with query; starts with "/" */
     const struct http_field *fields; /* beside Host, Content-Length and Connection, which are ours */
     size_t field_count;
-    struct str body;                 /* must live until on_done or cancel */
-    int body_fd;                     /* used when body_fd_bytes > 0: read from its start in worker threads; not closed */
+    struct str body; /* must live until on_done or cancel */
+    int body_fd;     /* used when body_fd_bytes > 0: read from its start in worker threads; not closed */
     int64_t body_fd_bytes;
-    int64_t timeout_ms;              /* from here to the end of the answer; 0 = none */
-    int64_t silence_ms;              /* longest time without a byte of the answer; 0 = none (streams: 40,000) */
-    size_t max_body_bytes;           /* 32 MiB; only what is collected in memory counts */
+    int64_t timeout_ms;    /* from here to the end of the answer; 0 = none */
+    int64_t silence_ms;    /* longest time without a byte of the answer; 0 = none (streams: 40,000) */
+    size_t max_body_bytes; /* 32 MiB; only what is collected in memory counts */
     void *ctx;
     /* The head is here (body still empty). May be NULL. Return false to end the call as if cancelled. */
     bool (*on_head)(void *ctx, struct http_call *call, const struct http_answer *a);

@@ -39,20 +39,20 @@ struct http_app {
 
 /* Zero fields take the default behind them. */
 struct http_limits {
-    size_t head_bytes;          /* 16,384: request line and fields; more is 431 */
-    size_t fields;              /* 64; more is 431 */
-    size_t target_bytes;        /* 8,192; more is 414 */
-    size_t body_bytes;          /* 1 MiB; more is 413; on_request may change it for its exchange */
-    size_t stream_queue_bytes;  /* 256 KiB unsent in one stream: over it the stream is cut */
-    size_t connections;         /* 10,000; more get 503 and are closed */
+    size_t head_bytes;           /* 16,384: request line and fields; more is 431 */
+    size_t fields;               /* 64; more is 431 */
+    size_t target_bytes;         /* 8,192; more is 414 */
+    size_t body_bytes;           /* 1 MiB; more is 413; on_request may change it for its exchange */
+    size_t stream_queue_bytes;   /* 256 KiB unsent in one stream: over it the stream is cut */
+    size_t connections;          /* 10,000; more get 503 and are closed */
     size_t connections_per_peer; /* no limit; more get 503 and are closed */
-    size_t pipeline;            /* 16 unanswered requests of a connection; reading then pauses */
-    int64_t head_ms;            /* 10,000 from the first byte of a request to the end of its head, else 408 */
-    int64_t body_ms;            /* 10,000 + received bytes / body_bytes_per_s from the head to the end of the body */
-    int64_t body_bytes_per_s;   /* 1,024 */
-    int64_t idle_ms;            /* 75,000 without a request */
-    int64_t send_ms;            /* 30,000 for each 64 KiB that the client should take */
-    int64_t linger_ms;          /* 2,000 of reading on after a closing answer, so that the client gets to see it */
+    size_t pipeline;             /* 16 unanswered requests of a connection; reading then pauses */
+    int64_t head_ms; /* 10,000 from the first byte of a request to the end of its head, else 408 */
+    int64_t body_ms; /* 10,000 + received bytes / body_bytes_per_s from the head to the end of the body */
+    int64_t body_bytes_per_s; /* 1,024 */
+    int64_t idle_ms;          /* 75,000 without a request */
+    int64_t send_ms;          /* 30,000 for each 64 KiB that the client should take */
+    int64_t linger_ms; /* 2,000 of reading on after a closing answer, so that the client gets to see it */
 };
 
 struct http_server_options {
@@ -63,12 +63,12 @@ struct http_server_options {
 };
 
 /* Listens. RC_CONFLICT: the port is taken. */
-MUST_CHECK enum rc http_server_start(struct loop *l, const struct http_server_options *o, struct http_server **out,
-                                     struct err *e);
+MUST_CHECK enum rc http_server_start(struct loop *l, const struct http_server_options *o,
+                                     struct http_server **out, struct err *e);
 int http_server_port(const struct http_server *s);
 
 struct http_server_counts {
-    int64_t connections, streams, exchanges;                       /* now */
+    int64_t connections, streams, exchanges;                         /* now */
     int64_t accepted, requests, refused_framing, cut_slow, timeouts; /* since the start */
 };
 struct http_server_counts http_server_counts(const struct http_server *s);
@@ -110,13 +110,15 @@ int64_t http_body_received_bytes(const struct http_exchange *x);
 
 /* In on_request: hands each piece of the body over as it comes, instead of collecting it. Between http_body_pause and
  * http_body_resume no more comes, and the deadline stands still. */
-void http_body_to_sink(struct http_exchange *x, void (*sink)(void *ctx, struct http_exchange *x, struct str piece), void *ctx);
+void http_body_to_sink(struct http_exchange *x,
+                       void (*sink)(void *ctx, struct http_exchange *x, struct str piece), void *ctx);
 void http_body_pause(struct http_exchange *x);
 void http_body_resume(struct http_exchange *x);
 
 /* In on_request: writes the body to fd (not closed) in worker threads. `watch` (may be NULL) sees each piece in order
  * in such a thread: for hashing. on_body follows when all is written; http_body_file_error then tells an errno, or 0. */
-void http_body_to_file(struct http_exchange *x, int fd, void (*watch)(void *ctx, struct str piece), void *ctx);
+void http_body_to_file(struct http_exchange *x, int fd, void (*watch)(void *ctx, struct str piece),
+                       void *ctx);
 int http_body_file_error(const struct http_exchange *x);
 
 /* ---- The answer ---- */
@@ -132,10 +134,10 @@ void http_close_after(struct http_exchange *x);
 void http_drop(struct http_exchange *x);
 
 struct http_file {
-    int fd;            /* owned by net from here on; -1 = the bytes are in `data` */
-    struct str data;   /* lives as http_respond's body */
-    int64_t bytes;     /* of the file */
-    struct str etag;   /* with quotes, or STR_NONE: sent, and compared with If-Range and If-None-Match */
+    int fd;          /* owned by net from here on; -1 = the bytes are in `data` */
+    struct str data; /* lives as http_respond's body */
+    int64_t bytes;   /* of the file */
+    struct str etag; /* with quotes, or STR_NONE: sent, and compared with If-Range and If-None-Match */
     struct str content_type;
 };
 /* Answers 200, 206 (one range), 304 or 416 and ends the exchange. The file is read in worker threads as fast as the

@@ -18,8 +18,9 @@ enum http_method {
 #define HTTP_METHODS 8
 
 struct str http_method_name(enum http_method m);
-MUST_CHECK bool http_method_parse(struct str text, enum http_method *out); /* exact case; false for all others */
-struct str http_status_text(int status);                                   /* "Not Found"; "" for unknown ones */
+MUST_CHECK bool http_method_parse(struct str text,
+                                  enum http_method *out); /* exact case; false for all others */
+struct str http_status_text(int status);                  /* "Not Found"; "" for unknown ones */
 
 struct http_field {
     struct str name, value;
