@@ -1,0 +1,75 @@
+/* wire.h: the JSON shapes of the API, read and written here and nowhere else, by server and client alike. Reading is strict:
+ * what is not in the shape is refused by name (fields.h). Nothing is copied: results borrow from the JSON text. */
+#ifndef STINT_WIRE_WIRE_H
+#define STINT_WIRE_WIRE_H
+
+#include "core/report.h"
+#include "wire/fields.h"
+
+#define WIRE_ITEMS_MAX  10000 /* of one bulk call */
+#define WIRE_EVENTS_MAX 100   /* of one report */
+
+/* ---- problems: what a failure looks like. One table (problem.c): word, rc, HTTP status, title. ---- */
+struct wire_problem {
+    const char *code; /* the stable word: `lease_lost`; `type` on the wire is "urn:stint:problem:" and this */
+    enum rc rc;
+    int status;
+    const char *title;
+};
+
+/* The row of e->code, else the general row of rc. Never NULL. */
+const struct wire_problem *wire_problem_of(enum rc rc, const char *code);
+/* The row of a word that came over the wire (with or without the urn), or NULL. */
+const struct wire_problem *wire_problem_named(struct str word);
+/* {"type","code","title","status","detail"?,"field"?} as members of the object that is open. e may be NULL. */
+void wire_problem_members(struct json_out *w, const struct wire_problem *p, const struct err *e);
+
+/* ---- jobs ---- */
+enum wire_parts { WIRE_JOB_LIST = 0, WIRE_JOB_FULL = 1 /* args, result, stack */ };
+
+void wire_job_write(struct json_out *w, const struct job *j, enum wire_parts parts);
+/* For clients: reads what wire_job_write and wire_claimed_write wrote. Members it does not know are skipped. */
+MUST_CHECK enum rc wire_job_read(const struct json *v, struct job *out, struct err *e);
+
+MUST_CHECK enum rc wire_spec_read(const struct json *v, struct arena *a, struct job_spec *out, struct err *e);
+void wire_spec_write(struct json_out *w, const struct job_spec *s);
+
+/* {"id","state","duplicate"?,"pruned"?} or {"status", problem…}; index < 0 = none is written. */
+void wire_enqueue_verdict_write(struct json_out *w, const struct enqueue_verdict *v);
+void wire_act_verdict_write(struct json_out *w, const struct act_verdict *v);
+
+/* ---- claims ---- */
+struct wire_claim {
+    struct str worker;
+    const struct str *queues, *kinds;
+    size_t queue_count, kind_count;
+    int64_t max, wait_ms, lease_ms;
+};
+
+MUST_CHECK enum rc wire_claim_read(const struct json *v, struct arena *a, struct wire_claim *out,
+                                   struct err *e);
+void wire_claim_write(struct json_out *w, const struct wire_claim *c);
+/* One job of a claim's answer: what a worker needs: id, lease, args, checkpoint, attempt, timeout. */
+void wire_claimed_write(struct json_out *w, const struct job *j);
+
+/* ---- reports ---- */
+MUST_CHECK enum rc wire_report_read(const struct json *v, struct arena *a, struct report *out, struct err *e);
+void wire_report_write(struct json_out *w, const struct report *r);
+/* {"job","status","state","cancel"?,"replayed"?,"lease_left_s"?,"run_at"?} and, when it failed, the problem's members. */
+void wire_report_verdict_write(struct json_out *w, const struct report *r, const struct report_verdict *v);
+/* For clients. v->e.code is a word of the table in problem.c. */
+MUST_CHECK enum rc wire_report_verdict_read(const struct json *v, struct report_verdict *out, struct err *e);
+/* The HTTP status of a verdict. */
+int wire_status(enum rc rc, const char *code);
+
+/* ---- events ---- */
+/* {"seq","at","type","data"} */
+void wire_event_write(struct json_out *w, const struct job_event_row *ev);
+/* One event of a text/event-stream; seq 0 = without an id. `data` is one JSON value; its line breaks become `data:` lines. */
+void wire_event_sse(struct buf *out, int64_t seq, struct str type, struct str data);
+
+/* ---- base64 (RFC 4648 section 4, padded; strict) ---- */
+void wire_base64_write(struct json_out *w, struct str bytes); /* as a JSON string */
+MUST_CHECK bool wire_base64_decode(struct str text, struct arena *a, struct str *out);
+
+#endif
