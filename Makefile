@@ -7,6 +7,10 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+# All cores, unless the caller says otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS))$(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -21,8 +25,8 @@ all: program lib ## The program and its library, in build/release
 
 # ---- Set-up: every goal that compiles first makes sure that it can. ----
 NEEDS_NOTHING := help clean
-NEEDS_TEST := test test-e2e test-pipeline quick chaos
-NEEDS_CI := asan tsan fuzz lint format tidy ci soak
+NEEDS_TEST := test test-e2e test-pipeline chaos soak
+NEEDS_CI := quick asan tsan fuzz lint format ci print-tidy-flags
 GOALS := $(or $(MAKECMDGOALS),all)
 ifndef STINT_DEPS
 ifneq ($(filter-out $(NEEDS_NOTHING),$(GOALS)),)
@@ -280,6 +284,10 @@ lint: ## Format, layers, sizes, bans, documentation, clang-tidy, shellcheck
 	@tools/check-format.sh
 	@tools/lint.sh
 	@tools/check-tidy.sh
+
+.PHONY: print-tidy-flags
+print-tidy-flags:
+	@echo $(filter-out -Werror,$(BASE)) -Wno-everything -DSTINT_FAULTS
 
 .PHONY: format
 format: ## Lets clang-format rewrite our sources

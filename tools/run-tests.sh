@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# run-tests.sh BUILD_FOLDER SUITE...: runs the suites one after the other and repeats each runner's own closing lines at
+# the end. A failed suite does not stop the others; the exit code is 1 when any failed.
+# Suites: unit store (Check), fuzz (corpus replay), checks (planted violations), and folders of node:test files: e2e pipeline chaos soak.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+build=$1
+shift
+export STINT_BIN=$PWD/$build/stint STINT_BUILD=$PWD/$build
+mkdir -p "$build/log"
+failed=()
+
+run_node() { # FOLDER
+    local files=("test/$1"/*.test.mjs)
+    if [ ! -e "${files[0]}" ]; then
+        echo "$1: no test files"
+        return 0
+    fi
+    node --test --test-reporter=spec "${files[@]}"
+}
+
+run_fuzz() {
+    local target
+    for target in "$build"/test/fuzz/f_*; do
+        case "$target" in *.d | *'*') continue ;; esac
+        "$target" "test/fuzz/corpus/$(basename "$target")" || return 1
+    done
+}
+
+run_suite() { # NAME
+    case "$1" in
+    unit | store) "$build/test/$1" ;;
+    fuzz) run_fuzz ;;
+    checks) test/checks/run.sh ;;
+    *) run_node "$1" ;;
+    esac
+}
+
+closing_lines() { # NAME: what the runner said last about the whole
+    case "$1" in
+    e2e | pipeline | chaos | soak) grep -E '^(ℹ|#) (tests|pass|fail|cancelled|skipped|duration_ms) |no test files$' "$build/log/$1" | tr '\n' ' ' || true ;;
+    fuzz) grep -c 'inputs replayed$' "$build/log/$1" | sed 's/$/ fuzz targets replayed their corpus/' || true ;;
+    *) tail -n 200 "$build/log/$1" | grep -E '^[0-9]+%: |passed' | tail -1 || true ;;
+    esac
+}
+
+for suite in "$@"; do
+    echo "== $suite"
+    start=$SECONDS
+    if (set -o pipefail; run_suite "$suite" 2>&1 | tee "$build/log/$suite"); then
+        echo "== $suite: $((SECONDS - start)) s"
+    else
+        failed+=("$suite")
+        echo "== $suite: FAILED after $((SECONDS - start)) s"
+    fi
+done
+
+echo
+for suite in "$@"; do
+    echo "$suite: $(closing_lines "$suite")"
+done
+if [ ${#failed[@]} -gt 0 ]; then
+    echo "failed: ${failed[*]}"
+    exit 1
+fi
