@@ -291,7 +291,7 @@ print-tidy-flags:
 
 .PHONY: format
 format: ## Lets clang-format rewrite our sources
-	@find src test bench -name '*.[ch]' -print0 2>/dev/null | xargs -0 -r clang-format -i
+	@find $(wildcard src test bench) -name '*.[ch]' -not -path '*/planted/*' -not -path '*/node_modules/*' -print0 | xargs -0 -r clang-format -i
 
 .PHONY: run
 run: all ## Starts stint here and shows it at work on a real repository (REPO=, ONCE=1)
