@@ -8,19 +8,20 @@
 #include "base/buf.h"
 #include "base/id.h"
 
-#define JSON_MAX_DEPTH        64
-#define JSON_MAX_NUMBER_BYTES 1024 /* a longer literal is refused: nobody means it, and turning it to a double costs */
+#define JSON_MAX_DEPTH 64
+#define JSON_MAX_NUMBER_BYTES                                                                                \
+    1024 /* a longer literal is refused: nobody means it, and turning it to a double costs */
 
 /* A number is JSON_INT when it is written without fraction and exponent and fits int64; `-0` is JSON_REAL. */
 enum json_type { JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 struct json {
     enum json_type type;
-    struct str raw;   /* the exact bytes of this value in the input (borrowed from it) */
-    struct str name;  /* the member name, decoded, when the parent is an object */
-    struct str s;     /* JSON_STRING: decoded (points into the input when nothing had to be decoded) */
-    int64_t i;        /* JSON_INT; JSON_BOOL: 0 or 1 */
-    double d;         /* JSON_REAL and JSON_INT; an infinity when the literal is greater than any double */
+    struct str raw;  /* the exact bytes of this value in the input (borrowed from it) */
+    struct str name; /* the member name, decoded, when the parent is an object */
+    struct str s;    /* JSON_STRING: decoded (points into the input when nothing had to be decoded) */
+    int64_t i;       /* JSON_INT; JSON_BOOL: 0 or 1 */
+    double d;        /* JSON_REAL and JSON_INT; an infinity when the literal is greater than any double */
     struct json *first, *next; /* children in order */
     size_t count;              /* children */
 };
@@ -36,9 +37,11 @@ const struct json *json_get(const struct json *o, struct str name);
 /* Member access with type check, for envelopes. Absent or null leaves *out as it is and gives RC_OK; a wrong
  * type or a value outside [min, max] gives RC_INVALID with e->field set to the member's name, code "invalid_field". */
 MUST_CHECK enum rc json_get_str(const struct json *o, const char *name, struct str *out, struct err *e);
-MUST_CHECK enum rc json_get_int(const struct json *o, const char *name, int64_t min, int64_t max, int64_t *out, struct err *e);
+MUST_CHECK enum rc json_get_int(const struct json *o, const char *name, int64_t min, int64_t max,
+                                int64_t *out, struct err *e);
 MUST_CHECK enum rc json_get_bool(const struct json *o, const char *name, bool *out, struct err *e);
-MUST_CHECK enum rc json_get_real(const struct json *o, const char *name, double min, double max, double *out, struct err *e);
+MUST_CHECK enum rc json_get_real(const struct json *o, const char *name, double min, double max, double *out,
+                                 struct err *e);
 /* RC_INVALID naming the first member of o that is not in the NULL-terminated list ("unknown field"), code "unknown_field".
  * Also when o is a value other than an object (code "invalid_field"); NULL is RC_OK. */
 MUST_CHECK enum rc json_only(const struct json *o, const char *const *names, struct err *e);
@@ -73,6 +76,7 @@ void json_put_real(struct json_out *w, const char *name, double d);
 void json_put_bool(struct json_out *w, const char *name, bool b);
 void json_put_raw(struct json_out *w, const char *name, struct str valid_json);
 void json_put_id(struct json_out *w, const char *name, struct id id);
-void json_put_time(struct json_out *w, const char *name, int64_t unix_ms); /* RFC 3339 UTC with ms; 0 writes null */
+void json_put_time(struct json_out *w, const char *name,
+                   int64_t unix_ms); /* RFC 3339 UTC with ms; 0 writes null */
 
 #endif

@@ -15,16 +15,16 @@ extern "C" {
 
 enum stint_code {
     STINT_OK = 0,
-    STINT_EINVALID = 1,    /* the request is wrong */
+    STINT_EINVALID = 1, /* the request is wrong */
     STINT_ENOTFOUND = 2,
-    STINT_EDENIED = 3,     /* key or scope */
+    STINT_EDENIED = 3, /* key or scope */
     STINT_ECONFLICT = 4,
     STINT_ELEASE_LOST = 5, /* another worker has the job now: stop */
     STINT_ETOOBIG = 6,
-    STINT_EBUSY = 7,       /* draining or overloaded: ask again */
-    STINT_EFULL = 8,       /* the server's disk is full */
-    STINT_EUNKNOWN = 9,    /* no answer: it may or may not have happened; repeat with the same idempotency key */
-    STINT_ECONNECT = 10,   /* the server was not reached: it did not happen */
+    STINT_EBUSY = 7,    /* draining or overloaded: ask again */
+    STINT_EFULL = 8,    /* the server's disk is full */
+    STINT_EUNKNOWN = 9, /* no answer: it may or may not have happened; repeat with the same idempotency key */
+    STINT_ECONNECT = 10, /* the server was not reached: it did not happen */
     STINT_ETIMEOUT = 11,
 };
 
@@ -53,23 +53,24 @@ struct stint_job_options { /* zero = the default */
 };
 
 /* Durable when it returns STINT_OK. id_out: 37 bytes. */
-int stint_enqueue(struct stint_client *c, const char *kind, const char *args_json, const struct stint_job_options *o,
-                  char *id_out, bool *duplicate, struct stint_error *e);
+int stint_enqueue(struct stint_client *c, const char *kind, const char *args_json,
+                  const struct stint_job_options *o, char *id_out, bool *duplicate, struct stint_error *e);
 
 /* ---- look, wait, watch */
 struct stint_job {
     char id[37];
     char state[16], reason[16];
     int attempt;
-    int64_t lease;      /* of a claimed job */
-    int64_t timeout_ms; /* of a claimed job */
-    double progress;    /* 0 … 1, -1 = unknown */
+    int64_t lease;                                           /* of a claimed job */
+    int64_t timeout_ms;                                      /* of a claimed job */
+    double progress;                                         /* 0 … 1, -1 = unknown */
     char *queue, *kind, *args, *checkpoint, *result, *error; /* JSON texts; NULL = none */
 };
 
 int stint_get(struct stint_client *c, const char *id, struct stint_job **out, struct stint_error *e);
 /* Returns when the job is final, or STINT_ETIMEOUT. */
-int stint_wait(struct stint_client *c, const char *id, int64_t timeout_ms, struct stint_job **out, struct stint_error *e);
+int stint_wait(struct stint_client *c, const char *id, int64_t timeout_ms, struct stint_job **out,
+               struct stint_error *e);
 /* Calls on_event for every stored event after after_seq, across reconnects, each once and in order, until the job's end
  * (STINT_OK) or on_event returns false. seq is 0 for what is not stored (live progress). */
 int stint_watch(struct stint_client *c, const char *id, int64_t after_seq,
@@ -78,8 +79,8 @@ int stint_watch(struct stint_client *c, const char *id, int64_t after_seq,
 int stint_cancel(struct stint_client *c, const char *id, struct stint_error *e);
 void stint_job_free(struct stint_job *j);
 /* Any other call of the API: the answer's body in *body (free with stint_free). */
-int stint_call(struct stint_client *c, const char *method, const char *path, const char *body_json, int *status, char **body,
-               struct stint_error *e);
+int stint_call(struct stint_client *c, const char *method, const char *path, const char *body_json,
+               int *status, char **body, struct stint_error *e);
 void stint_free(void *p);
 
 /* ---- work */
@@ -91,7 +92,8 @@ struct stint_work_options {
     int64_t lease_ms;          /* 0 = the server's */
     int64_t wait_ms;           /* long poll; 0 = 20 s */
     bool once;                 /* one job, then return */
-    const volatile int *stop;  /* set to non-zero (a signal handler may): no more claims, current job finishes */
+    const volatile int
+        *stop; /* set to non-zero (a signal handler may): no more claims, current job finishes */
 };
 
 struct stint_kind {
@@ -110,8 +112,8 @@ bool stint_should_stop(struct stint_attempt *at);
 int stint_progress(struct stint_attempt *at, double progress, const char *message, struct stint_error *e);
 int stint_event(struct stint_attempt *at, const char *type, const char *data_json, struct stint_error *e);
 int stint_checkpoint(struct stint_attempt *at, const char *json, struct stint_error *e);
-int stint_artifact(struct stint_attempt *at, const char *name, const char *media_type, const void *bytes, size_t n,
-                   struct stint_error *e);
+int stint_artifact(struct stint_attempt *at, const char *name, const char *media_type, const void *bytes,
+                   size_t n, struct stint_error *e);
 int stint_artifact_file(struct stint_attempt *at, const char *name, const char *media_type, const char *path,
                         struct stint_error *e);
 int stint_complete(struct stint_attempt *at, const char *result_json, struct stint_error *e);

@@ -28,15 +28,15 @@ enum job_state {
 };
 
 enum job_reason { /* why it ended */
-    JOB_REASON_NONE,
-    JOB_REASON_ERROR,
-    JOB_REASON_TIMEOUT,
-    JOB_REASON_POISONED, /* its lease was lost too often */
-    JOB_REASON_PARENT_FAILED,
-    JOB_REASON_EXPIRED, /* its deadline passed */
-    JOB_REASON_OVERLAP,
-    JOB_REASON_CANCELLED,
-    JOB_REASONS,
+                  JOB_REASON_NONE,
+                  JOB_REASON_ERROR,
+                  JOB_REASON_TIMEOUT,
+                  JOB_REASON_POISONED, /* its lease was lost too often */
+                  JOB_REASON_PARENT_FAILED,
+                  JOB_REASON_EXPIRED, /* its deadline passed */
+                  JOB_REASON_OVERLAP,
+                  JOB_REASON_CANCELLED,
+                  JOB_REASONS,
 };
 
 enum job_on_lost { JOB_ON_LOST_RETRY, JOB_ON_LOST_FAIL }; /* FAIL = at most once */
@@ -76,21 +76,21 @@ struct job_error {
 
 /* What an enqueue asks for; a member left at its zero value takes the queue's, then the kind's, then our default. */
 struct job_spec {
-    struct str queue, kind; /* names; queue "" = "default" */
-    struct str args;        /* one JSON value, kept as these bytes */
-    int64_t priority;       /* lower first */
-    int64_t run_at;         /* 0 = now */
-    int64_t delay_ms;       /* with run_at 0 */
-    struct retry_policy retry;      /* max_attempts 0 = default */
-    int64_t timeout_ms;             /* per hand-out; 0 = default */
-    int64_t deadline_ms;            /* from enqueue to final state; 0 = none */
-    int64_t lost_max;               /* 0 = default */
+    struct str queue, kind;    /* names; queue "" = "default" */
+    struct str args;           /* one JSON value, kept as these bytes */
+    int64_t priority;          /* lower first */
+    int64_t run_at;            /* 0 = now */
+    int64_t delay_ms;          /* with run_at 0 */
+    struct retry_policy retry; /* max_attempts 0 = default */
+    int64_t timeout_ms;        /* per hand-out; 0 = default */
+    int64_t deadline_ms;       /* from enqueue to final state; 0 = none */
+    int64_t lost_max;          /* 0 = default */
     enum job_on_lost on_lost;
-    struct str unique_key;          /* "" = none */
-    int64_t unique_for_ms;          /* 0 = while live; JOB_FOREVER_MS = for ever */
-    struct str tags;                /* JSON array of strings, or "" */
-    struct str group;               /* fair turns; "" = none */
-    struct str limit_keys;          /* JSON array, or "" */
+    struct str unique_key; /* "" = none */
+    int64_t unique_for_ms; /* 0 = while live; JOB_FOREVER_MS = for ever */
+    struct str tags;       /* JSON array of strings, or "" */
+    struct str group;      /* fair turns; "" = none */
+    struct str limit_keys; /* JSON array, or "" */
 };
 
 /* A job as the store shows it. */
@@ -115,7 +115,7 @@ struct job {
     /* progress */
     int64_t progress_permille; /* 0 … 1000; -1 = never said */
     struct str progress_message;
-    int64_t last_seq; /* of its stored events, the `end` included */
+    int64_t last_seq;       /* of its stored events, the `end` included */
     struct job_error error; /* the last one; message.n == 0 = none */
     bool has_error;
     /* times */

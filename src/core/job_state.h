@@ -6,26 +6,26 @@
 #include "core/job.h"
 
 enum job_event {
-    JOB_EV_DUE,          /* run_at came */
-    JOB_EV_UNBLOCK,      /* parents or children are final */
-    JOB_EV_CLAIM,        /* handed to a worker: new lease, attempt + 1 */
-    JOB_EV_COMPLETE,     /* under the current lease */
-    JOB_EV_COMPLETE_LATE,/* with the last lease, after it was lost, before anyone else claimed */
-    JOB_EV_FAIL_RETRY,   /* will run again later */
-    JOB_EV_FAIL_FINAL,   /* permanent, or attempts used up */
-    JOB_EV_FAIL_LATE,    /* permanent, as COMPLETE_LATE */
-    JOB_EV_SNOOZE,       /* the worker wants it later; attempt given back */
-    JOB_EV_RELEASE,      /* the worker gives it back; attempt given back */
-    JOB_EV_WAIT,         /* parks until children are final; attempt given back */
-    JOB_EV_LOST,         /* the lease ended unrenewed; attempt given back, lost + 1 */
-    JOB_EV_POISON,       /* lost too often, or on_lost = fail */
-    JOB_EV_CANCEL,       /* asked for by a user */
-    JOB_EV_REVOKE,       /* cancel asked, and the grace is over or the worker agreed */
-    JOB_EV_EXPIRE,       /* deadline_at passed */
-    JOB_EV_SKIP,         /* parent failed with policy skip, schedule overlap */
-    JOB_EV_PARENT_FAILED,/* parent failed with policy fail */
-    JOB_EV_RETRY,        /* a user wants a final job to run again */
-    JOB_EV_PROMOTE,      /* a user wants a scheduled job now */
+    JOB_EV_DUE,           /* run_at came */
+    JOB_EV_UNBLOCK,       /* parents or children are final */
+    JOB_EV_CLAIM,         /* handed to a worker: new lease, attempt + 1 */
+    JOB_EV_COMPLETE,      /* under the current lease */
+    JOB_EV_COMPLETE_LATE, /* with the last lease, after it was lost, before anyone else claimed */
+    JOB_EV_FAIL_RETRY,    /* will run again later */
+    JOB_EV_FAIL_FINAL,    /* permanent, or attempts used up */
+    JOB_EV_FAIL_LATE,     /* permanent, as COMPLETE_LATE */
+    JOB_EV_SNOOZE,        /* the worker wants it later; attempt given back */
+    JOB_EV_RELEASE,       /* the worker gives it back; attempt given back */
+    JOB_EV_WAIT,          /* parks until children are final; attempt given back */
+    JOB_EV_LOST,          /* the lease ended unrenewed; attempt given back, lost + 1 */
+    JOB_EV_POISON,        /* lost too often, or on_lost = fail */
+    JOB_EV_CANCEL,        /* asked for by a user */
+    JOB_EV_REVOKE,        /* cancel asked, and the grace is over or the worker agreed */
+    JOB_EV_EXPIRE,        /* deadline_at passed */
+    JOB_EV_SKIP,          /* parent failed with policy skip, schedule overlap */
+    JOB_EV_PARENT_FAILED, /* parent failed with policy fail */
+    JOB_EV_RETRY,         /* a user wants a final job to run again */
+    JOB_EV_PROMOTE,       /* a user wants a scheduled job now */
     JOB_EVENTS,
 };
 
@@ -47,23 +47,24 @@ struct job_counters { /* the part of a job that decisions read */
 struct job_outcome {
     enum job_event event;
     enum job_state to;
-    enum job_reason reason;   /* for final states */
-    enum error_class class;   /* for an error the server itself records (timeout, crash) */
-    int64_t run_at;           /* for SCHEDULED and QUEUED */
+    enum job_reason reason;         /* for final states */
+    enum error_class class;         /* for an error the server itself records (timeout, crash) */
+    int64_t run_at;                 /* for SCHEDULED and QUEUED */
     int64_t attempt, lost, snoozes; /* the counters afterwards */
-    bool raise_lease;         /* the number is raised: nothing from before is accepted any more */
+    bool raise_lease;               /* the number is raised: nothing from before is accepted any more */
 };
 
 /* A worker's `fail`. retry_after_ms -1 = none given. Cancel requested → cancelled, whatever the class. */
-struct job_outcome job_decide_fail(const struct job_counters *c, const struct retry_policy *p, enum error_class class,
-                                   int64_t retry_after_ms, int64_t now, uint64_t random);
+struct job_outcome job_decide_fail(const struct job_counters *c, const struct retry_policy *p,
+                                   enum error_class class, int64_t retry_after_ms, int64_t now,
+                                   uint64_t random);
 /* `snooze`: RC_CONFLICT over JOB_SNOOZES_MAX is the engine's to answer; here only the outcome. */
 struct job_outcome job_decide_snooze(const struct job_counters *c, int64_t delay_ms, int64_t now);
 struct job_outcome job_decide_release(const struct job_counters *c, int64_t now);
 /* What time has done to the job, in this order: deadline_at, cancel_at (grace over), timeout_at, lease_until, run_at.
  * False: nothing yet. A timeout is a `fail` of class timeout. */
-MUST_CHECK bool job_decide_due(const struct job_counters *c, const struct retry_policy *p, int64_t now, uint64_t random,
-                               struct job_outcome *out);
+MUST_CHECK bool job_decide_due(const struct job_counters *c, const struct retry_policy *p, int64_t now,
+                               uint64_t random, struct job_outcome *out);
 /* The next instant at which job_decide_due can be true; 0 = never. The one indexed time of a row. */
 int64_t job_due_at(const struct job_counters *c);
 

@@ -16,10 +16,10 @@ struct queue;
 struct queue_options {
     struct loop *loop;
     const char *store_url;
-    int64_t prune_every_ms;      /* 0 = 60 s; only while there is something to prune */
-    int64_t claim_wait_max_ms;   /* 0 = 60 s */
-    int64_t max_waiting_claims;  /* 0 = 10,000; over it: RC_BUSY */
-    int64_t progress_every_ms;   /* progress is stored at most this often per job; 0 = 1 s */
+    int64_t prune_every_ms;     /* 0 = 60 s; only while there is something to prune */
+    int64_t claim_wait_max_ms;  /* 0 = 60 s */
+    int64_t max_waiting_claims; /* 0 = 10,000; over it: RC_BUSY */
+    int64_t progress_every_ms;  /* progress is stored at most this often per job; 0 = 1 s */
 };
 
 MUST_CHECK enum rc queue_open(struct queue **out, const struct queue_options *options, struct err *e);

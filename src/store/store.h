@@ -33,15 +33,15 @@ enum store_op_kind {
     STORE_ENQUEUE,
     STORE_CLAIM,
     STORE_REPORT,
-    STORE_ACT,      /* cancel, retry, promote, erase: by ids or by filter */
+    STORE_ACT, /* cancel, retry, promote, erase: by ids or by filter */
     STORE_PATCH,
     STORE_STAGE_ARTIFACT,
     STORE_SET_QUEUE,
     STORE_DELETE_QUEUE,
     STORE_CREATE_KEY,
     STORE_REVOKE_KEY,
-    STORE_TICK,     /* everything that is due: run_at, leases, timeouts, deadlines */
-    STORE_PRUNE,    /* one bounded chunk of what is past its retention */
+    STORE_TICK,  /* everything that is due: run_at, leases, timeouts, deadlines */
+    STORE_PRUNE, /* one bounded chunk of what is past its retention */
     /* reads: run by the readers, each on one snapshot */
     STORE_GET_JOB,
     STORE_LIST_JOBS,
@@ -75,22 +75,25 @@ struct store_change {
     enum job_state state;   /* afterwards */
     bool became_queued;     /* a claim may find it now */
     bool state_changed;
-    bool cancel_asked;      /* of a processing job */
-    int64_t last_seq;       /* afterwards */
+    bool cancel_asked; /* of a processing job */
+    int64_t last_seq;  /* afterwards */
 };
 
 struct store_round {
     struct store_op *done; /* linked by next; for a read: just that one */
     struct store_change *changes;
     size_t change_count;
-    int64_t next_due_at;   /* earliest instant at which STORE_TICK has work; 0 = nothing timed; -1 = unchanged (reads) */
+    int64_t
+        next_due_at; /* earliest instant at which STORE_TICK has work; 0 = nothing timed; -1 = unchanged (reads) */
     int64_t operations, jobs, flushes, run_us, flush_us; /* of this round; zero for reads */
 };
 
 struct store_options {
-    int64_t (*now)(void *ctx);                             /* NULL = the store's own clock */
+    int64_t (*now)(void *ctx); /* NULL = the store's own clock */
     void *now_ctx;
-    void (*on_round)(void *ctx, struct store_round *round); /* any thread; the receiver frees the round. NULL: only store_run */
+    void (*on_round)(
+        void *ctx,
+        struct store_round *round); /* any thread; the receiver frees the round. NULL: only store_run */
     void *on_round_ctx;
     const char *vfs;         /* SQLite: a VFS by name, for power-cut tests; NULL = the system's */
     int readers;             /* 0 = 2 */
@@ -101,7 +104,8 @@ struct store_options {
 /* Opens, migrates (all or nothing) and starts the threads. url: `sqlite:PATH`, a plain PATH, or `memory:`. Creates what
  * is missing. Running leases get their restart grace (J6): none ends before now + min(lease, 30 s).
  * RC_BUSY: another server holds the file. RC_FATAL: damaged, or written by a newer version; nothing was touched. */
-MUST_CHECK enum rc store_open(struct store **out, const char *url, const struct store_options *options, struct err *e);
+MUST_CHECK enum rc store_open(struct store **out, const char *url, const struct store_options *options,
+                              struct err *e);
 /* Finishes what was submitted, stops the threads, closes. NULL is fine. Not from the round callback. */
 void store_close(struct store *s);
 int64_t store_now(struct store *s);
@@ -171,14 +175,14 @@ struct store_report {
 /* ------------------------------------------------------------------ acting on jobs */
 
 struct job_filter {
-    uint32_t states; /* bit per job_state; 0 = all */
+    uint32_t states;                    /* bit per job_state; 0 = all */
     struct str queue, kind, tag, batch; /* "" = any */
     int64_t since, until;               /* created_at in [since, until); 0 = open */
 };
 
 enum job_action {
-    ACT_CANCEL,  /* live: cancelled, or asked of the worker; final: RC_CONFLICT, but one's own repeat is RC_OK */
-    ACT_RETRY,   /* failed, cancelled, skipped: queued again, attempts reset, next round, lease number raised */
+    ACT_CANCEL, /* live: cancelled, or asked of the worker; final: RC_CONFLICT, but one's own repeat is RC_OK */
+    ACT_RETRY, /* failed, cancelled, skipped: queued again, attempts reset, next round, lease number raised */
     ACT_PROMOTE, /* scheduled: queued now */
     ACT_ERASE,   /* final: args, result, events, artifacts gone; the job's row stays until retention */
 };
@@ -313,8 +317,9 @@ struct store_read_events {
 
 struct queue_settings { /* -1 = not set: our default */
     int64_t lease_ms, timeout_ms, max_attempts, retry_base_ms, priority;
-    int64_t retain_completed_ms, retain_failed_ms, retain_cancelled_ms; /* JOB_FOREVER_MS allowed; skipped = cancelled */
-    int64_t max_queued; /* enqueue over it: RC_BUSY, code `queue_full` */
+    int64_t retain_completed_ms, retain_failed_ms,
+        retain_cancelled_ms; /* JOB_FOREVER_MS allowed; skipped = cancelled */
+    int64_t max_queued;      /* enqueue over it: RC_BUSY, code `queue_full` */
 };
 
 struct queue_view {
@@ -362,8 +367,9 @@ struct store_stats {
     struct store_op op;
     int64_t tenant;
     int64_t counts[JOB_STATES]; /* out */
-    int64_t enqueued_total, completed_total, failed_total, cancelled_total, lost_total, retried_total; /* out, since creation */
-    struct kind_count *kinds;   /* out */
+    int64_t enqueued_total, completed_total, failed_total, cancelled_total, lost_total,
+        retried_total;        /* out, since creation */
+    struct kind_count *kinds; /* out */
     size_t kind_count;
     int64_t store_bytes, tenants;
 };
@@ -385,7 +391,8 @@ struct api_key {
 /* Creates the tenant by name when missing (tenant_name), else uses it. */
 struct store_create_key {
     struct store_op op;
-    struct api_key key; /* in: public_id, hash, tenant_name, name, last4, scopes, queues, expires_at; out: tenant, created_at */
+    struct api_key
+        key; /* in: public_id, hash, tenant_name, name, last4, scopes, queues, expires_at; out: tenant, created_at */
 };
 
 /* tenant 0 = any. RC_NOT_FOUND. Repeating is RC_OK. */

@@ -24,13 +24,15 @@ struct handler {
 };
 
 /* ---- the job. All text lives as long as the attempt. */
-struct str attempt_job(const struct attempt *at);     /* its id, as text */
-struct str attempt_args(const struct attempt *at);    /* JSON, as it was enqueued */
+struct str attempt_job(const struct attempt *at);        /* its id, as text */
+struct str attempt_args(const struct attempt *at);       /* JSON, as it was enqueued */
 struct str attempt_checkpoint(const struct attempt *at); /* of the attempt before, "" = none */
 int64_t attempt_number(const struct attempt *at);
-const char *attempt_scratch(const struct attempt *at); /* an empty private folder, the current directory too */
+const char *
+attempt_scratch(const struct attempt *at); /* an empty private folder, the current directory too */
 struct arena *attempt_arena(struct attempt *at);
-struct str attempt_option(const struct attempt *at, const char *name); /* of the worker: `allow-path`, `exec` … ""= none */
+struct str attempt_option(const struct attempt *at,
+                          const char *name); /* of the worker: `allow-path`, `exec` … ""= none */
 /* A named secret: until the server keeps secrets, the worker's own STINT_SECRET_<NAME>. false = not there. */
 MUST_CHECK bool attempt_secret(const struct attempt *at, struct str name, struct str *out);
 bool attempt_is_cancelled(struct attempt *at); /* polls without waiting; be killed or stop soon */
@@ -40,23 +42,24 @@ void attempt_progress(struct attempt *at, int64_t permille, const char *format, 
 void attempt_event(struct attempt *at, const char *type, struct str json);
 void attempt_checkpoint_save(struct attempt *at, struct str json);
 /* A finished file in the scratch folder becomes an artifact when the job completes. series "" = none. */
-void attempt_artifact(struct attempt *at, const char *name, const char *media_type, const char *path, struct str series,
-                      int64_t keep);
+void attempt_artifact(struct attempt *at, const char *name, const char *media_type, const char *path,
+                      struct str series, int64_t keep);
 
 /* ---- asking. Waits. */
 /* The newest artifact of a series into a new file of the scratch folder. RC_NOT_FOUND: there is none yet.
  * `result` = the result of the job that published it (may be NULL). */
-MUST_CHECK enum rc attempt_series(struct attempt *at, struct str series, const char *to_path, struct str *result,
-                                  struct err *e);
+MUST_CHECK enum rc attempt_series(struct attempt *at, struct str series, const char *to_path,
+                                  struct str *result, struct err *e);
 /* One request to the parse process of this slot, at most timeout_ms. RC_BUSY: it ran out of time; RC_FATAL: it
  * died; a new one is started for the next request, so a hostile input costs only itself. Thread-safe per `lane`
  * (0 … 3): each lane has a process of its own. */
-MUST_CHECK enum rc attempt_parse(struct attempt *at, int lane, struct str request, int64_t timeout_ms, struct buf *answer,
-                                 struct err *e);
+MUST_CHECK enum rc attempt_parse(struct attempt *at, int lane, struct str request, int64_t timeout_ms,
+                                 struct buf *answer, struct err *e);
 
 /* ---- the end; the last call wins nothing: the first one counts. */
 void attempt_complete(struct attempt *at, struct str result_json);
-void attempt_fail(struct attempt *at, enum error_class class, const char *code, const char *format, ...) PRINTF_LIKE(4, 5);
+void attempt_fail(struct attempt *at, enum error_class class, const char *code, const char *format, ...)
+    PRINTF_LIKE(4, 5);
 void attempt_fail_after(struct attempt *at, int64_t retry_after_ms, const char *code, const char *message);
 
 /* The table of built-in kinds; src/kinds/kinds.c. Ends with kind == NULL. */
