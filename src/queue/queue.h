@@ -20,10 +20,13 @@ struct queue_options {
     int64_t claim_wait_max_ms;  /* 0 = 60 s */
     int64_t max_waiting_claims; /* 0 = 10,000; over it: RC_BUSY */
     int64_t progress_every_ms;  /* progress is stored at most this often per job; 0 = 1 s */
+    int64_t (*now)(void *ctx);  /* tests: the store's clock; NULL = its own */
+    void *now_ctx;
 };
 
 MUST_CHECK enum rc queue_open(struct queue **out, const struct queue_options *options, struct err *e);
-/* Stops the services, waits for the store, frees. Waiting claims and watches are dropped without a call. */
+/* Stops the services, waits for the store, frees. Claims, watches and what is still in flight are dropped without a call:
+ * the memory of operations must stay until this returns. Outside loop_run, and the loop must not run again. */
 void queue_close(struct queue *q);
 /* Begins the drain: enqueues answer RC_BUSY `draining`, waiting and new claims end empty with `draining`, reports go on,
  * every watch hears it. `on_idle` is called once when no submitted operation is left. */
@@ -51,8 +54,7 @@ struct queue_claim {
     bool draining;
     /* queue/'s own */
     struct queue_claim *next, *prev;
-    int64_t give_up_at;
-    int place; /* waiting, in the store, or done */
+    struct claim_wait *wait;
 };
 
 void queue_claim(struct queue *q, struct queue_claim *c);

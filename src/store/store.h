@@ -111,6 +111,9 @@ void store_close(struct store *s);
 int64_t store_now(struct store *s);
 /* Any thread. Never blocks on the disk. */
 void store_submit(struct store *s, struct store_op *op);
+/* Submits `first` and the operations linked behind it by next, in that order and as one: the writes among them run in the
+ * same round as long as it has room. That is how an enqueue and the claim that waits for it share a flush. Any thread. */
+void store_submit_list(struct store *s, struct store_op *first);
 /* Submits and waits; returns op->rc and copies op->e. For tests and admin commands, never on the loop. */
 MUST_CHECK enum rc store_run(struct store *s, struct store_op *op, struct err *e);
 void store_round_free(struct store_round *r);
