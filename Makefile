@@ -254,12 +254,12 @@ quick: ## Before each commit: format of what changed, our checks, unit tests
 .PHONY: asan
 asan: ## The suites under AddressSanitizer and UBSan
 	@$(MAKE) MODE=asan test-programs
-	@tools/run-tests.sh build/asan unit store fuzz e2e
+	@STINT_SMALL=1 tools/run-tests.sh build/asan unit store fuzz e2e
 
 .PHONY: tsan
 tsan: ## Unit and store tests under ThreadSanitizer
 	@$(MAKE) MODE=tsan build/tsan/test/unit build/tsan/test/store
-	@tools/run-tests.sh build/tsan unit store
+	@STINT_SMALL=1 tools/run-tests.sh build/tsan unit store
 
 .PHONY: fuzz
 FUZZ_SECONDS ?= 20

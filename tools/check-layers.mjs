@@ -18,7 +18,7 @@ const MAY_INCLUDE = {
     'store/sqlite': ['base', 'core', 'db', 'store'],
     queue: ['base', 'core', 'store', 'loop'],
     push: ['base', 'core', 'loop', 'crypto', 'net', 'wire', 'queue'],
-    api: ['base', 'core', 'crypto', 'net', 'wire', 'queue', 'push', 'codeindex'],
+    api: ['base', 'core', 'loop', 'crypto', 'net', 'wire', 'queue', 'push', 'codeindex'],
     kinds: ['base', 'codeindex', 'worker/handler.h', 'net/http_client.h', 'net/http_types.h'],
     cmd: ['base', 'loop', 'crypto', 'db', 'core', 'net', 'wire', 'codeindex', 'client', 'worker', 'queue', 'push', 'api', 'kinds'],
 };
@@ -46,7 +46,7 @@ const OWNER = {
 // The C library, POSIX and Linux: free for all.
 const SYSTEM = new RegExp(
     '^(sys|linux|netinet|arpa|net|asm)/|^(' +
-        'assert|ctype|dirent|dlfcn|elf|errno|fcntl|fnmatch|ftw|getopt|glob|grp|ifaddrs|inttypes|langinfo|limits|link|locale|malloc|math|netdb|poll|pthread|' +
+        'assert|ctype|dirent|dlfcn|elf|endian|errno|fcntl|fnmatch|ftw|getopt|glob|grp|ifaddrs|inttypes|langinfo|limits|link|locale|malloc|math|netdb|poll|pthread|' +
         'pwd|regex|sched|semaphore|setjmp|signal|spawn|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|' +
         'string|strings|syslog|termios|time|unistd|wchar|wctype)\\.h$',
 );

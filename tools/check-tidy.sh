@@ -12,6 +12,7 @@ read -ra flags < <(make -s print-tidy-flags)
 tidy_one() { # FILE FLAGS...
     local file=$1 key
     shift
+    [ "$file" = src/base/err.c ] || set -- "$@" -include tools/tidy.h
     key=build/tidy/$({ cat .clang-tidy; clang -E "$@" "$file" 2>/dev/null; cat "$file"; } | sha256sum | cut -c1-32)
     [ ! -e "$key" ] || return 0
     if clang-tidy --quiet "$file" -- "$@" >"$key.out" 2>"$key.err"; then

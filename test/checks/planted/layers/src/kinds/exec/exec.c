@@ -1,0 +1,3 @@
+#include "worker/handler.h"
+#include "worker/supervisor.h"
+#include <strange/library.h>

@@ -1,0 +1,2 @@
+#include "store/sqlite/engine.h"
+#include "queue.h"
