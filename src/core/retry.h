@@ -19,6 +19,8 @@ enum backoff_kind { BACKOFF_EXPONENTIAL, BACKOFF_FIXED, BACKOFF_LIST };
 #define RETRY_MAX_ATTEMPTS_DEFAULT 3
 #define RETRY_BASE_DEFAULT_MS      60000
 #define RETRY_CAP_DEFAULT_MS       3600000
+#define RETRY_DELAY_MAX_MS         (3650LL * 86400000) /* of any delay that a stranger chooses */
+#define RETRY_TEXT_BYTES           400                 /* room for retry_print */
 
 struct retry_policy {
     int64_t max_attempts; /* 0 in a spec = default */
@@ -35,6 +37,8 @@ MUST_CHECK bool error_class_parse(struct str name, enum error_class *out);
 
 /* The defaults of design.md section 9. */
 struct retry_policy retry_default(void);
+/* Gives the members of p that say nothing (attempts 0; an exponential backoff with no number) those of `defaults`. */
+void retry_fill(struct retry_policy *p, const struct retry_policy *defaults);
 /* The delay before the attempt that follows `attempt` failures (attempt >= 1), `random` uniform over 64 bits.
  * Exponential: base * 2^(attempt-1), at most cap, then full jitter: uniform in [0, that]; never overflows. */
 int64_t retry_delay_ms(const struct retry_policy *p, int64_t attempt, uint64_t random);
