@@ -14,13 +14,21 @@ struct json_out json_writer(struct buf *out)
     return (struct json_out){.out = out};
 }
 
+/* As many depths as the reader allows; outermost there is nothing to separate, hence no bit. */
+_Static_assert(JSON_MAX_DEPTH <= 64, "has_items has one bit for each depth");
+
+static uint64_t depth_bit(int depth)
+{
+    return depth > 0 ? 1ULL << (depth - 1) : 0;
+}
+
 /* Room for one item of up to n bytes, behind the comma it may need; NULL when the buf is full. The caller raises
  * out->n by what it wrote. */
 static char *open_item(struct json_out *w, size_t n)
 {
     char *to = buf_reserve(w->out, n + 1);
-    uint64_t bit = 1ULL << w->depth;
-    bool needs_comma = !w->after_name && w->depth > 0 && (w->has_items & bit);
+    uint64_t bit = depth_bit(w->depth);
+    bool needs_comma = !w->after_name && (w->has_items & bit);
 
     w->after_name = false;
     w->has_items |= bit;
@@ -44,9 +52,9 @@ static void put_item(struct json_out *w, struct str text)
 static void begin(struct json_out *w, struct str bracket)
 {
     put_item(w, bracket);
+    assert(w->depth < JSON_MAX_DEPTH);
     w->depth++;
-    assert(w->depth < 64);
-    w->has_items &= ~(1ULL << w->depth);
+    w->has_items &= ~depth_bit(w->depth);
 }
 
 static void end(struct json_out *w, char bracket)

@@ -163,3 +163,22 @@ TEST(output_over_the_limit_is_told_once_at_the_end)
     CHECK_TRUE(b.n <= 50);
     buf_dispose(&b);
 }
+
+TEST(what_is_written_may_be_as_deep_as_what_is_read)
+{
+    struct buf b = BUF_LIMIT(1000);
+    struct json_out w = json_writer(&b);
+
+    for (int depth = 0; depth < JSON_MAX_DEPTH; depth++) {
+        json_array_begin(&w);
+        json_int(&w, depth);
+    }
+    json_int(&w, 1);
+    for (int depth = 0; depth < JSON_MAX_DEPTH; depth++) {
+        json_array_end(&w);
+    }
+    CHECK_TRUE(str_ends(buf_str(&b),
+                        STR(",[62,[63,1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]")));
+    OK(json_validate(buf_str(&b), e));
+    buf_dispose(&b);
+}
