@@ -41,8 +41,9 @@ struct store *queue_store(struct queue *q); /* for store_now, store_secret, stor
  * `idempotency_in_flight`); reports have their `store_progress` set here. The refusals too come through done, later. */
 void queue_submit(struct queue *q, struct store_op *op);
 
-/* A claim that may wait for jobs. Fill claim's inputs with store_init(&c.claim.op, …); wait_ms 0 = answer at once.
- * done is called once: with jobs, with cancels, or with neither after the wait. */
+/* A claim that may wait for jobs. Fill claim's inputs with store_init(&c.claim.op, …), but leave its op.done and op.owner to
+ * queue/; wait_ms 0 = answer at once. `done` is called once: with jobs, with cancels, with neither after the wait, or with
+ * claim.op.rc set. */
 struct queue_claim {
     struct store_claim claim;
     int64_t wait_ms;
@@ -65,7 +66,7 @@ MUST_CHECK bool queue_claim_cancel(struct queue *q, struct queue_claim *c);
 /* News of one job, after they are durable; progress may be news that is not stored (last_seq unchanged). */
 struct queue_news {
     enum job_state state;
-    int64_t last_seq;
+    int64_t last_seq; /* the greatest that was told to watches of this job so far; 0 = none yet */
     bool has_progress;
     int64_t progress_permille;
     struct str progress_message;
@@ -77,7 +78,9 @@ struct queue_watch {
     struct id job;
     void (*on_news)(struct queue_watch *w, const struct queue_news *news);
     void *owner;
-    struct queue_watch *next, *prev; /* queue/'s own */
+    /* queue/'s own */
+    struct queue_watch *next, *prev;
+    struct watched *of;
 };
 
 /* From this call on no news are missed (a state read after it is at most older than the next news). Does not check

@@ -1,0 +1,95 @@
+/* keys.c: the API keys, in memory, so that no request waits for the store to know its caller. Filled when the queue opens,
+ * and kept current by the operations that create and revoke keys, which all come through here (one process owns the store). */
+#include <string.h>
+
+#include "queue/parts.h"
+
+struct key_entry {
+    struct table_node node;
+    struct api_key key;
+    struct arena *texts;
+};
+
+static struct key_entry *key_find(const struct queue *q, struct str public_id)
+{
+    struct table_node *n = table_first(&q->keys, table_hash_str(0, public_id));
+
+    for (; n; n = table_next(n)) {
+        struct key_entry *k = LOOP_OWNER(n, struct key_entry, node);
+
+        if (str_eq(k->key.public_id, public_id)) {
+            return k;
+        }
+    }
+    return NULL;
+}
+
+static void key_forget(struct queue *q, struct key_entry *k)
+{
+    if (k) {
+        table_remove(&q->keys, &k->node);
+        arena_free(k->texts);
+        mem_free(k);
+    }
+}
+
+static void key_remember(struct queue *q, const struct api_key *key)
+{
+    struct key_entry *k = mem_alloc(sizeof *k);
+
+    key_forget(q, key_find(q, key->public_id));
+    k->texts = arena_new();
+    k->key = *key;
+    k->key.public_id = arena_str(k->texts, key->public_id);
+    k->key.tenant_name = arena_str(k->texts, key->tenant_name);
+    k->key.name = arena_str(k->texts, key->name);
+    k->key.last4 = arena_str(k->texts, key->last4);
+    k->key.queues = arena_str(k->texts, key->queues);
+    table_add(&q->keys, &k->node, table_hash_str(0, key->public_id));
+}
+
+enum rc keys_load(struct queue *q, struct err *e)
+{
+    struct store_list_keys list;
+    struct arena *a = arena_new();
+
+    store_init(&list.op, sizeof list, STORE_LIST_KEYS, a);
+    enum rc rc = store_run(q->store, &list.op, e);
+
+    if (rc) {
+        err_wrap(e, rc, "read the keys");
+        goto out;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        if (list.keys[i].revoked_at == 0) {
+            key_remember(q, &list.keys[i]);
+        }
+    }
+out:
+    arena_free(a);
+    return rc;
+}
+
+void keys_see(struct queue *q, const struct store_op *op)
+{
+    if (op->kind == STORE_CREATE_KEY) {
+        key_remember(q, &LOOP_OWNER(op, struct store_create_key, op)->key);
+    } else if (op->kind == STORE_REVOKE_KEY) {
+        key_forget(q, key_find(q, LOOP_OWNER(op, struct store_revoke_key, op)->public_id));
+    }
+}
+
+const struct api_key *queue_find_key(struct queue *q, struct str public_id)
+{
+    struct key_entry *k = key_find(q, public_id);
+
+    return k ? &k->key : NULL;
+}
+
+void keys_dispose(struct queue *q)
+{
+    for (struct table_node *n; (n = table_any(&q->keys));) {
+        key_forget(q, LOOP_OWNER(n, struct key_entry, node));
+    }
+    table_dispose(&q->keys);
+}

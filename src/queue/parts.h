@@ -1,0 +1,141 @@
+/* parts.h: what the files of this folder share. Nobody else includes it.
+ *
+ *   queue.c     the way in (submit) and the way back (rounds): everything passes here
+ *   claims.c    claims that wait: wake-ups, rides, cancels, deadlines
+ *   reports.c   jobs that are being worked on here: thinned progress, who works on what
+ *   workers.c   workers as they were last heard of
+ *   watches.c   who wants news of a job or of a tenant
+ *   services.c  what time brings: due jobs, pruning, stalls
+ *   keys.c      API keys in memory
+ *
+ * All of it runs on the loop's thread; only `inbox` is shared with the store's threads. */
+#ifndef STINT_QUEUE_PARTS_H
+#define STINT_QUEUE_PARTS_H
+
+#include <pthread.h>
+
+#include "queue/queue.h"
+#include "queue/table.h"
+
+struct op_list { /* linked by next */
+    struct store_op *first, *last;
+};
+
+struct inbox { /* rounds on their way from the store's threads to the loop */
+    pthread_mutex_t lock;
+    struct store_round *first, *last;
+    bool is_posted;
+    struct loop_task task;
+};
+
+struct services {
+    struct loop_timer due, prune;
+    struct store_tick tick_op;
+    struct store_prune prune_op;
+    struct arena *tick_arena, *prune_arena;
+    bool is_ticking, is_pruning, is_stopped;
+    int64_t next_due_at; /* as the last round said; 0 = nothing */
+};
+
+struct worker {
+    struct table_node node;
+    struct queue_worker view; /* its texts are this struct's own */
+    struct str *kinds;        /* views into view.kinds' memory `kinds_text` */
+    size_t kind_count;
+    char *kinds_text;
+    size_t claim_count, job_count; /* neither is 0: it must stay */
+    struct worker *newer, *older;  /* by seen_at */
+    struct claim_wait *claims;
+};
+
+struct workers {
+    struct table by_name;
+    struct worker *newest, *oldest;
+};
+
+struct queue {
+    struct loop *loop;
+    struct store *store;
+    struct queue_options options;
+    struct inbox inbox;
+    struct op_list gathered, refused;
+    struct loop_task flush;
+    bool is_flush_waiting;
+    bool is_draining, is_fatal;
+    void (*on_idle)(void *ctx);
+    void *on_idle_ctx;
+    void (*on_fatal)(void *ctx, const struct err *e);
+    void *on_fatal_ctx;
+    struct queue_metrics metrics;
+    uint64_t round; /* turns of the inbox's rounds, to tell what happened in this one */
+
+    struct table lines;         /* claims.c: (tenant, queue) with claims that may wait */
+    struct queue_claim *claims; /* all that are not done */
+    int64_t claim_count;
+    struct claim_wait *to_answer;  /* claims that got cancels in this round */
+    struct cancel_lookup *lookups; /* reads of who works on a job that should stop */
+    struct table running;          /* reports.c */
+    struct table idempotent;       /* queue.c: idempotency keys in flight */
+    struct table watched;          /* watches.c */
+    struct queue_feed *feeds, *feed_cursor;
+    struct queue_watch *watch_cursor;
+    struct table keys;
+    struct workers workers;
+    struct services services;
+};
+
+/* ---- queue.c */
+/* As queue_submit, for operations of this folder: not refused while draining. */
+void submit(struct queue *q, struct store_op *op);
+/* op->done comes later, on the loop, with rc and error as they are set: it never reached the store. */
+void refuse(struct queue *q, struct store_op *op);
+/* One change a job: what it is at the end of the round, and whether it became claimable on the way. */
+struct folded {
+    const struct store_change *last;
+    bool became_queued, cancel_asked; /* and still is so */
+    int64_t last_seq;
+};
+
+/* ---- claims.c */
+void claims_ride(struct queue *q, const struct store_enqueue *enqueue);
+void claims_see_changes(struct queue *q, const struct folded *f, size_t count);
+void claims_wake_queue(struct queue *q, int64_t tenant, struct str queue);
+void claims_end_all(struct queue *q); /* empty, with draining */
+void claims_dispose(struct queue *q);
+
+/* ---- reports.c */
+void reports_prepare(struct queue *q, struct store_report *r);
+void reports_done(struct queue *q, const struct store_report *r);
+void reports_claimed(struct queue *q, const struct store_claim *c, struct worker *w);
+void reports_see_change(struct queue *q, const struct store_change *change);
+struct worker *reports_worker_of(struct queue *q, int64_t tenant, struct id job);
+void reports_dispose(struct queue *q);
+
+/* ---- workers.c */
+struct worker *workers_touch(struct queue *q, int64_t tenant, struct str name);
+struct worker *workers_find(struct queue *q, int64_t tenant, struct str name);
+void workers_declare(struct worker *w, const struct store_claim *c);
+void workers_seen(struct queue *q, struct worker *w);
+void workers_dispose(struct queue *q);
+
+/* ---- watches.c */
+void watches_see_change(struct queue *q, const struct folded *f);
+void watches_tell_progress(struct queue *q, int64_t tenant, const struct report *r, enum job_state state);
+void watches_drain(struct queue *q);
+void feeds_see_change(struct queue *q, const struct store_change *change);
+void watches_dispose(struct queue *q);
+
+/* ---- keys.c */
+MUST_CHECK enum rc keys_load(struct queue *q, struct err *e);
+void keys_see(struct queue *q, const struct store_op *op);
+void keys_dispose(struct queue *q);
+
+/* ---- services.c */
+void services_start(struct queue *q);
+void services_see_due(struct queue *q, int64_t next_due_at); /* as rounds tell it */
+void services_want_prune(struct queue *q);                   /* a job finished: it will have to go one day */
+void services_check_stall(struct queue *q);                  /* before anything goes to the store */
+void services_stop(struct queue *q);
+void services_dispose(struct queue *q); /* after the store is closed */
+
+#endif
