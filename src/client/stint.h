@@ -52,9 +52,14 @@ struct stint_job_options { /* zero = the default */
     const char *idempotency_key;
 };
 
-/* Durable when it returns STINT_OK. id_out: 37 bytes. */
+struct stint_enqueued {
+    char id[37];    /* the new job's, or that of the job that holds the unique key */
+    bool duplicate; /* the key was held: nothing was enqueued */
+};
+
+/* Durable when it returns STINT_OK. */
 int stint_enqueue(struct stint_client *c, const char *kind, const char *args_json,
-                  const struct stint_job_options *o, char *id_out, bool *duplicate, struct stint_error *e);
+                  const struct stint_job_options *o, struct stint_enqueued *out, struct stint_error *e);
 
 /* ---- look, wait, watch */
 struct stint_job {
@@ -78,9 +83,14 @@ int stint_watch(struct stint_client *c, const char *id, int64_t after_seq,
                 struct stint_error *e);
 int stint_cancel(struct stint_client *c, const char *id, struct stint_error *e);
 void stint_job_free(struct stint_job *j);
-/* Any other call of the API: the answer's body in *body (free with stint_free). */
+struct stint_answer {
+    int status;
+    char *body; /* free with stint_free */
+};
+
+/* Any other call of the API; the answer is there too when it is a problem (the code tells). body_json may be NULL. */
 int stint_call(struct stint_client *c, const char *method, const char *path, const char *body_json,
-               int *status, char **body, struct stint_error *e);
+               struct stint_answer *out, struct stint_error *e);
 void stint_free(void *p);
 
 /* ---- work */

@@ -1,0 +1,92 @@
+/* errors.c: an answer or a local failure as struct stint_error. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/json.h"
+#include "client/client.h"
+
+int client_error(struct stint_error *e, enum stint_code code, const char *format, ...)
+{
+    if (e) {
+        va_list args;
+        *e = (struct stint_error){.code = code};
+        va_start(args, format);
+        (void)vsnprintf(e->message, sizeof(e->message), format, args);
+        va_end(args);
+    }
+    return (int)code;
+}
+
+static enum stint_code code_of(enum rc rc)
+{
+    static const enum stint_code codes[] = {
+        [RC_OK] = STINT_OK,           [RC_INVALID] = STINT_EINVALID,   [RC_NOT_FOUND] = STINT_ENOTFOUND,
+        [RC_DENIED] = STINT_EDENIED,  [RC_CONFLICT] = STINT_ECONFLICT, [RC_LEASE_LOST] = STINT_ELEASE_LOST,
+        [RC_TOO_BIG] = STINT_ETOOBIG, [RC_BUSY] = STINT_EBUSY,         [RC_FULL] = STINT_EFULL,
+        [RC_FATAL] = STINT_EUNKNOWN,
+    };
+    return codes[rc];
+}
+
+int client_error_from(struct stint_error *e, const struct err *from)
+{
+    return client_error(e, code_of(from->rc), "%s", from->text);
+}
+
+static enum stint_code code_of_status(int status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return STINT_EDENIED;
+    case 404:
+        return STINT_ENOTFOUND;
+    case 409:
+        return STINT_ECONFLICT;
+    case 413:
+        return STINT_ETOOBIG;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+        return STINT_EBUSY;
+    case 507:
+        return STINT_EFULL;
+    default:
+        return status >= 500 ? STINT_EUNKNOWN : STINT_EINVALID;
+    }
+}
+
+int client_error_from_problem(struct stint_error *e, int status, struct str body)
+{
+    struct arena *a = arena_new();
+    struct json *problem = NULL;
+    struct str type = STR_NONE;
+    struct str detail = STR_NONE;
+    struct str title = STR_NONE;
+    enum stint_code code = code_of_status(status);
+
+    if (json_parse(body, a, &problem, NULL) == RC_OK && problem->type == JSON_OBJECT) {
+        enum rc ignored = json_get_str(problem, "type", &type, NULL);
+        ignored = json_get_str(problem, "title", &title, NULL);
+        ignored = json_get_str(problem, "detail", &detail, NULL);
+        (void)ignored;
+    }
+    if (str_ends(type, STR("lease_lost"))) {
+        code = STINT_ELEASE_LOST;
+    } else if (str_ends(type, STR("outcome_unknown"))) {
+        code = STINT_EUNKNOWN;
+    }
+    struct str text = detail.n ? detail : title;
+    if (text.n) {
+        client_error(e, code, "%.*s", STR_ARG(text));
+    } else {
+        client_error(e, code, "the server answered %d", status);
+    }
+    if (e) {
+        e->status = status;
+        str_copy(e->type, sizeof(e->type), type);
+    }
+    arena_free(a);
+    return (int)code;
+}
