@@ -1,0 +1,276 @@
+/* attempt.c: the child's side of handler.h: every call becomes a message to the supervisor. */
+#include "worker/attempt.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "worker/messages.h"
+
+struct str attempt_job(const struct attempt *at)
+{
+    return at->job_id;
+}
+
+struct str attempt_args(const struct attempt *at)
+{
+    return at->args;
+}
+
+struct str attempt_checkpoint(const struct attempt *at)
+{
+    return at->checkpoint;
+}
+
+int64_t attempt_number(const struct attempt *at)
+{
+    return at->number;
+}
+
+const char *attempt_scratch(const struct attempt *at)
+{
+    return at->scratch;
+}
+
+struct arena *attempt_arena(struct attempt *at)
+{
+    return at->a;
+}
+
+struct str attempt_option(const struct attempt *at, const char *name)
+{
+    const struct json *v = json_get(at->options, str_from(name));
+    return v ? v->s : STR("");
+}
+
+bool attempt_secret(const struct attempt *at, struct str name, struct str *out)
+{
+    char variable[160];
+    (void)at;
+    if (!str_is_name(name) ||
+        str_print(variable, sizeof(variable), "STINT_SECRET_%.*s", STR_ARG(name)) == 0) {
+        return false;
+    }
+    const char *v = getenv(variable);
+    if (!v) {
+        return false;
+    }
+    *out = str_from(v);
+    return true;
+}
+
+/* ---- messages out ---- */
+
+static void send_buf(struct buf *b)
+{
+    buf_append_char(b, '\n');
+    if (!b->overflowed && message_send(MESSAGE_FD, buf_str(b), NULL)) {
+        _exit(1); /* nobody is there to tell; the lease brings the work back */
+    }
+    buf_dispose(b);
+}
+
+void attempt_progress(struct attempt *at, int64_t permille, const char *format, ...)
+{
+    char text[256];
+    struct buf b = BUF_LIMIT(1024);
+    struct json_out w = json_writer(&b);
+    va_list args;
+    (void)at;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    json_object_begin(&w);
+    json_name(&w, "progress");
+    json_object_begin(&w);
+    json_put_int(&w, "permille", permille < 0 ? 0 : (permille > 1000 ? 1000 : permille));
+    json_put_c(&w, "message", text);
+    json_object_end(&w);
+    json_object_end(&w);
+    send_buf(&b);
+}
+
+void attempt_event(struct attempt *at, const char *type, struct str json)
+{
+    struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
+    struct json_out w = json_writer(&b);
+    (void)at;
+    json_object_begin(&w);
+    json_name(&w, "event");
+    json_object_begin(&w);
+    json_put_c(&w, "type", type);
+    json_put_raw(&w, "data", json);
+    json_object_end(&w);
+    json_object_end(&w);
+    send_buf(&b);
+}
+
+void attempt_checkpoint_save(struct attempt *at, struct str json)
+{
+    struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
+    struct json_out w = json_writer(&b);
+    (void)at;
+    json_object_begin(&w);
+    json_put_raw(&w, "checkpoint", json);
+    json_object_end(&w);
+    send_buf(&b);
+}
+
+void attempt_artifact(struct attempt *at, const char *name, const char *media_type, const char *path,
+                      struct str series, int64_t keep)
+{
+    struct buf b = BUF_LIMIT(8192);
+    struct json_out w = json_writer(&b);
+    (void)at;
+    json_object_begin(&w);
+    json_name(&w, "artifact");
+    json_object_begin(&w);
+    json_put_c(&w, "name", name);
+    json_put_c(&w, "media_type", media_type);
+    json_put_c(&w, "path", path);
+    json_put_str(&w, "series", series);
+    json_put_int(&w, "keep", keep);
+    json_object_end(&w);
+    json_object_end(&w);
+    send_buf(&b);
+}
+
+void attempt_complete(struct attempt *at, struct str result_json)
+{
+    struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
+    struct json_out w = json_writer(&b);
+    if (at->has_ended) {
+        return;
+    }
+    at->has_ended = true;
+    json_object_begin(&w);
+    json_put_raw(&w, "complete", result_json);
+    json_object_end(&w);
+    send_buf(&b);
+}
+
+static void send_fail(struct attempt *at, enum error_class class, const char *code, const char *message,
+                      int64_t retry_after_ms)
+{
+    struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
+    struct json_out w = json_writer(&b);
+    if (at->has_ended) {
+        return;
+    }
+    at->has_ended = true;
+    json_object_begin(&w);
+    json_name(&w, "fail");
+    json_object_begin(&w);
+    json_put_c(&w, "class", error_class_name(class));
+    json_put_c(&w, "code", code);
+    json_put_c(&w, "message", message);
+    json_put_int(&w, "retry_after_ms", retry_after_ms);
+    json_object_end(&w);
+    json_object_end(&w);
+    send_buf(&b);
+}
+
+void attempt_fail(struct attempt *at, enum error_class class, const char *code, const char *format, ...)
+{
+    char text[2048];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    send_fail(at, class, code, text, -1);
+}
+
+void attempt_fail_after(struct attempt *at, int64_t retry_after_ms, const char *code, const char *message)
+{
+    send_fail(at, ERROR_RATE_LIMITED, code, message, retry_after_ms);
+}
+
+/* ---- messages in ---- */
+
+/* Reads what is there; waits for it when is_waiting. The supervisor's end is ours too. */
+static void read_more(struct attempt *at, bool is_waiting)
+{
+    struct pollfd p = {.fd = MESSAGE_FD, .events = POLLIN};
+    while (poll(&p, 1, is_waiting ? -1 : 0) < 0 && errno == EINTR) {
+    }
+    if (!p.revents) {
+        return;
+    }
+    char *room = buf_reserve(at->in, 4096);
+    ssize_t n = room ? read(MESSAGE_FD, room, 4096) : 0;
+    if (n <= 0) {
+        _exit(1);
+    }
+    at->in->n += (size_t)n;
+}
+
+/* Takes one message; cancels are noted, another kind is given out. */
+static bool take_message(struct attempt *at, struct json **out)
+{
+    struct str line;
+    size_t used;
+    while (message_next(at->in, &line, &used)) {
+        struct json *m = NULL;
+        struct str kept = arena_str(at->a, line);
+        buf_drop_front(at->in, used);
+        if (json_parse(kept, at->a, &m, NULL)) {
+            continue;
+        }
+        if (json_get(m, STR("cancel"))) {
+            at->is_cancelled = true;
+            continue;
+        }
+        *out = m;
+        return true;
+    }
+    return false;
+}
+
+bool attempt_is_cancelled(struct attempt *at)
+{
+    struct json *m = NULL;
+    read_more(at, false);
+    (void)take_message(at, &m);
+    return at->is_cancelled;
+}
+
+enum rc attempt_series(struct attempt *at, struct str series, const char *to_path, struct str *result,
+                       struct err *e)
+{
+    struct buf b = BUF_LIMIT(8192);
+    struct json_out w = json_writer(&b);
+    struct json *m = NULL;
+    json_object_begin(&w);
+    json_name(&w, "series");
+    json_object_begin(&w);
+    json_put_str(&w, "name", series);
+    json_put_c(&w, "path", to_path);
+    json_object_end(&w);
+    json_object_end(&w);
+    send_buf(&b);
+    while (!take_message(at, &m)) {
+        read_more(at, true);
+    }
+    const struct json *answer = json_get(m, STR("series"));
+    const struct json *found = json_get(answer, STR("found"));
+    const struct json *text = json_get(answer, STR("error"));
+    if (!found || !found->i) {
+        return err_set(e, text ? RC_BUSY : RC_NOT_FOUND, "series %.*s: %.*s", STR_ARG(series),
+                       STR_ARG(text ? text->s : STR("nothing published yet")));
+    }
+    const struct json *r = json_get(answer, STR("result"));
+    if (result) {
+        *result = r ? r->raw : STR("");
+    }
+    return RC_OK;
+}
+
+enum rc attempt_parse(struct attempt *at, int lane, struct str request, int64_t timeout_ms,
+                      struct buf *answer, struct err *e)
+{
+    return parse_process_ask(&at->lanes[lane], at->handler->kind, request, timeout_ms, answer, e);
+}

@@ -1,0 +1,28 @@
+/* attempt.h: inside worker/: the child's side of handler.h. */
+#ifndef STINT_WORKER_ATTEMPT_H
+#define STINT_WORKER_ATTEMPT_H
+
+#include "worker/handler.h"
+#include "worker/parse_process.h"
+
+struct attempt {
+    struct arena *a;
+    const struct handler *handler;
+    struct str job_id, args, checkpoint;
+    int64_t number;
+    const char *scratch;
+    const struct json *options;
+    struct buf *in; /* bytes from the supervisor, not yet taken */
+    bool is_cancelled, has_ended;
+    struct parse_process *lanes; /* PARSE_LANES of them; they outlive the attempt */
+};
+
+/* The whole life of a slot's child: takes jobs from MESSAGE_FD one after another, runs them with the handler of their kind, ends when
+ * the supervisor closes. Returns the exit code. */
+int worker_child_main(void);
+/* The whole life of a parse process: frames on descriptor 0 in, on 1 out. */
+int worker_parse_main(const char *kind);
+
+const struct handler *handler_of(struct str kind);
+
+#endif

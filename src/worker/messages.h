@@ -1,0 +1,27 @@
+/* messages.h: what the supervisor and the child of a slot say to each other: one JSON object a line, over a socket pair.
+ *
+ *   supervisor → child   {"job":{…as claimed…},"scratch":"/path","options":{"name":"value"}}
+ *                        {"cancel":true}
+ *                        {"series":{"rc":"ok","result":{…}}}
+ *   child → supervisor   {"progress":{"permille":410,"message":"…"}}   {"event":{"type":"…","data":…}}
+ *                        {"checkpoint":…}   {"artifact":{"name","media_type","path","series","keep"}}
+ *                        {"series":{"name":"…","path":"…"}}
+ *                        {"complete":…}   {"fail":{"class","code","message","retry_after_ms"}}
+ *
+ * After `complete` or `fail` the child waits for its next job. */
+#ifndef STINT_WORKER_MESSAGES_H
+#define STINT_WORKER_MESSAGES_H
+
+#include "base/buf.h"
+#include "base/json.h"
+
+#define MESSAGE_FD        3 /* in the child */
+#define MESSAGE_MAX_BYTES (8 << 20)
+
+/* Cuts the first whole line out of `in` (without its end) into *line, which is good until `in` changes; the caller drops
+ * *used bytes afterwards. False: no whole line yet. */
+MUST_CHECK bool message_next(const struct buf *in, struct str *line, size_t *used);
+/* Blocking, whole, signals survived. RC_BUSY: the other side is gone. */
+MUST_CHECK enum rc message_send(int fd, struct str line, struct err *e);
+
+#endif

@@ -1,0 +1,84 @@
+/* sandbox.c: rlimits, no_new_privs, and seccomp for the parser. The only user of libseccomp. */
+#include "worker/sandbox.h"
+
+#include <seccomp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#define FETCH_FILES      256
+#define FETCH_FILE_BYTES (4ULL << 30)
+#define PARSE_MEMORY     (512ULL << 20)
+#define PARSE_CPU_S      600 /* of its whole life; the single request has a wall clock of its own */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED 0 /* a sanitizer needs address space and calls that the parser must not have */
+#endif
+
+static void limit(__rlimit_resource_t what, rlim_t most)
+{
+    struct rlimit r = {most, most};
+    (void)setrlimit(what, &r); /* best effort: a lower hard limit stands */
+}
+
+void sandbox_enter_fetch(void)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_NOFILE, FETCH_FILES);
+    limit(RLIMIT_FSIZE, FETCH_FILE_BYTES);
+}
+
+static const int parse_calls[] = {
+    SCMP_SYS(read),           SCMP_SYS(write),           SCMP_SYS(readv),
+    SCMP_SYS(writev),         SCMP_SYS(recvfrom),        SCMP_SYS(sendto),
+    SCMP_SYS(mmap),           SCMP_SYS(munmap),          SCMP_SYS(mremap),
+    SCMP_SYS(mprotect),       SCMP_SYS(madvise),         SCMP_SYS(brk),
+    SCMP_SYS(futex),          SCMP_SYS(rt_sigreturn),    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask), SCMP_SYS(clock_gettime),   SCMP_SYS(gettimeofday),
+    SCMP_SYS(getrandom),      SCMP_SYS(close),           SCMP_SYS(exit),
+    SCMP_SYS(exit_group),     SCMP_SYS(restart_syscall), SCMP_SYS(getpid),
+    SCMP_SYS(gettid),         SCMP_SYS(tgkill),
+};
+
+static bool enter_seccomp(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    bool is_ok = filter != NULL;
+    for (size_t i = 0; is_ok && i < sizeof(parse_calls) / sizeof(parse_calls[0]); i++) {
+        is_ok = seccomp_rule_add(filter, SCMP_ACT_ALLOW, parse_calls[i], 0) == 0;
+    }
+    is_ok = is_ok && seccomp_load(filter) == 0;
+    if (filter) {
+        seccomp_release(filter);
+    }
+    return is_ok;
+}
+
+void sandbox_enter_parse(void)
+{
+    sandbox_enter_fetch();
+    if (IS_SANITIZED) {
+        return;
+    }
+    limit(RLIMIT_AS, PARSE_MEMORY);
+    limit(RLIMIT_CPU, PARSE_CPU_S);
+    limit(RLIMIT_FSIZE, 0);
+    limit(RLIMIT_NOFILE, 0);
+    (void)enter_seccomp(); /* an old kernel: the limits above and the supervisor's clock remain */
+}
+
+const char *sandbox_level(void)
+{
+    bool has_seccomp = !IS_SANITIZED && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
+    return has_seccomp ? "seccomp+rlimits" : "rlimits";
+}

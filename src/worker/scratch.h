@@ -1,0 +1,24 @@
+/* scratch.h: the private folders of attempts. A supervisor owns one folder under the base, locked while it lives; what
+ * dead supervisors left behind is removed at the next start. */
+#ifndef STINT_WORKER_SCRATCH_H
+#define STINT_WORKER_SCRATCH_H
+
+#include "base/str.h"
+
+#define SCRATCH_PATH_BYTES 512
+
+struct scratch {
+    char root[SCRATCH_PATH_BYTES]; /* of this supervisor */
+    int lock_fd;
+};
+
+/* base NULL: STINT_SCRATCH, else $TMPDIR or /tmp + "/stint-<uid>". Sweeps, then makes and locks our own folder. */
+MUST_CHECK enum rc scratch_open(struct scratch *s, const char *base, struct err *e);
+/* A new empty folder (mode 0700) for one attempt. */
+MUST_CHECK enum rc scratch_make(const struct scratch *s, struct str name, char *path, size_t size,
+                                struct err *e);
+/* Removes a folder and all below it without following links. Missing is fine. Blocks: call it off the loop. */
+void scratch_remove(const char *path);
+void scratch_close(struct scratch *s); /* removes our folder */
+
+#endif

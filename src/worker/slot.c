@@ -1,0 +1,443 @@
+/* slot.c: one child process at a time and the job it has. The child is started for the first job, kept for the next ones, and thrown
+ * away after any failure, any kill, and CHILD_JOBS_MAX jobs. */
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "wire/wire.h"
+#include "worker/attempt.h"
+#include "worker/messages.h"
+#include "worker/supervisor.h"
+
+#define PATH_OF_OURSELVES "/proc/self/exe"
+
+/* ---- the pipe to the child ---- */
+
+static void write_more(struct slot *s)
+{
+    if (s->is_writing || !s->stream || !s->out_next.n) {
+        return;
+    }
+    struct buf done = s->out;
+    s->out = s->out_next;
+    s->out_next = done;
+    buf_clear(&s->out_next);
+    struct str piece = buf_str(&s->out);
+    s->is_writing = stream_write(s->stream, &piece, 1) == RC_BUSY;
+}
+
+static void on_written(void *ctx)
+{
+    struct slot *s = ctx;
+    s->is_writing = false;
+    write_more(s);
+}
+
+void slot_send(struct slot *s, struct str line)
+{
+    buf_append_str(&s->out_next, line);
+    buf_append_char(&s->out_next, '\n');
+    write_more(s);
+}
+
+/* ---- what the child says ---- */
+
+static struct str text_of(struct slot *s, const struct json *o, const char *name)
+{
+    const struct json *v = json_get(o, str_from(name));
+    return v ? arena_str(s->a, v->s) : STR("");
+}
+
+static int64_t int_of(const struct json *o, const char *name, int64_t otherwise)
+{
+    const struct json *v = json_get(o, str_from(name));
+    return v && v->type == JSON_INT ? v->i : otherwise;
+}
+
+static void heard_artifact(struct slot *s, const struct json *v)
+{
+    if (s->artifact_count == SLOT_ARTIFACTS_MAX) {
+        log_warn("worker.artifact_dropped", L_ID("job", s->job), L_INT("most", SLOT_ARTIFACTS_MAX));
+        return;
+    }
+    s->artifacts[s->artifact_count++] = (struct slot_artifact){
+        .name = text_of(s, v, "name"),
+        .media_type = text_of(s, v, "media_type"),
+        .path = text_of(s, v, "path"),
+        .series = text_of(s, v, "series"),
+        .keep = int_of(v, "keep", 1),
+    };
+}
+
+static void heard_event(struct slot *s, const struct json *v)
+{
+    const struct json *type = json_get(v, STR("type"));
+    const struct json *data = json_get(v, STR("data"));
+    if (!type || !data || !str_is_name(type->s)) {
+        return;
+    }
+    s->events[s->event_count++] =
+        (struct report_event){arena_str(s->news, type->s), arena_str(s->news, data->raw)};
+    if (s->event_count == SLOT_EVENTS_MAX) { /* the rest waits in the socket until these are sent */
+        s->is_reading_paused = true;
+        stream_read_stop(s->stream);
+    }
+    slot_report_soon(s);
+}
+
+static void heard_progress(struct slot *s, const struct json *v)
+{
+    const struct json *message = json_get(v, STR("message"));
+    s->permille = int_of(v, "permille", 0);
+    str_copy(s->message, sizeof(s->message), message ? message->s : STR(""));
+    s->has_progress = true;
+    slot_report_soon(s);
+}
+
+static void heard_fail(struct slot *s, const struct json *v)
+{
+    const struct json *class = json_get(v, STR("class"));
+    s->end = SLOT_FAIL;
+    s->error = (struct job_error){.code = text_of(s, v, "code"), .message = text_of(s, v, "message")};
+    if (!class || !error_class_parse(class->s, &s->error.class)) {
+        s->error.class = ERROR_TRANSIENT;
+    }
+    s->retry_after_ms = int_of(v, "retry_after_ms", -1);
+    slot_report_now(s);
+}
+
+static void heard(struct slot *s, const struct json *m)
+{
+    const struct json *v = NULL;
+    if (!s->has_job || s->end != SLOT_RUNNING) {
+        return; /* the last words of a job that is over */
+    }
+    if ((v = json_get(m, STR("progress")))) {
+        heard_progress(s, v);
+    } else if ((v = json_get(m, STR("event")))) {
+        heard_event(s, v);
+    } else if ((v = json_get(m, STR("checkpoint")))) {
+        s->checkpoint = arena_str(s->news, v->raw);
+        slot_report_soon(s);
+    } else if ((v = json_get(m, STR("artifact")))) {
+        heard_artifact(s, v);
+    } else if ((v = json_get(m, STR("series")))) {
+        slot_fetch_series(s, text_of(s, v, "name"), text_of(s, v, "path"));
+    } else if ((v = json_get(m, STR("complete")))) {
+        s->end = SLOT_COMPLETE;
+        s->result = arena_str(s->a, v->raw);
+        slot_report_now(s);
+    } else if ((v = json_get(m, STR("fail")))) {
+        heard_fail(s, v);
+    }
+}
+
+static void take_lines(struct slot *s)
+{
+    struct str line;
+    size_t used;
+    while (!s->is_reading_paused && message_next(&s->in, &line, &used)) {
+        struct arena *a = arena_new();
+        struct json *m = NULL;
+        if (json_parse(line, a, &m, NULL) == RC_OK) {
+            heard(s, m);
+        }
+        arena_free(a);
+        buf_drop_front(&s->in, used);
+    }
+}
+
+static void on_read(void *ctx, struct str bytes)
+{
+    struct slot *s = ctx;
+    buf_append_str(&s->in, bytes);
+    if (s->in.overflowed) {
+        slot_kill(s, KILL_NONE); /* a line over the limit: a broken child */
+        return;
+    }
+    take_lines(s);
+}
+
+void slot_read_on(struct slot *s)
+{
+    if (s->is_reading_paused) {
+        s->is_reading_paused = false;
+        if (s->stream) {
+            stream_read_start(s->stream);
+        }
+        take_lines(s);
+    }
+}
+
+static void on_stream_end(void *ctx, enum stream_end why)
+{
+    (void)ctx;
+    (void)why; /* on_exit tells more */
+}
+
+/* ---- the process ---- */
+
+static void forget_child(struct slot *s)
+{
+    stream_close(s->stream);
+    s->stream = NULL;
+    s->child = NULL;
+    s->is_writing = s->is_reading_paused = false;
+    buf_clear(&s->in);
+    buf_clear(&s->out_next);
+}
+
+static void told_death(struct slot *s, const struct child_exit *x)
+{
+    char text[160];
+    switch (s->killed_for) {
+    case KILL_TIMEOUT:
+        slot_end_with(s, ERROR_TIMEOUT, "timeout", "the job ran longer than its timeout and was killed");
+        return;
+    case KILL_CANCEL:
+        slot_end_with(s, ERROR_PERMANENT, "cancelled", "cancelled");
+        return;
+    case KILL_DRAIN:
+        s->end = SLOT_RELEASE;
+        slot_report_now(s);
+        return;
+    case KILL_LEASE:
+        slot_free_job(s);
+        return;
+    case KILL_NONE:
+        break;
+    }
+    if (x->signal) {
+        str_print(text, sizeof(text), "the worker process died by signal %d (%s)", x->signal,
+                  sigdescr_np(x->signal));
+    } else {
+        str_print(text, sizeof(text), "the worker process ended with code %d in the middle of the job",
+                  x->status);
+    }
+    slot_end_with(s, ERROR_CRASH, "crash", text);
+}
+
+static void on_exit_of_child(void *ctx, struct child *c, const struct child_exit *x)
+{
+    struct slot *s = ctx;
+    child_kill_group(c, SIGKILL); /* what the child has left behind in its group */
+    take_lines(s);                /* its last words may have been the end of the job */
+    forget_child(s);
+    if (s->has_job && s->end == SLOT_RUNNING) {
+        told_death(s, x);
+    }
+}
+
+static enum rc start_child(struct slot *s, struct err *e)
+{
+    static const struct stream_handler handler = {on_read, on_stream_end, on_written};
+    static const char *const argv[] = {PATH_OF_OURSELVES, "worker-child", NULL};
+    int ours = -1;
+    int theirs = -1;
+    enum rc rc = child_socket_pair(&ours, &theirs, e);
+    if (rc) {
+        return rc;
+    }
+    struct child_options o = {
+        .argv = argv,
+        .envp = (const char *const *)s->sup->envp,
+        .fds = {-1, STDERR_FILENO, STDERR_FILENO, theirs},
+        .fd_count = 4,
+        .on_exit = on_exit_of_child,
+        .ctx = s,
+    };
+    rc = child_start(s->sup->loop, &o, &s->child, e);
+    close(theirs);
+    if (rc) {
+        close(ours);
+        return rc;
+    }
+    s->jobs_of_child = 0;
+    rc = stream_open(s->sup->loop, ours, &s->stream, e);
+    if (rc) {
+        return rc;
+    }
+    stream_set_handler(s->stream, &handler, s);
+    stream_read_start(s->stream);
+    return RC_OK;
+}
+
+void slot_kill(struct slot *s, enum kill_cause why)
+{
+    if (s->killed_for == KILL_NONE) {
+        s->killed_for = why;
+    }
+    if (s->child) {
+        child_kill_group(s->child, SIGKILL);
+    }
+}
+
+/* ---- the job ---- */
+
+static void on_timeout(struct loop_timer *t)
+{
+    struct slot *s = LOOP_OWNER(t, struct slot, timeout);
+    log_warn("worker.timeout", L_ID("job", s->job), L_STR("kind", s->kind));
+    slot_kill(s, KILL_TIMEOUT);
+}
+
+static void on_kill(struct loop_timer *t)
+{
+    slot_kill(LOOP_OWNER(t, struct slot, kill), KILL_CANCEL);
+}
+
+void slot_cancel(struct slot *s)
+{
+    if (!s->has_job || s->is_cancelled || s->end != SLOT_RUNNING) {
+        return;
+    }
+    s->is_cancelled = true;
+    slot_send(s, STR("{\"cancel\":true}"));
+    s->kill.run = on_kill;
+    timer_start(s->sup->loop, &s->kill, CANCEL_GRACE_MS);
+}
+
+static void send_job(struct slot *s, const struct json *claimed)
+{
+    const char *command = NULL;
+    bool is_exec = supervisor_is_exec(s->sup, s->kind, &command);
+    struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
+    struct json_out w = json_writer(&b);
+    json_object_begin(&w);
+    json_put_raw(&w, "job", claimed->raw);
+    json_put_str(&w, "handler", is_exec ? STR("exec") : s->kind);
+    json_put_c(&w, "scratch", s->scratch);
+    json_name(&w, "options");
+    json_object_begin(&w);
+    for (size_t i = 0; i < s->sup->o->option_count; i++) {
+        json_put_c(&w, s->sup->o->options[i].name, s->sup->o->options[i].value);
+    }
+    if (is_exec) {
+        json_put_c(&w, "exec", command);
+    }
+    json_object_end(&w);
+    json_object_end(&w);
+    slot_send(s, buf_str(&b));
+    buf_dispose(&b);
+}
+
+static void start_clocks(struct slot *s, int64_t timeout_ms)
+{
+    s->lease_good_until_ms = loop_now_ms(s->sup->loop) + s->lease_ms;
+    s->timeout.run = on_timeout;
+    if (timeout_ms > 0) {
+        timer_start(s->sup->loop, &s->timeout, timeout_ms);
+    }
+    slot_report_soon(s); /* sets the first heartbeat */
+}
+
+void slot_take(struct slot *s, const struct json *claimed)
+{
+    struct job j = {0};
+    struct err err = {0};
+    char name[64];
+
+    s->a = arena_new();
+    s->news = arena_new();
+    if (wire_job_read(claimed, &j, &err)) {
+        log_error("worker.claim_unreadable", L_C("error", err.text)); /* the lease brings it back */
+        slot_free_job(s);
+        return;
+    }
+    s->has_job = true;
+    s->job = j.id;
+    s->kind = arena_str(s->a, j.kind);
+    s->lease = j.lease;
+    s->lease_ms = j.lease_ms ? j.lease_ms : JOB_LEASE_DEFAULT_MS;
+    s->n = 0;
+    s->permille = -1;
+    s->retry_after_ms = -1;
+    log_info("worker.job_started", L_ID("job", s->job), L_STR("kind", s->kind), L_INT("attempt", j.attempt));
+    start_clocks(s, j.timeout_ms);
+    str_print(name, sizeof(name), "%s-%lld", id_text(j.id).s, (long long)j.lease);
+    if (scratch_make(&s->sup->scratch, str_from(name), s->scratch, sizeof(s->scratch), &err) ||
+        (!s->child && start_child(s, &err))) {
+        slot_end_with(s, ERROR_TRANSIENT, "worker_failed", err.text);
+        return;
+    }
+    s->jobs_of_child++;
+    send_job(s, claimed);
+    if (j.cancel_requested) {
+        slot_cancel(s);
+    }
+}
+
+/* ---- after the job ---- */
+
+static void cleanup_work(struct loop_work *w)
+{
+    scratch_remove(LOOP_OWNER(w, struct slot, cleanup)->cleanup_path);
+}
+
+static void cleanup_done(struct loop_work *w)
+{
+    struct slot *s = LOOP_OWNER(w, struct slot, cleanup);
+    s->is_cleaning = false;
+    supervisor_slot_is_free(s->sup);
+}
+
+void slot_free_job(struct slot *s)
+{
+    timer_stop(s->sup->loop, &s->beat);
+    timer_stop(s->sup->loop, &s->timeout);
+    timer_stop(s->sup->loop, &s->kill);
+    if (s->fetch) {
+        http_call_cancel(s->fetch);
+        s->fetch = NULL;
+        if (s->fetch_fd >= 0) {
+            close(s->fetch_fd);
+        }
+    }
+    if (s->child &&
+        (s->killed_for != KILL_NONE || s->end != SLOT_COMPLETE || s->jobs_of_child >= CHILD_JOBS_MAX)) {
+        child_kill_group(s->child, SIGKILL);
+        child_detach(s->child);
+        forget_child(s);
+    }
+    arena_free(s->a);
+    arena_free(s->news);
+    s->a = s->news = NULL;
+    s->has_job = s->has_progress = s->is_cancelled = s->is_final_sent = false;
+    s->killed_for = KILL_NONE;
+    s->end = SLOT_RUNNING;
+    s->event_count = s->artifact_count = 0;
+    s->checkpoint = s->result = STR_NONE;
+    if (s->scratch[0]) {
+        str_copy(s->cleanup_path, sizeof(s->cleanup_path), str_from(s->scratch));
+        s->scratch[0] = '\0';
+        s->is_cleaning = true;
+        s->cleanup.work = cleanup_work;
+        s->cleanup.done = cleanup_done;
+        loop_work_start(s->sup->loop, &s->cleanup);
+    } else {
+        supervisor_slot_is_free(s->sup);
+    }
+}
+
+void slot_dispose(struct slot *s)
+{
+    if (s->child) {
+        child_kill_group(s->child, SIGKILL);
+        child_detach(s->child);
+        forget_child(s);
+    }
+    if (s->call) {
+        http_call_cancel(s->call);
+    }
+    if (s->fetch) {
+        http_call_cancel(s->fetch);
+    }
+    buf_dispose(&s->in);
+    buf_dispose(&s->out);
+    buf_dispose(&s->out_next);
+    buf_dispose(&s->body);
+    arena_free(s->a);
+    arena_free(s->news);
+}

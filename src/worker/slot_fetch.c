@@ -1,0 +1,146 @@
+/* slot_fetch.c: a handler asks for the newest artifact of a series: look it up, download it, answer the child. The handler has no key
+ * and no connection of its own; one request at a time, since it waits for the answer. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "wire/wire.h"
+#include "worker/supervisor.h"
+
+static void answer(struct slot *s, bool is_found, const char *error)
+{
+    struct buf b = BUF_LIMIT(4 << 20);
+    struct json_out w = json_writer(&b);
+    json_object_begin(&w);
+    json_name(&w, "series");
+    json_object_begin(&w);
+    json_put_bool(&w, "found", is_found);
+    if (is_found && s->fetch_result.n) {
+        json_put_raw(&w, "result", s->fetch_result);
+    }
+    if (error) {
+        json_put_c(&w, "error", error);
+    }
+    json_object_end(&w);
+    json_object_end(&w);
+    slot_send(s, buf_str(&b));
+    buf_dispose(&b);
+}
+
+static bool on_piece(void *ctx, struct http_call *call, struct str piece)
+{
+    struct slot *s = ctx;
+    (void)call;
+    while (piece.n) { /* a local file in the page cache: no longer than copying the bytes */
+        ssize_t n = write(s->fetch_fd, piece.p, piece.n);
+        if (n <= 0) {
+            close(s->fetch_fd);
+            s->fetch_fd = -1;
+            s->fetch = NULL;
+            answer(s, false, "the scratch folder is full");
+            return false;
+        }
+        piece = str_sub(piece, (size_t)n, piece.n);
+    }
+    return true;
+}
+
+static void on_downloaded(void *ctx, struct http_call *call, const struct http_answer *a)
+{
+    struct slot *s = ctx;
+    (void)call;
+    s->fetch = NULL;
+    close(s->fetch_fd);
+    s->fetch_fd = -1;
+    if (a->rc || a->status != 200) {
+        answer(s, false, a->rc ? a->err->text : "the artifact could not be read");
+    } else {
+        answer(s, true, NULL);
+    }
+}
+
+static void download(struct slot *s, struct str job, struct str name)
+{
+    char path[400];
+    s->fetch_fd = open(s->fetch_path.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (s->fetch_fd < 0) {
+        answer(s, false, "the file cannot be written");
+        return;
+    }
+    str_print(path, sizeof(path), "/v1/jobs/%.*s/artifacts/%.*s", STR_ARG(job), STR_ARG(name));
+    struct http_call_options o = {
+        .method = HTTP_GET,
+        .path = str_from(path),
+        .fields = s->sup->fields,
+        .field_count = 1,
+        .silence_ms = 30000,
+        .ctx = s,
+        .on_data = on_piece,
+        .on_done = on_downloaded,
+    };
+    s->fetch = http_call_start(s->sup->http, &o);
+}
+
+static void on_entry(void *ctx, struct http_call *call, const struct http_answer *got)
+{
+    struct slot *s = ctx;
+    struct arena *a = arena_new();
+    struct json *root = NULL;
+    (void)call;
+    s->fetch = NULL;
+    if (got->rc || got->status != 200 || json_parse(got->body, a, &root, NULL)) {
+        answer(s, false,
+               got->rc ? got->err->text : (got->status == 404 ? NULL : "the series could not be read"));
+        goto out;
+    }
+    const struct json *entries = json_get(root, STR("entries"));
+    const struct json *newest = entries ? entries->first : NULL;
+    const struct json *job = json_get(newest, STR("job"));
+    const struct json *name = json_get(newest, STR("name"));
+    const struct json *result = json_get(newest, STR("result"));
+    if (!job || !name) {
+        answer(s, false, NULL);
+        goto out;
+    }
+    s->fetch_result = result && result->type != JSON_NULL ? arena_str(s->a, result->raw) : STR_NONE;
+    download(s, job->s, name->s);
+out:
+    arena_free(a);
+}
+
+/* Series names carry slashes and colons: everything but letters, digits, '-', '.', '_' is escaped. */
+static void append_escaped(struct buf *b, struct str s)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (str_find_char(str_from(plain), s.p[i], 0) < sizeof(plain) - 1) {
+            buf_append_char(b, s.p[i]);
+        } else {
+            buf_printf(b, "%%%02X", c);
+        }
+    }
+}
+
+void slot_fetch_series(struct slot *s, struct str series, struct str path)
+{
+    struct buf target = BUF_LIMIT(4096);
+    if (s->fetch) {
+        return; /* a handler that does not wait for its answer */
+    }
+    s->fetch_path = path;
+    s->fetch_fd = -1;
+    buf_append_c(&target, "/v1/series/");
+    append_escaped(&target, series);
+    struct http_call_options o = {
+        .method = HTTP_GET,
+        .path = buf_str(&target),
+        .fields = s->sup->fields,
+        .field_count = 1,
+        .timeout_ms = 30000,
+        .ctx = s,
+        .on_done = on_entry,
+    };
+    s->fetch = http_call_start(s->sup->http, &o);
+    buf_dispose(&target);
+}

@@ -1,0 +1,347 @@
+/* supervisor.c: claims for the free slots, the list of kinds, start and drain. One claim waits at the server whenever there is
+ * work to ask for; when all slots are busy it asks for no job and only hears which ones should stop. */
+#include "worker/supervisor.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "wire/wire.h"
+#include "worker/attempt.h"
+#include "worker/sandbox.h"
+
+#define CLAIM_WAIT_MS     20000
+#define CLAIM_BACKOFF_MS  250
+#define CLAIM_BACKOFF_CAP 5000
+#define KINDS_MAX         64
+#define DRAIN_MS          30000
+
+extern char **environ;
+
+bool supervisor_is_exec(const struct supervisor *sup, struct str kind, const char **command)
+{
+    for (size_t i = 0; i < sup->o->exec_count; i++) {
+        if (str_eq(kind, str_from(sup->o->execs[i].kind))) {
+            *command = sup->o->execs[i].command;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int free_slots(const struct supervisor *sup)
+{
+    int count = 0;
+    for (int i = 0; i < sup->slot_count; i++) {
+        count += !sup->slots[i].has_job && !sup->slots[i].is_cleaning;
+    }
+    return count;
+}
+
+static bool is_idle(const struct supervisor *sup)
+{
+    return free_slots(sup) == sup->slot_count;
+}
+
+static void stop(struct supervisor *sup, enum rc rc, const char *text)
+{
+    if (rc && !sup->rc) {
+        sup->rc = err_set(&sup->err, rc, "%s", text);
+    }
+    loop_stop(sup->loop);
+}
+
+/* ---- claiming ---- */
+
+static void claim_now(struct supervisor *sup);
+
+static size_t list_of(const char *const *names, struct str *to, size_t most)
+{
+    size_t count = 0;
+    for (; names && names[count] && count < most; count++) {
+        to[count] = str_from(names[count]);
+    }
+    return count;
+}
+
+static size_t kinds_of(const struct supervisor *sup, struct str *to)
+{
+    size_t count = list_of(sup->o->kinds, to, KINDS_MAX);
+    if (count) {
+        return count;
+    }
+    for (size_t i = 0; handlers[i] && count < KINDS_MAX; i++) {
+        if (strcmp(handlers[i]->kind, "exec") != 0) { /* a handler without a kind of its own */
+            to[count++] = str_from(handlers[i]->kind);
+        }
+    }
+    for (size_t i = 0; i < sup->o->exec_count && count < KINDS_MAX; i++) {
+        to[count++] = str_from(sup->o->execs[i].kind);
+    }
+    return count;
+}
+
+static void write_claim(struct supervisor *sup)
+{
+    struct str queues[KINDS_MAX];
+    struct str kinds[KINDS_MAX];
+    struct wire_claim c = {
+        .worker = str_from(sup->name),
+        .queues = queues,
+        .kinds = kinds,
+        .max = sup->claim_max,
+        .wait_ms = sup->o->once ? sup->o->wait_ms : (sup->o->wait_ms ? sup->o->wait_ms : CLAIM_WAIT_MS),
+        .lease_ms = sup->o->lease_ms,
+    };
+    c.queue_count = list_of(sup->o->queues, queues, KINDS_MAX);
+    c.kind_count = kinds_of(sup, kinds);
+    if (!c.queue_count) {
+        queues[c.queue_count++] = STR("default");
+    }
+    buf_clear(&sup->claim_body);
+    sup->claim_body.max = 1 << 20;
+    struct json_out w = json_writer(&sup->claim_body);
+    wire_claim_write(&w, &c);
+}
+
+static void hand_out(struct supervisor *sup, const struct json *root)
+{
+    const struct json *jobs = json_get(root, STR("jobs"));
+    const struct json *cancels = json_get(root, STR("cancels"));
+    int place = 0;
+    for (const struct json *j = jobs ? jobs->first : NULL; j; j = j->next) {
+        while (place < sup->slot_count && (sup->slots[place].has_job || sup->slots[place].is_cleaning)) {
+            place++;
+        }
+        if (place == sup->slot_count) {
+            return; /* more than we asked for: their leases bring them back */
+        }
+        sup->has_claimed = true;
+        slot_take(&sup->slots[place], j);
+    }
+    for (const struct json *c = cancels ? cancels->first : NULL; c; c = c->next) {
+        for (int i = 0; i < sup->slot_count; i++) {
+            struct id id;
+            if (id_parse(c->s, &id) && sup->slots[i].has_job && id_eq(id, sup->slots[i].job)) {
+                slot_cancel(&sup->slots[i]);
+            }
+        }
+    }
+}
+
+static void on_retry(struct loop_timer *t)
+{
+    claim_now(LOOP_OWNER(t, struct supervisor, retry));
+}
+
+static void claim_later(struct supervisor *sup, const char *why)
+{
+    int64_t wait_ms = (int64_t)CLAIM_BACKOFF_MS << (sup->failures < 5 ? sup->failures : 5);
+    if (sup->failures++ == 0) {
+        log_warn("worker.claim_failed", L_C("why", why));
+    }
+    sup->retry.run = on_retry;
+    timer_start(sup->loop, &sup->retry, wait_ms < CLAIM_BACKOFF_CAP ? wait_ms : CLAIM_BACKOFF_CAP);
+}
+
+static void on_claimed(void *ctx, struct http_call *call, const struct http_answer *got)
+{
+    struct supervisor *sup = ctx;
+    struct arena *a = arena_new();
+    struct json *root = NULL;
+    (void)call;
+    sup->claim = NULL;
+    if (got->rc || got->status >= 500 || got->status == 429) {
+        claim_later(sup, got->rc ? got->err->text : "the server is busy");
+    } else if (got->status == 401 || got->status == 403) {
+        stop(sup, RC_DENIED, "the server refused the key: it must have the scope `work`");
+    } else if (got->status == 204 && http_answer_header(got, STR("Stint-Draining")).n) {
+        claim_later(sup, "the server is draining");
+    } else if (got->status == 204 && sup->o->once) {
+        stop(sup, RC_NOT_FOUND, "no job to do");
+    } else if (got->status == 204) {
+        sup->failures = 0;
+        claim_now(sup);
+    } else if (got->status == 200 && json_parse(got->body, a, &root, NULL) == RC_OK) {
+        sup->failures = 0;
+        hand_out(sup, root);
+        claim_now(sup);
+    } else {
+        log_error("worker.claim_refused", L_INT("status", got->status),
+                  L_STR("answer", str_sub(got->body, 0, 300)));
+        stop(sup, RC_INVALID, "the server refused the claim");
+    }
+    arena_free(a);
+}
+
+static void claim_now(struct supervisor *sup)
+{
+    int count = free_slots(sup);
+    if (sup->is_draining || sup->claim || (sup->o->once && sup->has_claimed)) {
+        return;
+    }
+    sup->claim_max = sup->o->once ? 1 : count;
+    write_claim(sup);
+    struct http_call_options o = {
+        .method = HTTP_POST,
+        .path = STR("/v1/claims"),
+        .fields = sup->fields,
+        .field_count = 2,
+        .body = buf_str(&sup->claim_body),
+        .timeout_ms = CLAIM_WAIT_MS + 60000,
+        .ctx = sup,
+        .on_done = on_claimed,
+    };
+    sup->claim = http_call_start(sup->http, &o);
+}
+
+void supervisor_slot_is_free(struct supervisor *sup)
+{
+    if ((sup->is_draining || (sup->o->once && sup->has_claimed)) && is_idle(sup)) {
+        loop_stop(sup->loop);
+        return;
+    }
+    if (sup->claim && sup->claim_max == 0) { /* it only listened: ask for work again */
+        http_call_cancel(sup->claim);
+        sup->claim = NULL;
+    }
+    if (!timer_is_running(&sup->retry)) {
+        claim_now(sup);
+    }
+}
+
+/* ---- the end ---- */
+
+static void on_drain_over(struct loop_timer *t)
+{
+    struct supervisor *sup = LOOP_OWNER(t, struct supervisor, drain);
+    for (int i = 0; i < sup->slot_count; i++) {
+        if (sup->slots[i].has_job) {
+            log_warn("worker.job_released", L_ID("job", sup->slots[i].job));
+            slot_kill(&sup->slots[i], KILL_DRAIN);
+        }
+    }
+}
+
+static void on_signal(void *ctx, int signum)
+{
+    struct supervisor *sup = ctx;
+    if (sup->is_draining) {
+        on_drain_over(&sup->drain); /* a second signal: no more waiting */
+        return;
+    }
+    log_info("worker.draining", L_INT("signal", signum), L_INT("running", sup->slot_count - free_slots(sup)));
+    sup->is_draining = true;
+    timer_stop(sup->loop, &sup->retry);
+    if (sup->claim) {
+        http_call_cancel(sup->claim);
+        sup->claim = NULL;
+    }
+    if (is_idle(sup)) {
+        loop_stop(sup->loop);
+        return;
+    }
+    sup->drain.run = on_drain_over;
+    timer_start(sup->loop, &sup->drain, sup->o->drain_ms ? sup->o->drain_ms : DRAIN_MS);
+}
+
+/* ---- start ---- */
+
+static char **child_environment(void)
+{
+    size_t count = 0;
+    size_t kept = 0;
+    while (environ[count]) {
+        count++;
+    }
+    char **list = mem_alloc((count + 1) * sizeof(*list));
+    for (size_t i = 0; i < count; i++) {
+        struct str v = str_from(environ[i]);
+        if (!str_starts(v, STR("STINT_KEY=")) && !str_starts(v, STR("STINT_URL="))) {
+            list[kept++] = environ[i];
+        }
+    }
+    return list;
+}
+
+static void name_it(struct supervisor *sup)
+{
+    char host[65] = "";
+    if (sup->o->name) {
+        str_copy(sup->name, sizeof(sup->name), str_from(sup->o->name));
+        return;
+    }
+    if (gethostname(host, sizeof(host) - 1)) {
+        str_copy(host, sizeof(host), STR("host"));
+    }
+    str_print(sup->name, sizeof(sup->name), "%s:%d", host, (int)getpid());
+}
+
+static enum rc open_all(struct supervisor *sup, struct err *e)
+{
+    struct http_client_options http = {.url = str_from(sup->o->server.url)};
+    int slots = sup->o->once ? 1 : (sup->o->slots ? sup->o->slots : (int)sysconf(_SC_NPROCESSORS_ONLN));
+
+    enum rc rc = http_client_new(sup->loop, &http, &sup->http, e);
+    if (!rc) {
+        rc = scratch_open(&sup->scratch, sup->o->scratch_base, e);
+    }
+    if (rc) {
+        return rc;
+    }
+    name_it(sup);
+    str_print(sup->authorization, sizeof(sup->authorization), "Bearer %s", sup->o->server.key);
+    sup->fields[0] = (struct http_field){STR("Authorization"), str_from(sup->authorization)};
+    sup->fields[1] = (struct http_field){STR("Content-Type"), STR("application/json")};
+    sup->envp = child_environment();
+    sup->slot_count = slots;
+    sup->slots = mem_alloc((size_t)slots * sizeof(*sup->slots));
+    for (int i = 0; i < slots; i++) {
+        sup->slots[i] = (struct slot){.sup = sup,
+                                      .in = BUF_LIMIT(8 << 20),
+                                      .out = BUF_LIMIT(16 << 20),
+                                      .out_next = BUF_LIMIT(16 << 20),
+                                      .upload_fd = -1,
+                                      .fetch_fd = -1};
+    }
+    return RC_OK;
+}
+
+static void close_all(struct supervisor *sup)
+{
+    for (int i = 0; i < sup->slot_count; i++) {
+        slot_dispose(&sup->slots[i]);
+    }
+    http_client_free(sup->http);
+    loop_free(sup->loop);
+    if (sup->scratch.root[0]) {
+        scratch_close(&sup->scratch);
+    }
+    buf_dispose(&sup->claim_body);
+    mem_free(sup->slots);
+    mem_free(sup->envp);
+}
+
+enum rc worker_run(const struct worker_options *o, struct err *e)
+{
+    struct supervisor sup = {.o = o, .loop = loop_new()};
+    enum rc rc = open_all(&sup, e);
+    if (rc) {
+        goto out;
+    }
+    loop_on_signal(sup.loop, SIGTERM, on_signal, &sup);
+    loop_on_signal(sup.loop, SIGINT, on_signal, &sup);
+    log_info("worker.started", L_C("name", sup.name), L_INT("slots", sup.slot_count),
+             L_C("server", o->server.url), L_C("sandbox", sandbox_level()));
+    claim_now(&sup);
+    loop_run(sup.loop);
+    rc = sup.rc;
+    if (rc && e) {
+        *e = sup.err;
+    }
+    log_info("worker.stopped", L_C("name", sup.name));
+out:
+    close_all(&sup);
+    return rc;
+}

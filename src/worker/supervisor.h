@@ -1,0 +1,123 @@
+/* supervisor.h: inside worker/: what supervisor.c, slot.c and slot_report.c share. Everything runs on one loop. */
+#ifndef STINT_WORKER_SUPERVISOR_H
+#define STINT_WORKER_SUPERVISOR_H
+
+#include "base/json.h"
+#include "core/report.h"
+#include "loop/loop_children.h"
+#include "net/http_client.h"
+#include "worker/scratch.h"
+#include "worker/worker.h"
+
+#define REPORT_GAP_MS      200  /* progress of a job is sent at most this often */
+#define REPORT_RETRY_MS    500  /* after a broken connection or a 5xx */
+#define CANCEL_GRACE_MS    1500 /* the child may stop by itself before its group is killed */
+#define CHILD_JOBS_MAX     1000 /* then a fresh process */
+#define SLOT_ARTIFACTS_MAX 32
+#define SLOT_EVENTS_MAX    64 /* of one report; more wait for the next */
+
+enum slot_end { SLOT_RUNNING, SLOT_COMPLETE, SLOT_FAIL, SLOT_RELEASE };
+enum kill_cause { KILL_NONE, KILL_TIMEOUT, KILL_CANCEL, KILL_LEASE, KILL_DRAIN };
+
+struct slot_artifact {
+    struct str name, media_type, path, series;
+    int64_t keep;
+    bool is_uploaded;
+};
+
+struct slot {
+    struct supervisor *sup;
+    /* the process */
+    struct child *child;
+    struct stream *stream;
+    struct buf in, out; /* out: being written to the child */
+    struct buf out_next;
+    bool is_writing;
+    int jobs_of_child;
+    /* the job; has_job false = free */
+    bool has_job;
+    struct arena *a;
+    struct id job;
+    struct str kind;
+    int64_t lease, lease_ms, n;
+    int64_t lease_good_until_ms; /* loop clock: nobody renewed it later than this */
+    char scratch[SCRATCH_PATH_BYTES];
+    enum kill_cause killed_for;
+    bool is_cancelled;
+    struct loop_timer beat, timeout, kill;
+    /* what the child said and the server does not know yet */
+    struct arena *news;
+    int64_t permille;
+    char message[256];
+    bool has_progress;
+    struct report_event events[SLOT_EVENTS_MAX];
+    size_t event_count;
+    bool is_reading_paused; /* events over the limit wait in the socket */
+    struct str checkpoint;
+    struct slot_artifact artifacts[SLOT_ARTIFACTS_MAX];
+    size_t artifact_count;
+    /* the end */
+    enum slot_end end;
+    struct str result;
+    struct job_error error;
+    int64_t retry_after_ms;
+    /* the report, upload or download that is on its way */
+    struct http_call *call;
+    struct buf body;
+    bool is_final_sent;
+    int upload_fd;
+    /* a download for the handler, beside the reports */
+    struct http_call *fetch;
+    int fetch_fd;
+    struct str fetch_path, fetch_result;
+    int64_t sent_at_ms;
+    struct loop_work cleanup;
+    char cleanup_path[SCRATCH_PATH_BYTES];
+    bool is_cleaning;
+};
+
+struct supervisor {
+    struct loop *loop;
+    const struct worker_options *o;
+    struct http_client *http;
+    struct scratch scratch;
+    char name[JOB_NAME_MAX_BYTES + 1];
+    char authorization[300];
+    struct http_field fields[2];
+    char **envp; /* of the children: ours without the server's address and key */
+    struct slot *slots;
+    int slot_count;
+    struct http_call *claim;
+    int64_t claim_max;
+    struct buf claim_body;
+    struct loop_timer retry, drain;
+    int failures; /* claims in a row */
+    bool is_draining, has_claimed;
+    enum rc rc;
+    struct err err;
+};
+
+/* ---- slot.c: one child process and the job it has ---- */
+/* Gives the slot a job (an item of a claim's answer). */
+void slot_take(struct slot *s, const struct json *claimed);
+void slot_cancel(struct slot *s);                    /* somebody asked for the job's end */
+void slot_kill(struct slot *s, enum kill_cause why); /* ends the process group now */
+void slot_free_job(struct slot *s);                  /* the server knows the end: the slot is free again */
+void slot_dispose(struct slot *s);
+void slot_send(struct slot *s, struct str line); /* a message to the child */
+void slot_read_on(struct slot *s);               /* there is room for events again */
+
+/* ---- slot_report.c: reports and uploads: one call at a time ---- */
+void slot_report_soon(struct slot *s); /* there are news */
+void slot_report_now(struct slot *s);  /* the end is known, or a heartbeat is due */
+void slot_end_with(struct slot *s, enum error_class class, const char *code, const char *text);
+
+/* ---- slot_fetch.c ---- */
+/* The newest artifact of a series into a file of the scratch folder, for the handler that asked; answers the child. */
+void slot_fetch_series(struct slot *s, struct str series, struct str path);
+
+/* ---- supervisor.c ---- */
+void supervisor_slot_is_free(struct supervisor *sup);
+bool supervisor_is_exec(const struct supervisor *sup, struct str kind, const char **command);
+
+#endif
