@@ -1,0 +1,89 @@
+/* crypto.c: see crypto.h. */
+#include "crypto/crypto.h"
+
+#include <sodium.h>
+
+#include "base/id.h"
+
+_Static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct sha256_stream),
+               "the stream holds libsodium's state");
+_Static_assert(crypto_hash_sha256_BYTES == SHA256_BYTES, "SHA-256 has 32 bytes");
+
+static const unsigned char *bytes_of(struct str s)
+{
+    return (const unsigned char *)(s.p ? s.p : "");
+}
+
+static crypto_hash_sha256_state *state_of(struct sha256_stream *s)
+{
+    return (crypto_hash_sha256_state *)(void *)s->opaque;
+}
+
+enum rc crypto_init(struct err *e)
+{
+    if (sodium_init() < 0) {
+        return err_set(e, RC_FATAL, "libsodium cannot be initialised");
+    }
+    return RC_OK;
+}
+
+struct sha256 crypto_sha256(struct str bytes)
+{
+    struct sha256 hash;
+
+    crypto_hash_sha256(hash.b, bytes_of(bytes), bytes.n);
+    return hash;
+}
+
+void sha256_init(struct sha256_stream *s)
+{
+    crypto_hash_sha256_init(state_of(s));
+}
+
+void sha256_update(struct sha256_stream *s, struct str bytes)
+{
+    crypto_hash_sha256_update(state_of(s), bytes_of(bytes), bytes.n);
+}
+
+struct sha256 sha256_final(struct sha256_stream *s)
+{
+    struct sha256 hash;
+
+    crypto_hash_sha256_final(state_of(s), hash.b);
+    return hash;
+}
+
+struct sha256 crypto_hmac_sha256(struct str key, struct str bytes)
+{
+    crypto_auth_hmacsha256_state state;
+    struct sha256 mac;
+
+    crypto_auth_hmacsha256_init(&state, bytes_of(key), key.n);
+    crypto_auth_hmacsha256_update(&state, bytes_of(bytes), bytes.n);
+    crypto_auth_hmacsha256_final(&state, mac.b);
+    crypto_wipe(&state, sizeof state);
+    return mac;
+}
+
+struct crypto_key crypto_key_random(void)
+{
+    struct crypto_key key;
+
+    random_bytes(key.b, sizeof key.b);
+    return key;
+}
+
+bool crypto_equal(struct str a, struct str b)
+{
+    return a.n == b.n && sodium_memcmp(bytes_of(a), bytes_of(b), a.n) == 0;
+}
+
+bool sha256_eq(const struct sha256 *a, const struct sha256 *b)
+{
+    return sodium_memcmp(a->b, b->b, SHA256_BYTES) == 0;
+}
+
+void crypto_wipe(void *p, size_t n)
+{
+    sodium_memzero(p, n);
+}
