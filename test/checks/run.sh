@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh: shows every check of ours a planted violation and sees that it catches exactly what `expect` lists; an empty tree must pass.
-# Also: each banned function fails to compile, and lock files hold no download addresses.
+# Also: each banned function fails to compile, and the built program has its hardening.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 planted=test/checks/planted
@@ -52,6 +52,27 @@ for name in sprintf vsprintf gets strcpy strcat strtok atoi localtime gmtime str
     verdict "$name does not compile" $?
 done
 
+# The hardening of what is shipped: the test build has the flags of the release.
+hardened() { # PROGRAM
+    local header segments dynamic symbols
+    header=$(readelf -h "$1") segments=$(readelf -Wl "$1") dynamic=$(readelf -Wd "$1") symbols=$(readelf -Ws --dyn-syms "$1")
+    grep -q 'Type: *DYN' <<<"$header"
+    verdict "$1 is position independent" $?
+    grep -q 'GNU_STACK.* RW ' <<<"$segments"
+    verdict "$1 has a stack that cannot be executed" $?
+    grep -q 'GNU_RELRO' <<<"$segments" && grep -q 'BIND_NOW\|FLAGS_1.*NOW' <<<"$dynamic"
+    verdict "$1 has read-only relocations" $?
+    grep -q '__stack_chk_fail' <<<"$symbols"
+    verdict "$1 has stack canaries" $?
+    grep -q '_chk@' <<<"$symbols"
+    verdict "$1 has fortified calls" $?
+}
+if [ -x build/test/stint ]; then
+    hardened build/test/stint
+elif [ -x build/test/test/unit ]; then
+    hardened build/test/test/unit
+fi
+
 total=$((passed + failed))
-echo "$((passed * 100 / total))%: planted violations: $total, caught: $passed, missed: $failed"
+echo "$((passed * 100 / total))%: checks of our checks: $total, passed: $passed, failed: $failed"
 [ $failed = 0 ]

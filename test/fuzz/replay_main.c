@@ -4,13 +4,13 @@
 
 #include <dirent.h>
 
-#define MAX_INPUT (16 << 20)
+#define MAX_REPLAY_BYTES (16 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 static int replay_file(const char *path)
 {
-    struct buf input = BUF_LIMIT(MAX_INPUT);
+    struct buf input = BUF_LIMIT(MAX_REPLAY_BYTES);
     struct err e = {0};
 
     enum rc rc = buf_read_file(&input, path, &e);
