@@ -190,10 +190,13 @@ CLIENT_OBJ := $(filter-out $(B)/obj/src/base/asset.o,$(foreach r,$(CLIENT_ROOMS)
 CLIENT_A := $(B)/libstint.a
 CLIENT_SO := $(B)/libstint.so.0
 CLIENT_LIBS := libuv libsodium zlib
-$(CLIENT_A): $(CLIENT_OBJ) $(LLHTTP_OBJ) $(B)/sources
-	$(call archive,$(filter %.o,$^))
+# One object whose other names are local, so that they meet nobody else's in the user's program.
+$(CLIENT_A): $(CLIENT_OBJ) $(LLHTTP_OBJ) $(B)/sources Makefile
+	@echo "  AR $@"; ld -r -o $(B)/libstint.o $(filter %.o,$^)
+	@objcopy --wildcard --keep-global-symbol='stint_*' $(B)/libstint.o
+	@rm -f $@; ar crs $@ $(B)/libstint.o
 # Only stint_* leaves the shared library.
-$(CLIENT_SO): $(CLIENT_OBJ) $(LLHTTP_OBJ) $(B)/sources
+$(CLIENT_SO): $(CLIENT_OBJ) $(LLHTTP_OBJ) $(B)/sources Makefile
 	@echo "  LD $@"; echo '{ global: stint_*; local: *; };' >$(B)/libstint.map
 	@$(COMPILER) -shared $(filter-out -pie,$(LDFLAGS:-Wl$(comma)-z$(comma)nodlopen=)) -Wl,-soname,libstint.so.0 \
 	  -Wl,--version-script=$(B)/libstint.map -o $@ $(filter %.o,$^) -Wl,--as-needed $(PKG_LIBS) -lm -lpthread
@@ -285,9 +288,7 @@ bench: all ## Speed and memory on this machine; SMOKE=1 for ten seconds, PEERS=1
 
 .PHONY: lint
 lint: ## Format, layers, sizes, bans, documentation, clang-tidy, shellcheck
-	@tools/check-format.sh
-	@tools/lint.sh
-	@tools/check-tidy.sh
+	@bad=0; tools/check-format.sh || bad=1; tools/lint.sh || bad=1; tools/check-shell.sh || bad=1; tools/check-tidy.sh || bad=1; exit $$bad
 
 .PHONY: print-tidy-flags
 print-tidy-flags:

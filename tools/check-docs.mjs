@@ -27,7 +27,7 @@ const ROWS = [
         as: (n) => n.replace(/:(\w+)/g, '{$1}'),
     },
     { thing: 'log event', source: /^src\/.*\.c$/, names: /\blog_(?:debug|info|warn|error)\(\s*"([a-z_.0-9]+)"/g, page: 'docs/events.md' },
-    { thing: 'metric', source: /^src\/.*\.c$/, names: /"(stint_[a-z0-9_]+)(?:[ {"])/g, page: 'docs/events.md' },
+    { thing: 'metric', source: /^src\/(api|queue)\/.*\.c$/, names: /"(stint_[a-z0-9_]+_(?:total|seconds|bytes|jobs|info|ratio|count))[ {"\\]/g, page: 'docs/events.md' },
     { thing: 'fault point', source: /^src\/.*\.c$/, names: /\bFAULT\(\s*"([a-z_.0-9]+)"/g, page: 'docs/testing.md' },
 ];
 

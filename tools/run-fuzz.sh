@@ -7,7 +7,11 @@ folder=$1 seconds=$2
 shift 2
 found=build/fuzz/found
 mkdir -p "$found"
-[ $# -gt 0 ] || set -- $(cd "$folder" && ls f_* 2>/dev/null | grep -v '\.d$' || true)
+if [ $# = 0 ]; then
+    for target in "$folder"/f_*; do
+        [ ! -x "$target" ] || set -- "$@" "$(basename "$target")"
+    done
+fi
 
 export UBSAN_OPTIONS=print_stacktrace=1
 fuzz_one() { # TARGET

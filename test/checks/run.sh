@@ -2,7 +2,7 @@
 # run.sh: shows every check of ours a planted violation and sees that it catches exactly what `expect` lists; an empty tree must pass.
 # Also: each banned function fails to compile, and the built program has its hardening.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
 planted=test/checks/planted
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
