@@ -230,11 +230,12 @@ static enum step after_value(struct parser *p)
     return fail(p, "comma or closing bracket expected");
 }
 
-static enum rc run(struct parser *p, struct str text, struct err *e)
+static enum rc run(struct parser *p, struct err *e)
 {
+    const char *start = p->c.p;
     enum step step = WANT_VALUE;
 
-    if (str_starts(text, STR("\xEF\xBB\xBF"))) {
+    if (str_starts((struct str){start, (size_t)(p->c.end - start)}, STR("\xEF\xBB\xBF"))) {
         step = fail(p, "a byte order mark is not allowed");
     }
     while (step < FINISHED) {
@@ -246,14 +247,16 @@ static enum rc run(struct parser *p, struct str text, struct err *e)
     json_names_dispose(&p->names);
     if (step == FAILED) {
         return err_set_code(e, RC_INVALID, "malformed_json", NULL, "not JSON: %s at byte %zu", p->c.why,
-                            (size_t)(p->c.p - text.p));
+                            (size_t)(p->c.p - start));
     }
     return RC_OK;
 }
 
 static void parser_init(struct parser *p, struct str text, struct arena *a)
 {
-    p->c = (struct json_cursor){.p = text.p, .end = text.p + text.n};
+    struct str s = text.p ? text : STR("");
+
+    p->c = (struct json_cursor){.p = s.p, .end = s.p + s.n};
     p->a = a;
     p->name_arena = a;
     p->root = NULL;
@@ -266,8 +269,8 @@ enum rc json_parse(struct str text, struct arena *a, struct json **out, struct e
 {
     struct parser p;
 
-    parser_init(&p, text.p ? text : STR(""), a);
-    enum rc rc = run(&p, text, e);
+    parser_init(&p, text, a);
+    enum rc rc = run(&p, e);
 
     if (!rc) {
         *out = p.root;
@@ -279,8 +282,8 @@ enum rc json_validate(struct str text, struct err *e)
 {
     struct parser p;
 
-    parser_init(&p, text.p ? text : STR(""), NULL);
-    enum rc rc = run(&p, text, e);
+    parser_init(&p, text, NULL);
+    enum rc rc = run(&p, e);
 
     arena_free(p.name_arena);
     return rc;

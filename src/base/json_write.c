@@ -136,7 +136,7 @@ static void put_string_slowly(struct buf *out, const char *p, const char *last)
 static void put_string(struct json_out *w, struct str s, struct str follows)
 {
     char *to = open_item(w, s.n + 2 + follows.n);
-    const char *last = s.p + s.n;
+    const char *last = s.n > 0 ? s.p + s.n : s.p; /* not even zero may be added to NULL */
 
     if (!to) {
         return;

@@ -242,6 +242,12 @@ TEST(a_refusal_tells_the_place_and_the_reason)
     }
 }
 
+TEST(no_text_at_all_is_refused_at_its_first_byte)
+{
+    FAILS(json_validate(STR_NONE, e), RC_INVALID);
+    CHECK_STR(str_from(e->text), STR("not JSON: the text ends too early at byte 0"));
+}
+
 TEST(members_are_found_by_name_and_only_in_objects)
 {
     struct arena *a = arena_new();
