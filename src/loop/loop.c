@@ -52,6 +52,11 @@ int64_t loop_now_ms(const struct loop *l)
     return clock_boot_ms() + atomic_load_explicit(&l->skipped_ms, memory_order_relaxed);
 }
 
+int64_t loop_wall_ms(const struct loop *l)
+{
+    return clock_wall_ms() + atomic_load_explicit(&l->skipped_ms, memory_order_relaxed);
+}
+
 void loop_skip_ms(struct loop *l, int64_t ms)
 {
     atomic_fetch_add(&l->skipped_ms, ms);
@@ -377,6 +382,7 @@ void loop_free(struct loop *l)
     if (!l) {
         return;
     }
+    run_later(l); /* owners may count on it to free themselves */
     while (l->heap_count) {
         timer_stop(l, l->heap[0]);
     }

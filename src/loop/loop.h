@@ -20,6 +20,8 @@ void loop_free(struct loop *l);
 
 /* The boot clock in milliseconds, plus what loop_skip_ms added. Any thread. */
 int64_t loop_now_ms(const struct loop *l);
+/* Unix milliseconds, plus what loop_skip_ms added. Any thread. */
+int64_t loop_wall_ms(const struct loop *l);
 /* Moves this loop's clock ahead and fires what became due. For tests: a deadline comes without waiting. Any thread. */
 void loop_skip_ms(struct loop *l, int64_t ms);
 

@@ -47,8 +47,8 @@ struct http_limits {
     size_t connections;          /* 10,000; more get 503 and are closed */
     size_t connections_per_peer; /* no limit; more get 503 and are closed */
     size_t pipeline;             /* 16 unanswered requests of a connection; reading then pauses */
-    int64_t head_ms; /* 10,000 from the first byte of a request to the end of its head, else 408 */
-    int64_t body_ms; /* 10,000 + received bytes / body_bytes_per_s from the head to the end of the body */
+    int64_t head_ms;          /* 10,000 from the first byte of a request to the end of its head, else 408 */
+    int64_t body_ms;          /* 10,000: in each such stretch body_bytes_per_s must have come, else 408 */
     int64_t body_bytes_per_s; /* 1,024 */
     int64_t idle_ms;          /* 75,000 without a request */
     int64_t send_ms;          /* 30,000 for each 64 KiB that the client should take */

@@ -2,7 +2,7 @@
 #ifndef STINT_NET_HTTP_TYPES_H
 #define STINT_NET_HTTP_TYPES_H
 
-#include "base/str.h"
+#include "net/http_field.h"
 
 enum http_method {
     HTTP_GET,
@@ -21,10 +21,6 @@ struct str http_method_name(enum http_method m);
 MUST_CHECK bool http_method_parse(struct str text,
                                   enum http_method *out); /* exact case; false for all others */
 struct str http_status_text(int status);                  /* "Not Found"; "" for unknown ones */
-
-struct http_field {
-    struct str name, value;
-};
 
 /* Decodes %XX (and "+" as a blank, in queries) into `to`, which has room for s.n bytes; returns the length. Broken
  * escapes stay as they are: the server has refused them before. */
