@@ -1,0 +1,19 @@
+/* command.h: the sub-commands, one function each in cmd_NAME.c, and what they share. The table is in main.c. */
+#ifndef STINT_CMD_COMMAND_H
+#define STINT_CMD_COMMAND_H
+
+#include "cmd/options.h"
+
+int cmd_serve(const struct options *o);
+int cmd_keys(const struct options *o);
+int cmd_version(const struct options *o);
+int cmd_help(const struct options *o);
+
+extern const struct command command_table[]; /* ends with a row without a name */
+
+/* "stint NAME: text" on standard error. Returns `code`, so that `return command_fail(o, EXIT_FAILED, …)` reads well. */
+int command_fail(const struct options *o, enum exit_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The exit code that says what an rc means to a caller of the program. */
+enum exit_code command_exit_code(enum rc rc);
+
+#endif

@@ -1,0 +1,143 @@
+/* main.c: the sub-commands of the program, one row each. Another one? Write cmd_NAME.c, declare its function in command.h,
+ * add the row here, and describe it in docs/cli.md. */
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "cmd/command.h"
+
+const struct command command_table[] = {
+    {"version", cmd_version, "Prints the version", "", "json", NULL},
+    {"help", cmd_help, "Explains a command", "[COMMAND]", "", NULL},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
+};
+
+int command_fail(const struct options *o, enum exit_code code, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    (void)fprintf(stderr, "stint %s: %s\n", options_command(o)->name, text);
+    return (int)code;
+}
+
+enum exit_code command_exit_code(enum rc rc)
+{
+    switch (rc) {
+    case RC_OK:
+        return EXIT_OK;
+    case RC_INVALID:
+    case RC_TOO_BIG:
+        return EXIT_USAGE;
+    case RC_NOT_FOUND:
+        return EXIT_NOT_FOUND;
+    case RC_DENIED:
+        return EXIT_DENIED;
+    default:
+        return EXIT_FAILED;
+    }
+}
+
+/* ------------------------------------------------------------------ help */
+
+static const struct command *command_find(struct str name)
+{
+    for (const struct command *c = command_table; c->name; c++) {
+        if (str_eq(str_from(c->name), name)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static const char *next_command(const void *ctx, size_t i)
+{
+    (void)ctx;
+    return command_table[i].name;
+}
+
+static int unknown_command(struct str name)
+{
+    const char *nearest = name_nearest(name, next_command, NULL);
+
+    if (nearest) {
+        (void)fprintf(stderr, "stint: unknown command '%.*s' (did you mean '%s'?)\n", STR_ARG(name), nearest);
+    } else {
+        (void)fprintf(stderr, "stint: unknown command '%.*s'; try: stint help\n", STR_ARG(name));
+    }
+    return EXIT_USAGE;
+}
+
+static void put(const struct buf *text)
+{
+    (void)fwrite(text->p, 1, text->n, stdout);
+}
+
+static int print_overview(void)
+{
+    (void)fputs("stint: durable background jobs\n\nUsage: stint COMMAND [OPTIONS]\n\n", stdout);
+    for (const struct command *c = command_table; c->name; c++) {
+        (void)printf("  %-12s %s\n", c->name, c->help);
+    }
+    (void)fputs("\n`stint help COMMAND` and `stint COMMAND --help` tell more.\n", stdout);
+    return EXIT_OK;
+}
+
+static int print_help(const struct command *c)
+{
+    struct buf text = BUF_LIMIT(64 << 10);
+
+    command_print_help(c, &text);
+    put(&text);
+    buf_dispose(&text);
+    return EXIT_OK;
+}
+
+int cmd_help(const struct options *o)
+{
+    if (options_arg_count(o) == 0) {
+        return print_overview();
+    }
+    const struct command *c = command_find(options_arg(o, 0));
+
+    return c ? print_help(c) : unknown_command(options_arg(o, 0));
+}
+
+/* ------------------------------------------------------------------ main */
+
+static int run(const struct command *c, int argc, const char *const *argv)
+{
+    struct options *o = NULL;
+    struct err e = {0};
+
+    if (options_parse(&o, c, argc, argv, &e)) {
+        (void)fprintf(stderr, "stint %s: %s\n", c->name, e.text);
+        return EXIT_USAGE;
+    }
+    const int code = options_wants_help(o) ? print_help(c) : c->run(o);
+
+    options_free(o);
+    if (fflush(stdout) != 0 && code == EXIT_OK) {
+        return EXIT_FAILED; /* a full disk behind a redirected output is no success */
+    }
+    return code;
+}
+
+int main(int argc, char **words)
+{
+    const char *const *argv = (const char *const *)words;
+    const struct str word = str_from(argc > 1 ? argv[1] : "");
+
+    if (word.n == 0 || str_eq(word, STR("--help")) || str_eq(word, STR("-h"))) {
+        (void)print_overview();
+        return word.n == 0 ? EXIT_USAGE : EXIT_OK;
+    }
+    if (str_eq(word, STR("--version"))) {
+        return run(command_find(STR("version")), 0, argv);
+    }
+    const struct command *c = command_find(word);
+
+    return c ? run(c, argc - 2, argv + 2) : unknown_command(word);
+}
