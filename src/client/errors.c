@@ -67,10 +67,10 @@ int client_error_from_problem(struct stint_error *e, int status, struct str body
     enum stint_code code = code_of_status(status);
 
     if (json_parse(body, a, &problem, NULL) == RC_OK && problem->type == JSON_OBJECT) {
-        enum rc ignored = json_get_str(problem, "type", &type, NULL);
-        ignored = json_get_str(problem, "title", &title, NULL);
-        ignored = json_get_str(problem, "detail", &detail, NULL);
-        (void)ignored;
+        /* What is missing stays empty. */
+        (void)!json_get_str(problem, "type", &type, NULL);
+        (void)!json_get_str(problem, "title", &title, NULL);
+        (void)!json_get_str(problem, "detail", &detail, NULL);
     }
     if (str_ends(type, STR("lease_lost"))) {
         code = STINT_ELEASE_LOST;

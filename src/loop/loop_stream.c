@@ -59,7 +59,7 @@ struct stream *stream_new_tcp(struct loop *l)
 
 enum rc stream_open(struct loop *l, int fd, struct stream **out, struct err *e)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {.ss_family = AF_UNSPEC};
     socklen_t n = sizeof a;
     bool is_tcp = getsockname(fd, (struct sockaddr *)&a, &n) == 0 &&
                   (a.ss_family == AF_INET || a.ss_family == AF_INET6);

@@ -85,20 +85,19 @@ static void close_listener(struct handle_owner *o)
     uv_close((uv_handle_t *)&t->uv, on_listener_closed);
 }
 
-enum rc tcp_listen(struct loop *l, struct str host, int port,
-                   void (*on_accept)(void *ctx, struct stream *s, const struct tcp_address *peer), void *ctx,
-                   struct tcp_listener **out, struct err *e)
+enum rc tcp_listen(struct loop *l, const struct tcp_listen_options *o, struct tcp_listener **out,
+                   struct err *e)
 {
     struct addrinfo *found = NULL;
-    enum rc rc = find_addresses(host, port, &found, e);
+    enum rc rc = find_addresses(o->host, o->port, &found, e);
     if (rc) {
         return rc;
     }
     struct tcp_listener *t = mem_alloc(sizeof *t);
     t->owner.close = close_listener;
     t->loop = l;
-    t->on_accept = on_accept;
-    t->ctx = ctx;
+    t->on_accept = o->on_accept;
+    t->ctx = o->ctx;
     uv_tcp_init(&l->uv, &t->uv);
     t->uv.data = t;
     int failed = uv_tcp_bind(&t->uv, found->ai_addr, 0);
@@ -108,7 +107,7 @@ enum rc tcp_listen(struct loop *l, struct str host, int port,
     }
     if (failed) {
         char what[HOST_BYTES + 32];
-        str_print(what, sizeof what, "listen on %.*s:%d", STR_ARG(host), port);
+        str_print(what, sizeof what, "listen on %.*s:%d", STR_ARG(o->host), o->port);
         close_listener(&t->owner);
         return loop_uv_error(e, failed, what);
     }

@@ -11,12 +11,17 @@ struct tcp_address {
 
 struct tcp_listener;
 
-/* Listens on a numeric address or a name ("127.0.0.1", "::", "localhost"); port 0 = any free one. Each connection is
- * handed to on_accept, which owns it; Nagle's delay is off. Looking up a name blocks: give an address after start.
- * RC_CONFLICT: the port is taken. RC_DENIED: not allowed. RC_INVALID: no such address. */
-MUST_CHECK enum rc tcp_listen(struct loop *l, struct str host, int port,
-                              void (*on_accept)(void *ctx, struct stream *s, const struct tcp_address *peer),
-                              void *ctx, struct tcp_listener **out, struct err *e);
+struct tcp_listen_options {
+    struct str host; /* numeric or a name: "127.0.0.1", "::", "localhost" */
+    int port;        /* 0 = any free one */
+    void (*on_accept)(void *ctx, struct stream *s, const struct tcp_address *peer);
+    void *ctx;
+};
+
+/* Listens. Each connection is handed to on_accept, which owns it; Nagle's delay is off. Looking up a name blocks: give
+ * an address after start. RC_CONFLICT: the port is taken. RC_DENIED: not allowed. RC_INVALID: no such address. */
+MUST_CHECK enum rc tcp_listen(struct loop *l, const struct tcp_listen_options *o, struct tcp_listener **out,
+                              struct err *e);
 struct tcp_address tcp_listener_address(const struct tcp_listener *t); /* the real port */
 void tcp_listener_close(struct tcp_listener *t);                       /* NULL is fine */
 

@@ -130,7 +130,8 @@ enum rc http_server_start(struct loop *l, const struct http_server_options *o, s
     s->head_limits =
         (struct http_head_limits){s->limits.head_bytes, s->limits.fields, s->limits.target_bytes};
     struct str host = o->host.n > 0 ? o->host : STR("127.0.0.1");
-    enum rc rc = tcp_listen(l, host, o->port, on_accept, s, &s->listener, e);
+    struct tcp_listen_options listen = {host, o->port, on_accept, s};
+    enum rc rc = tcp_listen(l, &listen, &s->listener, e);
     if (rc) {
         mem_free(s);
         return rc;

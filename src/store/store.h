@@ -81,7 +81,7 @@ struct store_change {
 
 struct store_round {
     struct store_round *next; /* the receiver's */
-    struct store_op *done; /* linked by next; for a read: just that one */
+    struct store_op *done;    /* linked by next; for a read: just that one */
     struct store_change *changes;
     size_t change_count;
     int64_t

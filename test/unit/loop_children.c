@@ -195,7 +195,7 @@ TEST(bytes_go_over_tcp_and_back)
     struct echo x = {.l = loop_new(), .got = BUF_LIMIT(100)};
     struct tcp_listener *t = NULL;
 
-    OK(tcp_listen(x.l, STR("127.0.0.1"), 0, on_accept, &x, &t, e));
+    OK(tcp_listen(x.l, &(struct tcp_listen_options){STR("127.0.0.1"), 0, on_accept, &x}, &t, e));
     int port = tcp_listener_address(t).port;
     CHECK_TRUE(port > 0);
     tcp_connect_start(x.l, STR("127.0.0.1"), port, 5000, on_connected, &x);
@@ -203,7 +203,8 @@ TEST(bytes_go_over_tcp_and_back)
     CHECK_STR(buf_str(&x.got), STR("<hello>"));
 
     struct tcp_listener *second = NULL;
-    FAILS(tcp_listen(x.l, STR("127.0.0.1"), port, on_accept, &x, &second, e), RC_CONFLICT);
+    FAILS(tcp_listen(x.l, &(struct tcp_listen_options){STR("127.0.0.1"), port, on_accept, &x}, &second, e),
+          RC_CONFLICT);
     stream_close(x.client); /* the other ends are closed by loop_free */
     loop_free(x.l);
     buf_dispose(&x.got);
@@ -214,7 +215,7 @@ TEST(a_refused_connection_is_busy_and_an_unknown_host_not_found)
     struct echo x = {.l = loop_new()};
     struct tcp_listener *t = NULL;
 
-    OK(tcp_listen(x.l, STR("127.0.0.1"), 0, on_accept, &x, &t, e));
+    OK(tcp_listen(x.l, &(struct tcp_listen_options){STR("127.0.0.1"), 0, on_accept, &x}, &t, e));
     int port = tcp_listener_address(t).port;
     tcp_listener_close(t);
     tcp_connect_start(x.l, STR("127.0.0.1"), port, 5000, on_connected, &x);
