@@ -92,6 +92,7 @@ void exchange_push(struct http_exchange *x, struct str bytes, struct http_chunk 
     if (x->piece_count == x->piece_cap) {
         grow_ring(x);
     }
+    assert(x->piece_cap > 0);
     x->pieces[(x->piece_first + x->piece_count++) % x->piece_cap] = (struct out_piece){bytes, chunk};
     x->unsent_bytes += bytes.n;
 }
