@@ -65,8 +65,7 @@ INCLUDE := -Isrc -isystem third_party/sqlite -isystem third_party/llhttp -isyste
 BASE := -std=gnu11 -D_GNU_SOURCE -DSTINT_VERSION='"$(VERSION)"' -include base/banned.h $(INCLUDE) $(PKG_CFLAGS) \
   -fPIC -fno-strict-aliasing -g
 
-# Null plus zero is what an empty struct str gives everywhere, and harmless; clang 14 cannot tell it from a real overflow.
-UBSAN := -fsanitize=address,undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=all
+UBSAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 ifeq ($(MODE),release)
 COMPILER := $(CC)
@@ -229,8 +228,13 @@ $(B)/test/fuzz/%: $(B)/obj/test/fuzz/%.o $(FUZZ_DRIVER) $(ALL_LIB) | $(TP_OBJ)
 	@mkdir -p $(@D); echo "  LD $@"; $(COMPILER) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(ALL_LIB) \
 	  $(TP_OBJ) -Wl,--as-needed $(PKG_LIBS) -lm -lpthread
 
+# Small programs that measure what this machine can do at all.
+LIMITS_BIN := $(patsubst bench/limits/%.c,$(B)/bench/%,$(wildcard bench/limits/*.c))
+$(B)/bench/%: $(B)/obj/bench/limits/%.o $(ALL_LIB) | $(TP_OBJ)
+	@mkdir -p $(@D); echo "  LD $@"; $(COMPILER) $(LDFLAGS) -o $@ $< $(ALL_LIB) $(TP_OBJ) -Wl,--as-needed $(PKG_LIBS) -lm -lpthread
+
 .PHONY: test-programs
-test-programs: $(B)/test/unit $(B)/test/store $(FUZZ_BIN) program lib
+test-programs: $(B)/test/unit $(B)/test/store $(FUZZ_BIN) $(LIMITS_BIN) program lib
 
 .PHONY: test
 test: ## Every test: unit, store, fuzz corpus, checks, end to end, pipelines
@@ -283,7 +287,7 @@ soak: ## Hours of mixed load with memory watched (HOURS=1)
 	@tools/run-tests.sh build/test soak
 
 .PHONY: bench
-bench: all ## Speed and memory on this machine; SMOKE=1 for ten seconds, PEERS=1 beside others
+bench: all $(LIMITS_BIN) ## Speed and memory on this machine; SMOKE=1 for ten seconds, PEERS=1 beside others
 	@bench/run.sh
 
 .PHONY: lint
