@@ -53,37 +53,42 @@ missing_packages() { # LIST: the packages of the list that are not there
     done <<<"$1"
 }
 
-install_packages() { # PACKAGE...
-    local as_root=()
-    if [ "$(id -u)" != 0 ]; then
-        if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
-            say "these Debian packages are missing, and installing them needs root:"
-            say "  apt-get install --no-install-recommends $*"
-            return 1
-        fi
-        as_root=(sudo -n)
+as_root() { # COMMAND...: asks for a password only where somebody can type one
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif [ -t 2 ]; then
+        sudo "$@"
+    else
+        sudo -n "$@"
     fi
+}
+
+apt_install() { # PACKAGE...
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+
+install_packages() { # PACKAGE...
+    local log status=0
     if ! command -v apt-get >/dev/null; then
         say "this machine has no apt-get; install the equivalents of these Debian packages: $*"
         return 1
     fi
-    say "installing $*"
-    local log
-    log=$(mktemp)
-    if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >"$log" 2>&1; then
-        # Package lists may be absent or stale: fetch them and try once more.
-        if ! { "${as_root[@]}" apt-get update -q >"$log" 2>&1 &&
-            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >>"$log" 2>&1; }; then
-            tail -20 "$log" >&2
-            rm -f "$log"
-            return 1
-        fi
+    if [ "$(id -u)" != 0 ] && ! { command -v sudo >/dev/null && { [ -t 2 ] || sudo -n true 2>/dev/null; }; }; then
+        say "packages are missing, and installing them needs root. Run this, then make again:"
+        say "    apt-get install --no-install-recommends $*"
+        return 1
     fi
+    say "installing $*"
+    log=$(mktemp)
+    # Package lists may be absent or stale: at a failure they are fetched, and it is tried once more.
+    apt_install "$@" >"$log" 2>&1 || { as_root apt-get update -q >"$log" 2>&1 && apt_install "$@" >>"$log" 2>&1; } || status=1
+    [ $status = 0 ] || tail -20 "$log" >&2
     rm -f "$log"
+    return $status
 }
 
 npm_ci() { # FOLDER WITH package.json AND LOCK, TARGET node_modules: installs beside the target, then swaps
-    local from=$1 to tmp
+    local from=$1 tmp to
     to=$(readlink -m "$2")
     mkdir -p "$(dirname "$to")"
     tmp=$(mktemp -d "$(dirname "$to")/.npm.XXXXXX")
@@ -104,8 +109,9 @@ fill_llhttp() { # TARGET
     chmod 755 "$tmp"
     (
         cd "$tmp"
-        apt-get download node-llhttp >log 2>&1 || { ${SUDO:-} apt-get update -q >>log 2>&1 && apt-get download node-llhttp >>log 2>&1; } ||
-            { tail -5 log >&2; exit 1; }
+        apt-get download node-llhttp >log 2>&1 ||
+            { as_root apt-get update -q >>log 2>&1 && apt-get download node-llhttp >>log 2>&1; } ||
+            { tail -5 log >&2; say "llhttp comes from Debian's package node-llhttp, and that cannot be fetched"; exit 1; }
         dpkg-deb -x node-llhttp_*.deb .
         grep . <<<"$llhttp_sums" | sha256sum -c --quiet >&2
     )
@@ -148,8 +154,9 @@ fill_sources() { # third_party/{sqlite,llhttp,tree-sitter,grammars} from npm and
 
 need=$(missing_packages "$build_packages")
 [ "$level" != ci ] || need="$need $(missing_packages "$ci_packages")"
-need=$(echo $need) # on one line
-# shellcheck disable=SC2086 # a list
+# shellcheck disable=SC2116,SC2086 # a list, on one line
+need=$(echo $need)
+# shellcheck disable=SC2086
 [ -z "$need" ] || install_packages $need
 
 # Checkouts may share one third_party/ by a symlink, so it is filled under a lock, by content.
