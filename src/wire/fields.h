@@ -29,12 +29,17 @@ struct wire_field {
                                struct err *e); /* gets the whole struct */
 };
 
+struct wire_shape {
+    const struct wire_field *fields;
+    size_t count;
+};
+#define WIRE_SHAPE(table) ((struct wire_shape){(table), sizeof(table) / sizeof((table)[0])})
+
 /* Fills `to` from the object v. A member that is absent stays as it is in `to`. `seen` (may be NULL) gets bit i for
  * row i. RC_INVALID: no object, unknown member (code unknown_field), wrong type or range (invalid_field), not built
  * (not_supported). RC_TOO_BIG: raw value over its limit. */
-MUST_CHECK enum rc wire_read(const struct json *v, const struct wire_field *fields, size_t count,
-                             struct arena *a, void *to, uint64_t *seen, struct err *e);
-#define WIRE_COUNT(table) (sizeof(table) / sizeof((table)[0]))
+MUST_CHECK enum rc wire_read(const struct json *v, struct wire_shape shape, struct arena *a, void *to,
+                             uint64_t *seen, struct err *e);
 
 /* The same as invalid_field with this member: for checks that span members. */
 enum rc wire_invalid(struct err *e, const char *name, const char *format, ...) PRINTF_LIKE(3, 4);

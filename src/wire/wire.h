@@ -62,6 +62,9 @@ MUST_CHECK enum rc wire_report_verdict_read(const struct json *v, struct report_
 /* The HTTP status of a verdict. */
 int wire_status(enum rc rc, const char *code);
 
+/* "type/subtype" of printable ASCII: safe as the value of a header. */
+bool wire_is_media_type(struct str s);
+
 /* ---- events ---- */
 /* {"seq","at","type","data"} */
 void wire_event_write(struct json_out *w, const struct job_event_row *ev);
