@@ -59,6 +59,8 @@ static void mark_sent(struct http_conn *c, size_t n)
         }
         if (!x->piece_count && x->download) {
             download_next(x);
+        } else if (!x->piece_count && x->is_stream && !x->is_ended && c->server->app.on_sent) {
+            c->server->app.on_sent(c->server->app.ctx, x);
         }
     }
     assert(n == 0);

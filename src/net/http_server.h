@@ -31,6 +31,8 @@ struct http_app {
     /* The client left, or was cut, before the end of the answer. At most once for an exchange, and not after it was
      * ended. Free what waits for it, then end it now or later. May be NULL. */
     void (*on_close)(void *ctx, struct http_exchange *x);
+    /* All that was queued for a stream is with the kernel: whoever held back may send more, here or later. May be NULL. */
+    void (*on_sent)(void *ctx, struct http_exchange *x);
     /* The body of an answer that net gives itself (400, 408, 411, 413, 414, 417, 431, 501, 503, 505): `code` is a short
      * stable word (`bad_framing`), `text` a sentence, both literals. The result lives in `a`. */
     struct str (*on_bad_request)(void *ctx, int status, const char *code, const char *text, struct arena *a);
