@@ -1,0 +1,121 @@
+/* routes.c: every route of the server, one row each. openapi.json describes the same set; test/unit/api_routes.c and
+ * test/e2e/openapi.test.mjs compare them. The hot ones come first: the table is walked from its start. */
+#include "api/call.h"
+
+#include <string.h>
+
+#define FILTER " state queue kind tag since until limit cursor "
+#define BULK   ((size_t)32 << 20)
+
+static const char no_query[] = " ";
+
+#define R   SCOPE_READ
+#define EN  SCOPE_ENQUEUE
+#define WO  SCOPE_WORK
+#define RW  (SCOPE_READ | SCOPE_WORK)
+#define AD  SCOPE_ADMIN
+#define JOB API_JOB_IN_PATH
+#define ALL API_TENANT_WIDE
+
+/* clang-format off */
+const struct api_route api_routes[] = {
+    {HTTP_POST,   "/v1/jobs",         "enqueueJobs",   EN, API_KEY, API_JOBS, BULK, " partial ", 0, api_enqueue},
+    {HTTP_POST,   "/v1/claims",       "claimJobs",     WO, API_KEY, API_JSON, 0, no_query, 0, api_claim},
+    {HTTP_POST,   "/v1/reports",      "reportJobs",    WO, API_KEY, API_JSON, BULK, no_query, 0, api_report},
+    {HTTP_GET,    "/v1/jobs/{id}",    "getJob",        RW,  API_KEY, API_NO_BODY, 0, " wait ", JOB, api_get_job},
+    {HTTP_GET,    "/v1/jobs",         "listJobs",      R,  API_KEY, API_NO_BODY, 0, FILTER, 0, api_list_jobs},
+    {HTTP_PATCH,  "/v1/jobs/{id}",    "patchJob",      EN, API_KEY, API_JSON, (size_t)2 << 20, no_query, JOB, api_patch_job},
+    {HTTP_DELETE, "/v1/jobs/{id}",    "eraseJob",      EN, API_KEY, API_NO_BODY, 0, no_query, JOB, api_erase_job},
+    {HTTP_POST,   "/v1/jobs/{id}/cancel",  "cancelJob",  EN, API_KEY, API_MAYBE_JSON, 0, no_query, JOB, api_cancel_job},
+    {HTTP_POST,   "/v1/jobs/{id}/retry",   "retryJob",   EN, API_KEY, API_MAYBE_JSON, 0, no_query, JOB, api_retry_job},
+    {HTTP_POST,   "/v1/jobs/{id}/promote", "promoteJob", EN, API_KEY, API_MAYBE_JSON, 0, no_query, JOB, api_promote_job},
+    {HTTP_POST,   "/v1/jobs/cancel",  "cancelJobs",    EN, API_KEY, API_JSON, 0, no_query, 0, api_cancel_jobs},
+    {HTTP_POST,   "/v1/jobs/retry",   "retryJobs",     EN, API_KEY, API_JSON, 0, no_query, 0, api_retry_jobs},
+    {HTTP_POST,   "/v1/jobs/promote", "promoteJobs",   EN, API_KEY, API_JSON, 0, no_query, 0, api_promote_jobs},
+    {HTTP_GET,    "/v1/jobs/{id}/events", "readEvents", R, API_KEY_OR_TOKEN, API_NO_BODY, 0, " last_event_id limit token ", JOB, api_read_events},
+    {HTTP_POST,   "/v1/jobs/{id}/stream-token", "createStreamToken", R, API_KEY, API_MAYBE_JSON, 0, no_query, JOB, api_create_stream_token},
+    {HTTP_GET,    "/v1/jobs/{id}/artifacts", "listArtifacts", RW, API_KEY, API_NO_BODY, 0, no_query, JOB, api_list_artifacts},
+    {HTTP_GET,    "/v1/jobs/{id}/artifacts/{name}", "getArtifact", RW, API_KEY, API_NO_BODY, 0, no_query, JOB, api_get_artifact},
+    {HTTP_PUT,    "/v1/jobs/{id}/artifacts/{name}", "putArtifact", WO, API_KEY, API_UPLOAD, (size_t)JOB_ARTIFACT_MAX_BYTES, " lease ", JOB, api_put_artifact},
+    {HTTP_GET,    "/v1/series",        "listSeries",   RW,  API_KEY, API_NO_BODY, 0, " prefix after limit ", ALL, api_list_series},
+    {HTTP_GET,    "/v1/series/{name}", "getSeries",    RW,  API_KEY, API_NO_BODY, 0, " limit ", ALL, api_get_series},
+    {HTTP_GET,    "/v1/series/{name}/content", "getSeriesContent", RW, API_KEY, API_NO_BODY, 0, " job ", ALL, api_get_series_content},
+    {HTTP_GET,    "/v1/queues",        "listQueues",   R,  API_KEY, API_NO_BODY, 0, no_query, 0, api_list_queues},
+    {HTTP_GET,    "/v1/queues/{name}", "getQueue",     R,  API_KEY, API_NO_BODY, 0, no_query, 0, api_get_queue},
+    {HTTP_PATCH,  "/v1/queues/{name}", "patchQueue",   AD, API_KEY, API_JSON, 0, no_query, 0, api_patch_queue},
+    {HTTP_DELETE, "/v1/queues/{name}", "deleteQueue",  AD, API_KEY, API_NO_BODY, 0, no_query, 0, api_delete_queue},
+    {HTTP_POST,   "/v1/queues/{name}/pause",  "pauseQueue",  AD, API_KEY, API_MAYBE_JSON, 0, no_query, 0, api_pause_queue},
+    {HTTP_POST,   "/v1/queues/{name}/resume", "resumeQueue", AD, API_KEY, API_MAYBE_JSON, 0, no_query, 0, api_resume_queue},
+    {HTTP_GET,    "/v1/workers",       "listWorkers",  R,  API_KEY, API_NO_BODY, 0, no_query, ALL, api_list_workers},
+    {HTTP_GET,    "/v1/stats",         "getStats",     R,  API_KEY, API_NO_BODY, 0, no_query, ALL, api_get_stats},
+    {HTTP_GET,    "/v1/events",        "readFeed",     R,  API_KEY, API_NO_BODY, 0, no_query, ALL, api_read_feed},
+    {HTTP_GET,    "/v1/dead",          "listDead",     R,  API_KEY, API_NO_BODY, 0, " queue kind tag since until limit cursor ", 0, api_list_dead},
+    {HTTP_POST,   "/v1/dead/retry",    "retryDead",    EN, API_KEY, API_JSON, 0, no_query, 0, api_retry_dead},
+    {HTTP_POST,   "/v1/dead/purge",    "purgeDead",    AD, API_KEY, API_JSON, 0, no_query, 0, api_purge_dead},
+    {HTTP_GET,    "/v1/keys",          "listKeys",     AD, API_KEY, API_NO_BODY, 0, no_query, ALL, api_list_keys},
+    {HTTP_POST,   "/v1/keys",          "createKey",    AD, API_KEY, API_JSON, 0, no_query, ALL, api_create_key},
+    {HTTP_DELETE, "/v1/keys/{id}",     "revokeKey",    AD, API_KEY, API_NO_BODY, 0, no_query, ALL, api_revoke_key},
+    {HTTP_GET,    "/livez",            "getLivez",     0,  API_OPEN, API_NO_BODY, 0, no_query, 0, api_get_livez},
+    {HTTP_GET,    "/readyz",           "getReadyz",    0,  API_OPEN, API_NO_BODY, 0, no_query, 0, api_get_readyz},
+    {HTTP_GET,    "/metrics",          "getMetrics",   AD, API_LOCAL_OR_KEY, API_NO_BODY, 0, no_query, 0, api_get_metrics},
+    {HTTP_GET,    "/openapi.json",     "getOpenapi",   0,  API_OPEN, API_NO_BODY, 0, no_query, 0, api_get_openapi},
+};
+/* clang-format on */
+
+const size_t api_route_count = sizeof api_routes / sizeof api_routes[0];
+
+/* Does the path have the shape of the pattern? Segments stand for themselves or, as {name}, for one segment that is not
+ * empty. Nothing is normalised: "//", "." and a slash at the end make another path, which has no route. */
+static bool match(const char *pattern, struct str path, struct str *params)
+{
+    struct str want = str_from(pattern);
+    size_t n = 0;
+
+    while (want.p && path.p) {
+        struct str w = str_cut(want, '/', &want);
+        struct str p = str_cut(path, '/', &path);
+        if (w.n > 0 && w.p[0] == '{') {
+            if (p.n == 0) {
+                return false;
+            }
+            params[n++] = p;
+        } else if (!str_eq(w, p)) {
+            return false;
+        }
+    }
+    return !want.p && !path.p;
+}
+
+const struct api_route *api_route_find(enum http_method method, struct str path, struct arena *a,
+                                       struct str *params, struct buf *allow)
+{
+    enum http_method wanted = method == HTTP_HEAD ? HTTP_GET : method;
+
+    for (size_t i = 0; i < api_route_count; i++) {
+        const struct api_route *r = &api_routes[i];
+        struct str found[API_PARAMS_MAX] = {STR_NONE, STR_NONE};
+        if (!match(r->pattern, path, found)) {
+            continue;
+        }
+        if (r->method != wanted) {
+            buf_append_c(allow, allow->n > 0 ? ", " : "");
+            buf_append_str(allow, http_method_name(r->method));
+            buf_append_c(allow, r->method == HTTP_GET ? ", HEAD" : "");
+            continue;
+        }
+        for (size_t k = 0; k < API_PARAMS_MAX && found[k].p; k++) {
+            char *to = arena_alloc(a, found[k].n + 1);
+            params[k] = (struct str){to, http_percent_decode(found[k], false, to)};
+        }
+        return r;
+    }
+    return NULL;
+}
+
+void api_print_routes(struct buf *out)
+{
+    for (size_t i = 0; i < api_route_count; i++) {
+        struct str method = http_method_name(api_routes[i].method);
+        buf_printf(out, "%.*s %s %s\n", STR_ARG(method), api_routes[i].pattern, api_routes[i].operation);
+    }
+}
