@@ -6,6 +6,18 @@
 
 int cmd_serve(const struct options *o);
 int cmd_keys(const struct options *o);
+int cmd_enqueue(const struct options *o);
+int cmd_watch(const struct options *o);
+int cmd_ls(const struct options *o);
+int cmd_show(const struct options *o);
+int cmd_cancel(const struct options *o);
+int cmd_retry(const struct options *o);
+int cmd_queues(const struct options *o);
+int cmd_stats(const struct options *o);
+int cmd_work(const struct options *o);
+int cmd_worker_child(const struct options *o);
+int cmd_parse_child(const struct options *o);
+int cmd_bench(const struct options *o);
 int cmd_version(const struct options *o);
 int cmd_help(const struct options *o);
 

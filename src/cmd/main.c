@@ -6,8 +6,31 @@
 #include "cmd/command.h"
 
 const struct command command_table[] = {
+    {"enqueue", cmd_enqueue, "Enqueues a job", "KIND [ARGS]",
+     "url key json queue tag priority delay max-attempts timeout unique-key wait",
+     "ARGS is one JSON value; - reads it from standard input. Prints the id; with --wait the result."},
+    {"watch", cmd_watch, "Follows a job to its end", "ID", "url key json", NULL},
+    {"ls", cmd_ls, "Lists jobs, newest first", "", "url key json state queue kind tag limit", NULL},
+    {"show", cmd_show, "Shows all there is to know about a job", "ID", "url key json", NULL},
+    {"cancel", cmd_cancel, "Cancels jobs", "ID...", "url key json", NULL},
+    {"retry", cmd_retry, "Runs failed, cancelled or skipped jobs again", "ID...", "url key json", NULL},
+    {"queues", cmd_queues, "Lists the queues; pauses or resumes one", "[pause|resume NAME]", "url key json",
+     NULL},
+    {"stats", cmd_stats, "Counts jobs by state, and names kinds that no worker can do", "", "url key json",
+     NULL},
+    {"work", cmd_work, "Does jobs: a supervisor with one process per slot", "",
+     "url key queue kind exec slots once lease scratch allow-path worker-name drain log-level", NULL},
+    {"bench", cmd_bench, "Puts load on a server: enqueue, drain, latency or fanout", "WORKLOAD",
+     "url key queue seconds jobs in-flight batch streams", NULL},
     {"version", cmd_version, "Prints the version", "", "json", NULL},
     {"help", cmd_help, "Explains a command", "[COMMAND]", "", NULL},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
+};
+
+/* Processes that the program starts of itself; not for people, so not in the help. */
+static const struct command inner_table[] = {
+    {"worker-child", cmd_worker_child, "", "", "", NULL},
+    {"parse-child", cmd_parse_child, "", "KIND", "", NULL},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -45,6 +68,11 @@ enum exit_code command_exit_code(enum rc rc)
 static const struct command *command_find(struct str name)
 {
     for (const struct command *c = command_table; c->name; c++) {
+        if (str_eq(str_from(c->name), name)) {
+            return c;
+        }
+    }
+    for (const struct command *c = inner_table; c->name; c++) {
         if (str_eq(str_from(c->name), name)) {
             return c;
         }

@@ -1,0 +1,93 @@
+/* cmd_work.c: the supervisor of workers, and the processes that it starts from this same program. */
+#include <string.h>
+
+#include "cmd/command.h"
+#include "worker/attempt.h"
+#include "worker/worker.h"
+
+#define LIST_MAX 64
+
+static const char *const *names_of(const struct options *o, const char *option, const char **to)
+{
+    const struct str *list = NULL;
+    size_t count = options_list(o, option, &list);
+    for (size_t i = 0; i < count && i < LIST_MAX; i++) {
+        to[i] = list[i].p;
+    }
+    to[count < LIST_MAX ? count : LIST_MAX] = NULL;
+    return count ? to : NULL;
+}
+
+/* KIND=COMMAND, taken apart in a copy that lives in `a`. */
+static enum rc read_execs(const struct options *o, struct arena *a, struct worker_options *w, struct err *e)
+{
+    const struct str *list = NULL;
+    size_t count = options_list(o, "exec", &list);
+    struct worker_exec *execs = arena_array(a, struct worker_exec, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        struct str command = STR_NONE;
+        struct str kind = str_cut(list[i], '=', &command);
+        if (!str_is_name(kind) || !command.n) {
+            return err_set(e, RC_INVALID, "--exec %.*s: it is KIND=COMMAND", STR_ARG(list[i]));
+        }
+        execs[i] = (struct worker_exec){arena_c_str(a, kind), arena_c_str(a, command)};
+    }
+    w->execs = execs;
+    w->exec_count = count;
+    return RC_OK;
+}
+
+static void read_allowed(const struct options *o, struct arena *a, struct worker_options *w)
+{
+    const struct str *list = NULL;
+    size_t count = options_list(o, "allow-path", &list);
+    struct worker_option *options = arena_array(a, struct worker_option, 1);
+    struct buf joined = BUF_LIMIT(64 << 10);
+    for (size_t i = 0; i < count; i++) {
+        buf_append_str(&joined, list[i]);
+        buf_append_char(&joined, '\n'); /* paths may hold blanks and colons */
+    }
+    options[0] = (struct worker_option){"allow-path", arena_c_str(a, buf_str(&joined))};
+    w->options = options;
+    w->option_count = 1;
+    buf_dispose(&joined);
+}
+
+int cmd_work(const struct options *o)
+{
+    const char *queues[LIST_MAX + 1];
+    const char *kinds[LIST_MAX + 1];
+    struct arena *a = arena_new();
+    struct err e = {0};
+    struct worker_options w = {
+        .queues = names_of(o, "queue", queues),
+        .kinds = names_of(o, "kind", kinds),
+        .slots = (int)options_int(o, "slots"),
+        .name = options_str(o, "worker-name").p,
+        .scratch_base = options_str(o, "scratch").p,
+        .lease_ms = options_int(o, "lease"),
+        .drain_ms = options_int(o, "drain"),
+        .once = options_flag(o, "once"),
+    };
+    enum rc rc = client_config_load(options_str(o, "url").p, options_str(o, "key").p, &w.server, &e);
+    if (!rc) {
+        rc = read_execs(o, a, &w, &e);
+    }
+    if (!rc) {
+        read_allowed(o, a, &w);
+        rc = worker_run(&w, &e);
+    }
+    arena_free(a);
+    return rc ? command_fail(o, command_exit_code(rc), "%s", e.text) : EXIT_OK;
+}
+
+int cmd_worker_child(const struct options *o)
+{
+    (void)o;
+    return worker_child_main();
+}
+
+int cmd_parse_child(const struct options *o)
+{
+    return worker_parse_main(options_arg(o, 0).p);
+}

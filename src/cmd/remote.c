@@ -1,0 +1,132 @@
+/* remote.c: the client of the commands. */
+#include "cmd/remote.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+
+int remote_open(struct remote *r, const struct options *o)
+{
+    struct stint_error e = {0};
+    *r = (struct remote){.o = o, .a = arena_new(), .path = BUF_LIMIT(16384)};
+    r->client = stint_open(options_str(o, "url").p, options_str(o, "key").p, &e);
+    return r->client ? EXIT_OK : remote_fail(r, &e);
+}
+
+void remote_close(struct remote *r)
+{
+    stint_close(r->client);
+    arena_free(r->a);
+    buf_dispose(&r->path);
+}
+
+int remote_fail(const struct remote *r, const struct stint_error *e)
+{
+    switch (e->code) {
+    case STINT_ECONNECT:
+        return command_fail(r->o, EXIT_UNREACHABLE, "no server answers (%s). Start one with: stint dev",
+                            e->message);
+    case STINT_ENOTFOUND:
+        return command_fail(r->o, EXIT_NOT_FOUND, "%s", e->message);
+    case STINT_EDENIED:
+        return command_fail(r->o, EXIT_DENIED, "%s (give a key with --key or STINT_KEY)", e->message);
+    case STINT_EINVALID:
+        return command_fail(r->o, EXIT_USAGE, "%s", e->message);
+    default:
+        return command_fail(r->o, EXIT_FAILED, "%s", e->message);
+    }
+}
+
+int remote_call(struct remote *r, const char *method, struct str path, struct str body,
+                const struct json **out)
+{
+    struct stint_error e = {0};
+    struct stint_answer answer = {0};
+    struct json *root = NULL;
+    struct err err = {0};
+    int code = stint_call(r->client, method, path.p, body.n ? body.p : NULL, &answer, &e);
+    struct str text = arena_str(r->a, str_from(answer.body));
+    stint_free(answer.body);
+    if (code) {
+        return remote_fail(r, &e);
+    }
+    if (text.n && json_parse(text, r->a, &root, &err)) {
+        return command_fail(r->o, EXIT_FAILED, "the server's answer is not JSON: %s", err.text);
+    }
+    if (out) {
+        *out = root;
+    }
+    return EXIT_OK;
+}
+
+void remote_path(struct remote *r, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    buf_clear(&r->path);
+    buf_append_c(&r->path, text);
+}
+
+void remote_segment(struct remote *r, struct str s)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    for (size_t i = 0; i < s.n; i++) {
+        if (str_find_char(str_from(plain), s.p[i], 0) < sizeof(plain) - 1) {
+            buf_append_char(&r->path, s.p[i]);
+        } else {
+            buf_printf(&r->path, "%%%02X", (unsigned char)s.p[i]);
+        }
+    }
+}
+
+void remote_query(struct remote *r, const char *name, struct str value)
+{
+    if (value.n) {
+        bool is_first = str_find_char(buf_str(&r->path), '?', 0) == r->path.n;
+        buf_printf(&r->path, "%c%s=", is_first ? '?' : '&', name);
+        remote_segment(r, value);
+    }
+}
+
+struct str remote_target(struct remote *r)
+{
+    return (struct str){buf_c_str(&r->path), r->path.n};
+}
+
+void remote_print_json(const struct json *v)
+{
+    if (v) {
+        (void)fwrite(v->raw.p, 1, v->raw.n, stdout);
+        (void)putchar('\n');
+    }
+}
+
+struct str text_of(const struct json *o, const char *name)
+{
+    const struct json *v = json_get(o, str_from(name));
+    return v && v->type == JSON_STRING ? v->s : STR("");
+}
+
+int64_t number_of(const struct json *o, const char *name)
+{
+    const struct json *v = json_get(o, str_from(name));
+    return v && (v->type == JSON_INT || v->type == JSON_BOOL)
+               ? v->i
+               : (v && v->type == JSON_REAL ? (int64_t)v->d : 0);
+}
+
+int64_t time_of(const struct json *o, const char *name)
+{
+    int64_t at = 0;
+    return time_parse(text_of(o, name), &at) ? at : 0;
+}
+
+const struct json *first_of(const struct json *o, const char *name)
+{
+    const struct json *v = json_get(o, str_from(name));
+    return v ? v->first : NULL;
+}

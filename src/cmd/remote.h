@@ -1,0 +1,43 @@
+/* remote.h: what the commands that talk to a server share: one client from --url and --key, one call, one way to fail. */
+#ifndef STINT_CMD_REMOTE_H
+#define STINT_CMD_REMOTE_H
+
+#include "base/json.h"
+#include "client/stint.h"
+#include "cmd/command.h"
+
+struct remote {
+    const struct options *o;
+    struct stint_client *client;
+    struct arena *a; /* answers live here */
+    struct buf path; /* for building one */
+};
+
+/* EXIT_OK, or the exit code after the reason was printed. remote_close afterwards, always. */
+int remote_open(struct remote *r, const struct options *o);
+void remote_close(struct remote *r);
+/* Calls and parses the answer into *out (NULL when it has no body). Prints the reason and gives the exit code when it failed. */
+int remote_call(struct remote *r, const char *method, struct str path, struct str body,
+                const struct json **out);
+/* "stint NAME: text", and the exit code that fits. */
+int remote_fail(const struct remote *r, const struct stint_error *e);
+/* Begins r->path anew. */
+void remote_path(struct remote *r, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Adds "?name=value" or "&name=value", escaped; nothing when value is empty. */
+void remote_query(struct remote *r, const char *name, struct str value);
+void remote_segment(struct remote *r, struct str s); /* one escaped path segment */
+struct str remote_target(struct remote *r);
+/* Prints v's own bytes and a line end. */
+void remote_print_json(const struct json *v);
+
+/* Shorthands for reading answers. */
+struct str text_of(const struct json *o, const char *name); /* "" when there is none */
+int64_t number_of(const struct json *o, const char *name);
+int64_t time_of(const struct json *o, const char *name); /* RFC 3339; 0 = none */
+const struct json *first_of(const struct json *o, const char *name);
+
+/* watch_job.c: follows a job to its end with a progress bar (events as lines when is_verbose), then gives the exit code: EXIT_OK when it
+ * completed, EXIT_JOB_FAILED otherwise (the reason is printed). *job may be NULL. */
+int remote_follow(struct remote *r, struct str id, bool is_verbose, const struct json **job);
+
+#endif
