@@ -1,0 +1,176 @@
+// stint work, the exec kind, and libstint as programs: what becomes of jobs, processes and scratch folders.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { createInterface } from 'node:readline';
+import { BIN, makeDir, startServer } from './lib/server.mjs';
+
+let server;
+before(async () => { server = await startServer(); });
+after(async () => { await server.stop(); });
+
+/** Starts `stint work` on a queue of its own; `logged` waits for a line of its log. */
+function startWorker(queue, execs, args = []) {
+    const scratch = makeDir('stint-scratch-');
+    const w = { scratch, log: [] };
+    w.proc = spawn(BIN, ['work', '--queue', queue, '--scratch', scratch.path, ...Object.entries(execs).flatMap(([k, c]) => ['--exec', `${k}=${c}`]), ...args], {
+        stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, STINT_URL: server.url, STINT_KEY: server.key, ...w.env },
+    });
+    w.exit = once(w.proc, 'exit').then(([code, signal]) => ({ code, signal }));
+    const waiting = [];
+    createInterface({ input: w.proc.stderr }).on('line', (line) => {
+        w.log.push(line);
+        for (const x of waiting) if (x.pattern.test(line)) x.resolve(line);
+    });
+    w.logged = (pattern) => w.log.find((l) => pattern.test(l)) ?? new Promise((resolve) => waiting.push({ pattern, resolve }));
+    w.stop = async (signal = 'SIGTERM') => { w.proc.kill(signal); const x = await w.exit; return x; };
+    return w;
+}
+
+const enqueue = async (queue, kind, args, more = {}) => (await server.call('POST', '/v1/jobs', { queue, kind, args, ...more })).json.id;
+/** The job when it has left `processing`, or is final: long polls, no sleeping. */
+async function final(id) {
+    for (let i = 0; i < 10; i++) {
+        const j = (await server.call('GET', `/v1/jobs/${id}?wait=10`)).json;
+        if (['completed', 'failed', 'cancelled'].includes(j.state)) return j;
+    }
+    assert.fail(`job ${id} did not end`);
+}
+/** The stored events of a job until the one of that type. */
+async function eventOf(id, type) {
+    const answer = await fetch(`${server.url}/v1/jobs/${id}/events`, { headers: { authorization: `Bearer ${server.key}`, accept: 'text/event-stream' } });
+    let text = '';
+    for await (const piece of answer.body.pipeThrough(new TextDecoderStream())) {
+        text += piece;
+        if (new RegExp(`event: ?${type}\\n`).test(text)) return text;
+    }
+    assert.fail(`no event ${type}: ${text}`);
+}
+
+test('a command gets the args on standard input and its last line becomes the result', async () => {
+    const w = startWorker('exec-1', { double: `node -e 'let s="";process.stdin.on("data",d=>s+=d).on("end",()=>{console.log("noise");console.log(JSON.stringify({n:JSON.parse(s).n*2}))})'` });
+    const job = await final(await enqueue('exec-1', 'double', { n: 21 }));
+    assert.equal(job.state, 'completed');
+    assert.deepEqual(job.result, { n: 42 });
+    assert.equal((await w.stop()).code, 0);
+    assert.deepEqual(readdirSync(w.scratch.path), [], 'nothing is left in the scratch folder');
+});
+
+test('a result file wins over the output, and a text that is not JSON becomes a string', async () => {
+    const w = startWorker('exec-2', { file: 'echo ignored; echo "[1,2]" > "$STINT_RESULT"', text: 'echo plain words' });
+    assert.deepEqual((await final(await enqueue('exec-2', 'file', {}))).result, [1, 2]);
+    assert.equal((await final(await enqueue('exec-2', 'text', {}))).result, 'plain words');
+    await w.stop();
+});
+
+test('progress, events, checkpoints and artifacts travel over descriptor 3', async () => {
+    const w = startWorker('exec-3', {
+        tell: `echo hello > out.txt; printf '%s\\n' '{"progress":0.5,"message":"half"}' '{"event":"page","data":{"url":"x"}}' '{"checkpoint":{"page":4}}' '{"artifact":"out.txt","path":"out.txt","media_type":"text/plain"}' >&3; echo '{"ok":true}'`,
+    });
+    const id = await enqueue('exec-3', 'tell', {});
+    const job = await final(id);
+    assert.equal(job.state, 'completed', JSON.stringify(job.error));
+    assert.deepEqual(job.checkpoint, { page: 4 });
+    assert.match(await eventOf(id, 'page'), /"url":"x"/);
+    const artifact = await server.call('GET', `/v1/jobs/${id}/artifacts/out.txt`);
+    assert.equal(artifact.status, 200);
+    assert.equal(artifact.text, 'hello\n');
+    await w.stop();
+});
+
+test('exit 65 fails for good, another code is tried again, a signal is a crash', async () => {
+    const w = startWorker('exec-4', { bad: 'echo broken input >&2; exit 65', once: 'exit 1', killed: 'kill -9 $$' });
+    const bad = await final(await enqueue('exec-4', 'bad', {}));
+    assert.equal(bad.state, 'failed');
+    assert.equal(bad.error.class, 'permanent');
+    assert.match(bad.error.message, /code 65: broken input/);
+    const once = await final(await enqueue('exec-4', 'once', {}, { max_attempts: 1 }));
+    assert.equal(once.error.class, 'transient');
+    const killed = await final(await enqueue('exec-4', 'killed', {}, { max_attempts: 1 }));
+    assert.equal(killed.error.class, 'crash');
+    await w.stop();
+});
+
+test('a job over its timeout is killed with everything it has started', async () => {
+    const dir = makeDir();
+    const w = startWorker('exec-5', { hang: `sleep 1000 & echo $! > ${dir.file('pid')}; wait` });
+    const job = await final(await enqueue('exec-5', 'hang', {}, { timeout_s: 1, max_attempts: 1 }));
+    assert.equal(job.state, 'failed');
+    assert.equal(job.error.class, 'timeout');
+    const pid = readFileSync(dir.file('pid'), 'utf8').trim();
+    await w.stop();
+    assert.ok(!existsSync(`/proc/${pid}`) || /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')), 'the grandchild is gone');
+    dir.remove();
+});
+
+test('a cancel kills a running command within seconds, although all slots are busy', async () => {
+    const w = startWorker('exec-6', { hang: `echo '{"event":"begun","data":1}' >&3; sleep 1000` }, ['--slots', '1']);
+    const id = await enqueue('exec-6', 'hang', {});
+    await eventOf(id, 'begun');
+    const from = performance.now();
+    assert.equal((await server.call('POST', `/v1/jobs/${id}/cancel`)).status, 200);
+    assert.equal((await final(id)).state, 'cancelled');
+    assert.ok(performance.now() - from < 5000, 'it took too long');
+    await w.stop();
+});
+
+test('SIGTERM lets a running job finish; what outlives the drain is released, and burns no attempt', async () => {
+    const dir = makeDir();
+    const w = startWorker('exec-7', { wait: `echo '{"event":"begun","data":1}' >&3; cat ${dir.file('fifo')}; echo 1`, hang: `echo '{"event":"begun","data":1}' >&3; sleep 1000` }, ['--slots', '2', '--drain', '1s']);
+    execFileSync('mkfifo', [dir.file('fifo')]);
+    const [quick, slow] = [await enqueue('exec-7', 'wait', {}), await enqueue('exec-7', 'hang', {})];
+    await Promise.all([eventOf(quick, 'begun'), eventOf(slow, 'begun')]);
+    w.proc.kill('SIGTERM');
+    await w.logged(/worker\.draining/);
+    writeFileSync(dir.file('fifo'), 'go');
+    assert.equal((await w.exit).code, 0);
+    assert.equal((await final(quick)).state, 'completed');
+    const back = (await server.call('GET', `/v1/jobs/${slow}`)).json;
+    assert.equal(back.state, 'queued');
+    assert.equal(back.attempt, 0);
+    assert.deepEqual(readdirSync(w.scratch.path), []);
+    dir.remove();
+});
+
+test('--once does one job and ends; without a job it says so', async () => {
+    const args = ['work', '--queue', 'exec-8', '--once', '--exec', 'echo=echo 1'];
+    const env = { ...process.env, STINT_URL: server.url, STINT_KEY: server.key };
+    assert.equal(spawnSync(BIN, args, { env }).status, 4);
+    const id = await enqueue('exec-8', 'echo', {});
+    assert.equal(spawnSync(BIN, args, { env }).status, 0);
+    assert.equal((await final(id)).state, 'completed');
+});
+
+test('scratch folders of a killed supervisor are swept by the next one', async () => {
+    const w = startWorker('exec-9', { hang: `echo '{"event":"begun","data":1}' >&3; sleep 1000` });
+    const id = await enqueue('exec-9', 'hang', {});
+    await eventOf(id, 'begun');
+    await w.stop('SIGKILL');
+    assert.ok(readdirSync(w.scratch.path).length > 0);
+    const next = spawnSync(BIN, ['work', '--queue', 'nothing', '--once', '--scratch', w.scratch.path, '--exec', 'x=true'], { env: { ...process.env, STINT_URL: server.url, STINT_KEY: server.key } });
+    assert.equal(next.status, 4);
+    assert.deepEqual(readdirSync(w.scratch.path), []);
+    await server.call('POST', `/v1/jobs/${id}/cancel`);
+});
+
+test('the key of the worker is not in the environment of its commands', async () => {
+    const w = startWorker('exec-10', { env: 'env | grep -c "^STINT_KEY=" || true' });
+    assert.equal((await final(await enqueue('exec-10', 'env', {}))).result, 0);
+    await w.stop();
+});
+
+test('the example of docs/writing-workers.md builds against libstint and works', async () => {
+    const dir = makeDir();
+    const root = resolve(dirname(new URL(import.meta.url).pathname), '../..');
+    const text = readFileSync(join(root, 'docs/writing-workers.md'), 'utf8');
+    writeFileSync(dir.file('worker.c'), /```c\n([\s\S]*?)```/.exec(text)[1]);
+    const lib = dirname(BIN);
+    execFileSync('cc', ['-Wall', '-Wextra', '-Werror', '-I', join(root, 'src/client'), '-o', dir.file('worker'), dir.file('worker.c'), join(lib, 'libstint.a'), '-luv', '-lpthread', '-lsodium', ...(process.env.STINT_LIB_FLAGS ?? '').split(' ').filter(Boolean)], { stdio: 'inherit' });
+    const run = spawnSync(dir.file('worker'), { encoding: 'utf8', env: { ...process.env, STINT_URL: server.url, STINT_KEY: server.key } });
+    assert.equal(run.status, 0, run.stderr);
+    assert.match(run.stdout, /^job [0-9a-f-]{36}, attempt 1: \{"image": 7\}$/m);
+    dir.remove();
+});
