@@ -80,7 +80,7 @@ static bool refuse_coding(struct str value, struct http_refusal *r)
 {
     static const struct str known[] = {{"gzip", 4},        {"x-gzip", 6}, {"deflate", 7}, {"compress", 8},
                                        {"x-compress", 10}, {"br", 2},     {"zstd", 4},    {"identity", 8}};
-    size_t chunked = 0;
+    size_t chunked = 0, known_count = 0;
 
     while (value.n > 0) {
         struct str coding = str_trim(str_cut(value, ',', &value));
@@ -92,6 +92,10 @@ static bool refuse_coding(struct str value, struct http_refusal *r)
         if (!is_known || chunked > 1) {
             return refuse(r, 400, "bad_framing", "Transfer-Encoding is not exactly \"chunked\".");
         }
+        known_count++;
+    }
+    if (known_count == 0) {
+        return refuse(r, 400, "bad_framing", "Transfer-Encoding is not exactly \"chunked\".");
     }
     return refuse(r, 501, "unknown_coding", "The only transfer coding spoken here is chunked.");
 }
