@@ -22,6 +22,7 @@ struct report_event {
 
 struct report_artifact { /* ≤ JOB_ARTIFACT_ROW_BYTES; larger ones are staged */
     struct str name, media_type, bytes;
+    unsigned char sha256[32]; /* of bytes: the API computes it, the store has no hash of its own */
 };
 
 struct report_publish { /* on complete: an artifact of this job becomes the newest of a series */

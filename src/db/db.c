@@ -26,6 +26,7 @@ struct db {
     size_t cached;
     bool (*should_stop)(void *arg);
     void *stop_arg;
+    int64_t wal_pages, wal_commits;
 };
 
 static bool is_memory_limited;
@@ -344,6 +345,46 @@ int64_t db_last_row_id(struct db *db)
 bool db_in_transaction(struct db *db)
 {
     return sqlite3_get_autocommit(db->handle) == 0;
+}
+
+static int note_commit(void *arg, sqlite3 *h, const char *name, int pages)
+{
+    struct db *db = arg;
+    (void)h;
+    (void)name;
+    db->wal_pages = pages;
+    db->wal_commits++;
+    return SQLITE_OK;
+}
+
+void db_own_wal(struct db *db)
+{
+    (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    (void)sqlite3_wal_hook(db->handle, note_commit, db); /* takes the place of the automatic checkpoint */
+}
+
+int64_t db_wal_pages(struct db *db)
+{
+    return db->wal_pages;
+}
+
+int64_t db_wal_commits(struct db *db)
+{
+    return db->wal_commits;
+}
+
+enum rc db_checkpoint(struct db *db, bool truncate, struct err *e)
+{
+    int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+    int in_log = 0, moved = 0;
+    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, &in_log, &moved);
+    if (code != SQLITE_OK && !(code == SQLITE_BUSY && !truncate)) {
+        return fail(db, code, e);
+    }
+    if (in_log == moved) {
+        db->wal_pages = 0; /* the next commit begins the log anew, unless a reader still looks into it */
+    }
+    return RC_OK;
 }
 
 void db_interrupt(struct db *db)

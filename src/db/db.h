@@ -76,6 +76,15 @@ int64_t db_changes(struct db *db);     /* rows changed by the last statement tha
 int64_t db_last_row_id(struct db *db); /* of the last insert */
 bool db_in_transaction(struct db *db); /* false again when an error made SQLite roll back by itself */
 
+/* From now on this connection, the only writer, decides itself when the write-ahead log goes into the database: SQLite
+ * does it neither after a commit nor at close. */
+void db_own_wal(struct db *db);
+int64_t db_wal_pages(struct db *db);   /* in the log after the last commit that wrote (db_own_wal) */
+int64_t db_wal_commits(struct db *db); /* commits that wrote, each one flush (db_own_wal) */
+/* Moves what no reader needs from the log to the database; with truncate all of it, and the log is emptied. RC_BUSY:
+ * readers were in the way (never without truncate). */
+MUST_CHECK enum rc db_checkpoint(struct db *db, bool truncate, struct err *e);
+
 /* Makes what runs fail with RC_BUSY. Any thread, while db is open. */
 void db_interrupt(struct db *db);
 /* From now on `should_stop` is asked about every 4,000 steps of the virtual machine; true ends the running statement

@@ -1,0 +1,44 @@
+/* engine.h: what the one door (store.c) wants from an engine, and what it gives to all of them. Inside store/ only. */
+#ifndef STINT_STORE_ENGINE_H
+#define STINT_STORE_ENGINE_H
+
+#include "store/store.h"
+
+/* The first member of every engine's own struct. */
+struct store {
+    const struct store_engine *engine;
+    struct store_options options;
+    int64_t wall_at_start, boot_at_start; /* the default clock: wall time at start + elapsed boot time */
+    unsigned char secret[32];
+};
+
+struct store_engine {
+    const char *name;
+    /* location: what the URL says behind the scheme. */
+    enum rc (*open)(struct store **out, const char *location, const struct store_options *options,
+                    struct err *e);
+    void (*close)(struct store *s);
+    void (*submit)(struct store *s, struct store_op *first); /* a list, linked by next */
+    void (*grace)(struct store *s);
+    const char *(*files_dir)(struct store *s);
+    enum rc (*health)(struct store *s);
+};
+
+extern const struct store_engine sqlite_engine, sqlite_memory_engine;
+
+/* Fills the common part; engines call it first of all. */
+void store_start(struct store *s, const struct store_engine *engine, const struct store_options *options);
+/* Gives a finished round back: to the round callback, and to whoever waits in store_run. Takes the round. */
+void store_deliver(struct store *s, struct store_round *r);
+
+/* The record of a round, with an arena of its own. */
+struct store_round *store_round_new(void);
+struct arena *store_round_arena(struct store_round *r);
+struct store_change *store_round_add(struct store_round *r);
+void store_round_clear_changes(struct store_round *r);
+
+/* op->rc and op->e in one; returns RC_OK, since an answer is no failure of the round. */
+enum rc store_answer(struct store_op *op, enum rc rc, const char *code, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+#endif

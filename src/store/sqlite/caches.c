@@ -1,0 +1,365 @@
+/* caches.c: see caches.h. Objects live in one arena, so that a reload is a reset; names live in engine.queue_names and
+ * engine.words, because readers and round callbacks hold them longer. */
+#include "store/sqlite/caches.h"
+
+#include <string.h>
+
+#define DAY_MS 86400000LL
+
+static struct str bytes_of(const void *p, size_t n)
+{
+    return (struct str){p, n};
+}
+
+static void grow_table(void **table, size_t *room, int64_t id)
+{
+    size_t want = *room ? *room : 64;
+    while (want <= (size_t)id) {
+        want *= 2;
+    }
+    if (want > *room) {
+        *table = mem_grow(*table, want * sizeof(void *));
+        memset((char *)*table + *room * sizeof(void *), 0, (want - *room) * sizeof(void *));
+        *room = want;
+    }
+}
+
+/* ---- words */
+
+static void word_add(struct writer *w, int64_t id, struct str text)
+{
+    struct word *word = arena_alloc(w->cache_arena, sizeof *word);
+    word->id = id;
+    word->text = names_set(&w->engine->words, id, text);
+    map_put(&w->words, word->text, word);
+    w->last_word_id = id;
+}
+
+int64_t word_find(struct writer *w, struct str text)
+{
+    const struct word *word = map_get(&w->words, text);
+    return word ? word->id : 0;
+}
+
+enum rc word_intern(struct writer *w, struct str text, int64_t *id, struct err *e)
+{
+    *id = word_find(w, text);
+    if (*id) {
+        return RC_OK;
+    }
+    struct db_stmt *q = NULL;
+    enum rc rc = stmt(w->db, SQL_WORD_INSERT, &q, e);
+    if (!rc) {
+        db_bind_int(q, 1, w->last_word_id + 1);
+        db_bind_str(q, 2, text);
+        rc = db_run(q, e);
+    }
+    if (!rc) {
+        word_add(w, w->last_word_id + 1, text);
+        *id = w->last_word_id;
+    }
+    return rc;
+}
+
+/* ---- queues */
+
+static struct str queue_key(struct arena *a, int64_t tenant, struct str name)
+{
+    char *key = arena_alloc(a, sizeof tenant + name.n);
+    memcpy(key, &tenant, sizeof tenant);
+    memcpy(key + sizeof tenant, name.p, name.n);
+    return bytes_of(key, sizeof tenant + name.n);
+}
+
+struct queue_row *queue_find(struct writer *w, int64_t tenant, struct str name)
+{
+    char key[sizeof tenant + JOB_NAME_MAX_BYTES];
+    if (name.n > JOB_NAME_MAX_BYTES) {
+        return NULL;
+    }
+    memcpy(key, &tenant, sizeof tenant);
+    memcpy(key + sizeof tenant, name.p, name.n);
+    return map_get(&w->queues, bytes_of(key, sizeof tenant + name.n));
+}
+
+struct queue_row *queue_by_id(struct writer *w, int64_t id)
+{
+    return id > 0 && (size_t)id < w->queue_room ? w->queue_by_id[id] : NULL;
+}
+
+static struct queue_row *queue_new(struct writer *w, int64_t id, int64_t tenant, struct str name)
+{
+    struct queue_row *q = arena_alloc(w->cache_arena, sizeof *q);
+    *q = (struct queue_row){.id = id, .tenant = tenant, .settings = {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
+    q->name = names_set(&w->engine->queue_names, id, name);
+    q->key = queue_key(w->cache_arena, tenant, name);
+    map_put(&w->queues, q->key, q);
+    grow_table((void **)&w->queue_by_id, &w->queue_room, id);
+    w->queue_by_id[id] = q;
+    w->last_queue_id = id;
+    return q;
+}
+
+enum rc queue_get(struct writer *w, int64_t tenant, struct str name, struct queue_row **out, struct err *e)
+{
+    struct queue_row *found = queue_find(w, tenant, name);
+    if (found) {
+        if (found->is_deleted) {
+            found->is_deleted = false;
+            queue_mark(w, found);
+        }
+        *out = found;
+        return RC_OK;
+    }
+    struct db_stmt *q = NULL;
+    enum rc rc = stmt(w->db, SQL_QUEUE_INSERT, &q, e);
+    if (!rc) {
+        db_bind_int(q, 1, w->last_queue_id + 1);
+        db_bind_int(q, 2, tenant);
+        db_bind_str(q, 3, name);
+        rc = db_run(q, e);
+    }
+    if (!rc) {
+        *out = queue_new(w, w->last_queue_id + 1, tenant, name);
+    }
+    return rc;
+}
+
+void queue_mark(struct writer *w, struct queue_row *q)
+{
+    if (!q->is_dirty) {
+        q->is_dirty = true;
+        q->next_dirty = w->dirty_queues;
+        w->dirty_queues = q;
+    }
+}
+
+void queue_add(struct writer *w, struct queue_row *q, enum job_state state, int64_t n)
+{
+    q->counts[state] += n;
+    queue_mark(w, q);
+}
+
+void queue_add_total(struct writer *w, struct queue_row *q, enum queue_total total)
+{
+    q->totals[total]++;
+    queue_mark(w, q);
+}
+
+int64_t queue_retention_ms(const struct queue_row *q, enum job_state state)
+{
+    const struct queue_settings *s = &q->settings;
+    switch (state) {
+    case JOB_COMPLETED:
+        return s->retain_completed_ms >= 0 ? s->retain_completed_ms : 7 * DAY_MS;
+    case JOB_FAILED:
+        return s->retain_failed_ms >= 0 ? s->retain_failed_ms : 14 * DAY_MS;
+    default:
+        return s->retain_cancelled_ms >= 0 ? s->retain_cancelled_ms : 7 * DAY_MS;
+    }
+}
+
+/* ---- lines */
+
+struct line *line_by_id(struct writer *w, int64_t id)
+{
+    return id > 0 && (size_t)id < w->line_room ? w->line_by_id[id] : NULL;
+}
+
+/* Keeps q->lines in order of priority: a claim walks them from the front. */
+static void queue_insert_line(struct queue_row *q, struct line *l)
+{
+    if (q->line_count == q->line_room) {
+        q->line_room = q->line_room ? 2 * q->line_room : 4;
+        q->lines = mem_grow(q->lines, q->line_room * sizeof(struct line *));
+    }
+    size_t at = q->line_count;
+    while (at > 0 && q->lines[at - 1]->priority > l->priority) {
+        q->lines[at] = q->lines[at - 1];
+        at--;
+    }
+    q->lines[at] = l;
+    q->line_count++;
+}
+
+static struct line *line_new(struct writer *w, int64_t id, struct queue_row *q, int64_t kind,
+                             int64_t priority)
+{
+    struct line *l = arena_alloc(w->cache_arena, sizeof *l);
+    *l = (struct line){
+        .id = id, .kind = kind, .priority = priority, .queue = q, .key = {q->id, kind, priority}};
+    map_put(&w->lines, bytes_of(l->key, sizeof l->key), l);
+    grow_table((void **)&w->line_by_id, &w->line_room, id);
+    w->line_by_id[id] = l;
+    w->last_line_id = id;
+    queue_insert_line(q, l);
+    return l;
+}
+
+enum rc line_get(struct writer *w, struct queue_row *q, int64_t kind, int64_t priority, struct line **out,
+                 struct err *e)
+{
+    const int64_t key[3] = {q->id, kind, priority};
+    *out = map_get(&w->lines, bytes_of(key, sizeof key));
+    if (*out) {
+        return RC_OK;
+    }
+    struct db_stmt *s = NULL;
+    enum rc rc = stmt(w->db, SQL_LINE_INSERT, &s, e);
+    if (!rc) {
+        db_bind_int(s, 1, w->last_line_id + 1);
+        db_bind_int(s, 2, q->id);
+        db_bind_int(s, 3, kind);
+        db_bind_int(s, 4, priority);
+        rc = db_run(s, e);
+    }
+    if (!rc) {
+        *out = line_new(w, w->last_line_id + 1, q, kind, priority);
+    }
+    return rc;
+}
+
+void line_add(struct writer *w, struct line *l, int64_t n)
+{
+    l->queued += n;
+    if (!l->is_dirty) {
+        l->is_dirty = true;
+        l->next_dirty = w->dirty_lines;
+        w->dirty_lines = l;
+    }
+}
+
+/* ---- to the tables and back */
+
+static enum rc flush_queue(struct writer *w, struct queue_row *row, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    enum rc rc = stmt(w->db, SQL_QUEUE_SET_COUNTS, &q, e);
+    if (rc) {
+        return rc;
+    }
+    int at = 1;
+    db_bind_int(q, at++, row->id);
+    db_bind_int(q, at++, row->is_deleted);
+    for (int i = 0; i < JOB_STATES; i++) {
+        db_bind_int(q, at++, row->counts[i]);
+    }
+    for (int i = 0; i < QUEUE_TOTALS; i++) {
+        db_bind_int(q, at++, row->totals[i]);
+    }
+    return db_run(q, e);
+}
+
+static enum rc flush_line(struct writer *w, struct line *l, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    enum rc rc = stmt(w->db, SQL_LINE_SET, &q, e);
+    if (!rc) {
+        db_bind_int(q, 1, l->id);
+        db_bind_int(q, 2, l->queued);
+        rc = db_run(q, e);
+    }
+    return rc;
+}
+
+enum rc caches_flush(struct writer *w, struct err *e)
+{
+    enum rc rc = RC_OK;
+    for (; w->dirty_queues && !rc; w->dirty_queues = w->dirty_queues->next_dirty) {
+        w->dirty_queues->is_dirty = false;
+        rc = flush_queue(w, w->dirty_queues, e);
+    }
+    for (; w->dirty_lines && !rc; w->dirty_lines = w->dirty_lines->next_dirty) {
+        w->dirty_lines->is_dirty = false;
+        rc = flush_line(w, w->dirty_lines, e);
+    }
+    return rc; /* after a failure the lists are stale; the rollback reloads */
+}
+
+static void forget(struct writer *w)
+{
+    for (size_t i = 0; i < w->queue_room; i++) {
+        if (w->queue_by_id[i]) {
+            mem_free(w->queue_by_id[i]->lines);
+            w->queue_by_id[i] = NULL;
+        }
+    }
+    for (size_t i = 0; i < w->line_room; i++) {
+        w->line_by_id[i] = NULL;
+    }
+    map_clear(&w->queues);
+    map_clear(&w->lines);
+    map_clear(&w->words);
+    w->dirty_queues = NULL;
+    w->dirty_lines = NULL;
+    w->last_queue_id = w->last_line_id = w->last_word_id = 0;
+    arena_reset(w->cache_arena);
+}
+
+static void read_queue(struct writer *w, struct db_stmt *q)
+{
+    struct queue_row *row = queue_new(w, db_int(q, 0), db_int(q, 1), db_str(q, 2));
+    row->is_paused = db_int(q, 3);
+    row->is_deleted = db_int(q, 4);
+    int at = 5;
+    int64_t *settings[] = {&row->settings.lease_ms,         &row->settings.timeout_ms,
+                           &row->settings.max_attempts,     &row->settings.retry_base_ms,
+                           &row->settings.priority,         &row->settings.retain_completed_ms,
+                           &row->settings.retain_failed_ms, &row->settings.retain_cancelled_ms,
+                           &row->settings.max_queued};
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        *settings[i] = db_int(q, at++);
+    }
+    for (int i = 0; i < JOB_STATES; i++) {
+        row->counts[i] = db_int(q, at++);
+    }
+    for (int i = 0; i < QUEUE_TOTALS; i++) {
+        row->totals[i] = db_int(q, at++);
+    }
+}
+
+static void read_word(struct writer *w, struct db_stmt *q)
+{
+    word_add(w, db_int(q, 0), db_str(q, 1));
+}
+
+static void read_line(struct writer *w, struct db_stmt *q)
+{
+    struct queue_row *row = queue_by_id(w, db_int(q, 1));
+    if (row) {
+        line_new(w, db_int(q, 0), row, db_int(q, 2), db_int(q, 3))->queued = db_int(q, 4);
+    }
+}
+
+static enum rc read_all(struct writer *w, enum sql_query query,
+                        void (*read)(struct writer *, struct db_stmt *), struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = stmt(w->db, query, &q, e);
+    while (!rc && !(rc = db_step(q, &has_row, e)) && has_row) {
+        read(w, q);
+    }
+    return rc;
+}
+
+enum rc caches_load(struct writer *w, struct err *e)
+{
+    forget(w);
+    enum rc rc = read_all(w, SQL_WORD_ALL, read_word, e);
+    if (!rc) {
+        rc = read_all(w, SQL_QUEUE_ALL, read_queue, e);
+    }
+    return rc ? rc : read_all(w, SQL_LINE_ALL, read_line, e);
+}
+
+void caches_dispose(struct writer *w)
+{
+    forget(w);
+    mem_free(w->queue_by_id);
+    mem_free(w->line_by_id);
+    map_dispose(&w->queues);
+    map_dispose(&w->lines);
+    map_dispose(&w->words);
+    arena_free(w->cache_arena);
+}

@@ -1,0 +1,32 @@
+/* caches.h: words, queues and lines in the committer's memory. Numbers change here at once and go to the tables once a
+ * round (caches_flush). Committer only. */
+#ifndef STINT_STORE_SQLITE_CACHES_H
+#define STINT_STORE_SQLITE_CACHES_H
+
+#include "store/sqlite/sqlite.h"
+
+/* Reads everything anew: at start, and after a rollback. */
+MUST_CHECK enum rc caches_load(struct writer *w, struct err *e);
+MUST_CHECK enum rc caches_flush(struct writer *w, struct err *e);
+void caches_dispose(struct writer *w);
+
+MUST_CHECK enum rc word_intern(struct writer *w, struct str text, int64_t *id, struct err *e);
+int64_t word_find(struct writer *w, struct str text); /* 0: never seen */
+
+struct queue_row *queue_find(struct writer *w, int64_t tenant,
+                             struct str name); /* deleted ones too; NULL: none */
+struct queue_row *queue_by_id(struct writer *w, int64_t id);
+/* Makes the queue when it is missing, and brings a deleted one back. */
+MUST_CHECK enum rc queue_get(struct writer *w, int64_t tenant, struct str name, struct queue_row **out,
+                             struct err *e);
+void queue_add(struct writer *w, struct queue_row *q, enum job_state state, int64_t n);
+void queue_add_total(struct writer *w, struct queue_row *q, enum queue_total total);
+void queue_mark(struct writer *w, struct queue_row *q); /* its counts must be written */
+int64_t queue_retention_ms(const struct queue_row *q, enum job_state state);
+
+struct line *line_by_id(struct writer *w, int64_t id);
+MUST_CHECK enum rc line_get(struct writer *w, struct queue_row *q, int64_t kind, int64_t priority,
+                            struct line **out, struct err *e);
+void line_add(struct writer *w, struct line *l, int64_t n);
+
+#endif

@@ -1,0 +1,276 @@
+/* claim.c: hands out jobs. Looks at lines that hold something and at their heads only, so that neither the backlog of
+ * other kinds nor a paused queue costs anything. */
+#include "store/sqlite/artifacts.h"
+#include "store/sqlite/rows.h"
+#include "store/sqlite/tick.h"
+#include "store/sqlite/views.h"
+
+#include <stdlib.h>
+
+struct head {
+    int64_t id, run_at;
+};
+
+struct heads {
+    struct head *items;
+    size_t count, room;
+};
+
+static int by_age(const void *a, const void *b)
+{
+    const struct head *x = a, *y = b;
+    if (x->run_at != y->run_at) {
+        return x->run_at < y->run_at ? -1 : 1;
+    }
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static enum rc add_heads(struct writer *w, const struct line *l, int64_t want, struct heads *h, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = stmt(w->db, SQL_JOB_HEADS, &q, e);
+    if (rc) {
+        return rc;
+    }
+    db_bind_int(q, 1, l->id);
+    db_bind_int(q, 2, want);
+    while (!(rc = db_step(q, &has_row, e)) && has_row) {
+        if (h->count == h->room) {
+            struct head *grown = arena_array(w->scratch, struct head, h->room ? 2 * h->room : 64);
+            for (size_t i = 0; i < h->count; i++) {
+                grown[i] = h->items[i];
+            }
+            h->items = grown;
+            h->room = h->room ? 2 * h->room : 64;
+        }
+        h->items[h->count++] = (struct head){db_int(q, 0), db_int(q, 1)};
+    }
+    return rc;
+}
+
+static int64_t next_lease(const struct writer *w, int64_t last)
+{
+    int64_t first = w->epoch << 32;
+    return (last > first ? last : first) + 1;
+}
+
+static enum rc save_claim(struct writer *w, const struct row *r, struct str worker, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    enum rc rc = stmt(w->db, SQL_JOB_CLAIM, &q, e);
+    if (rc) {
+        return rc;
+    }
+    const int64_t numbers[] = {r->id,          r->due_at,     r->flags,   r->lease,     r->lease_ms,
+                               r->lease_until, r->timeout_at, r->attempt, r->started_at};
+    size_t count = sizeof numbers / sizeof numbers[0];
+    for (size_t i = 0; i < count; i++) {
+        db_bind_int(q, (int)i + 1, numbers[i]);
+    }
+    db_bind_str(q, (int)count + 1, worker);
+    return db_run(q, e);
+}
+
+/* The part of struct row that a claim needs, from what it shows anyway: the row is read once. */
+static struct row row_of_view(const struct job *j, int64_t flags, const struct line *l)
+{
+    return (struct row){.id = id_ordinal(j->id),
+                        .random = id_random_bits(j->id),
+                        .tenant = j->tenant,
+                        .state = j->state,
+                        .stored_state = j->state,
+                        .queue = l->queue->id,
+                        .kind = l->kind,
+                        .line = l->id,
+                        .priority = j->priority,
+                        .run_at = j->run_at,
+                        .flags = flags,
+                        .lease = j->lease,
+                        .timeout_ms = j->timeout_ms,
+                        .deadline_at = j->deadline_at,
+                        .attempt = j->attempt,
+                        .lost = j->lost,
+                        .last_seq = j->last_seq};
+}
+
+static enum rc hand_out(struct writer *w, struct store_claim *op, const struct line *l, struct job *j,
+                        int64_t flags, struct err *e)
+{
+    const struct queue_settings *settings = &l->queue->settings;
+    struct row r = row_of_view(j, flags, l);
+    enum rc rc = RC_OK;
+    if (r.flags & FLAG_STAGED) { /* of a lease that is over */
+        rc = artifacts_settle(w, &r, false, e);
+    }
+    r.flags &= ~(int64_t)(FLAG_LOST | FLAG_CANCEL);
+    r.lease = next_lease(w, r.lease);
+    r.lease_ms = op->lease_ms > 0         ? op->lease_ms
+                 : settings->lease_ms > 0 ? settings->lease_ms
+                                          : JOB_LEASE_DEFAULT_MS;
+    r.lease_ms = r.lease_ms > JOB_LEASE_MAX_MS ? JOB_LEASE_MAX_MS : r.lease_ms;
+    r.lease_until = w->now + r.lease_ms;
+    r.timeout_at = w->now + r.timeout_ms;
+    r.started_at = w->now;
+    r.attempt++;
+    if (!rc) {
+        rc = row_enter(w, &r, JOB_PROCESSING, e);
+    }
+    if (!rc) {
+        rc = save_claim(w, &r, op->worker, e);
+    }
+    j->state = r.state;
+    j->lease = r.lease;
+    j->lease_ms = r.lease_ms;
+    j->lease_until = r.lease_until;
+    j->started_at = r.started_at;
+    j->attempt = r.attempt;
+    j->worker = op->worker;
+    j->cancel_requested = false;
+    return rc;
+}
+
+static enum rc claim_one(struct writer *w, struct store_claim *op, int64_t ordinal, struct err *e)
+{
+    struct job *j = &op->jobs[op->count];
+    int64_t flags = 0;
+    bool found = false;
+    enum rc rc = view_get_ordinal(w->engine, w->db, ordinal, op->op.a, j, &flags, &found, e);
+    if (rc || !found) {
+        return rc ? rc : err_set(e, RC_FATAL, "the index of ready jobs names a job that is not there");
+    }
+    struct queue_row *q = queue_find(w, j->tenant, j->queue);
+    struct line *l = NULL;
+    rc = line_get(w, q, word_find(w, j->kind), j->priority, &l, e);
+    if (rc) {
+        return rc;
+    }
+    if (j->deadline_at &&
+        j->deadline_at <= w->now) { /* too late to start: end it here, the timer may be behind */
+        return tick_one(w, ordinal, e);
+    }
+    rc = hand_out(w, op, l, j, flags, e);
+    op->count += rc == RC_OK;
+    return rc;
+}
+
+static bool is_wanted(const struct line *l, const int64_t *kinds, size_t kind_count)
+{
+    bool is_listed = kind_count == 0;
+    for (size_t i = 0; i < kind_count && !is_listed; i++) {
+        is_listed = l->kind == kinds[i];
+    }
+    return is_listed && l->queued > 0;
+}
+
+struct wanted_kinds {
+    int64_t *ids;
+    size_t count;
+    bool is_any; /* no kind was listed */
+};
+
+/* The heads of all wanted lines of the first open priority at or behind *from; *from goes behind it. */
+static enum rc next_heads(struct writer *w, struct queue_row *q, const struct wanted_kinds *kinds,
+                          int64_t want, size_t *from, struct heads *h, struct err *e)
+{
+    enum rc rc = RC_OK;
+    size_t lines = 0;
+    int64_t priority = 0;
+    h->count = 0;
+    for (; *from < q->line_count && !rc; (*from)++) {
+        const struct line *l = q->lines[*from];
+        if (lines && l->priority != priority) {
+            break;
+        }
+        if (is_wanted(l, kinds->ids, kinds->is_any ? 0 : kinds->count)) {
+            lines++;
+            priority = l->priority;
+            rc = add_heads(w, l, want, h, e);
+        }
+    }
+    if (!rc && lines > 1) {
+        qsort(h->items, h->count, sizeof *h->items, by_age);
+    }
+    return rc;
+}
+
+static enum rc claim_queue(struct writer *w, struct store_claim *op, struct queue_row *q,
+                           const struct wanted_kinds *kinds, int64_t want, struct err *e)
+{
+    struct heads h = {0};
+    enum rc rc = RC_OK;
+    size_t from = 0;
+    size_t until = op->count + (size_t)want;
+    while (!rc && op->count < until && from < q->line_count) {
+        rc = next_heads(w, q, kinds, (int64_t)(until - op->count), &from, &h, e);
+        for (size_t i = 0; i < h.count && op->count < until && !rc; i++) {
+            rc = claim_one(w, op, h.items[i].id, e);
+        }
+    }
+    return rc;
+}
+
+/* The queues of the claim that can give something. */
+static size_t open_queues(struct writer *w, const struct store_claim *op, struct queue_row ***out)
+{
+    size_t room = op->queue_count ? op->queue_count : (size_t)w->last_queue_id + 1;
+    struct queue_row **open = arena_array(w->scratch, struct queue_row *, room);
+    size_t count = 0;
+    for (size_t i = 0; i < op->queue_count; i++) {
+        struct queue_row *q = queue_find(w, op->tenant, op->queues[i]);
+        if (q && !q->is_paused && q->counts[JOB_QUEUED] > 0) {
+            open[count++] = q;
+        }
+    }
+    for (int64_t id = 1; !op->queue_count && id <= w->last_queue_id; id++) {
+        struct queue_row *q = queue_by_id(w, id);
+        if (q && q->tenant == op->tenant && !q->is_paused && q->counts[JOB_QUEUED] > 0) {
+            open[count++] = q;
+        }
+    }
+    *out = open;
+    return count;
+}
+
+static struct wanted_kinds wanted(struct writer *w, const struct store_claim *op)
+{
+    struct wanted_kinds k = {.is_any = op->kind_count == 0};
+    k.ids = arena_array(w->scratch, int64_t, op->kind_count + 1);
+    for (size_t i = 0; i < op->kind_count; i++) {
+        int64_t id = word_find(w, op->kinds[i]);
+        if (id) {
+            k.ids[k.count++] = id;
+        }
+    }
+    return k;
+}
+
+/* Two turns over the queues: in the first each gives its share, in the second the first ones give what is left. */
+enum rc claim_run(struct writer *w, struct store_op *base, struct err *e)
+{
+    struct store_claim *op = (struct store_claim *)base;
+    struct queue_row **queues = NULL;
+    size_t count = open_queues(w, op, &queues);
+    struct wanted_kinds kinds = wanted(w, op);
+    int64_t queued = 0;
+    base->rc = RC_OK;
+    op->count = 0;
+    op->jobs = NULL;
+    for (size_t i = 0; i < count; i++) {
+        queued += queues[i]->counts[JOB_QUEUED];
+    }
+    int64_t max = op->max < queued ? op->max : queued;
+    if (max <= 0 || (!kinds.is_any && !kinds.count)) {
+        return RC_OK;
+    }
+    op->jobs = arena_array(base->a, struct job, (size_t)max);
+    size_t first = w->claim_turn++ % count;
+    int64_t share = (max + (int64_t)count - 1) / (int64_t)count;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < 2 * count && !rc && (int64_t)op->count < max; i++) {
+        int64_t left = max - (int64_t)op->count;
+        int64_t want = i < count && share < left ? share : left;
+        rc = claim_queue(w, op, queues[(first + i) % count], &kinds, want, e);
+    }
+    return rc;
+}

@@ -1,0 +1,92 @@
+/* filter.c: see filter.h. */
+#include "store/sqlite/filter.h"
+
+#include "base/json.h"
+
+#define ALL_STATES ((1u << JOB_STATES) - 1)
+
+/* A batch is named by an id; until batches exist none has jobs. */
+enum rc filter_begin(struct filter_scan *f, struct engine *s, struct db *db, int64_t tenant,
+                     const struct job_filter *filter, int64_t cursor, struct err *e)
+{
+    *f = (struct filter_scan){.engine = s, .tenant = tenant, .filter = filter};
+    f->states = filter->states ? filter->states : ALL_STATES;
+    f->is_at_end = filter->batch.n > 0;
+    bool is_dead = f->states == 1u << JOB_FAILED;
+    enum rc rc = stmt(db, is_dead ? SQL_JOB_LIST_DEAD : SQL_JOB_LIST, &f->q, e);
+    if (rc) {
+        return rc;
+    }
+    int64_t before = filter->until > 0 && filter->until < INT64_MAX >> 21 ? filter->until << 21 : INT64_MAX;
+    db_bind_int(f->q, 1, cursor > 0 && cursor < before ? cursor : before);
+    db_bind_int(f->q, 2, filter->since > 0 ? filter->since << 21 : 0);
+    if (is_dead) {
+        db_bind_int(f->q, 3, tenant);
+    }
+    return RC_OK;
+}
+
+static bool has_tag(struct str tags, struct str tag)
+{
+    struct arena *a = arena_new();
+    struct json *list = NULL;
+    bool has = false;
+    if (tags.n && !json_parse(tags, a, &list, NULL)) {
+        for (const struct json *i = list->first; i && !has; i = i->next) {
+            has = i->type == JSON_STRING && str_eq(i->s, tag);
+        }
+    }
+    arena_free(a);
+    return has;
+}
+
+static bool passes(struct filter_scan *f)
+{
+    const struct job_filter *w = f->filter;
+    struct db_stmt *q = f->q;
+    if (db_int(q, 2) != f->tenant || !(f->states & 1u << db_int(q, 3))) {
+        return false;
+    }
+    if (w->queue.n && !str_eq(names_get(&f->engine->queue_names, db_int(q, 4)), w->queue)) {
+        return false;
+    }
+    if (w->kind.n && !str_eq(names_get(&f->engine->words, db_int(q, 5)), w->kind)) {
+        return false;
+    }
+    return !w->tag.n || has_tag(db_str(q, 30), w->tag);
+}
+
+enum rc filter_next(struct filter_scan *f, bool *has_row, struct err *e)
+{
+    enum rc rc = RC_OK;
+    *has_row = false;
+    while (!f->is_at_end && f->looked_at < SCANNED_ROWS_MAX) {
+        bool is_row = false;
+        rc = db_step(f->q, &is_row, e);
+        if (rc || !is_row) {
+            f->is_at_end = true;
+            return rc;
+        }
+        f->looked_at++;
+        f->last = db_int(f->q, 0);
+        if (passes(f)) {
+            *has_row = true;
+            return RC_OK;
+        }
+    }
+    return rc;
+}
+
+enum rc filter_end(struct filter_scan *f, bool is_full, int64_t *next_cursor, struct err *e)
+{
+    enum rc rc = RC_OK;
+    bool is_more = false;
+    if (!f->is_at_end && is_full) { /* a page that is exactly full: is there another row at all? */
+        rc = db_step(f->q, &is_more, e);
+    } else {
+        is_more = !f->is_at_end;
+    }
+    *next_cursor = is_more ? f->last : 0;
+    db_reset(f->q);
+    return rc;
+}

@@ -1,0 +1,178 @@
+/* queues.c: settings, pause, deletion (writes) and the views and counts of queues (reads). */
+#include "store/sqlite/caches.h"
+
+#define SETTINGS 9
+
+static void members(struct queue_settings *s, int64_t *out[SETTINGS])
+{
+    int64_t *all[SETTINGS] = {
+        &s->lease_ms,  &s->timeout_ms,          &s->max_attempts,     &s->retry_base_ms,
+        &s->priority,  &s->retain_completed_ms, &s->retain_failed_ms, &s->retain_cancelled_ms,
+        &s->max_queued};
+    for (int i = 0; i < SETTINGS; i++) {
+        out[i] = all[i];
+    }
+}
+
+static void merge(struct queue_settings *to, struct queue_settings from)
+{
+    int64_t *t[SETTINGS], *f[SETTINGS];
+    members(to, t);
+    members(&from, f);
+    for (int i = 0; i < SETTINGS; i++) {
+        if (*f[i] != -2) {
+            *t[i] = *f[i];
+        }
+    }
+}
+
+static enum rc save(struct writer *w, struct queue_row *row, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    int64_t *m[SETTINGS];
+    enum rc rc = stmt(w->db, SQL_QUEUE_SET_SETTINGS, &q, e);
+    if (rc) {
+        return rc;
+    }
+    members(&row->settings, m);
+    db_bind_int(q, 1, row->id);
+    db_bind_int(q, 2, row->is_paused);
+    for (int i = 0; i < SETTINGS; i++) {
+        db_bind_int(q, 3 + i, *m[i]);
+    }
+    return db_run(q, e);
+}
+
+static enum rc oldest(struct db *db, int64_t queue, int64_t *out, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    *out = 0;
+    enum rc rc = stmt(db, SQL_QUEUE_OLDEST, &q, e);
+    if (rc) {
+        return rc;
+    }
+    db_bind_int(q, 1, queue);
+    rc = db_step(q, &has_row, e);
+    if (!rc && has_row) {
+        *out = db_int(q, 0);
+        db_reset(q);
+    }
+    return rc;
+}
+
+enum rc queue_set_run(struct writer *w, struct store_op *base, struct err *e)
+{
+    struct store_set_queue *op = (struct store_set_queue *)base;
+    struct queue_row *q = NULL;
+    base->rc = RC_OK;
+    if (!str_is_name(op->name)) {
+        return store_answer(base, RC_INVALID, "invalid_field", "the queue's name is not valid");
+    }
+    enum rc rc = queue_get(w, op->tenant, op->name, &q, e);
+    if (rc) {
+        return rc;
+    }
+    if (op->has_settings) {
+        merge(&q->settings, op->settings);
+    }
+    bool was_paused = q->is_paused;
+    q->is_paused = op->pause < 0 ? q->is_paused : op->pause > 0;
+    rc = save(w, q, e);
+    struct queue_view *v = arena_alloc(base->a, sizeof *v);
+    v->name = arena_str(base->a, q->name);
+    v->is_paused = q->is_paused;
+    v->settings = q->settings;
+    for (int i = 0; i < JOB_STATES; i++) {
+        v->counts[i] = q->counts[i];
+    }
+    op->queue = v;
+    if (was_paused && !q->is_paused && q->counts[JOB_QUEUED]) { /* a waiting claim may find its jobs again */
+        for (size_t i = 0; i < q->line_count; i++) {
+            if (q->lines[i]->queued) {
+                struct store_change *c = store_round_add(w->round);
+                c->tenant = q->tenant;
+                c->queue = q->name;
+                c->kind = names_get(&w->engine->words, q->lines[i]->kind);
+                c->state = JOB_QUEUED;
+                c->became_queued = true;
+            }
+        }
+    }
+    return rc ? rc : oldest(w->db, q->id, &v->oldest_queued_at, e);
+}
+
+enum rc queue_delete_run(struct writer *w, struct store_op *base, struct err *e)
+{
+    struct store_delete_queue *op = (struct store_delete_queue *)base;
+    struct queue_row *q = queue_find(w, op->tenant, op->name);
+    base->rc = RC_OK;
+    if (!q || q->is_deleted) {
+        return store_answer(base, RC_NOT_FOUND, NULL, "no such queue");
+    }
+    for (int i = 0; i < JOB_STATES; i++) {
+        if (!job_state_is_final((enum job_state)i) && q->counts[i]) {
+            return store_answer(base, RC_CONFLICT, "queue_not_empty", "the queue holds live jobs");
+        }
+    }
+    q->is_deleted = true;
+    q->is_paused = false;
+    q->settings = (struct queue_settings){-1, -1, -1, -1, -1, -1, -1, -1, -1};
+    queue_mark(w, q); /* the row stays: finished jobs name it */
+    return save(w, q, e);
+}
+
+/* ---- reads */
+
+static void read_view(struct db_stmt *q, struct arena *a, struct queue_view *v)
+{
+    int64_t *m[SETTINGS];
+    v->name = arena_str(a, db_str(q, 1));
+    v->is_paused = db_int(q, 2);
+    members(&v->settings, m);
+    for (int i = 0; i < SETTINGS; i++) {
+        *m[i] = db_int(q, 3 + i);
+    }
+    for (int i = 0; i < JOB_STATES; i++) {
+        v->counts[i] = db_int(q, 3 + SETTINGS + i);
+    }
+}
+
+enum rc queue_list_run(struct reader *r, struct store_op *base, struct err *e)
+{
+    struct store_list_queues *op = (struct store_list_queues *)base;
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    size_t room = 0;
+    int64_t *ids = NULL;
+    op->count = 0;
+    op->queues = NULL;
+    enum rc rc = stmt(r->db, SQL_QUEUE_LIST, &q, e);
+    if (rc) {
+        return rc;
+    }
+    db_bind_int(q, 1, op->tenant);
+    db_bind_str(q, 2, op->name.n ? op->name : STR(""));
+    while (!(rc = db_step(q, &has_row, e)) && has_row) {
+        if (op->count == room) {
+            room = room ? 2 * room : 16;
+            struct queue_view *views = arena_array(base->a, struct queue_view, room);
+            int64_t *more = arena_array(base->a, int64_t, room);
+            for (size_t i = 0; i < op->count; i++) {
+                views[i] = op->queues[i];
+                more[i] = ids[i];
+            }
+            op->queues = views;
+            ids = more;
+        }
+        ids[op->count] = db_int(q, 0);
+        read_view(q, base->a, &op->queues[op->count++]);
+    }
+    for (size_t i = 0; i < op->count && !rc; i++) {
+        rc = oldest(r->db, ids[i], &op->queues[i].oldest_queued_at, e);
+    }
+    if (!rc && !op->count && op->name.n) {
+        return store_answer(base, RC_NOT_FOUND, NULL, "no such queue");
+    }
+    return rc;
+}

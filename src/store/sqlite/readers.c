@@ -1,0 +1,83 @@
+/* readers.c: threads that answer reads, each with its own connection, each operation on one snapshot. */
+#include "store/sqlite/sqlite.h"
+
+#include "base/log.h"
+
+static const struct {
+    read_fn *run;
+} reads[STORE_OP_KINDS] = {
+    [STORE_GET_JOB] = {job_get_run},
+    [STORE_LIST_JOBS] = {job_list_run},
+    [STORE_READ_EVENTS] = {event_read_run},
+    [STORE_LIST_ARTIFACTS] = {artifact_list_run},
+    [STORE_GET_ARTIFACT] = {artifact_get_run},
+    [STORE_GET_SERIES] = {series_get_run},
+    [STORE_LIST_SERIES] = {series_list_run},
+    [STORE_LIST_QUEUES] = {queue_list_run},
+    [STORE_STATS] = {stats_run},
+    [STORE_LIST_KEYS] = {key_list_run},
+};
+
+static enum rc run_on_snapshot(struct reader *r, struct store_op *op, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    enum rc rc = stmt(r->db, SQL_READ_BEGIN, &q, e);
+    if (!rc) {
+        rc = db_run(q, e);
+    }
+    if (!rc) {
+        op->rc = RC_OK;
+        rc = reads[op->kind].run(r, op, e);
+    }
+    if (db_in_transaction(r->db)) {
+        (void)!db_exec(r->db, sql_text(SQL_ROUND_ROLLBACK), NULL);
+    }
+    return rc;
+}
+
+static void run(struct reader *r, struct store_op *op)
+{
+    struct err e = {0};
+    struct store_round *round = store_round_new();
+    err_clear(&op->e);
+    r->now = store_now(&r->engine->base);
+    enum rc rc = run_on_snapshot(r, op, &e);
+    if (rc) {
+        op->rc = rc;
+        op->e = e;
+    }
+    if (rc == RC_FATAL) {
+        log_error("store.failed", L_C("what", store_op_name(op->kind)), L_C("error", e.text));
+        engine_set_health(r->engine, RC_FATAL);
+    }
+    round->done = op;
+    store_deliver(&r->engine->base, round);
+}
+
+/* The connection is opened with the first read: an idle server has none. */
+static bool is_ready(struct reader *r, struct store_op *op)
+{
+    struct err e = {0};
+    if (!r->db && engine_open_db(r->engine, false, &r->db, &e)) {
+        log_error("store.failed", L_C("what", "reader"), L_C("error", e.text));
+        engine_set_health(r->engine, RC_FATAL);
+    }
+    if (atomic_load(&r->engine->health) == RC_FATAL) {
+        engine_refuse(r->engine, op);
+        return false;
+    }
+    return true;
+}
+
+void *reader_main(void *arg)
+{
+    struct reader r = {.engine = arg};
+    struct store_op *op = NULL;
+    while ((op = op_queue_take_one(&r.engine->reads))) {
+        if (is_ready(&r, op)) {
+            run(&r, op);
+        }
+    }
+    db_close(r.db);
+    return NULL;
+}

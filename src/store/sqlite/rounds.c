@@ -1,0 +1,285 @@
+/* rounds.c: one round: BEGIN, the operations, the counts, COMMIT, answers. What goes wrong unexpectedly rolls the round
+ * back and replays it in halves, down to single operations; no savepoints (design.md section 6). */
+#include "store/sqlite/artifacts.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+#define ROUND_OPS_MAX    4096
+#define ROUND_WEIGHT_MAX 10000
+#define ROUND_RUN_MAX_US                                                                                     \
+    60000 /* then the rest waits for the next round: nobody holds the committer for 100 ms */
+
+static const struct {
+    write_fn *run;
+} writes[STORE_OP_KINDS] = {
+    [STORE_ENQUEUE] = {enqueue_run},
+    [STORE_CLAIM] = {claim_run},
+    [STORE_REPORT] = {report_run},
+    [STORE_ACT] = {act_run},
+    [STORE_PATCH] = {patch_run},
+    [STORE_STAGE_ARTIFACT] = {artifact_stage_run},
+    [STORE_SET_QUEUE] = {queue_set_run},
+    [STORE_DELETE_QUEUE] = {queue_delete_run},
+    [STORE_CREATE_KEY] = {key_create_run},
+    [STORE_REVOKE_KEY] = {key_revoke_run},
+    [STORE_TICK] = {tick_run},
+    [STORE_PRUNE] = {prune_run},
+};
+
+/* How long it will take, roughly: one is an enqueued job. */
+static int64_t weight(const struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_ENQUEUE:
+        return 1 + (int64_t)((const struct store_enqueue *)op)->count;
+    case STORE_CLAIM:
+        return 1 + 2 * ((const struct store_claim *)op)->max;
+    case STORE_REPORT:
+        return 1 + 2 * (int64_t)((const struct store_report *)op)->count;
+    case STORE_ACT:
+    case STORE_TICK:
+    case STORE_PRUNE:
+        return 2000;
+    default:
+        return 10;
+    }
+}
+
+static int64_t job_count(const struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_ENQUEUE:
+        return (int64_t)((const struct store_enqueue *)op)->count;
+    case STORE_CLAIM:
+        return (int64_t)((const struct store_claim *)op)->count;
+    case STORE_REPORT:
+        return (int64_t)((const struct store_report *)op)->count;
+    default:
+        return 0;
+    }
+}
+
+/* Cuts the list behind the operations that fit into one round; at least one does. */
+static struct store_op *cut(struct store_op *list)
+{
+    int64_t total = 0;
+    int ops = 0;
+    for (struct store_op *op = list; op; op = op->next) {
+        total += weight(op);
+        ops++;
+        if (op->next && (ops == ROUND_OPS_MAX || total + weight(op->next) > ROUND_WEIGHT_MAX)) {
+            struct store_op *rest = op->next;
+            op->next = NULL;
+            return rest;
+        }
+    }
+    return NULL;
+}
+
+static struct store_op *append(struct store_op *list, struct store_op *rest)
+{
+    struct store_op *last = list;
+    while (last && last->next) {
+        last = last->next;
+    }
+    if (last) {
+        last->next = rest;
+    }
+    return list ? list : rest;
+}
+
+static void rollback(struct writer *w)
+{
+    struct err e = {0};
+    enum rc rc = RC_OK;
+    if (db_in_transaction(w->db)) {
+        rc = db_exec(w->db, sql_text(SQL_ROUND_ROLLBACK), &e);
+    }
+    artifacts_end_round(w, false);
+    if (!rc) {
+        rc = caches_load(w, &e);
+    }
+    if (rc) { /* memory and file may differ now */
+        log_error("store.failed", L_C("what", "rollback"), L_C("error", e.text));
+        engine_set_health(w->engine, RC_FATAL);
+    }
+}
+
+static enum rc begin(struct writer *w, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    arena_reset(w->scratch);
+    w->file_changes = NULL;
+    w->is_timed_changed = false;
+    w->now = store_now(&w->engine->base);
+    if (FAULT("store.round.begin")) {
+        return err_set(e, RC_BUSY, "fault: begin");
+    }
+    enum rc rc = stmt(w->db, SQL_ROUND_BEGIN, &q, e);
+    return rc ? rc : db_run(q, e);
+}
+
+static enum rc read_next_due(struct writer *w, int64_t *next_due_at, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = stmt(w->db, SQL_JOB_NEXT_DUE, &q, e);
+    if (!rc) {
+        rc = db_step(q, &has_row, e);
+    }
+    if (!rc) {
+        *next_due_at = has_row ? db_int(q, 0) : 0;
+        db_reset(q);
+    }
+    return rc;
+}
+
+/* The flush. Whatever fails here but a full disk means that nobody knows what is on the disk: RC_FATAL, for ever. */
+static enum rc commit(struct writer *w, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    if (FAULT("store.round.commit")) {
+        return err_set(e, RC_FATAL, "fault: commit");
+    }
+    enum rc rc = stmt(w->db, SQL_ROUND_COMMIT, &q, e);
+    return rc ? rc : db_run(q, e);
+}
+
+/* Runs operations until the time is over; *rest: those that did not get their turn. Nothing is answered yet. */
+static enum rc run_operations(struct writer *w, struct store_op *list, struct store_op **rest, struct err *e)
+{
+    int64_t start = clock_mono_us();
+    *rest = NULL;
+    for (struct store_op *op = list; op; op = op->next) {
+        op->rc = RC_OK;
+        err_clear(&op->e);
+        enum rc rc = writes[op->kind].run(w, op, e);
+        if (rc) {
+            return rc;
+        }
+        w->round->operations++;
+        w->round->jobs += job_count(op);
+        if (FAULT("store.round.middle")) {
+            return err_set(e, RC_BUSY, "fault: middle");
+        }
+        if (op->next && clock_mono_us() - start > ROUND_RUN_MAX_US) {
+            *rest = op->next;
+            op->next = NULL;
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc transact(struct writer *w, struct store_op *list, struct store_op **rest, struct err *e)
+{
+    int64_t start = clock_mono_us();
+    int64_t flushes = db_wal_commits(w->db);
+    *rest = NULL;
+    enum rc rc = begin(w, e);
+    if (!rc) {
+        rc = run_operations(w, list, rest, e);
+    }
+    if (!rc) {
+        rc = caches_flush(w, e);
+    }
+    if (!rc) {
+        rc = read_next_due(w, &w->round->next_due_at, e);
+    }
+    int64_t ran = clock_mono_us();
+    w->round->run_us += ran - start;
+    if (!rc) {
+        rc = commit(w, e);
+    }
+    w->round->flush_us += clock_mono_us() - ran;
+    w->round->flushes += db_wal_commits(w->db) - flushes;
+    return rc;
+}
+
+static void deliver(struct writer *w, struct store_op *list)
+{
+    struct store_round *r = w->round;
+    r->done = list;
+    w->round = NULL;
+    store_deliver(&w->engine->base, r);
+}
+
+static void answer_all(struct store_op *list, enum rc rc, const struct err *e)
+{
+    for (struct store_op *op = list; op; op = op->next) {
+        op->rc = rc;
+        op->e = *e;
+        op->e.rc = rc;
+    }
+}
+
+static void fail_for_ever(struct writer *w, struct store_op *list, const struct err *e)
+{
+    log_error("store.failed", L_C("what", "round"), L_C("error", e->text));
+    engine_set_health(w->engine, RC_FATAL);
+    store_round_clear_changes(w->round);
+    answer_all(list, RC_FATAL, e);
+    deliver(w, list);
+}
+
+/* Splits behind the first half; there are two or more. */
+static struct store_op *halve(struct store_op *list)
+{
+    struct store_op *slow = list, *fast = list->next;
+    while (fast && fast->next) {
+        slow = slow->next;
+        fast = fast->next->next;
+    }
+    struct store_op *second = slow->next;
+    slow->next = NULL;
+    return second;
+}
+
+/* Runs the list as one round, or as smaller ones when it fails; returns what had no time. */
+static struct store_op *run(struct writer *w, struct store_op *list)
+{
+    struct err e = {0};
+    struct store_op *rest = NULL;
+    w->round = store_round_new();
+    enum rc rc = transact(w, list, &rest, &e);
+    if (!rc) {
+        artifacts_end_round(w, true);
+        if (FAULT("store.round.answer")) {
+            log_warn("store.fault", L_C("at", "answer"));
+        }
+        deliver(w, list);
+        return rest;
+    }
+    list = append(list, rest);
+    rollback(w);
+    if (rc == RC_FATAL || atomic_load(&w->engine->health) == RC_FATAL) {
+        fail_for_ever(w, list, &e);
+        return NULL;
+    }
+    bool was_refusing = w->is_refusing;
+    if (rc == RC_FULL && !was_refusing) { /* the replay answers enqueues and artifacts RC_FULL */
+        space_release(w);
+    } else if (!list->next) {
+        store_round_clear_changes(w->round);
+        answer_all(list, rc, &e);
+        deliver(w, list);
+        return NULL;
+    }
+    store_round_free(w->round);
+    w->round = NULL;
+    if (rc == RC_FULL && !was_refusing) {
+        return list;
+    }
+    struct store_op *second = halve(list);
+    return append(run(w, list), second);
+}
+
+struct store_op *round_run(struct writer *w, struct store_op *list)
+{
+    struct store_op *rest = cut(list);
+    if (w->is_refusing) {
+        space_look(w);
+    }
+    return append(run(w, list), rest);
+}

@@ -1,0 +1,102 @@
+/* sql.h: the named queries of sql/sqlite/queries, by number. Each has one text for the whole life of the program, so that
+ * its address can be db_prepare's key. A new query: its block in the .sql file and its line here. */
+#ifndef STINT_STORE_SQLITE_SQL_H
+#define STINT_STORE_SQLITE_SQL_H
+
+#include "base/err.h"
+
+/* clang-format off */
+#define SQL_QUERIES(X) \
+    X(ROUND_BEGIN, "round_begin") \
+    X(READ_BEGIN, "read_begin") \
+    X(ROUND_COMMIT, "round_commit") \
+    X(ROUND_ROLLBACK, "round_rollback") \
+    X(META_GET, "meta_get") \
+    X(META_PUT, "meta_put") \
+    X(WORD_INSERT, "word_insert") \
+    X(WORD_ALL, "word_all") \
+    X(QUEUE_INSERT, "queue_insert") \
+    X(QUEUE_ALL, "queue_all") \
+    X(QUEUE_SET_COUNTS, "queue_set_counts") \
+    X(QUEUE_SET_SETTINGS, "queue_set_settings") \
+    X(QUEUE_LIST, "queue_list") \
+    X(QUEUE_OLDEST, "queue_oldest") \
+    X(QUEUE_SUMS, "queue_sums") \
+    X(QUEUE_KINDS, "queue_kinds") \
+    X(LINE_INSERT, "line_insert") \
+    X(LINE_ALL, "line_all") \
+    X(LINE_SET, "line_set") \
+    X(UNIQUE_GET, "unique_get") \
+    X(UNIQUE_PUT, "unique_put") \
+    X(UNIQUE_RELEASE, "unique_release") \
+    X(IDEMPOTENCY_GET, "idempotency_get") \
+    X(IDEMPOTENCY_PUT, "idempotency_put") \
+    X(TENANT_GET, "tenant_get") \
+    X(TENANT_INSERT, "tenant_insert") \
+    X(TENANT_COUNT, "tenant_count") \
+    X(KEY_INSERT, "key_insert") \
+    X(KEY_GET, "key_get") \
+    X(KEY_REVOKE, "key_revoke") \
+    X(KEY_LIST, "key_list") \
+    X(PRUNE_UNIQUE, "prune_unique") \
+    X(PRUNE_IDEMPOTENCY, "prune_idempotency") \
+    X(NEXT_UNIQUE_EXPIRY, "next_unique_expiry") \
+    X(NEXT_IDEMPOTENCY_EXPIRY, "next_idempotency_expiry") \
+    X(JOB_INSERT, "job_insert") \
+    X(JOB_LOAD, "job_load") \
+    X(JOB_SAVE, "job_save") \
+    X(JOB_FINISH, "job_finish") \
+    X(JOB_TOUCH, "job_touch") \
+    X(JOB_CLAIM, "job_claim") \
+    X(JOB_SET_ERROR, "job_set_error") \
+    X(JOB_SET_CHECKPOINT, "job_set_checkpoint") \
+    X(JOB_SET_PROGRESS_MESSAGE, "job_set_progress_message") \
+    X(JOB_SET_RESULT, "job_set_result") \
+    X(JOB_SET_ARGS, "job_set_args") \
+    X(JOB_SET_PLACE, "job_set_place") \
+    X(JOB_ERASE, "job_erase") \
+    X(JOB_HEADS, "job_heads") \
+    X(JOB_VIEW, "job_view") \
+    X(JOB_LIST, "job_list") \
+    X(JOB_LIST_DEAD, "job_list_dead") \
+    X(JOB_DUE, "job_due") \
+    X(JOB_NEXT_DUE, "job_next_due") \
+    X(JOB_EXPIRED, "job_expired") \
+    X(JOB_NEXT_EXPIRY, "job_next_expiry") \
+    X(JOB_DELETE, "job_delete") \
+    X(JOB_LAST_ID, "job_last_id") \
+    X(BODY_PUT, "body_put") \
+    X(BODY_GET, "body_get") \
+    X(BODY_DELETE, "body_delete") \
+    X(BODY_DELETE_ALL, "body_delete_all") \
+    X(EVENT_INSERT, "event_insert") \
+    X(EVENT_READ, "event_read") \
+    X(EVENT_FIRST, "event_first") \
+    X(EVENT_DELETE_SOME, "event_delete_some") \
+    X(EVENT_DELETE_ALL, "event_delete_all") \
+    X(ARTIFACT_INSERT, "artifact_insert") \
+    X(ARTIFACT_FIND, "artifact_find") \
+    X(ARTIFACT_OF_JOB, "artifact_of_job") \
+    X(ARTIFACT_PUBLISH, "artifact_publish") \
+    X(ARTIFACT_DELETE, "artifact_delete") \
+    X(ARTIFACT_GET, "artifact_get") \
+    X(ARTIFACT_LIST, "artifact_list") \
+    X(ARTIFACT_HAS_FILE, "artifact_has_file") \
+    X(SERIES_INSERT, "series_insert") \
+    X(SERIES_OLD, "series_old") \
+    X(SERIES_OF_ARTIFACT, "series_of_artifact") \
+    X(SERIES_DELETE, "series_delete") \
+    X(SERIES_DELETE_ARTIFACT, "series_delete_artifact") \
+    X(SERIES_GET, "series_get") \
+    X(SERIES_NEWEST, "series_newest") \
+    X(SERIES_NAMES, "series_names")
+/* clang-format on */
+
+#define SQL_AS_ENUM(upper, name) SQL_##upper,
+enum sql_query { SQL_QUERIES(SQL_AS_ENUM) SQL_COUNT };
+
+/* Reads the query files that the program carries, once. RC_FATAL: a query is missing (a bug of the build). Any thread. */
+MUST_CHECK enum rc sql_load(struct err *e);
+const char *sql_text(enum sql_query q);
+
+#endif

@@ -1,0 +1,158 @@
+/* sqlite.h: the SQLite engine, inside. One committer thread owns the writing connection, everything in memory here and
+ * the files beside the database; readers have a connection and a snapshot each.
+ *
+ *   submit ──▶ writes ──▶ committer: BEGIN, operations, counts, COMMIT ──▶ store_deliver
+ *          └─▶ reads  ──▶ readers:   BEGIN, one operation              ──▶ store_deliver
+ *
+ * Finished jobs stay in the table `job`: the partial indexes know live rows only, so history costs nothing, and a
+ * completion is one update in place (docs/decisions/one-job-table.md). */
+#ifndef STINT_STORE_SQLITE_SQLITE_H
+#define STINT_STORE_SQLITE_SQLITE_H
+
+#include "db/db.h"
+#include "store/engine.h"
+#include "store/sqlite/map.h"
+#include "store/sqlite/names.h"
+#include "store/sqlite/sql.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define INLINE_MAX_BYTES      2048 /* longer args, results and checkpoints are bodies of their own */
+#define IDEMPOTENCY_MS        86400000LL
+#define QUEUE_TOTALS          6
+#define SQLITE_APPLICATION_ID 0x73746e74 /* "stnt" */
+#define SCANNED_ROWS_MAX      20000      /* a list or a bulk action looks at no more rows at once */
+#define WRITER_CACHE_KIB      6144
+#define READER_CACHE_KIB      1024
+
+/* ---- what the committer keeps in memory; read from the tables at start and after a rollback */
+
+struct line {
+    int64_t id, kind, priority, queued;
+    struct queue_row *queue;
+    bool is_dirty;
+    struct line *next_dirty;
+    int64_t key[3]; /* queue, kind, priority: as bytes, the key of writer.lines */
+};
+
+enum queue_total {
+    TOTAL_ENQUEUED,
+    TOTAL_COMPLETED,
+    TOTAL_FAILED,
+    TOTAL_CANCELLED,
+    TOTAL_LOST,
+    TOTAL_RETRIED
+};
+
+struct queue_row {
+    int64_t id, tenant;
+    struct str name;
+    bool is_paused, is_deleted, is_dirty;
+    struct queue_settings settings;
+    int64_t counts[JOB_STATES], totals[QUEUE_TOTALS];
+    int64_t reserved;    /* used within one enqueue */
+    struct line **lines; /* by priority */
+    size_t line_count, line_room;
+    struct queue_row *next_dirty;
+    struct str key; /* tenant and name: the key of writer.queues */
+};
+
+struct word {
+    int64_t id;
+    struct str text;
+};
+
+struct writer {
+    struct engine *engine;
+    struct db *db;
+    struct id_generator ids;
+    int64_t epoch; /* the upper part of new lease numbers */
+    /* caches */
+    struct arena *cache_arena;
+    struct map queues, lines, words;
+    struct queue_row **queue_by_id;
+    size_t queue_room;
+    struct line **line_by_id;
+    size_t line_room;
+    int64_t last_queue_id, last_line_id, last_word_id;
+    struct queue_row *dirty_queues;
+    struct line *dirty_lines;
+    uint64_t claim_turn; /* at which queue the next claim begins */
+    /* of the round */
+    struct store_round *round;
+    struct arena *scratch;
+    int64_t now;
+    bool is_timed_changed,
+        is_refusing; /* refusing: the disk is full, enqueues and artifacts answer RC_FULL */
+    struct file_change *file_changes;
+    int64_t space_checked_at;
+};
+
+struct op_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t ready;
+    struct store_op *first, *last;
+    bool is_closing;
+};
+
+struct engine {
+    struct store base;
+    char *path, *files_dir, *lock_path, *memory_dir, *ballast_path;
+    int lock_fd;
+    bool is_memory, is_new;
+    struct op_queue writes, reads;
+    pthread_t committer_thread, *reader_threads;
+    int reader_count;
+    bool has_committer;
+    _Atomic int health;
+    _Atomic int64_t grace_at;
+    struct names queue_names, words;
+    struct writer *writer;
+};
+
+/* ---- helpers that every file uses */
+
+MUST_CHECK enum rc stmt(struct db *db, enum sql_query query, struct db_stmt **out, struct err *e);
+
+/* engine.c */
+MUST_CHECK enum rc engine_open_db(struct engine *s, bool is_writer, struct db **out, struct err *e);
+/* committer.c, readers.c */
+void op_queue_init(struct op_queue *q);
+void op_queue_push(struct op_queue *q, struct store_op *first);
+struct store_op *op_queue_take_all(struct op_queue *q); /* waits; NULL: closing and empty */
+struct store_op *op_queue_take_one(struct op_queue *q); /* the same, one at a time */
+void op_queue_close(struct op_queue *q);
+void *committer_main(void *engine);
+void *reader_main(void *engine);
+/* Answers the list with the engine's end: RC_FATAL. */
+void engine_refuse(struct engine *s, struct store_op *list);
+void engine_set_health(struct engine *s, enum rc rc);
+/* writer.c */
+MUST_CHECK enum rc writer_open(struct engine *s, struct writer **out, struct err *e);
+void writer_close(struct writer *w);
+/* migrate.c: checks that the file is ours, whole, and not newer, then brings it up to date, all or nothing. */
+MUST_CHECK enum rc migrate_check(struct db *db, bool *is_new, struct err *e);
+MUST_CHECK enum rc migrate_apply(struct db *db, int64_t now, struct err *e);
+/* space.c: the ballast, kept beside the database for the day the disk is full (J17). */
+void space_prepare(struct writer *w);
+void space_release(struct writer *w); /* the disk is full: from now on only what ends jobs */
+void space_look(struct writer *w);    /* once a second while refusing: is there room again? */
+/* rounds.c: runs the list, all of it or its first part; what is left is returned. */
+struct store_op *round_run(struct writer *w, struct store_op *list);
+
+/* ---- operations. The rc is a failure of the round; what the operation answers is in its op. */
+typedef enum rc write_fn(struct writer *w, struct store_op *op, struct err *e);
+write_fn enqueue_run, claim_run, report_run, act_run, patch_run, artifact_stage_run, queue_set_run,
+    queue_delete_run, key_create_run, key_revoke_run, tick_run, prune_run;
+
+struct reader {
+    struct engine *engine;
+    struct db *db;
+    int64_t now;
+};
+typedef enum rc read_fn(struct reader *r, struct store_op *op, struct err *e);
+read_fn job_get_run, job_list_run, event_read_run, artifact_list_run, artifact_get_run, series_get_run,
+    series_list_run, queue_list_run, stats_run, key_list_run;
+
+#endif

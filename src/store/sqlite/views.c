@@ -1,0 +1,144 @@
+/* views.c: see views.h. */
+#include "store/sqlite/views.h"
+
+#include "store/sqlite/rows.h"
+
+static struct str copy(struct arena *a, struct db_stmt *q, int column)
+{
+    struct str s = db_str(q, column);
+    return s.p ? arena_str(a, s) : STR_NONE;
+}
+
+static int64_t time_or_none(struct db_stmt *q, int column)
+{
+    int64_t at = db_int(q, column);
+    return at > 0 ? at : 0;
+}
+
+static void read_numbers(struct engine *s, struct db_stmt *q, struct job *j, int64_t *flags)
+{
+    int64_t ordinal = db_int(q, 0);
+    j->id = id_from_parts(ordinal, db_int(q, 1));
+    j->created_at = ordinal >> 21;
+    j->tenant = db_int(q, 2);
+    j->state = (enum job_state)db_int(q, 3);
+    j->queue = names_get(&s->queue_names, db_int(q, 4));
+    j->kind = names_get(&s->words, db_int(q, 5));
+    j->priority = db_int(q, 6);
+    j->run_at = db_int(q, 7);
+    *flags = db_int(q, 8);
+    j->lease = db_int(q, 9);
+    j->lease_ms = db_int(q, 10);
+    j->lease_until = j->state == JOB_PROCESSING ? db_int(q, 11) : 0;
+    j->timeout_ms = db_int(q, 12);
+    j->deadline_at = db_int(q, 13);
+    j->attempt = db_int(q, 14);
+    j->lost = db_int(q, 15);
+    j->lost_max = db_int(q, 16);
+    j->snoozes = db_int(q, 17);
+    j->waits = db_int(q, 18);
+    j->round = db_int(q, 19);
+    j->reason = (enum job_reason)db_int(q, 20);
+    j->last_seq = db_int(q, 21);
+    j->progress_permille = db_int(q, 22);
+    j->started_at = time_or_none(q, 23);
+    j->finished_at = time_or_none(q, 24);
+    j->expires_at = time_or_none(q, 25);
+    j->on_lost = *flags & FLAG_FAIL_ON_LOST ? JOB_ON_LOST_FAIL : JOB_ON_LOST_RETRY;
+    j->cancel_requested = *flags & FLAG_CANCEL;
+}
+
+void view_read(struct engine *s, struct db_stmt *q, bool is_full, struct arena *a, struct job *out,
+               int64_t *flags)
+{
+    struct job *j = out;
+    *j = (struct job){0};
+    read_numbers(s, q, j, flags);
+    j->worker = copy(a, q, 26);
+    j->progress_message = copy(a, q, 27);
+    if (!retry_parse(db_str(q, 28), &j->retry)) {
+        j->retry = retry_default();
+    }
+    j->unique_key = copy(a, q, 29);
+    j->tags = copy(a, q, 30);
+    j->group = copy(a, q, 31);
+    j->limit_keys = copy(a, q, 32);
+    j->has_error = !db_is_null(q, 33);
+    j->error.class = (enum error_class)db_int(q, 33);
+    j->error.code = copy(a, q, 34);
+    j->error.message = copy(a, q, 35);
+    if (is_full) {
+        j->error.stack = copy(a, q, 36);
+        j->checkpoint = copy(a, q, 37);
+        j->result = copy(a, q, 38);
+        j->args = copy(a, q, 39);
+    }
+}
+
+static enum rc read_body(struct db *db, int64_t job, enum body_part part, struct arena *a, struct str *out,
+                         struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = stmt(db, SQL_BODY_GET, &q, e);
+    if (rc) {
+        return rc;
+    }
+    db_bind_int(q, 1, job);
+    db_bind_int(q, 2, part);
+    rc = db_step(q, &has_row, e);
+    if (!rc && has_row) {
+        *out = copy(a, q, 0);
+        db_reset(q);
+    }
+    return rc;
+}
+
+static enum rc read_bodies(struct db *db, int64_t ordinal, int64_t flags, struct arena *a, struct job *j,
+                           struct err *e)
+{
+    const struct {
+        int64_t flag;
+        enum body_part part;
+        struct str *out;
+    } parts[] = {{FLAG_ARGS, BODY_ARGS, &j->args},
+                 {FLAG_RESULT, BODY_RESULT, &j->result},
+                 {FLAG_CHECKPOINT, BODY_CHECKPOINT, &j->checkpoint}};
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !rc; i++) {
+        if (flags & parts[i].flag) {
+            rc = read_body(db, ordinal, parts[i].part, a, parts[i].out, e);
+        }
+    }
+    return rc;
+}
+
+enum rc view_get_ordinal(struct engine *s, struct db *db, int64_t ordinal, struct arena *a, struct job *out,
+                         int64_t *flags, bool *found, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    *found = false;
+    enum rc rc = stmt(db, SQL_JOB_VIEW, &q, e);
+    if (rc) {
+        return rc;
+    }
+    db_bind_int(q, 1, ordinal);
+    rc = db_step(q, found, e);
+    if (rc || !*found) {
+        return rc;
+    }
+    view_read(s, q, true, a, out, flags);
+    db_reset(q);
+    bool has_bodies = *flags & (FLAG_ARGS | FLAG_RESULT | FLAG_CHECKPOINT);
+    return has_bodies ? read_bodies(db, ordinal, *flags, a, out, e) : RC_OK;
+}
+
+enum rc view_get(struct engine *s, struct db *db, int64_t tenant, struct id id, struct arena *a,
+                 struct job *out, int64_t *flags, bool *found, struct err *e)
+{
+    enum rc rc = view_get_ordinal(s, db, id_ordinal(id), a, out, flags, found, e);
+    if (!rc && *found) {
+        *found = id_eq(out->id, id) && (!tenant || out->tenant == tenant);
+    }
+    return rc;
+}

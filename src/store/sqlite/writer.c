@@ -1,0 +1,137 @@
+/* writer.c: the committer's state: made at start, on the opener's thread, from the tables. */
+#include "store/sqlite/artifacts.h"
+
+#include "base/log.h"
+
+static enum rc pragmas(struct writer *w, struct err *e)
+{
+    const struct store_options *o = &w->engine->base.options;
+    char text[320];
+    str_print(text, sizeof text,
+              "PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; PRAGMA cache_size = -%d; PRAGMA "
+              "temp_store = MEMORY;"
+              "PRAGMA journal_size_limit = 67108864; PRAGMA foreign_keys = OFF",
+              o->synchronous ? o->synchronous : "FULL", WRITER_CACHE_KIB);
+    return db_exec(w->db, text, e);
+}
+
+static enum rc meta_int(struct writer *w, const char *name, int64_t *out, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = stmt(w->db, SQL_META_GET, &q, e);
+    if (rc) {
+        return rc;
+    }
+    db_bind_c(q, 1, name);
+    rc = db_step(q, &has_row, e);
+    if (!rc && has_row) {
+        *out = db_int(q, 0);
+        db_reset(q);
+    }
+    return rc;
+}
+
+static enum rc secret(struct writer *w, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    unsigned char *to = w->engine->base.secret;
+    size_t size = sizeof w->engine->base.secret;
+    enum rc rc = stmt(w->db, SQL_META_GET, &q, e);
+    if (!rc) {
+        db_bind_c(q, 1, "secret");
+        rc = db_step(q, &has_row, e);
+    }
+    if (rc) {
+        return rc;
+    }
+    if (has_row && db_blob(q, 0).n == size) {
+        memcpy(to, db_blob(q, 0).p, size);
+        db_reset(q);
+        return RC_OK;
+    }
+    db_reset(q);
+    random_bytes(to, size);
+    rc = stmt(w->db, SQL_META_PUT, &q, e);
+    if (!rc) {
+        db_bind_c(q, 1, "secret");
+        db_bind_blob(q, 2, (struct str){(const char *)to, size});
+        rc = db_run(q, e);
+    }
+    return rc;
+}
+
+/* Ids grow also when the newest jobs are pruned and the clock steps back: prune.c remembers the greatest it removed. */
+static enum rc seed_ids(struct writer *w, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    int64_t pruned = 0;
+    enum rc rc = meta_int(w, "last_ordinal", &pruned, e);
+    if (!rc) {
+        rc = stmt(w->db, SQL_JOB_LAST_ID, &q, e);
+    }
+    if (!rc) {
+        rc = db_step(q, &has_row, e);
+    }
+    if (!rc) {
+        w->ids.last_ordinal = db_int(q, 0) > pruned ? db_int(q, 0) : pruned;
+        db_reset(q);
+    }
+    return rc;
+}
+
+static enum rc load(struct writer *w, struct err *e)
+{
+    bool is_new = false;
+    enum rc rc = migrate_check(w->db, &is_new, e);
+    w->engine->is_new = is_new;
+    if (!rc) {
+        rc = pragmas(w, e);
+    }
+    if (!rc) {
+        rc = migrate_apply(w->db, store_now(&w->engine->base), e);
+    }
+    if (!rc) {
+        rc = secret(w, e);
+    }
+    if (!rc) {
+        rc = meta_int(w, "epoch", &w->epoch, e);
+    }
+    if (!rc) {
+        rc = seed_ids(w, e);
+    }
+    return rc ? rc : caches_load(w, e);
+}
+
+enum rc writer_open(struct engine *s, struct writer **out, struct err *e)
+{
+    struct writer *w = mem_alloc(sizeof *w);
+    w->engine = s;
+    w->scratch = arena_new();
+    w->cache_arena = arena_new();
+    w->claim_turn = random_u64() >> 1;
+    enum rc rc = engine_open_db(s, true, &w->db, e);
+    if (!rc) {
+        db_own_wal(w->db);
+        rc = load(w, e);
+    }
+    if (rc) {
+        writer_close(w);
+        return rc;
+    }
+    *out = w;
+    return RC_OK;
+}
+
+void writer_close(struct writer *w)
+{
+    if (!w) {
+        return;
+    }
+    caches_dispose(w);
+    arena_free(w->scratch);
+    db_close(w->db);
+    mem_free(w);
+}

@@ -1,0 +1,213 @@
+/* store.c: the one door: picks the engine by the URL, keeps the clock, and lets a caller wait. See store.h. */
+#include "store/engine.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <string.h>
+
+static const struct {
+    enum store_op_kind kind;
+    bool is_write;
+    const char *name;
+} ops[STORE_OP_KINDS] = {
+    {STORE_ENQUEUE, true, "enqueue"},
+    {STORE_CLAIM, true, "claim"},
+    {STORE_REPORT, true, "report"},
+    {STORE_ACT, true, "act"},
+    {STORE_PATCH, true, "patch"},
+    {STORE_STAGE_ARTIFACT, true, "stage_artifact"},
+    {STORE_SET_QUEUE, true, "set_queue"},
+    {STORE_DELETE_QUEUE, true, "delete_queue"},
+    {STORE_CREATE_KEY, true, "create_key"},
+    {STORE_REVOKE_KEY, true, "revoke_key"},
+    {STORE_TICK, true, "tick"},
+    {STORE_PRUNE, true, "prune"},
+    {STORE_GET_JOB, false, "get_job"},
+    {STORE_LIST_JOBS, false, "list_jobs"},
+    {STORE_READ_EVENTS, false, "read_events"},
+    {STORE_LIST_ARTIFACTS, false, "list_artifacts"},
+    {STORE_GET_ARTIFACT, false, "get_artifact"},
+    {STORE_GET_SERIES, false, "get_series"},
+    {STORE_LIST_SERIES, false, "list_series"},
+    {STORE_LIST_QUEUES, false, "list_queues"},
+    {STORE_STATS, false, "stats"},
+    {STORE_LIST_KEYS, false, "list_keys"},
+};
+
+void store_init(struct store_op *op, size_t size, enum store_op_kind kind, struct arena *a)
+{
+    assert(ops[kind].kind == kind);
+    memset(op, 0, size);
+    op->kind = kind;
+    op->a = a;
+}
+
+bool store_op_is_write(enum store_op_kind kind)
+{
+    return ops[kind].is_write;
+}
+
+const char *store_op_name(enum store_op_kind kind)
+{
+    return ops[kind].name;
+}
+
+enum rc store_answer(struct store_op *op, enum rc rc, const char *code, const char *format, ...)
+{
+    char text[sizeof op->e.text];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    op->rc = err_set_code(&op->e, rc, code, NULL, "%s", text);
+    return RC_OK;
+}
+
+/* ---- open and close */
+
+enum rc store_open(struct store **out, const char *url, const struct store_options *options, struct err *e)
+{
+    static const struct store_options none = {0};
+    struct str s = str_from(url);
+    options = options ? options : &none;
+    if (str_eq(s, STR("memory:"))) {
+        return sqlite_memory_engine.open(out, "", options, e);
+    }
+    if (str_starts(s, STR("sqlite:"))) {
+        s = str_sub(s, sizeof "sqlite:" - 1, s.n);
+    } else if (str_find(s, STR("://"), 0) < s.n) {
+        return err_set(e, RC_INVALID, "store %s: only sqlite:PATH and memory: are known", url);
+    }
+    if (!s.n) {
+        return err_set(e, RC_INVALID, "store: the path is empty");
+    }
+    return sqlite_engine.open(out, s.p, options, e);
+}
+
+void store_start(struct store *s, const struct store_engine *engine, const struct store_options *options)
+{
+    s->engine = engine;
+    s->options = *options;
+    s->wall_at_start = clock_wall_ms();
+    s->boot_at_start = clock_boot_ms();
+}
+
+void store_close(struct store *s)
+{
+    if (s) {
+        s->engine->close(s);
+    }
+}
+
+/* Wall time read once: a step of the wall clock neither ends leases nor delays jobs. */
+int64_t store_now(struct store *s)
+{
+    if (s->options.now) {
+        return s->options.now(s->options.now_ctx);
+    }
+    return s->wall_at_start + (clock_boot_ms() - s->boot_at_start);
+}
+
+void store_grace(struct store *s)
+{
+    s->engine->grace(s);
+}
+
+const char *store_files_dir(struct store *s)
+{
+    return s->engine->files_dir(s);
+}
+
+enum rc store_health(struct store *s)
+{
+    return s->engine->health(s);
+}
+
+void store_secret(struct store *s, unsigned char out[32])
+{
+    memcpy(out, s->secret, sizeof s->secret);
+}
+
+/* ---- submit and wait */
+
+void store_submit(struct store *s, struct store_op *op)
+{
+    op->next = NULL;
+    s->engine->submit(s, op);
+}
+
+void store_submit_list(struct store *s, struct store_op *first)
+{
+    s->engine->submit(s, first);
+}
+
+struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_done;
+};
+
+enum rc store_run(struct store *s, struct store_op *op, struct err *e)
+{
+    struct waiter w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    op->sync = &w;
+    store_submit(s, op);
+    pthread_mutex_lock(&w.lock);
+    while (!w.is_done) {
+        pthread_cond_wait(&w.changed, &w.lock);
+    }
+    pthread_mutex_unlock(&w.lock);
+    pthread_mutex_destroy(&w.lock);
+    pthread_cond_destroy(&w.changed);
+    op->sync = NULL;
+    if (op->rc && e) {
+        *e = op->e;
+        e->rc = op->rc;
+    }
+    return op->rc;
+}
+
+static void wake(struct waiter *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->is_done = true;
+    pthread_cond_signal(&w->changed); /* under the lock: behind it, w is gone */
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* Takes the operations that somebody waits for out of the round. */
+static struct store_op *take_waited(struct store_round *r)
+{
+    struct store_op *waited = NULL, **link = &r->done;
+    while (*link) {
+        struct store_op *op = *link;
+        if (op->sync) {
+            *link = op->next;
+            op->next = waited;
+            waited = op;
+        } else {
+            link = &op->next;
+        }
+    }
+    return waited;
+}
+
+void store_deliver(struct store *s, struct store_round *r)
+{
+    struct store_op *waited = take_waited(r);
+    if (s->options.on_round && (r->done || r->change_count || r->flushes)) {
+        s->options.on_round(s->options.on_round_ctx, r);
+    } else {
+        assert(!r->done); /* an operation without a way back */
+        store_round_free(r);
+    }
+    while (waited) {
+        struct store_op *next = waited->next;
+        waited->next = NULL;
+        wake(waited->sync);
+        waited = next;
+    }
+}
