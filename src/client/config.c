@@ -13,7 +13,7 @@
 
 #define DEV_FILE_MAX_BYTES 4096
 
-static enum rc read_dev_file(const char *path, struct client_config *out, struct err *e)
+enum rc client_config_load_file(const char *path, struct client_config *out, struct err *e)
 {
     struct arena *a = arena_new();
     struct buf text = BUF_LIMIT(DEV_FILE_MAX_BYTES);
@@ -61,7 +61,7 @@ enum rc client_config_load(const char *url, const char *key, struct client_confi
     const char *k = given(key, "STINT_KEY");
 
     if (!u || !k) {
-        enum rc rc = read_dev_file(CLIENT_DEV_FILE, &dev, e);
+        enum rc rc = client_config_load_file(CLIENT_DEV_FILE, &dev, e);
         if (rc && rc != RC_NOT_FOUND) {
             return rc;
         }

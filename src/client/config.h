@@ -17,6 +17,8 @@ struct client_config {
  * key never travels to another server. RC_INVALID: the file is there and is not what it should be. */
 MUST_CHECK enum rc client_config_load(const char *url, const char *key, struct client_config *out,
                                       struct err *e);
+/* Reads such a file. RC_NOT_FOUND: there is none. */
+MUST_CHECK enum rc client_config_load_file(const char *path, struct client_config *out, struct err *e);
 /* Writes the file (mode 0600, folder made when missing, replaced at once). */
 MUST_CHECK enum rc client_config_save(const char *path, const struct client_config *c, struct err *e);
 

@@ -6,6 +6,8 @@
 #include "cmd/command.h"
 
 const struct command command_table[] = {
+    {"dev", cmd_dev, "Server, workers and a key for development, in one", "",
+     "store listen dev-file slots scratch queue exec allow-path log-level", NULL},
     {"enqueue", cmd_enqueue, "Enqueues a job", "KIND [ARGS]",
      "url key json queue tag priority delay max-attempts timeout unique-key wait",
      "ARGS is one JSON value; - reads it from standard input. Prints the id; with --wait the result."},
