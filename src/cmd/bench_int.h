@@ -29,7 +29,7 @@ struct bench_workload {
     void (*start)(struct bench *b);
 };
 
-extern const struct bench_workload bench_enqueue, bench_drain, bench_latency, bench_fanout;
+extern const struct bench_workload bench_enqueue, bench_drain, bench_latency, bench_fanout, bench_post_only;
 
 void bench_sample(struct bench *b, int64_t us);
 bool bench_is_over(const struct bench *b); /* by jobs or by time */

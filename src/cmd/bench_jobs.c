@@ -64,6 +64,49 @@ static void start_enqueue(struct bench *b)
 const struct bench_workload bench_enqueue = {
     "enqueue", "jobs of 186 bytes, --in-flight requests of --batch jobs each (W1, W2, W3)", start_enqueue};
 
+/* ---- get: the limit of HTTP itself, for a server that answers at once (bench/limits/http_empty.c) ---- */
+
+static void ask(struct producer *p);
+
+static void on_got(void *ctx, struct http_call *call, const struct http_answer *a)
+{
+    struct producer *p = ctx;
+    (void)call;
+    p->b->in_flight--;
+    if (a->rc || a->status != 200) {
+        bench_failed(p->b, a);
+    } else {
+        p->b->jobs++;
+        bench_sample(p->b, clock_mono_us() - p->sent_us);
+    }
+    if (!bench_is_over(p->b) && p->b->errors == 0) {
+        ask(p);
+    } else if (p->b->in_flight == 0) {
+        bench_stop(p->b);
+    }
+}
+
+static void ask(struct producer *p)
+{
+    p->b->in_flight++;
+    p->sent_us = clock_mono_us();
+    (void)bench_post(p->b, STR("/"), buf_str(&p->body), p, on_got);
+}
+
+static void start_post(struct bench *b)
+{
+    struct producer *list = arena_array(b->a, struct producer, (size_t)b->o->in_flight);
+    for (int64_t i = 0; i < b->o->in_flight; i++) {
+        list[i] = (struct producer){.b = b, .body = BUF_LIMIT(JOB_BYTES)};
+        bench_write_job(&list[i].body, b, i);
+        ask(&list[i]);
+    }
+}
+
+const struct bench_workload bench_post_only = {
+    "post", "requests of the size of a job that any server answers, --in-flight at once: HTTP's own limit",
+    start_post};
+
 /* ---- drain: W4: claim and complete in batches; the completion of one batch and the claim of the next go out together ---- */
 
 struct consumer {
@@ -180,17 +223,34 @@ struct latency {
     struct loop_timer timer;
     struct buf claim, job, report;
     int64_t enqueued_us, number;
+    int open; /* enqueue, claim and report of this job that were not answered yet */
 };
 
 static void wait_for_job(struct latency *l);
 
-static void ignore_answer(void *ctx, struct http_call *call, const struct http_answer *a)
+/* The next job comes when everything about this one is answered: the bodies are used again. */
+static void settle(struct latency *l)
+{
+    if (--l->open > 0) {
+        return;
+    }
+    if (bench_is_over(l->b) || l->b->errors) {
+        bench_stop(l->b);
+        return;
+    }
+    int64_t gone_us = clock_mono_us() - l->enqueued_us;
+    wait_for_job(l);
+    timer_start(l->b->loop, &l->timer, gone_us < GAP_MS * 1000 ? GAP_MS - gone_us / 1000 : 1);
+}
+
+static void on_settled(void *ctx, struct http_call *call, const struct http_answer *a)
 {
     struct latency *l = ctx;
     (void)call;
     if (a->rc || a->status >= 300) {
         bench_failed(l->b, a);
     }
+    settle(l);
 }
 
 static void on_latency_timer(struct loop_timer *t)
@@ -199,7 +259,17 @@ static void on_latency_timer(struct loop_timer *t)
     buf_clear(&l->job);
     bench_write_job(&l->job, l->b, l->number++);
     l->enqueued_us = clock_mono_us();
-    (void)bench_post(l->b, STR("/v1/jobs"), buf_str(&l->job), l, ignore_answer);
+    l->open++;
+    (void)bench_post(l->b, STR("/v1/jobs"), buf_str(&l->job), l, on_settled);
+}
+
+static void complete_job(struct latency *l, const struct json *job)
+{
+    buf_clear(&l->report);
+    buf_printf(&l->report, "[{\"job\":\"%.*s\",\"lease\":%lld,\"n\":1,\"op\":\"complete\"}]",
+               STR_ARG(json_get(job, STR("id"))->s), (long long)json_get(job, STR("lease"))->i);
+    l->open++;
+    (void)bench_post(l->b, STR("/v1/reports"), buf_str(&l->report), l, on_settled);
 }
 
 static void on_started(void *ctx, struct http_call *call, const struct http_answer *a)
@@ -207,32 +277,22 @@ static void on_started(void *ctx, struct http_call *call, const struct http_answ
     struct latency *l = ctx;
     struct json *root = NULL;
     struct arena *arena = arena_new();
+    int64_t now_us = clock_mono_us();
     (void)call;
     if (a->rc || a->status != 200 || json_parse(a->body, arena, &root, NULL)) {
         bench_failed(l->b, a);
-        bench_stop(l->b);
     } else {
-        const struct json *jobs = json_get(root, STR("jobs"));
-        const struct json *id = json_get(jobs->first, STR("id"));
-        const struct json *lease = json_get(jobs->first, STR("lease"));
-        bench_sample(l->b, clock_mono_us() - l->enqueued_us);
+        bench_sample(l->b, now_us - l->enqueued_us);
         l->b->jobs++;
-        buf_clear(&l->report);
-        buf_printf(&l->report, "[{\"job\":\"%.*s\",\"lease\":%lld,\"n\":1,\"op\":\"complete\"}]",
-                   STR_ARG(id->s), (long long)lease->i);
-        (void)bench_post(l->b, STR("/v1/reports"), buf_str(&l->report), l, ignore_answer);
-        if (bench_is_over(l->b)) {
-            bench_stop(l->b);
-        } else {
-            wait_for_job(l);
-            timer_start(l->b->loop, &l->timer, GAP_MS);
-        }
+        complete_job(l, json_get(root, STR("jobs"))->first);
     }
     arena_free(arena);
+    settle(l);
 }
 
 static void wait_for_job(struct latency *l)
 {
+    l->open++;
     (void)bench_post(l->b, STR("/v1/claims"), buf_str(&l->claim), l, on_started);
 }
 

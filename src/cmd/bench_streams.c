@@ -8,7 +8,7 @@ struct fanout {
     struct bench *b;
     struct loop_timer timer;
     char job[40], events_path[80];
-    int64_t lease, n, opened, sent_us, heard;
+    int64_t lease, n, n_events, opened, sent_us;
     struct buf claim, report;
     bool is_over;
 };
@@ -21,6 +21,10 @@ static void on_reported(void *ctx, struct http_call *call, const struct http_ans
     (void)call;
     if (a->rc || a->status != 200) {
         bench_failed(f->b, a);
+    }
+    if (f->is_over && f->b->jobs != f->n_events * f->b->o->streams && !f->b->errors++) {
+        err_set(&f->b->err, RC_BUSY, "%lld deliveries of %lld events to %lld streams", (long long)f->b->jobs,
+                (long long)f->n_events, (long long)f->b->o->streams);
     }
     if (f->is_over || f->b->errors) {
         bench_stop(f->b);
@@ -44,7 +48,7 @@ static void next_event(struct fanout *f)
                           : ",\"events\":[{\"type\":\"page\",\"data\":{\"url\":\"https://docs.example.org/a/"
                             "page\",\"n\":1}}]");
     f->sent_us = clock_mono_us();
-    f->heard = 0;
+    f->n_events += f->is_over ? 0 : 1;
     (void)bench_post(f->b, STR("/v1/reports"), buf_str(&f->report), f, on_reported);
 }
 
@@ -54,7 +58,6 @@ static bool on_piece(void *ctx, struct http_call *call, struct str piece)
     (void)call;
     if (str_find(piece, STR("event: page"), 0) < piece.n || str_find(piece, STR("event:page"), 0) < piece.n) {
         f->b->jobs++; /* deliveries */
-        f->heard++;
         bench_sample(f->b, clock_mono_us() - f->sent_us);
     }
     return true;

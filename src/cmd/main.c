@@ -30,7 +30,7 @@ const struct command command_table[] = {
     {"outline", cmd_outline, "Lists the symbols of a file", "FILE", "url key json repo ref", NULL},
     {"work", cmd_work, "Does jobs: a supervisor with one process per slot", "",
      "url key queue kind exec slots once lease scratch allow-path worker-name drain log-level", NULL},
-    {"bench", cmd_bench, "Puts load on a server: enqueue, drain, latency or fanout", "WORKLOAD",
+    {"bench", cmd_bench, "Puts load on a server: enqueue, drain, latency, fanout or post", "WORKLOAD",
      "url key queue seconds jobs in-flight batch streams", NULL},
     {"completion", cmd_completion, "Prints the completion script for bash", "", "",
      "Use it: source <(stint completion)"},
