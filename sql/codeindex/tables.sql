@@ -57,8 +57,8 @@ CREATE TABLE import (
     names     TEXT,
     line      INTEGER NOT NULL,
     col       INTEGER NOT NULL,
-    class     TEXT NOT NULL,       -- internal, external, unresolved, computed
-    target_id INTEGER,             -- the file, when internal
+    class     TEXT NOT NULL,       -- internal, asset, external, unresolved, computed
+    target_id INTEGER,             -- the file, when internal or asset
     package   TEXT,                -- when external
     PRIMARY KEY (file_id, n)
 ) WITHOUT ROWID;

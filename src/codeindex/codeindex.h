@@ -12,7 +12,16 @@
 #define CODEINDEX_MAX_FILES 1000000
 
 enum code_status { CODE_OK, CODE_PARTIAL, CODE_SKIPPED, CODE_FAILED, CODE_STATUS_COUNT };
-enum code_class { CODE_INTERNAL, CODE_EXTERNAL, CODE_UNRESOLVED, CODE_COMPUTED, CODE_CLASS_COUNT };
+/* Where an import leads: to a source file of the repository; to another file of it (a style sheet, an image); out of it;
+ * nowhere, although it should; or nobody can tell without running it. */
+enum code_class {
+    CODE_INTERNAL,
+    CODE_ASSET,
+    CODE_EXTERNAL,
+    CODE_UNRESOLVED,
+    CODE_COMPUTED,
+    CODE_CLASS_COUNT
+};
 
 const char *code_status_name(enum code_status s);
 const char *code_class_name(enum code_class c);
@@ -38,7 +47,7 @@ struct codeindex_file {
 
 struct code_target {
     enum code_class class;
-    int64_t file_id;    /* CODE_INTERNAL */
+    int64_t file_id;    /* CODE_INTERNAL, CODE_ASSET */
     struct str package; /* CODE_EXTERNAL */
 };
 
@@ -64,9 +73,9 @@ void codeindex_close(struct codeindex *c); /* NULL is fine */
 /* Opens a finished file for codeindex_load_blob. RC_CONFLICT: another format or extractor version; start anew. */
 MUST_CHECK enum rc codeindex_open(const char *path, int64_t extractor_version, struct codeindex **out,
                                   struct err *e);
-/* What was found in a blob of this language, when the file holds it (*found). Lists and texts live in `a`. */
+/* What was found in a blob of this language; RC_NOT_FOUND when the file does not hold it. Lists and texts live in `a`. */
 MUST_CHECK enum rc codeindex_load_blob(struct codeindex *c, struct str blob, enum code_lang lang,
-                                       struct arena *a, struct code_parsed *out, bool *found, struct err *e);
+                                       struct arena *a, struct code_parsed *out, struct err *e);
 
 /* ---- asking */
 

@@ -17,8 +17,9 @@ struct deps {
 };
 
 #define DEPENDENCIES                                                                                         \
-    "SELECT DISTINCT target_id FROM import WHERE file_id = ?1 AND target_id IS NOT NULL ORDER BY target_id"
-#define DEPENDENTS "SELECT DISTINCT file_id FROM import WHERE target_id = ?1 ORDER BY file_id"
+    "SELECT DISTINCT target_id FROM import WHERE file_id = ?1 AND class = 'internal' ORDER BY target_id"
+#define DEPENDENTS                                                                                           \
+    "SELECT DISTINCT file_id FROM import WHERE target_id = ?1 AND class = 'internal' ORDER BY file_id"
 
 static enum rc read_depth(const struct codeindex_request *r, struct deps *d, struct err *e)
 {

@@ -207,21 +207,19 @@ static enum rc load_errors(struct codeindex *c, int64_t file_id, struct code_par
 }
 
 enum rc codeindex_load_blob(struct codeindex *c, struct str blob, enum code_lang lang, struct arena *a,
-                            struct code_parsed *out, bool *found, struct err *e)
+                            struct code_parsed *out, struct err *e)
 {
     struct code_parsed p = {.a = a};
     int64_t file_id = 0;
     enum rc rc = find_blob(c, blob, lang, &p, &file_id, e);
     if (rc || file_id == 0) {
-        *found = false;
-        return rc;
+        return rc ? rc : err_set(e, RC_NOT_FOUND, "no such blob in the index");
     }
     rc = load_symbols(c, file_id, &p, e);
     rc = rc ? rc : load_imports(c, file_id, &p, e);
     rc = rc ? rc : load_errors(c, file_id, &p, e);
     if (!rc) {
         *out = p;
-        *found = true;
     }
     return rc;
 }

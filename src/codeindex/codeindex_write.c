@@ -7,7 +7,8 @@
 #include <assert.h>
 
 static const char *const status_names[CODE_STATUS_COUNT] = {"ok", "partial", "skipped", "failed"};
-static const char *const class_names[CODE_CLASS_COUNT] = {"internal", "external", "unresolved", "computed"};
+static const char *const class_names[CODE_CLASS_COUNT] = {"internal", "asset", "external", "unresolved",
+                                                          "computed"};
 
 static_assert(CODE_MAX_SYMBOLS <= 1 << SYMBOL_ID_SHIFT,
               "symbols of a file share the lower bits of their ids");
@@ -262,7 +263,7 @@ enum rc codeindex_add_import(struct codeindex *c, int64_t file_id, int n, const 
     db_bind_int(q, 6, i->line);
     db_bind_int(q, 7, i->col);
     db_bind_c(q, 8, code_class_name(t->class));
-    if (t->class == CODE_INTERNAL) {
+    if (t->class == CODE_INTERNAL || t->class == CODE_ASSET) {
         db_bind_int(q, 9, t->file_id);
     }
     db_bind_str(q, 10, t->class == CODE_EXTERNAL ? none_if_empty(t->package) : STR_NONE);

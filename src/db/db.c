@@ -408,6 +408,8 @@ void db_set_stop(struct db *db, bool (*should_stop)(void *arg), void *arg)
 
 void db_limit_memory(int64_t max_bytes)
 {
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
+                         1); /* we compile it without counting, which a limit needs */
     (void)sqlite3_hard_heap_limit64(max_bytes);
     is_memory_limited = max_bytes > 0;
 }

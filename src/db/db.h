@@ -90,7 +90,7 @@ void db_interrupt(struct db *db);
 /* From now on `should_stop` is asked about every 4,000 steps of the virtual machine; true ends the running statement
  * with RC_BUSY. NULL: never asked again. */
 void db_set_stop(struct db *db, bool (*should_stop)(void *arg), void *arg);
-/* No more than this for all connections of the process together; 0: no limit. */
+/* No more than this for all connections of the process together. Only before the first db_open of the process. */
 void db_limit_memory(int64_t max_bytes);
 
 const char *db_sqlite_version(void); /* "3.53.2" */
