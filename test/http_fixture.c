@@ -205,10 +205,12 @@ static void do_nothing(struct fixture *f)
     (void)f;
 }
 
+/* A new connection takes three rounds until its first bytes are read: accepting, watching, reading. */
 void fixture_sync(struct fixture *f)
 {
-    fixture_call(f, do_nothing);
-    fixture_call(f, do_nothing);
+    for (int i = 0; i < 4; i++) {
+        fixture_call(f, do_nothing);
+    }
 }
 
 static void do_skip(struct fixture *f)

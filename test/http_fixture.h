@@ -15,9 +15,9 @@ struct fixture;
 /* Zero limits are the defaults. */
 struct fixture *fixture_start(const struct http_limits *limits);
 void fixture_stop(struct fixture *f); /* closes what is open, joins the thread */
-/* Runs fn(f) on the server's thread and waits for it. Two in a row: what was sent before has been read. */
+/* Runs fn(f) on the server's thread and waits for it. */
 void fixture_call(struct fixture *f, void (*fn)(struct fixture *f));
-void fixture_sync(struct fixture *f);
+void fixture_sync(struct fixture *f);             /* what was sent before has been read and answered */
 void fixture_skip(struct fixture *f, int64_t ms); /* moves the server's clock */
 void fixture_release(struct fixture *f);          /* answers what is parked, last first */
 /* Sends the bytes to every open stream, times over; returns how many streams took the last one. */
