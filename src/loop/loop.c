@@ -218,6 +218,19 @@ void loop_later(struct loop *l, struct loop_task *t)
     l->later_end = &t->next;
 }
 
+void loop_later_cancel(struct loop *l, struct loop_task *t)
+{
+    struct loop_task **at = &l->later;
+
+    while (*at && *at != t) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = t->next;
+        l->later_end = t->next ? l->later_end : at;
+    }
+}
+
 static void run_later(struct loop *l)
 {
     while (l->later) {

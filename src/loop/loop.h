@@ -55,6 +55,8 @@ void loop_post(struct loop *l, struct loop_task *t);
 /* Runs t->run once at the end of this round of callbacks, before the loop sleeps: for gathering what many callbacks
  * of a round produced (answers to flush). Must not be waiting already. */
 void loop_later(struct loop *l, struct loop_task *t);
+/* Takes back what loop_later has not run yet; also when it is not waiting. */
+void loop_later_cancel(struct loop *l, struct loop_task *t);
 
 /* ---- Signals ---- */
 /* Calls run(ctx, signum) on the loop each time the signal comes. At most one handler a signal and loop; NULL ends it. */

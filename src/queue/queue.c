@@ -377,6 +377,7 @@ void queue_close(struct queue *q)
         return;
     }
     services_stop(q);
+    loop_later_cancel(q->loop, &q->flush);
     store_close(q->store); /* from here on nobody posts */
     for (struct store_round *r = take_rounds(q), *next; r; r = next) {
         next = r->next;

@@ -181,6 +181,30 @@ TEST(a_later_task_runs_at_the_end_of_the_round_without_a_wake_up)
     loop_free(p.l);
 }
 
+static void on_third(struct loop_task *t)
+{
+    struct later_task *x = LOOP_OWNER(t, struct later_task, first);
+
+    loop_later(x->p->l, &x->second);
+    loop_later_cancel(x->p->l, &x->second);
+    loop_later_cancel(x->p->l, &x->second); /* again is fine */
+    see(x->p, '1');
+    loop_later(x->p->l, &x->second); /* the end of the list was kept */
+}
+
+TEST(a_later_task_can_be_taken_back)
+{
+    struct probe p = {.l = loop_new()};
+    struct later_task x = {{on_third, NULL}, {on_second, NULL}, &p};
+
+    loop_later(p.l, &x.second);
+    loop_later_cancel(p.l, &x.second);
+    loop_post(p.l, &x.first);
+    loop_run(p.l);
+    CHECK_STR(seen(&p), STR("12"));
+    loop_free(p.l);
+}
+
 struct work_probe {
     struct loop_work w;
     struct loop *l;

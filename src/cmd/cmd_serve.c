@@ -1,0 +1,219 @@
+/* cmd_serve.c: stint serve: opens the store, listens, and runs until it is told to stop.
+ *
+ * The way down (J16): the first SIGTERM or SIGINT begins the drain: claims end, enqueues are refused, streams get their last
+ * event, requests that run are answered; when the last connection has gone and the store has nothing left to do, exit 0. At
+ * the end of --drain what is left is cut: nothing acknowledged is lost by that, the store has it. A second signal ends the
+ * process at once. A store that is lost (J17) ends it with 1: nothing could be acknowledged any more. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "cmd/command.h"
+
+struct server {
+    const struct options *o;
+    struct loop *loop;
+    struct queue *queue;
+    struct api *api;
+    struct loop_timer drain_over;
+    bool is_draining, is_api_gone;
+    int exit_code;
+};
+
+/* ------------------------------------------------------------------ the way down */
+
+static void on_idle(void *ctx)
+{
+    struct server *s = ctx;
+
+    log_info("server.stopped", L_INT("exit", s->exit_code));
+    loop_stop(s->loop);
+}
+
+static void on_api_gone(void *ctx)
+{
+    struct server *s = ctx;
+
+    s->is_api_gone = true;
+    queue_drain(s->queue, on_idle, s); /* what the last requests gave to the store is still to come */
+}
+
+static void on_drain_over(struct loop_timer *t)
+{
+    struct server *s = LOOP_OWNER(t, struct server, drain_over);
+
+    log_warn("server.drain_cut", L_INT("in_flight", queue_metrics(s->queue).ops_in_flight));
+    _exit(s->exit_code); /* connections are still open: the kernel closes them; the store needs no goodbye */
+}
+
+static void on_signal(void *ctx, int signum)
+{
+    struct server *s = ctx;
+
+    if (s->is_draining) {
+        log_warn("server.killed", L_INT("signal", signum));
+        _exit(EXIT_FAILED);
+    }
+    s->is_draining = true;
+    log_info("server.draining", L_INT("signal", signum), L_INT("limit_ms", options_int(s->o, "drain")));
+    timer_start(s->loop, &s->drain_over, options_int(s->o, "drain"));
+    queue_drain(s->queue, NULL, NULL);
+    api_drain(s->api, on_api_gone, s);
+}
+
+static void on_fatal(void *ctx, const struct err *e)
+{
+    (void)ctx;
+    log_error("server.fatal", L_C("error", e->text));
+    _exit(EXIT_FAILED); /* J17: whoever waits for an answer must not get one */
+}
+
+/* ------------------------------------------------------------------ the way up */
+
+/* "127.0.0.1:7420", "[::1]:0", "localhost:80" */
+static enum rc parse_address(struct str text, struct str *host, int *port, struct err *e)
+{
+    size_t colon = text.n;
+    int64_t number = -1;
+
+    while (colon > 0 && text.p[colon - 1] != ':') {
+        colon--;
+    }
+    if (colon == 0 || !str_to_i64(str_sub(text, colon, text.n), &number) || number < 0 || number > 65535) {
+        return err_set(e, RC_INVALID, "--listen: '%.*s' is not HOST:PORT", STR_ARG(text));
+    }
+    *host = str_sub(text, 0, colon - 1);
+    if (host->n > 2 && host->p[0] == '[' && host->p[host->n - 1] == ']') {
+        *host = str_sub(*host, 1, host->n - 1);
+    }
+    *port = (int)number;
+    return RC_OK;
+}
+
+/* Written beside and renamed, so that who waits for the file never reads half of it. */
+static enum rc write_file(const char *path, const char *text, struct err *e)
+{
+    char temp[4096];
+    enum rc rc = RC_OK;
+
+    str_print(temp, sizeof temp, "%s.%d", path, (int)getpid());
+    const int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    if (fd < 0) {
+        return err_from_errno(e, errno, temp);
+    }
+    if (write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
+        rc = err_from_errno(e, errno, temp);
+    }
+    close(fd);
+    if (!rc && rename(temp, path) != 0) {
+        rc = err_from_errno(e, errno, path);
+    }
+    return rc;
+}
+
+static enum rc open_queue(struct server *s, struct err *e)
+{
+    const struct options *o = s->o;
+    const struct queue_options qo = {.loop = s->loop,
+                                     .store_url = options_str(o, "store").p,
+                                     .prune_every_ms = options_int(o, "prune-every"),
+                                     .claim_wait_max_ms = options_int(o, "claim-wait"),
+                                     .max_waiting_claims = options_int(o, "max-waiting-claims"),
+                                     .progress_every_ms = options_int(o, "progress-every")};
+    enum rc rc = queue_open(&s->queue, &qo, e);
+
+    if (rc) {
+        return rc;
+    }
+    queue_on_fatal(s->queue, on_fatal, s);
+    return RC_OK;
+}
+
+static enum rc start_api(struct server *s, struct err *e)
+{
+    const struct options *o = s->o;
+    struct api_options ao = {.streams_per_key = options_int(o, "max-streams"),
+                             .event_heartbeat_ms = options_int(o, "event-heartbeat"),
+                             .index_query_ms = options_int(o, "index-timeout"),
+                             .limits = {.body_bytes = (size_t)options_int(o, "max-body"),
+                                        .connections = (size_t)options_int(o, "max-connections"),
+                                        .head_ms = options_int(o, "head-timeout"),
+                                        .body_ms = options_int(o, "body-timeout"),
+                                        .idle_ms = options_int(o, "idle-timeout")}};
+    enum rc rc = parse_address(options_str(o, "listen"), &ao.host, &ao.port, e);
+
+    return rc ? rc : api_start(s->loop, s->queue, &ao, &s->api, e);
+}
+
+static enum rc tell_ready(struct server *s, struct err *e)
+{
+    const struct str listen = options_str(s->o, "listen");
+    const struct str port_file = options_str(s->o, "port-file");
+    char url[300];
+    struct str host = STR_NONE;
+    int port = 0;
+    enum rc rc = parse_address(listen, &host, &port, e);
+
+    if (rc) {
+        return rc;
+    }
+    const bool is_v6 = str_find_char(host, ':', 0) < host.n;
+
+    str_print(url, sizeof url, "http://%s%.*s%s:%d", is_v6 ? "[" : "", STR_ARG(host), is_v6 ? "]" : "",
+              api_port(s->api));
+    if (port_file.n > 0) {
+        rc = write_file(port_file.p, url, e);
+    }
+    if (!rc) {
+        log_info("server.ready", L_C("url", url), L_STR("store", options_str(s->o, "store")),
+                 L_INT("pid", getpid()));
+    }
+    return rc;
+}
+
+static enum rc start(struct server *s, struct err *e)
+{
+    enum log_level level;
+
+    if (!log_level_parse(options_str(s->o, "log-level"), &level)) {
+        return err_set(e, RC_INVALID, "--log-level: debug, info, warn or error");
+    }
+    log_set_level(level);
+    s->loop = loop_new();
+    s->drain_over.run = on_drain_over;
+    enum rc rc = open_queue(s, e);
+
+    rc = rc ? rc : start_api(s, e);
+    rc = rc ? rc : tell_ready(s, e);
+    if (rc) {
+        return rc;
+    }
+    loop_on_signal(s->loop, SIGTERM, on_signal, s);
+    loop_on_signal(s->loop, SIGINT, on_signal, s);
+    return RC_OK;
+}
+
+int cmd_serve(const struct options *o)
+{
+    struct server s = {.o = o, .exit_code = EXIT_OK};
+    struct err e = {0};
+    enum rc rc = start(&s, &e);
+
+    if (!rc) {
+        loop_run(s.loop);
+    }
+    api_stop(s.api);
+    queue_close(s.queue);
+    loop_free(s.loop);
+    if (rc) {
+        return command_fail(o, rc == RC_INVALID ? EXIT_USAGE : EXIT_FAILED, "%s", e.text);
+    }
+    return s.exit_code;
+}

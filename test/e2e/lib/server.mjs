@@ -1,0 +1,85 @@
+// server.mjs: the real binary on port 0, for end-to-end tests. STINT_BIN is the program.
+import { spawn, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export const BIN = resolve(process.env.STINT_BIN ?? 'build/test/stint');
+
+/** A folder of its own, removed by remove(). */
+export function makeDir(prefix = 'stint-') {
+    const path = mkdtempSync(join(tmpdir(), prefix));
+    return { path, file: (name) => join(path, name), remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Runs the program to its end; throws when it fails, with what it said. */
+export function stint(args, options = {}) {
+    return execFileSync(BIN, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], ...options });
+}
+
+/** A new key of the store, which no server may hold now. */
+export function createKey(store, args = []) {
+    return stint(['keys', 'create', '--store', store, ...args]).trim();
+}
+
+/**
+ * Starts `stint serve` and waits for its ready line. Options: dir (makeDir; made and removed with the server when absent),
+ * store (default: a file in dir), key (created when absent), args, env. What the server logs is in `log`.
+ */
+export async function startServer(options = {}) {
+    const dir = options.dir ?? makeDir();
+    const store = options.store ?? `sqlite:${dir.file('stint.db')}`;
+    const key = options.key ?? (existsSync(store.replace(/^sqlite:/, '')) ? undefined : createKey(store));
+    const server = { dir, store, key, log: [], url: undefined, proc: undefined, exit: undefined };
+    server.proc = spawn(BIN, ['serve', '--store', store, '--listen', '127.0.0.1:0', ...(options.args ?? [])], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env: { ...process.env, ...options.env },
+    });
+    server.exit = once(server.proc, 'exit').then(([code, signal]) => ({ code, signal }));
+    const lines = createInterface({ input: server.proc.stderr });
+    const waiting = [];
+    lines.on('line', (line) => {
+        server.log.push(line);
+        for (const w of [...waiting]) if (w.pattern.test(line)) w.resolve(line);
+    });
+    /** The first log line, past or to come, that matches; fails when the process ends without it. */
+    server.logged = (pattern) =>
+        server.log.find((l) => pattern.test(l)) ??
+        new Promise((resolve, reject) => {
+            waiting.push({ pattern, resolve });
+            server.exit.then((x) => reject(new Error(`ended (${x.code ?? x.signal}) without ${pattern}:\n${server.log.join('\n')}`)));
+        });
+    server.kill = async (signal = 'SIGKILL') => {
+        server.proc.kill(signal);
+        return server.exit;
+    };
+    /** SIGTERM, and what came of it. */
+    server.stop = async () => {
+        const result = await server.kill('SIGTERM');
+        if (!options.dir) dir.remove();
+        return result;
+    };
+    const ready = await server.logged(/ server\.ready /);
+    server.url = /url=(\S+)/.exec(ready)[1];
+    server.call = (method, path, body, more = {}) => call(server, method, path, body, more);
+    return server;
+}
+
+/** One request. A body that is no string is sent as JSON; the answer's JSON is in `json`. */
+export async function call(server, method, path, body, { key = server.key, headers = {}, signal } = {}) {
+    const answer = await fetch(server.url + path, {
+        method,
+        signal,
+        headers: {
+            ...(key ? { authorization: `Bearer ${key}` } : {}),
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...headers,
+        },
+        body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+    });
+    const text = await answer.text();
+    const type = answer.headers.get('content-type') ?? '';
+    return { status: answer.status, headers: answer.headers, text, json: /json/.test(type) && text ? JSON.parse(text) : undefined };
+}

@@ -1,0 +1,151 @@
+// stint serve and stint keys as programs: starting, refusing to start, draining (J16), idling.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { BIN, createKey, makeDir, startServer, stint } from './lib/server.mjs';
+
+const run = (args) => spawnSync(BIN, args, { encoding: 'utf8' });
+
+test('SIGTERM ends waiting claims with Stint-Draining and streams with a last event, and exits 0 (J16)', async () => {
+    const server = await startServer();
+    const job = (await server.call('POST', '/v1/jobs', { kind: 'work', args: { n: 1 } })).json;
+    const mine = (await server.call('POST', '/v1/claims', { worker: 'w', lease_s: 30 })).json.jobs[0];
+    assert.equal(mine.id, job.id);
+    const stream = await fetch(`${server.url}/v1/jobs/${job.id}/events`, { headers: { authorization: `Bearer ${server.key}`, accept: 'text/event-stream' } });
+    assert.equal(stream.status, 200);
+    const waiting = server.call('POST', '/v1/claims', { worker: 'w2', wait_s: 60 });
+    // Answered behind the claim, on a server that takes requests in order of arrival: the claim stands in line now.
+    assert.equal((await server.call('POST', '/v1/jobs', { kind: 'other', queue: 'elsewhere', args: 1 })).status, 201);
+    const from = performance.now();
+    const exit = server.kill('SIGTERM');
+    const claimed = await waiting;
+    assert.equal(claimed.status, 204);
+    assert.equal(claimed.headers.get('stint-draining'), '1');
+    assert.match(await stream.text(), /event: draining/);
+    assert.deepEqual(await exit, { code: 0, signal: null });
+    assert.ok(performance.now() - from < 10_000);
+    assert.ok(server.log.some((l) => / server\.stopped /.test(l)));
+
+    const again = await startServer({ dir: server.dir, store: server.store, key: server.key });
+    const now = (await again.call('GET', `/v1/jobs/${job.id}`)).json;
+    assert.equal(now.state, 'processing');
+    assert.equal(now.attempt, 1);
+    const done = await again.call('POST', '/v1/reports', { job: mine.id, lease: mine.lease, n: 1, op: 'complete' });
+    assert.equal(done.status, 200, done.text);
+    assert.equal((await again.stop()).code, 0);
+    server.dir.remove();
+});
+
+test('a second signal ends the server at once', async () => {
+    const server = await startServer({ args: ['--drain', '1h'] });
+    // A request whose body never ends keeps the drain waiting.
+    const body = new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode('{"kind":')) });
+    const hanging = fetch(`${server.url}/v1/jobs`, { method: 'POST', duplex: 'half', body, headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' } }).catch(() => 'cut');
+    assert.equal((await server.call('GET', '/livez')).status, 200);
+    server.proc.kill('SIGTERM');
+    await server.logged(/ server\.draining /);
+    server.proc.kill('SIGINT');
+    assert.equal((await server.exit).code, 1);
+    assert.equal(await hanging, 'cut');
+    server.dir.remove();
+});
+
+test('what does not end by itself is cut at the end of --drain, and the exit is still 0', async () => {
+    const server = await startServer({ args: ['--drain', '200ms'] });
+    const body = new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode('{"kind":')) });
+    const hanging = fetch(`${server.url}/v1/jobs`, { method: 'POST', duplex: 'half', body, headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' } }).catch(() => 'cut');
+    assert.equal((await server.call('GET', '/livez')).status, 200);
+    assert.equal((await server.kill('SIGTERM')).code, 0);
+    assert.equal(await hanging, 'cut');
+    server.dir.remove();
+});
+
+test('a second server on the same store exits 1 and says why; the first goes on', async () => {
+    const server = await startServer();
+    const second = run(['serve', '--store', server.store, '--listen', '127.0.0.1:0']);
+    assert.equal(second.status, 1);
+    assert.match(second.stderr, /another|in use|holds/);
+    const keys = run(['keys', 'create', '--store', server.store]);
+    assert.equal(keys.status, 1);
+    assert.match(keys.stderr, /another|in use|holds/);
+    assert.equal((await server.call('GET', '/livez')).status, 200);
+    await server.stop();
+});
+
+test('a taken port, a wrong address and a wrong option are told apart', async () => {
+    const server = await startServer();
+    const dir = makeDir();
+    const store = dir.file('other.db');
+    const taken = run(['serve', '--store', store, '--listen', server.url.replace('http://', '')]);
+    assert.equal(taken.status, 1);
+    assert.match(taken.stderr, /in use|taken/);
+    const wrong = run(['serve', '--store', store, '--listen', 'nowhere']);
+    assert.equal(wrong.status, 2);
+    assert.match(wrong.stderr, /--listen: 'nowhere' is not HOST:PORT/);
+    const option = run(['serve', '--lisen', 'x']);
+    assert.equal(option.status, 2);
+    assert.match(option.stderr, /did you mean --listen\?/);
+    const command = run(['srve']);
+    assert.equal(command.status, 2);
+    assert.match(command.stderr, /did you mean 'serve'\?/);
+    await server.stop();
+    dir.remove();
+});
+
+test('--port-file tells the address', async () => {
+    const dir = makeDir();
+    const server = await startServer({ dir, args: ['--port-file', dir.file('url')] });
+    assert.equal(readFileSync(dir.file('url'), 'utf8'), server.url);
+    await server.stop();
+    dir.remove();
+});
+
+test('keys are made, listed and revoked while no server holds the store', async () => {
+    const dir = makeDir();
+    const store = dir.file('s.db');
+    const key = createKey(store, ['--tenant', 'acme', '--name', 'ci', '--scopes', 'enqueue,read']);
+    assert.match(key, /^stint_k_[0-9A-Za-z]{8}_[0-9A-Za-z]{49}$/);
+    const id = key.slice(8, 16);
+    const listed = JSON.parse(stint(['keys', 'ls', '--json', '--store', store]).trim());
+    assert.equal(listed.id, id);
+    assert.equal(listed.tenant, 'acme');
+    assert.equal(listed.scopes, 'enqueue,read');
+    assert.ok(!JSON.stringify(listed).includes(key.slice(17, 50)));
+    const server = await startServer({ dir, store, key });
+    assert.equal((await server.call('POST', '/v1/jobs', { kind: 'k', args: 1 })).status, 201);
+    assert.equal((await server.call('POST', '/v1/claims', { worker: 'w' })).status, 403);
+    await server.stop();
+    stint(['keys', 'revoke', id, '--store', store]);
+    const again = await startServer({ dir, store, key });
+    assert.equal((await again.call('GET', '/v1/jobs')).status, 401);
+    await again.stop();
+    assert.equal(run(['keys', 'revoke', 'unknown8', '--store', store]).status, 4);
+    assert.equal(run(['keys', 'create', '--scopes', 'all', '--store', store]).status, 2);
+    assert.equal(run(['keys', 'paint', '--store', store]).status, 2);
+    dir.remove();
+});
+
+test('an idle server sleeps: waiting claims, streams and jobs in the future cost no wake-up', { timeout: 60_000 }, async () => {
+    const server = await startServer({ args: ['--event-heartbeat', '1h'] });
+    const clock = await startServer();
+    const job = (await server.call('POST', '/v1/jobs', { kind: 'work', args: 1, delay_s: 3600 })).json;
+    const stop = new AbortController();
+    const waiting = server.call('POST', '/v1/claims', { worker: 'w', wait_s: 60 }, { signal: stop.signal }).catch(() => 'left');
+    const stream = await fetch(`${server.url}/v1/jobs/${job.id}/events`, { signal: stop.signal, headers: { authorization: `Bearer ${server.key}` } });
+    assert.equal(stream.status, 200);
+    const pass = (seconds) => clock.call('POST', '/v1/claims', { worker: 'clock', queues: ['nothing'], wait_s: seconds });
+    await pass(1); // what the requests left to do
+    const switches = () => {
+        const tasks = `/proc/${server.proc.pid}/task`;
+        const count = (tid) => Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(readFileSync(`${tasks}/${tid}/status`, 'utf8'))[1]);
+        return readdirSync(tasks).reduce((sum, tid) => sum + count(tid), 0);
+    };
+    const before = switches();
+    await pass(5);
+    assert.ok(switches() - before <= 2, `${switches() - before} wake-ups in 5 idle seconds`);
+    stop.abort();
+    assert.equal(await waiting, 'left');
+    await clock.stop();
+    await server.stop();
+});
