@@ -40,6 +40,8 @@ struct fixture {
     int feed_times, feed_taken;
     int64_t skip_ms;
     struct http_server_counts counts;
+    int seen_closes, seen_parked;
+    bool seen_drained;
 };
 
 /* ---- The server's side ---- */
@@ -274,34 +276,42 @@ void fixture_drain(struct fixture *f)
     fixture_sync(f);
 }
 
-bool fixture_is_drained(struct fixture *f)
-{
-    fixture_sync(f);
-    return f->is_drained;
-}
-
-static void do_counts(struct fixture *f)
+static void do_see(struct fixture *f)
 {
     f->counts = http_server_counts(f->s);
+    f->seen_closes = f->closes;
+    f->seen_parked = f->parked_count;
+    f->seen_drained = f->is_drained;
+}
+
+static void see(struct fixture *f)
+{
+    fixture_sync(f);
+    fixture_call(f, do_see);
+}
+
+bool fixture_is_drained(struct fixture *f)
+{
+    see(f);
+    return f->seen_drained;
 }
 
 struct http_server_counts fixture_counts(struct fixture *f)
 {
-    fixture_sync(f);
-    fixture_call(f, do_counts);
+    see(f);
     return f->counts;
 }
 
 int fixture_closes(struct fixture *f)
 {
-    fixture_sync(f);
-    return f->closes;
+    see(f);
+    return f->seen_closes;
 }
 
 int fixture_parked(struct fixture *f)
 {
-    fixture_sync(f);
-    return f->parked_count;
+    see(f);
+    return f->seen_parked;
 }
 
 /* ---- The client's side ---- */

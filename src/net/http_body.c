@@ -77,7 +77,8 @@ static bool take_size(struct http_body *b, char c)
     return c == '\r' && go(b, SIZE_LF);
 }
 
-/* chunk-ext = *( ";" token [ "=" token ] ), without blanks and quoted strings. */
+/* 1*( ";" token ) [ "=" token ]: RFC 9112's chunk-ext without blanks, without quoted strings, and with a value only at
+ * the end, because llhttp 8 stumbles over what follows one. */
 static bool take_extension(struct http_body *b, char c)
 {
     bool is_first = b->state == EXTENSION_NAME_FIRST || b->state == EXTENSION_VALUE_FIRST;
@@ -92,7 +93,7 @@ static bool take_extension(struct http_body *b, char c)
     if (is_first) {
         return false;
     }
-    if (c == ';') {
+    if (c == ';' && is_name) {
         return go(b, EXTENSION_NAME_FIRST);
     }
     if (c == '=' && is_name) {

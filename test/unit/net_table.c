@@ -146,7 +146,7 @@ static const struct row rows[] = {
     ROW("B034 empty", CHUNKED "\r\nhello\r\n0\r\n\r\n", "400 C"),
     ROW("B034 17 digits", CHUNKED "00000000000000005\r\nhello\r\n0\r\n\r\n", "400 C"),
     ROW("B034 F x 16", CHUNKED "FFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n", "400 C"),
-    ROW("good chunks", CHUNKED "5\r\nhello\r\n6;a=b;c\r\n world\r\n00\r\n\r\n", "200 K"),
+    ROW("good chunks", CHUNKED "5\r\nhello\r\n6;a;b=c\r\n world\r\n00\r\n\r\n", "200 K"),
     ROW("B035 LF", CHUNKED "5\nhello\r\n0\r\n\r\n", "400 C"),
     ROW("B035 no CRLF", CHUNKED "5\r\nhello0\r\n\r\n", "400 C"),
     ROW("B035 LF behind data", CHUNKED "5\r\nhello\n0\r\n\r\n", "400 C"),
