@@ -1,4 +1,4 @@
-/* act.c: cancel, retry, promote, erase: one job at a time, by ids or by filter. */
+/* act.c: cancel, retry, promote, erase, purge: one job at a time, by ids or by filter. */
 #include "store/sqlite/artifacts.h"
 #include "store/sqlite/end_event.h"
 #include "store/sqlite/filter.h"
@@ -12,6 +12,7 @@ static const uint32_t acts_on[] = {
     [ACT_RETRY] = 1u << JOB_FAILED | 1u << JOB_CANCELLED | 1u << JOB_SKIPPED,
     [ACT_PROMOTE] = 1u << JOB_SCHEDULED,
     [ACT_ERASE] = 1u << JOB_COMPLETED | 1u << JOB_FAILED | 1u << JOB_CANCELLED | 1u << JOB_SKIPPED,
+    [ACT_PURGE] = 1u << JOB_COMPLETED | 1u << JOB_FAILED | 1u << JOB_CANCELLED | 1u << JOB_SKIPPED,
 };
 
 static void conflict(const struct row *r, const char *what, struct act_verdict *v)
@@ -202,11 +203,24 @@ static enum rc erase(struct writer *w, struct row *r, struct act_verdict *v, str
     return db_run(q, e);
 }
 
+static enum rc purge(struct writer *w, struct row *r, struct act_verdict *v, struct err *e)
+{
+    if (!job_state_is_final(r->state)) {
+        conflict(r, "purged", v);
+        return RC_OK;
+    }
+    return prune_remove(w, r, e);
+}
+
 static enum rc act_on(struct writer *w, enum job_action action, struct row *r, struct act_verdict *v,
                       struct err *e)
 {
-    static enum rc (*const actions[])(struct writer *, struct row *, struct act_verdict *, struct err *) = {
-        [ACT_CANCEL] = cancel, [ACT_RETRY] = retry, [ACT_PROMOTE] = promote, [ACT_ERASE] = erase};
+    static enum rc (*const actions[])(struct writer *, struct row *, struct act_verdict *,
+                                      struct err *) = {[ACT_CANCEL] = cancel,
+                                                       [ACT_RETRY] = retry,
+                                                       [ACT_PROMOTE] = promote,
+                                                       [ACT_ERASE] = erase,
+                                                       [ACT_PURGE] = purge};
     enum rc rc = actions[action](w, r, v, e);
     v->job = row_id(r);
     v->state = r->state;
@@ -275,5 +289,6 @@ enum rc act_run(struct writer *w, struct store_op *base, struct err *e)
 {
     struct store_act *op = (struct store_act *)base;
     base->rc = RC_OK;
-    return op->ids ? act_by_ids(w, op, e) : act_by_filter(w, op, e);
+    enum rc rc = op->ids ? act_by_ids(w, op, e) : act_by_filter(w, op, e);
+    return rc || op->action != ACT_PURGE ? rc : prune_remember_ordinal(w, e);
 }

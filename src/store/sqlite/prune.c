@@ -5,29 +5,31 @@
 
 #define PRUNE_LIMIT_MAX 1000
 
+enum rc prune_remove(struct writer *w, struct row *r, struct err *e)
+{
+    enum rc rc = RC_OK;
+    if (r->flags & (FLAG_ARGS | FLAG_RESULT | FLAG_CHECKPOINT)) {
+        rc = run_with_id(w->db, SQL_BODY_DELETE_ALL, r->id, e);
+    }
+    if (!rc && r->flags & FLAG_EVENTS) {
+        rc = run_with_id(w->db, SQL_EVENT_DELETE_ALL, r->id, e);
+    }
+    if (!rc && r->flags & (FLAG_ARTIFACTS | FLAG_STAGED)) {
+        rc = artifacts_remove(w, r->id, true, e);
+    }
+    queue_add(w, queue_by_id(w, r->queue), r->state, -1);
+    return rc ? rc : run_with_id(w->db, SQL_JOB_DELETE, r->id, e);
+}
+
 static enum rc prune_job(struct writer *w, int64_t ordinal, struct err *e)
 {
     struct row r;
     bool found = false;
     enum rc rc = row_load_ordinal(w, ordinal, &r, &found, e);
-    if (rc || !found || !job_state_is_final(r.state)) {
-        return rc;
-    }
-    if (r.flags & (FLAG_ARGS | FLAG_RESULT | FLAG_CHECKPOINT)) {
-        rc = run_with_id(w->db, SQL_BODY_DELETE_ALL, r.id, e);
-    }
-    if (!rc && r.flags & FLAG_EVENTS) {
-        rc = run_with_id(w->db, SQL_EVENT_DELETE_ALL, r.id, e);
-    }
-    if (!rc && r.flags & (FLAG_ARTIFACTS | FLAG_STAGED)) {
-        rc = artifacts_remove(w, r.id, true, e);
-    }
-    queue_add(w, queue_by_id(w, r.queue), r.state, -1);
-    return rc ? rc : run_with_id(w->db, SQL_JOB_DELETE, r.id, e);
+    return rc || !found || !job_state_is_final(r.state) ? rc : prune_remove(w, &r, e);
 }
 
-/* An id is never given twice, also when the newest jobs are gone and the clock steps back. */
-static enum rc remember_ordinal(struct writer *w, struct err *e)
+enum rc prune_remember_ordinal(struct writer *w, struct err *e)
 {
     struct db_stmt *q = NULL;
     enum rc rc = stmt(w->db, SQL_META_PUT, &q, e);
@@ -57,7 +59,7 @@ static enum rc prune_jobs(struct writer *w, int64_t limit, int64_t *removed, str
         rc = prune_job(w, ids[i], e);
     }
     *removed = count;
-    return rc || !count ? rc : remember_ordinal(w, e);
+    return rc || !count ? rc : prune_remember_ordinal(w, e);
 }
 
 static enum rc prune_by(struct writer *w, enum sql_query query, int64_t limit, int64_t *removed,

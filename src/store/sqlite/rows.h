@@ -72,4 +72,9 @@ MUST_CHECK enum rc run_with_id(struct db *db, enum sql_query query, int64_t id, 
 MUST_CHECK enum rc run_with_text(struct db *db, enum sql_query query, int64_t id, struct str text,
                                  struct err *e);
 
+/* prune.c: removes a final job and all that belongs to it, except what its series keep. */
+MUST_CHECK enum rc prune_remove(struct writer *w, struct row *r, struct err *e);
+/* An id is never given twice, also when the newest jobs are gone and the clock steps back: after every removal. */
+MUST_CHECK enum rc prune_remember_ordinal(struct writer *w, struct err *e);
+
 #endif
