@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { checkAnswer } from './openapi.mjs';
 
 export const BIN = resolve(process.env.STINT_BIN ?? 'build/test/stint');
 
@@ -67,7 +68,10 @@ export async function startServer(options = {}) {
     return server;
 }
 
-/** One request. A body that is no string is sent as JSON; the answer's JSON is in `json`. */
+/**
+ * One request. A body that is no string is sent as JSON; the answer's JSON is in `json`. Every answer is held against the
+ * OpenAPI document: what is not in there fails the test.
+ */
 export async function call(server, method, path, body, { key = server.key, headers = {}, signal } = {}) {
     const answer = await fetch(server.url + path, {
         method,
@@ -81,5 +85,7 @@ export async function call(server, method, path, body, { key = server.key, heade
     });
     const text = await answer.text();
     const type = answer.headers.get('content-type') ?? '';
-    return { status: answer.status, headers: answer.headers, text, json: /json/.test(type) && text ? JSON.parse(text) : undefined };
+    const result = { status: answer.status, headers: answer.headers, text, json: /json/.test(type) && text ? JSON.parse(text) : undefined };
+    checkAnswer(method, path, result);
+    return result;
 }
