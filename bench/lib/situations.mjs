@@ -1,0 +1,136 @@
+// situations.mjs: what is not a rate: many streams, nothing to do, a start with a full store, and a long history.
+import { spawn, spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { isSmoke, median, record, size } from './machine.mjs';
+import { columns, figure, heading, number, say } from './report.mjs';
+import { Server } from './server.mjs';
+
+/** One job's events to many open streams: memory a stream, and how late the events come. */
+export async function streams() {
+    const count = size(2000, 20);
+    const server = await Server.start('streams');
+    await server.load('fanout', { streams: 1, seconds: 1 }); // what the first stream costs, every one shares
+    const before = server.memory();
+    let most = before;
+    let over = false;
+    const run = server.load('fanout', { streams: count, seconds: size(8, 1) }).finally(() => (over = true));
+    while (!over) {
+        most = Math.max(most, server.memory());
+        await sleep(100);
+    }
+    const line = await run;
+    await server.stopAndForget();
+    if (isSmoke) return;
+    const kib = (most - before) / 1024 / count;
+    heading(`One job's events to ${number(count)} streams, one event each 100 ms`);
+    columns('', 'stint', '', '', 'floor');
+    figure({ name: 'RSS a stream', shown: `${number(kib)} KiB`, value: kib, floor: 24, most: true, unit: ' KiB' });
+    figure({ name: 'report to reader, p50', shown: `${number(line.p50_ms)} ms` });
+    figure({ name: 'report to reader, p99', shown: `${number(line.p99_ms)} ms` });
+}
+
+/** A server that nobody asks anything: its system calls, counted by strace. */
+export async function idle() {
+    const seconds = size(20, 1);
+    if (spawnSync('strace', ['-V']).error) {
+        say('\n  idle wake-ups: not counted, strace is not installed');
+        return;
+    }
+    const server = await Server.start('idle');
+    await server.load('enqueue', { jobs: 10 });
+    await sleep(size(1500, 100)); // the bench's own connections close
+    const strace = spawn('strace', ['-c', '-f', '-p', String(server.process.pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let text = '';
+    strace.stderr.on('data', (piece) => (text += piece));
+    await sleep(seconds * 1000);
+    strace.kill('SIGINT');
+    await new Promise((resolve) => strace.once('close', resolve));
+    await server.stopAndForget();
+    if (/not permitted|Could not attach/i.test(text)) {
+        say('\n  idle wake-ups: not counted, this user may not trace processes');
+        return;
+    }
+    const calls = [...text.matchAll(/^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:\d+ +)?(\w+)$/gm)].filter((m) => m[2] !== 'total');
+    const count = calls.reduce((sum, m) => sum + Number(m[1]), 0);
+    record({ idle_calls: Object.fromEntries(calls.map((m) => [m[2], Number(m[1])])), seconds });
+    if (isSmoke) return;
+    heading(`Nothing to do for ${seconds} s`);
+    columns('', 'calls', '', '', 'floor');
+    // A thread that slept when strace came is counted once as it falls asleep again.
+    figure({ name: `system calls (${calls.map((m) => `${m[2]} ${m[1]}`).join(', ') || 'none'})`, shown: String(count), value: count, floor: 10, most: true });
+}
+
+/** From the start of the process to the first ready answer, with 100,000 live jobs in the store. */
+export async function readiness() {
+    const jobs = size(100000, 1000);
+    const server = await Server.start('ready');
+    await server.load('enqueue', { jobs, batch: size(1000, 100), seconds: 60 });
+    const times = { 'after a stop': [], 'after a kill -9': [] };
+    for (let i = 0; i < size(3, 1); i++) {
+        for (const [how, list] of Object.entries(times)) {
+            await server.load('enqueue', { jobs: 100, 'in-flight': 8, queue: 'ready' });
+            await server.stop(how.includes('kill') ? 'SIGKILL' : 'SIGTERM');
+            await server.run();
+            list.push(server.ready_ms);
+        }
+    }
+    await server.stopAndForget();
+    if (isSmoke) return;
+    heading(`Ready with ${number(jobs)} live jobs: medians of 3`);
+    columns('', 'stint', '', '', 'floor');
+    for (const [how, list] of Object.entries(times)) {
+        figure({ name: how, shown: `${number(median(list))} ms`, value: median(list), floor: 1000, most: true, unit: ' ms' });
+    }
+}
+
+const PAIRS = 9;
+
+async function four(server) {
+    await server.load('enqueue', { jobs: size(300, 10), 'in-flight': 8, queue: 'bench' }); // both caches are cold after a start
+    const w1 = await server.load('enqueue', { jobs: size(1000, 20), seconds: 10, queue: 'bench' });
+    const w2 = await server.load('enqueue', { jobs: size(15000, 100), 'in-flight': 64, seconds: 10 });
+    const w3 = await server.load('enqueue', { jobs: size(30000, 200), batch: size(1000, 100), seconds: 10 });
+    const w4 = await server.load('drain', { batch: size(1000, 100), 'in-flight': 2, seconds: 60 });
+    return { W1: w1.rate, W2: w2.rate, W3: w3.rate, W4: w4.rate };
+}
+
+/** W1 to W4 with a million finished jobs in the store, against a fresh store: pairs in turn, so that drift hits both. */
+export async function history() {
+    const jobs = size(1000000, 500);
+    const step = size(100000, 500);
+    const old = await Server.start('history');
+    for (let done = 0; done < jobs; done += step) {
+        await old.load('enqueue', { jobs: step, batch: size(1000, 100), 'in-flight': 2, seconds: 120 });
+        await old.load('drain', { batch: size(1000, 100), 'in-flight': 3, seconds: 120 });
+    }
+    await old.stop();
+    const ratios = { W1: [], W2: [], W3: [], W4: [] };
+    const aged = async () => {
+        await old.run();
+        const rates = await four(old);
+        await old.stop();
+        return rates;
+    };
+    const fresh = async () => {
+        const server = await Server.start('fresh');
+        const rates = await four(server);
+        await server.stopAndForget();
+        return rates;
+    };
+    for (let i = 0; i < size(PAIRS, 1); i++) {
+        let a, f;
+        if (i % 2) [a, f] = [await aged(), await fresh()];
+        else [f, a] = [await fresh(), await aged()];
+        for (const w of Object.keys(ratios)) ratios[w].push(a[w] / f[w]);
+    }
+    await old.run();
+    await old.stopAndForget();
+    record({ history: ratios });
+    if (isSmoke) return;
+    heading(`With ${number(jobs)} finished jobs in the history: ${PAIRS} pairs, median ratio to a fresh store`);
+    columns('', 'with / without', '', '', 'floor');
+    for (const [w, list] of Object.entries(ratios)) {
+        figure({ name: w, shown: median(list).toFixed(2), value: median(list), floor: 0.9 });
+    }
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/env node
+// run.mjs: what `make bench` does: the machine's limits, then stint over HTTP on loopback, as docs/performance.md says.
+//   SMOKE=1   tiny counts, no judgement: does every workload work? (ten seconds)
+//   PEERS=1   the other job servers beside it (bench/peers; installs them first)
+//   ONLY=w,streams,idle,ready,history   some parts
+// Ends with 1 when something did not work. A missed floor is printed, and is no failure: machines differ.
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { promisify } from 'node:util';
+
+import { describe, isSmoke, limitAppend, limitDrain, limitInsert, limitProgram, limitRecycle, prepareData, program, record, size } from './lib/machine.mjs';
+import { closing, columns, heading, say } from './lib/report.mjs';
+import { start } from './lib/server.mjs';
+import { history, idle, readiness, streams } from './lib/situations.mjs';
+import { workloads } from './lib/workloads.mjs';
+
+const only = process.env.ONLY?.split(',');
+const wants = (part) => !only || only.includes(part);
+
+/** An empty reply of our own server, asked by our own load generator. */
+async function emptyReplies(inFlight) {
+    const server = start(limitProgram('http_empty'), ['0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [text] = await once(server.stdout, 'data');
+    const env = { ...process.env, STINT_URL: `http://127.0.0.1:${String(text).trim()}`, STINT_KEY: 'none' };
+    const args = ['bench', 'post', '--in-flight', inFlight, '--jobs', size(inFlight > 1 ? 80000 : 20000, 200), '--seconds', 10].map(String);
+    const { stdout } = await promisify(execFile)(program, args, { env, timeout: 60000 });
+    server.kill('SIGTERM');
+    await once(server, 'exit');
+    return JSON.parse(stdout);
+}
+
+async function limits() {
+    heading('What this machine can do');
+    columns('', 'a second', 'p50 ms', 'p99 ms');
+    const tell = (name, line) => {
+        record({ limit: name, ...line });
+        columns(name, number(line.rate), line.p50_ms?.toFixed(2) ?? '', line.p99_ms?.toFixed(2) ?? '');
+    };
+    tell('fdatasync of 4 KiB appended', await limitAppend());
+    tell('fdatasync of 4 KiB over old blocks', await limitRecycle());
+    for (const rows of [1, 10, 100, 1000]) tell(`SQLite FULL, ${rows} rows a commit`, await limitInsert(rows));
+    tell('SQLite FULL, claim + complete, 1,000', await limitDrain());
+    tell('empty reply of our HTTP server, 1 in flight', await emptyReplies(1));
+    tell('empty reply of our HTTP server, 64 in flight', await emptyReplies(64));
+}
+
+const started = performance.now();
+const machine = describe();
+prepareData();
+record({ machine });
+say(`stint ${machine.commit} on ${machine.cores} cores (${machine.cpu}), ${machine.memory_gib} GiB${isSmoke ? ': smoke' : ''}`);
+await limits();
+if (wants('w')) await (await workloads()).stopAndForget();
+if (wants('streams')) await streams();
+if (wants('idle')) await idle();
+if (wants('ready')) await readiness();
+if (wants('history')) await history();
+if (process.env.PEERS === '1') await (await import('./peers/run.mjs')).peers();
+closing((performance.now() - started) / 1000);
