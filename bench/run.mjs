@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 
 import { describe, isSmoke, limitAppend, limitDrain, limitInsert, limitProgram, limitRecycle, prepareData, program, record, size } from './lib/machine.mjs';
-import { closing, columns, heading, say } from './lib/report.mjs';
+import { closing, columns, heading, number, say } from './lib/report.mjs';
 import { start } from './lib/server.mjs';
 import { history, idle, readiness, streams } from './lib/situations.mjs';
 import { workloads } from './lib/workloads.mjs';
