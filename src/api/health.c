@@ -22,7 +22,9 @@ void api_get_readyz(struct api_call *c)
 {
     enum rc health = store_health(queue_store(c->api->queue));
 
-    if (health != RC_OK) {
+    if (health == RC_FULL) {
+        api_fail(c, RC_BUSY, NULL, NULL, "the store's disk is full: new jobs are refused");
+    } else if (health != RC_OK) {
         api_problem(c, RC_BUSY, NULL);
     } else if (c->api->draining || queue_is_draining(c->api->queue)) {
         api_fail(c, RC_BUSY, "draining", NULL, "the server is shutting down");

@@ -1,11 +1,13 @@
 /* committer.c: the queues of operations, and the thread that turns writes into rounds. */
 #include "store/sqlite/sqlite.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
-/* Checkpoints: when idle from the first size on, at the second one even if operations wait. In pages of 4 KiB. */
+#include <time.h>
+
+/* Checkpoints: when idle from this size on, at writer.wal_hard_pages even if operations wait. In pages of 4 KiB. */
 #define WAL_IDLE_PAGES 1000
-#define WAL_HARD_PAGES 8000
 
 void op_queue_init(struct op_queue *q)
 {
@@ -36,11 +38,26 @@ static void wait_for_op(struct op_queue *q)
     }
 }
 
-struct store_op *op_queue_take_all(struct op_queue *q)
+/* Until something comes or the time is over. */
+static void wait_for_op_until(struct op_queue *q, int64_t mono_us)
+{
+    const struct timespec until = {.tv_sec = mono_us / 1000000, .tv_nsec = mono_us % 1000000 * 1000};
+    int code = 0;
+    while (!q->first && !q->is_closing && code == 0) {
+        code = pthread_cond_clockwait(&q->ready, &q->lock, CLOCK_MONOTONIC, &until);
+    }
+}
+
+struct store_op *op_queue_take_all(struct op_queue *q, int64_t wait_ms, bool *is_over)
 {
     pthread_mutex_lock(&q->lock);
-    wait_for_op(q);
+    if (wait_ms > 0) {
+        wait_for_op_until(q, clock_mono_us() + 1000 * wait_ms);
+    } else {
+        wait_for_op(q);
+    }
     struct store_op *all = q->first;
+    *is_over = !all && q->is_closing;
     q->first = NULL;
     q->last = NULL;
     pthread_mutex_unlock(&q->lock);
@@ -105,7 +122,7 @@ void engine_refuse(struct engine *s, struct store_op *list)
 static void tidy_wal(struct writer *w)
 {
     int64_t pages = db_wal_pages(w->db);
-    bool is_due = pages > WAL_HARD_PAGES || (pages > WAL_IDLE_PAGES && !is_waited_for(&w->engine->writes));
+    bool is_due = pages > w->wal_hard_pages || (pages > WAL_IDLE_PAGES && !is_waited_for(&w->engine->writes));
     struct err e = {0};
     if (!is_due || atomic_load(&w->engine->health) == RC_FATAL) {
         return;
@@ -122,8 +139,14 @@ static void tidy_wal(struct writer *w)
 void *committer_main(void *arg)
 {
     struct engine *s = arg;
-    struct store_op *list = NULL;
-    while ((list = op_queue_take_all(&s->writes))) {
+    bool is_over = false;
+    while (!is_over) {
+        /* A full disk is looked at although nobody writes: a server that is not ready is sent nothing. */
+        bool is_full = s->writer->is_refusing && atomic_load(&s->health) == RC_FULL;
+        struct store_op *list = op_queue_take_all(&s->writes, is_full ? SPACE_LOOK_MS : 0, &is_over);
+        if (!list && is_full && !is_over) {
+            space_look(s->writer);
+        }
         while (list) {
             if (atomic_load(&s->health) == RC_FATAL) {
                 engine_refuse(s, list);

@@ -281,5 +281,6 @@ struct store_op *round_run(struct writer *w, struct store_op *list)
     if (w->is_refusing) {
         space_look(w);
     }
+    space_watch(w);
     return append(run(w, list), rest);
 }

@@ -87,6 +87,8 @@ struct writer {
         is_refusing; /* refusing: the disk is full, enqueues and artifacts answer RC_FULL */
     struct file_change *file_changes;
     int64_t space_checked_at;
+    int64_t wal_hard_pages; /* at so many the log is moved into the database even if operations wait */
+    int64_t reserve_pages;  /* free pages that enqueues must leave: what the ballast is short of (space.c) */
 };
 
 struct op_queue {
@@ -120,8 +122,9 @@ MUST_CHECK enum rc engine_open_db(struct engine *s, bool is_writer, struct db **
 /* committer.c, readers.c */
 void op_queue_init(struct op_queue *q);
 void op_queue_push(struct op_queue *q, struct store_op *first);
-struct store_op *op_queue_take_all(struct op_queue *q); /* waits; NULL: closing and empty */
-struct store_op *op_queue_take_one(struct op_queue *q); /* the same, one at a time */
+/* Waits, at most wait_ms (0 = for ever); NULL: nothing came, or *is_over: closing and empty. */
+struct store_op *op_queue_take_all(struct op_queue *q, int64_t wait_ms, bool *is_over);
+struct store_op *op_queue_take_one(struct op_queue *q); /* waits; NULL: closing and empty */
 void op_queue_close(struct op_queue *q);
 void *committer_main(void *engine);
 void *reader_main(void *engine);
@@ -135,9 +138,11 @@ void writer_close(struct writer *w);
 MUST_CHECK enum rc migrate_check(struct db *db, bool *is_new, struct err *e);
 MUST_CHECK enum rc migrate_apply(struct db *db, int64_t now, struct err *e);
 /* space.c: the ballast, kept beside the database for the day the disk is full (J17). */
+#define SPACE_LOOK_MS 1000
 void space_prepare(struct writer *w);
 void space_release(struct writer *w); /* the disk is full: from now on only what ends jobs */
 void space_look(struct writer *w);    /* once a second while refusing: is there room again? */
+void space_watch(struct writer *w);   /* before each round: are the reserved pages still there? */
 /* rounds.c: runs the list, all of it or its first part; what is left is returned. */
 struct store_op *round_run(struct writer *w, struct store_op *list);
 
