@@ -153,15 +153,23 @@ static enum rc check_retry(const struct retry_policy *p, struct err *e)
     return rc;
 }
 
+enum rc job_args_check(struct str args, struct err *e)
+{
+    if (args.n > JOB_ARGS_MAX_BYTES) {
+        return err_set_code(e, RC_TOO_BIG, "args_too_big", "args",
+                            "args are %zu bytes; at most %d are allowed", args.n, JOB_ARGS_MAX_BYTES);
+    }
+    return RC_OK;
+}
+
 static enum rc check_texts(const struct job_spec *s, struct err *e)
 {
     enum rc rc = s->queue.n ? check_name(s->queue, "queue", e) : RC_OK;
     if (!rc) {
         rc = check_name(s->kind, "kind", e);
     }
-    if (!rc && s->args.n > JOB_ARGS_MAX_BYTES) {
-        rc = err_set_code(e, RC_TOO_BIG, "args_too_big", "args", "args are %zu bytes; at most %d are allowed",
-                          s->args.n, JOB_ARGS_MAX_BYTES);
+    if (!rc) {
+        rc = job_args_check(s->args, e);
     }
     if (!rc) {
         rc = check_key(s->unique_key, "unique_key", e);

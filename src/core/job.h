@@ -131,6 +131,10 @@ MUST_CHECK bool job_on_lost_parse(struct str name, enum job_on_lost *out);
 
 /* Is this spec acceptable? RC_INVALID or RC_TOO_BIG with e->field = the member's API name. Engines call it for every
  * item, so that no caller can store what another could not read. */
+MUST_CHECK enum rc job_args_check(
+    struct str args,
+    struct err *
+        e); /* the part of it that a patch needs; JSON is the caller's word: it has parsed it, and nobody parses twice */
 MUST_CHECK enum rc job_spec_check(const struct job_spec *s, struct err *e);
 
 #endif

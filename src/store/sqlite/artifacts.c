@@ -1,6 +1,8 @@
 /* artifacts.c: see artifacts.h. */
 #include "store/sqlite/artifacts.h"
 
+#include "store/sqlite/tick.h"
+
 #include "base/fault.h"
 
 #include <dirent.h>
@@ -312,7 +314,8 @@ static bool refuse(const struct writer *w, struct store_stage_artifact *op, cons
     const struct artifact *a = &op->artifact;
     if (!found) {
         store_answer(&op->op, RC_NOT_FOUND, NULL, "no such job");
-    } else if (r->state != JOB_PROCESSING || op->lease != r->lease || r->lease_until <= w->now) {
+    } else if (r->state != JOB_PROCESSING || op->lease != r->lease ||
+               tick_lease_end(w->engine, r->lease_until, r->lease_ms) <= w->now) {
         store_answer(&op->op, RC_LEASE_LOST, "lease_lost", "the lease is over; the job is %s",
                      job_state_name(r->state));
     } else if (!str_is_name(a->name)) {

@@ -343,6 +343,15 @@ static enum rc insert_items(struct writer *w, struct store_enqueue *op, struct e
     return rc;
 }
 
+static void refuse_all(struct store_enqueue *op)
+{
+    store_answer(&op->op, RC_FULL, NULL, "the store's disk is full");
+    for (size_t i = 0; i < op->count; i++) {
+        op->verdicts[i].rc = op->op.rc;
+        op->verdicts[i].e = op->op.e;
+    }
+}
+
 enum rc enqueue_run(struct writer *w, struct store_op *base, struct err *e)
 {
     struct store_enqueue *op = (struct store_enqueue *)base;
@@ -361,7 +370,8 @@ enum rc enqueue_run(struct writer *w, struct store_op *base, struct err *e)
         }
     }
     if (w->is_refusing) {
-        return store_answer(base, RC_FULL, NULL, "the store's disk is full");
+        refuse_all(op);
+        return RC_OK;
     }
     size_t bad = check_items(w, op);
     if (bad && !op->partial) {

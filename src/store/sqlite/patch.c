@@ -9,9 +9,8 @@ static bool refuse(struct store_patch *op, const struct row *r, bool found)
     } else if (r->state == JOB_PROCESSING || job_state_is_final(r->state)) {
         store_answer(&op->op, RC_CONFLICT, "wrong_state", "the job is %s and cannot be changed",
                      job_state_name(r->state));
-    } else if (op->has_args && op->args.n > JOB_ARGS_MAX_BYTES) {
-        store_answer(&op->op, RC_TOO_BIG, "args_too_big", "args are %zu bytes; at most %d are allowed",
-                     op->args.n, JOB_ARGS_MAX_BYTES);
+    } else if (op->has_args && job_args_check(op->args, &op->op.e)) {
+        op->op.rc = op->op.e.rc;
     } else if (op->has_priority && (op->priority < JOB_PRIORITY_MIN || op->priority > JOB_PRIORITY_MAX)) {
         store_answer(&op->op, RC_INVALID, "invalid_field", "priority is out of range");
     } else if (op->has_queue && !str_is_name(op->queue)) {

@@ -52,7 +52,8 @@ static bool may_apply(const struct writer *w, const struct row *r, const struct 
         return false;
     }
     bool is_late = r->state == JOB_QUEUED && r->flags & FLAG_LOST;
-    bool is_over = r->state == JOB_PROCESSING && tick_lease_end(w, r) <= w->now;
+    bool is_over =
+        r->state == JOB_PROCESSING && tick_lease_end(w->engine, r->lease_until, r->lease_ms) <= w->now;
     bool is_open = r->state == JOB_PROCESSING && !is_over;
     if (!is_open && !((is_late || is_over) && is_final_say(in))) {
         lease_lost(r, v);
@@ -235,7 +236,8 @@ static enum rc apply_outcome(struct writer *w, struct row *r, const struct job_o
 {
     enum rc rc = row_apply(w, r, o, e);
     v->state = r->state;
-    v->run_at = job_state_is_final(r->state) ? 0 : r->run_at;
+    bool runs_later = o->event == JOB_EV_FAIL_RETRY || o->event == JOB_EV_SNOOZE;
+    v->run_at = runs_later ? r->run_at : 0;
     note_report(r, in, v);
     return rc ? rc : row_save(w, r, e);
 }

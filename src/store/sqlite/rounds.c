@@ -90,14 +90,17 @@ static struct store_op *append(struct store_op *list, struct store_op *rest)
     return list ? list : rest;
 }
 
-static void rollback(struct writer *w)
+static void rollback(struct writer *w, enum rc why)
 {
     struct err e = {0};
     enum rc rc = RC_OK;
     if (db_in_transaction(w->db)) {
         rc = db_exec(w->db, sql_text(SQL_ROUND_ROLLBACK), &e);
     }
-    artifacts_end_round(w, false);
+    if (why !=
+        RC_FATAL) { /* then nobody knows whether the row is on the disk: the file stays, the next start sweeps */
+        artifacts_end_round(w, false);
+    }
     if (!rc) {
         rc = caches_load(w, &e);
     }
@@ -252,7 +255,7 @@ static struct store_op *run(struct writer *w, struct store_op *list)
         return rest;
     }
     list = append(list, rest);
-    rollback(w);
+    rollback(w, rc);
     if (rc == RC_FATAL || atomic_load(&w->engine->health) == RC_FATAL) {
         fail_for_ever(w, list, &e);
         return NULL;

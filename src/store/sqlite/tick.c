@@ -3,12 +3,18 @@
 
 #define TICK_LIMIT_MAX 1000
 
-int64_t tick_lease_end(const struct writer *w, const struct row *r)
+/* Until when the worker has time to report because the server was away since its last word; 0 = it was not. */
+static int64_t grace_end(const struct engine *s, int64_t lease_until, int64_t lease_ms)
 {
-    int64_t grace_at = atomic_load(&w->engine->grace_at);
-    int64_t grace_ms = r->lease_ms < JOB_RESTART_GRACE_MS ? r->lease_ms : JOB_RESTART_GRACE_MS;
-    int64_t least = grace_at ? grace_at + grace_ms : 0;
-    return r->lease_until > least ? r->lease_until : least;
+    int64_t grace_at = atomic_load(&s->grace_at);
+    int64_t grace_ms = lease_ms < JOB_RESTART_GRACE_MS ? lease_ms : JOB_RESTART_GRACE_MS;
+    return grace_at && lease_until - lease_ms < grace_at ? grace_at + grace_ms : 0;
+}
+
+int64_t tick_lease_end(const struct engine *s, int64_t lease_until, int64_t lease_ms)
+{
+    int64_t grace = grace_end(s, lease_until, lease_ms);
+    return lease_until > grace ? lease_until : grace;
 }
 
 static struct job_error timed_error(const struct job_outcome *o)
@@ -45,6 +51,19 @@ static enum rc apply(struct writer *w, struct row *r, const struct job_outcome *
     return rc ? rc : row_save(w, r, e);
 }
 
+/* J6. What runs against the worker stands still while nobody could report: from its last word to the server's return. */
+static void add_grace(struct writer *w, struct row *r)
+{
+    int64_t grace = grace_end(w->engine, r->lease_until, r->lease_ms);
+    if (grace <= w->now) {
+        return;
+    }
+    int64_t away_ms = atomic_load(&w->engine->grace_at) - (r->lease_until - r->lease_ms);
+    r->timeout_at += away_ms;
+    r->cancel_at += r->cancel_at ? away_ms : 0;
+    r->lease_until = r->lease_until > grace ? r->lease_until : grace;
+}
+
 enum rc tick_one(struct writer *w, int64_t ordinal, struct err *e)
 {
     struct row r;
@@ -54,10 +73,8 @@ enum rc tick_one(struct writer *w, int64_t ordinal, struct err *e)
     if (rc || !found) {
         return rc;
     }
-    bool is_extended = false;
-    if (r.state == JOB_PROCESSING && tick_lease_end(w, &r) > r.lease_until) {
-        r.lease_until = tick_lease_end(w, &r);
-        is_extended = true;
+    if (r.state == JOB_PROCESSING) {
+        add_grace(w, &r);
     }
     struct job_counters c = row_counters(&r);
     struct retry_policy p = row_retry(&r);
@@ -65,7 +82,7 @@ enum rc tick_one(struct writer *w, int64_t ordinal, struct err *e)
         return apply(w, &r, &o, e);
     }
     row_set_due(w, &r);
-    return is_extended ? row_save(w, &r, e) : RC_OK;
+    return row_save(w, &r, e);
 }
 
 enum rc tick_run(struct writer *w, struct store_op *base, struct err *e)

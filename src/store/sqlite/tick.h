@@ -6,6 +6,6 @@
 
 MUST_CHECK enum rc tick_one(struct writer *w, int64_t ordinal, struct err *e);
 /* When the row's lease ends, the restart grace counted in (J6). */
-int64_t tick_lease_end(const struct writer *w, const struct row *r);
+int64_t tick_lease_end(const struct engine *s, int64_t lease_until, int64_t lease_ms);
 
 #endif

@@ -1,7 +1,7 @@
 /* views.c: see views.h. */
 #include "store/sqlite/views.h"
 
-#include "store/sqlite/rows.h"
+#include "store/sqlite/tick.h"
 
 static struct str copy(struct arena *a, struct db_stmt *q, int column)
 {
@@ -29,7 +29,7 @@ static void read_numbers(struct engine *s, struct db_stmt *q, struct job *j, int
     *flags = db_int(q, 8);
     j->lease = db_int(q, 9);
     j->lease_ms = db_int(q, 10);
-    j->lease_until = j->state == JOB_PROCESSING ? db_int(q, 11) : 0;
+    j->lease_until = j->state == JOB_PROCESSING ? tick_lease_end(s, db_int(q, 11), j->lease_ms) : 0;
     j->timeout_ms = db_int(q, 12);
     j->deadline_at = db_int(q, 13);
     j->attempt = db_int(q, 14);
