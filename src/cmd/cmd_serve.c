@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "cmd/command.h"
+#include "cmd/dev_key.h"
 
 struct server {
     const struct options *o;
@@ -152,30 +153,52 @@ static enum rc start_api(struct server *s, struct err *e)
     return rc ? rc : api_start(s->loop, s->queue, &ao, &s->api, e);
 }
 
-static enum rc tell_ready(struct server *s, struct err *e)
+static void print_url(const struct server *s, char *to, size_t size)
 {
-    const struct str listen = options_str(s->o, "listen");
-    const struct str port_file = options_str(s->o, "port-file");
-    char url[300];
     struct str host = STR_NONE;
     int port = 0;
-    enum rc rc = parse_address(listen, &host, &port, e);
 
-    if (rc) {
-        return rc;
+    if (parse_address(options_str(s->o, "listen"), &host, &port, NULL)) {
+        return; /* not after it listens there */
     }
     const bool is_v6 = str_find_char(host, ':', 0) < host.n;
 
-    str_print(url, sizeof url, "http://%s%.*s%s:%d", is_v6 ? "[" : "", STR_ARG(host), is_v6 ? "]" : "",
+    str_print(to, size, "http://%s%.*s%s:%d", is_v6 ? "[" : "", STR_ARG(host), is_v6 ? "]" : "",
               api_port(s->api));
-    if (port_file.n > 0) {
-        rc = write_file(port_file.p, url, e);
+}
+
+/* Only now may others be told: they may connect the moment they read it. */
+static void tell_ready(void *ctx, enum rc rc, const struct err *e)
+{
+    struct server *s = ctx;
+    const struct str port_file = options_str(s->o, "port-file");
+    struct err why = *e;
+    char url[300] = "";
+
+    print_url(s, url, sizeof url);
+    if (!rc && port_file.n > 0) {
+        rc = write_file(port_file.p, url, &why);
     }
-    if (!rc) {
-        log_info("server.ready", L_C("url", url), L_STR("store", options_str(s->o, "store")),
-                 L_INT("pid", getpid()));
+    if (rc) {
+        s->exit_code = command_fail(s->o, EXIT_FAILED, "%s", why.text);
+        loop_stop(s->loop);
+        return;
     }
-    return rc;
+    log_info("server.ready", L_C("url", url), L_STR("store", options_str(s->o, "store")),
+             L_INT("pid", getpid()));
+}
+
+static void get_ready(struct server *s)
+{
+    struct err none = {0};
+    char url[300] = "";
+
+    if (!options_is_given(s->o, "dev-file")) {
+        tell_ready(s, RC_OK, &none);
+        return;
+    }
+    print_url(s, url, sizeof url);
+    dev_key_provide(s->loop, s->queue, options_str(s->o, "dev-file").p, url, tell_ready, s);
 }
 
 static enum rc start(struct server *s, struct err *e)
@@ -191,12 +214,12 @@ static enum rc start(struct server *s, struct err *e)
     enum rc rc = open_queue(s, e);
 
     rc = rc ? rc : start_api(s, e);
-    rc = rc ? rc : tell_ready(s, e);
     if (rc) {
         return rc;
     }
     loop_on_signal(s->loop, SIGTERM, on_signal, s);
     loop_on_signal(s->loop, SIGINT, on_signal, s);
+    get_ready(s);
     return RC_OK;
 }
 

@@ -9,7 +9,8 @@ const struct command command_table[] = {
     {"dev", cmd_dev, "Server, workers and a key for development, in one", "",
      "store listen dev-file slots scratch queue exec allow-path log-level", NULL},
     {"serve", cmd_serve, "Runs the server", "",
-     "store listen port-file drain log-level max-body max-connections max-waiting-claims max-streams "
+     "store listen port-file dev-file drain log-level max-body max-connections max-waiting-claims "
+     "max-streams "
      "claim-wait "
      "event-heartbeat head-timeout body-timeout idle-timeout progress-every prune-every index-timeout",
      "SIGTERM or SIGINT: claims end, running requests and streams are finished, exit 0; a second one ends it "

@@ -65,7 +65,7 @@ const struct option option_table[] = {
      "index-repo may read local repositories below this folder (several)"},
     {"worker-name", OPT_TEXT, "NAME", NULL, 0, 0, "name in the list of workers; default HOST:PID"},
     {"dev-file", OPT_TEXT, "PATH", "./var/dev.json", 0, 0,
-     "where dev leaves its address and key (mode 0600)"},
+     "where dev, or a server that is given it, leaves its address and a key (mode 0600)"},
     /* code index */
     {"repo", OPT_TEXT, "REPO", NULL, 0, 0,
      "URL or path of the repository; default: the only one, or this folder's"},

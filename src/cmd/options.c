@@ -10,7 +10,7 @@
 #define OPTIONS_MAX    128
 
 struct option_value {
-    bool is_set;
+    bool is_set, is_default;
     struct str text;
     int64_t number;
     struct str *list;
@@ -303,6 +303,7 @@ static enum rc fill_the_rest(struct options *os, struct err *e)
         }
         if (!rc && !v->is_set && o->fallback) {
             rc = set_value(os, o, o->name, str_from(o->fallback), e);
+            v->is_default = true;
         }
         if (rc) {
             return rc;
@@ -376,6 +377,11 @@ const struct command *options_command(const struct options *o)
 bool options_has(const struct options *o, const char *name)
 {
     return value_of(o, name)->is_set;
+}
+
+bool options_is_given(const struct options *o, const char *name)
+{
+    return value_of(o, name)->is_set && !value_of(o, name)->is_default;
 }
 
 bool options_flag(const struct options *o, const char *name)

@@ -58,7 +58,8 @@ void options_free(struct options *o); /* NULL is fine */
 const struct command *options_command(const struct options *o);
 
 /* The value. Asking for an option that the sub-command does not list is a bug (assert). */
-bool options_has(const struct options *o, const char *name); /* flag, variable or default */
+bool options_has(const struct options *o, const char *name);      /* flag, variable or default */
+bool options_is_given(const struct options *o, const char *name); /* flag or variable: not the default */
 bool options_flag(const struct options *o, const char *name);
 int64_t options_int(const struct options *o, const char *name); /* int, duration, size; 0 without a value */
 struct str options_str(const struct options *o, const char *name); /* STR_NONE without a value; terminated */

@@ -1,7 +1,7 @@
 // stint serve and stint keys as programs: starting, refusing to start, draining (J16), idling.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { BIN, createKey, makeDir, startServer, stint } from './lib/server.mjs';
 
@@ -98,6 +98,26 @@ test('--port-file tells the address', async () => {
     const server = await startServer({ dir, args: ['--port-file', dir.file('url')] });
     assert.equal(readFileSync(dir.file('url'), 'utf8'), server.url);
     await server.stop();
+    dir.remove();
+});
+
+test('--dev-file leaves a private file with an address and a key, and keeps the key over a restart', async () => {
+    const dir = makeDir();
+    const file = dir.file('var/dev.json');
+    const options = { dir, key: 'none', args: ['--dev-file', file] };
+    const first = await startServer(options);
+    const one = JSON.parse(readFileSync(file, 'utf8'));
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.equal(one.url, first.url);
+    assert.equal((await first.call('POST', '/v1/jobs', { kind: 'k', args: 1 }, { key: one.key })).status, 201);
+    assert.ok(!first.log.join().includes(one.key));
+    await first.stop();
+    const second = await startServer(options);
+    const two = JSON.parse(readFileSync(file, 'utf8'));
+    assert.equal(two.key, one.key);
+    assert.equal(two.url, second.url);
+    assert.equal((await second.call('GET', '/v1/keys', undefined, { key: two.key })).json.keys.length, 1);
+    await second.stop();
     dir.remove();
 });
 
