@@ -175,3 +175,16 @@ TEST(after_a_failed_flush_nothing_is_answered_any_more)
     arena_free(a);
 }
 #endif
+
+TEST(the_folder_of_a_new_store_is_made_but_not_by_who_only_looks)
+{
+    struct store *s = NULL;
+    struct store_options look = options;
+
+    look.read_only = true;
+    FAILS(store_open(&s, test_path("var/s.db"), &look, e), RC_NOT_FOUND);
+    OK(store_open(&s, test_path("var/s.db"), &options, e));
+    CHECK_INT(access(test_path("var/s.db"), F_OK), 0);
+    store_close(s);
+    FAILS(store_open(&s, test_path("no/such/s.db"), &options, e), RC_NOT_FOUND);
+}

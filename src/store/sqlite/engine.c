@@ -24,8 +24,28 @@ static char *joined(const char *a, const char *middle, const char *b)
 
 /* ---- paths */
 
-/* The folder must exist; the file need not. */
-static enum rc absolute_path(const char *path, char **out, struct err *e)
+/* Makes the last folder of the path when it is missing, and makes sure that a power cut does not take it away again. */
+static enum rc make_folder(const char *folder, struct err *e)
+{
+    char above[PATH_MAX + 8];
+    if (mkdir(folder, 0700) != 0) {
+        return errno == EEXIST ? RC_OK : err_from_errno(e, errno, folder);
+    }
+    str_print(above, sizeof above, "%s/..", folder);
+    int fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0) {
+        enum rc rc = err_from_errno(e, errno, above);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return rc;
+    }
+    close(fd);
+    return RC_OK;
+}
+
+/* The file need not exist, nor, when it is to be made, its folder. */
+static enum rc absolute_path(const char *path, bool is_to_look, char **out, struct err *e)
 {
     char folder[PATH_MAX], real[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -33,6 +53,10 @@ static enum rc absolute_path(const char *path, char **out, struct err *e)
         return err_set(e, RC_INVALID, "store: the path is too long");
     }
     str_copy(folder, sizeof folder, slash ? (struct str){path, (size_t)(slash - path) + 1} : STR("."));
+    enum rc rc = slash && !is_to_look ? make_folder(folder, e) : RC_OK;
+    if (rc) {
+        return rc;
+    }
     if (!realpath(folder, real)) {
         return err_from_errno(e, errno, folder);
     }
@@ -264,7 +288,7 @@ static enum rc open_file(struct store **out, const char *location, const struct 
                          struct err *e)
 {
     char *path = NULL;
-    enum rc rc = absolute_path(location, &path, e);
+    enum rc rc = absolute_path(location, options->read_only, &path, e);
     return rc ? rc : engine_open_at(out, &sqlite_engine, path, NULL, options, e);
 }
 
