@@ -46,13 +46,13 @@ for (const file of files) {
 }
 
 // A test that checks nothing passes for ever. Checks may stand in helpers, of the same file or another.
-const CHECKS = /\b(CHECK_\w+|OK|FAILS|ck_\w+)\s*\(/;
+const CHECKS = /\b(CHECK_\w+|OK|FAILS|VERDICT\w*|claim_(one|none)|ck_\w+)\s*\(/;
 const bodies = []; // of all functions of the tests
 for (const file of filesUnder(['test'], ['.c', '.h'])) {
     const text = stripC(read(file));
     for (const m of text.matchAll(/^(?!#)(\w[^;{}\n]*\([^;{}]*)\n\{\n([\s\S]*?)\n\}/gm)) {
         const [, name, first] = /(\w+)\s*\(\s*(\w*)/.exec(m[1]);
-        const isTest = /^(STORE_)?TEST/.test(name);
+        const isTest = /^(DURABLE_)?(STORE_)?TEST/.test(name);
         bodies.push({ file, line: lineOf(text, m.index), name: isTest ? first : name, isTest, body: m[2], checks: CHECKS.test(m[2]) });
     }
 }

@@ -188,8 +188,8 @@ enum job_action {
     ACT_CANCEL, /* live: cancelled, or asked of the worker; final: RC_CONFLICT, but one's own repeat is RC_OK */
     ACT_RETRY, /* failed, cancelled, skipped: queued again, attempts reset, next round, lease number raised */
     ACT_PROMOTE, /* scheduled: queued now */
-    ACT_ERASE,   /* final: args, result, events, artifacts gone; the job's row stays until retention */
-    ACT_PURGE,   /* final: the job is gone, as after its retention: unknown from now on */
+    ACT_ERASE, /* final: args, result, events, artifacts gone; the job's row stays until retention, and cannot be retried */
+    ACT_PURGE, /* final: the job is gone, as after its retention: unknown from now on */
 };
 
 /* By ids (RC_NOT_FOUND per unknown one) or, ids == NULL, on up to `limit` jobs that match the filter and allow the action,

@@ -1,0 +1,164 @@
+/* Rounds: what the store tells whoever drives it: done operations, changes for wake-ups, the next instant of interest. */
+#include "store_test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* Keeps the last round that held a write, copied out; the store's threads call it. */
+struct listener {
+    pthread_mutex_t lock;
+    int64_t rounds, flushes, next_due_at;
+    size_t changes;
+    struct store_change change; /* the last one; its texts are gone */
+    char queue[64], kind[64];
+};
+
+static void hear(void *ctx, struct store_round *r)
+{
+    struct listener *l = ctx;
+    pthread_mutex_lock(&l->lock);
+    if (r->next_due_at != -1) { /* -1: a read, nothing changed */
+        l->rounds++;
+        l->flushes += r->flushes;
+        l->next_due_at = r->next_due_at;
+        l->changes = r->change_count;
+        if (r->change_count) {
+            l->change = r->changes[r->change_count - 1];
+            str_copy(l->queue, sizeof l->queue, l->change.queue);
+            str_copy(l->kind, sizeof l->kind, l->change.kind);
+        }
+    }
+    pthread_mutex_unlock(&l->lock);
+    store_round_free(r);
+}
+
+/* The same store, but somebody listens. */
+static struct listener *listen_to(struct store_test *s)
+{
+    struct listener *l = arena_array(s->a, struct listener, 1);
+    pthread_mutex_init(&l->lock, NULL);
+    s->options.on_round = hear;
+    s->options.on_round_ctx = l;
+    reopen(s);
+    return l;
+}
+
+DURABLE_STORE_TEST(the_round_of_an_enqueue_wakes_the_claimers)
+{
+    struct listener *l = listen_to(s);
+    struct id id = a_queued_job(s, .queue = STR("mail"), .kind = STR("send"));
+    CHECK_INT(l->changes, 1);
+    CHECK_ID(l->change.job, id);
+    CHECK_INT(l->change.tenant, s->tenant);
+    CHECK_TRUE(l->change.became_queued);
+    CHECK_INT(l->change.state, JOB_QUEUED);
+    CHECK_STR(str_from(l->queue), STR("mail"));
+    CHECK_STR(str_from(l->kind), STR("send"));
+}
+
+DURABLE_STORE_TEST(a_scheduled_job_wakes_nobody_but_moves_the_timer)
+{
+    struct listener *l = listen_to(s);
+    (void)a_scheduled_job(s, HOUR);
+    CHECK_FALSE(l->changes && l->change.became_queued);
+    CHECK_INT(l->next_due_at, TEST_BEGINS + HOUR);
+    (void)a_scheduled_job(s, MINUTE);
+    CHECK_INT(l->next_due_at, TEST_BEGINS + MINUTE);
+    (void)pass(s, MINUTE);
+    CHECK_INT(l->next_due_at, TEST_BEGINS + HOUR);
+}
+
+DURABLE_STORE_TEST(a_claim_moves_the_timer_to_the_end_of_the_lease)
+{
+    struct listener *l = listen_to(s);
+    (void)a_queued_job(s);
+    CHECK_INT(l->next_due_at, 0);
+    struct job *job = claim_one(s, .lease_ms = 5000);
+    CHECK_INT(l->next_due_at, TEST_BEGINS + 5000);
+    VERDICT(heartbeat(s, job, 1, .lease_ms = 9000), RC_OK);
+    CHECK_INT(l->next_due_at, TEST_BEGINS + 9000);
+    VERDICT(complete(s, job, 2), RC_OK);
+    CHECK_INT(l->next_due_at, 0);
+}
+
+DURABLE_STORE_TEST(the_timer_comes_soon_enough_for_whatever_is_first)
+{
+    struct listener *l = listen_to(s);
+    (void)a_queued_job(s, .timeout_ms = 20 * SECOND, .deadline_ms = MINUTE);
+    CHECK_INT(l->next_due_at, TEST_BEGINS + MINUTE);
+    struct job *job = claim_one(s);
+    CHECK_INT(l->next_due_at, TEST_BEGINS + 20 * SECOND);
+    VERDICT(cancel(s, job->id), RC_OK);
+    CHECK_INT(l->next_due_at, TEST_BEGINS + JOB_CANCEL_GRACE_MS);
+}
+
+DURABLE_STORE_TEST(events_are_told_with_the_number_of_the_last)
+{
+    struct listener *l = listen_to(s);
+    struct job *job = a_processing_job(s);
+    VERDICT(say(s, job, 1, STR("x")), RC_OK);
+    CHECK_INT(l->changes, 1);
+    CHECK_ID(l->change.job, job->id);
+    CHECK_INT(l->change.last_seq, job_of(s, job->id)->last_seq);
+    CHECK_FALSE(l->change.state_changed);
+    VERDICT(complete(s, job, 2), RC_OK);
+    CHECK_TRUE(l->change.state_changed);
+    CHECK_INT(l->change.state, JOB_COMPLETED);
+    CHECK_INT(l->change.last_seq, job_of(s, job->id)->last_seq);
+}
+
+DURABLE_STORE_TEST(a_cancel_of_a_running_job_is_told)
+{
+    struct listener *l = listen_to(s);
+    struct job *job = a_processing_job(s);
+    VERDICT(cancel(s, job->id), RC_OK);
+    CHECK_INT(l->changes, 1);
+    CHECK_TRUE(l->change.cancel_asked);
+    CHECK_ID(l->change.job, job->id);
+}
+
+DURABLE_STORE_TEST(a_lost_lease_wakes_the_claimers)
+{
+    struct listener *l = listen_to(s);
+    struct job *job = a_processing_job(s);
+    (void)pass(s, JOB_LEASE_DEFAULT_MS);
+    CHECK_STATE(s, job->id, JOB_QUEUED);
+    CHECK_TRUE(l->change.became_queued);
+    CHECK_ID(l->change.job, job->id);
+}
+
+DURABLE_STORE_TEST(each_round_of_writes_flushes_once)
+{
+    struct listener *l = listen_to(s);
+    int64_t rounds = l->rounds, flushes = l->flushes;
+    for (int i = 0; i < 10; i++) {
+        (void)a_queued_job(s);
+    }
+    CHECK_INT(l->rounds - rounds, 10);
+    CHECK_INT(l->flushes - flushes, 10);
+}
+
+DURABLE_STORE_TEST(a_read_leaves_the_timer_alone)
+{
+    struct listener *l = listen_to(s);
+    struct id id = a_scheduled_job(s, HOUR);
+    int64_t rounds = l->rounds;
+    CHECK_STATE(s, id, JOB_SCHEDULED);
+    CHECK_INT(l->rounds, rounds);
+    CHECK_INT(l->next_due_at, TEST_BEGINS + HOUR);
+}
+
+STORE_TEST(every_operation_has_a_name_and_knows_whether_it_writes)
+{
+    for (int i = 0; i < STORE_OP_KINDS; i++) {
+        CHECK_TRUE(strlen(store_op_name((enum store_op_kind)i)) > 2);
+        CHECK_INT(store_op_is_write((enum store_op_kind)i), i < STORE_GET_JOB);
+    }
+}
+
+STORE_TEST(a_healthy_store_says_so)
+{
+    CHECK_INT(store_health(s->store), RC_OK);
+    CHECK_INT(store_now(s->store), TEST_BEGINS);
+}

@@ -1,0 +1,169 @@
+/* Tenants (J13): to another tenant an object does not exist. Every operation that names one, asked by a stranger. */
+#include "store_test.h"
+
+#include <string.h>
+
+struct stage { /* what tenant `acme` owns, and what a stranger would try */
+    struct job *running;
+    struct id queued, scheduled, done, failed;
+};
+
+static struct stage a_stage(struct store_test *s)
+{
+    struct err err = {0}, *e = &err;
+    struct stage st = {0};
+    st.done = a_final_job(s, JOB_COMPLETED);
+    st.failed = a_final_job(s, JOB_FAILED);
+    st.running = a_processing_job(s);
+    OK(stage_row(s, st.running, STR("a"), STR("1"), e));
+    st.queued = a_queued_job(s, .tags = STR("[\"t\"]"), .unique_key = STR("u"));
+    st.scheduled = a_scheduled_job(s, HOUR);
+    return st;
+}
+
+STORE_TEST(a_stranger_can_read_nothing)
+{
+    struct stage st = a_stage(s);
+    struct id ids[] = {st.running->id, st.queued, st.scheduled, st.done, st.failed};
+    as_tenant(s, s->foreign);
+    for (int i = 0; i < 5; i++) {
+        CHECK_FALSE(has_job(s, ids[i]));
+        AN_OP(s, op, store_read_events, STORE_READ_EVENTS);
+        op.tenant = s->tenant;
+        op.job_id = ids[i];
+        op.limit = 10;
+        FAILS(store_run(s->store, &op.op, e), RC_NOT_FOUND);
+        CHECK_INT(artifact_of(s, ids[i], STR("a")).op.rc, RC_NOT_FOUND);
+    }
+    CHECK_INT(count_of(s, (struct job_filter){0}), 0);
+    CHECK_INT(count_of(s, (struct job_filter){.tag = STR("t")}), 0);
+    CHECK_TRUE(queue_of(s, STR("default")) == NULL);
+}
+
+STORE_TEST(the_artifacts_of_a_foreign_job_are_those_of_an_unknown_one)
+{
+    struct stage st = a_stage(s);
+    struct id ids[2] = {st.done, id_random(TEST_BEGINS)};
+    struct store_list_artifacts answers[2];
+    for (int i = 0; i < 2; i++) {
+        AN_OP(s, op, store_list_artifacts, STORE_LIST_ARTIFACTS);
+        op.tenant = s->foreign;
+        op.job = ids[i];
+        op.op.rc = store_run(s->store, &op.op, e);
+        answers[i] = op;
+    }
+    CHECK_INT(answers[0].op.rc, answers[1].op.rc);
+    CHECK_INT(answers[0].count, 0);
+}
+
+STORE_TEST(a_stranger_counts_nothing)
+{
+    (void)a_stage(s);
+    as_tenant(s, s->foreign);
+    struct store_stats st = stats_of(s);
+    for (int i = 0; i < JOB_STATES; i++) {
+        CHECK_INT(st.counts[i], 0);
+    }
+    CHECK_INT(st.enqueued_total, 0);
+    CHECK_INT(st.kind_count, 0);
+}
+
+STORE_TEST(a_stranger_claims_nothing)
+{
+    struct stage st = a_stage(s);
+    int64_t me = s->tenant;
+    as_tenant(s, s->foreign);
+    claim_none(s);
+    as_tenant(s, me);
+    CHECK_STATE(s, st.queued, JOB_QUEUED);
+}
+
+STORE_TEST(a_stranger_reports_nothing)
+{
+    struct stage st = a_stage(s);
+    int64_t me = s->tenant;
+    as_tenant(s, s->foreign);
+    for (int what = 0; what < REPORT_OPS; what++) {
+        VERDICT(report_one(s, a_report(st.running, 1, (enum report_op)what)), RC_NOT_FOUND);
+    }
+    FAILS(stage_row(s, st.running, STR("b"), STR("2"), e), RC_NOT_FOUND);
+    as_tenant(s, me);
+    CHECK_STATE(s, st.running->id, JOB_PROCESSING);
+    VERDICT(complete(s, st.running, 1), RC_OK);
+    CHECK_INT(artifact_count_of(s, st.running->id), 1);
+}
+
+STORE_TEST(a_stranger_acts_on_nothing)
+{
+    struct stage st = a_stage(s);
+    struct {
+        enum job_action action;
+        struct id id;
+        enum job_state stays;
+    } rows[] = {{ACT_CANCEL, st.queued, JOB_QUEUED},        {ACT_CANCEL, st.running->id, JOB_PROCESSING},
+                {ACT_CANCEL, st.done, JOB_COMPLETED},       {ACT_RETRY, st.failed, JOB_FAILED},
+                {ACT_PROMOTE, st.scheduled, JOB_SCHEDULED}, {ACT_ERASE, st.done, JOB_COMPLETED}};
+    int64_t me = s->tenant;
+    for (int i = 0; i < 6; i++) {
+        as_tenant(s, s->foreign);
+        struct act_verdict v = act_on(s, rows[i].action, rows[i].id);
+        VERDICT(v, RC_NOT_FOUND);
+        as_tenant(s, me);
+        CHECK_STATE(s, rows[i].id, rows[i].stays);
+    }
+    CHECK_FALSE(job_of(s, st.running->id)->cancel_requested);
+    CHECK_STR(job_of(s, st.done)->result, STR("{\"r\":1}"));
+}
+
+STORE_TEST(a_stranger_patches_nothing)
+{
+    struct stage st = a_stage(s);
+    AN_OP(s, op, store_patch, STORE_PATCH);
+    op.tenant = s->foreign;
+    op.job_id = st.queued;
+    op.has_priority = true;
+    op.priority = -100;
+    FAILS(store_run(s->store, &op.op, e), RC_NOT_FOUND);
+    CHECK_INT(job_of(s, st.queued)->priority, 0);
+}
+
+STORE_TEST(queues_of_the_same_name_have_nothing_in_common)
+{
+    (void)a_queued_job(s, .queue = STR("q"));
+    int64_t me = s->tenant;
+    as_tenant(s, s->foreign);
+    struct id theirs = a_queued_job(s, .queue = STR("q"));
+    pause_queue(s, STR("q"));
+    set_queue(s, STR("q"), settings_with(.lease_ms = 1000));
+    claim_none(s, .queue = STR("q"));
+    as_tenant(s, me);
+    CHECK_FALSE(queue_of(s, STR("q"))->is_paused);
+    CHECK_INT(queue_of(s, STR("q"))->counts[JOB_QUEUED], 1);
+    struct job *job = claim_one(s, .queue = STR("q"));
+    CHECK_INT(job->lease_ms, JOB_LEASE_DEFAULT_MS);
+    CHECK_FALSE(id_eq(job->id, theirs));
+    claim_none(s, .queue = STR("q"));
+}
+
+STORE_TEST(a_stranger_cannot_delete_a_queue)
+{
+    (void)set_queue(s, STR("q"), settings_with(.lease_ms = 5000));
+    AN_OP(s, op, store_delete_queue, STORE_DELETE_QUEUE);
+    op.tenant = s->foreign;
+    op.name = STR("q");
+    FAILS(store_run(s->store, &op.op, e), RC_NOT_FOUND);
+    CHECK_INT(queue_of(s, STR("q"))->settings.lease_ms, 5000);
+}
+
+STORE_TEST(the_error_for_a_foreign_job_says_no_more_than_the_one_for_an_unknown)
+{
+    struct stage st = a_stage(s);
+    struct id unknown = id_random(TEST_BEGINS);
+    as_tenant(s, s->foreign);
+    struct act_verdict foreign = cancel(s, st.done), never = cancel(s, unknown);
+    CHECK_INT(foreign.rc, never.rc);
+    CHECK_STR(str_from(foreign.e.code), str_from(never.e.code));
+    CHECK_STR(str_from(foreign.e.field), str_from(never.e.field));
+    CHECK_INT(strlen(foreign.e.text), strlen(never.e.text)); /* but for the id, which the asker named */
+    CHECK_INT(foreign.state, never.state);
+}

@@ -1,0 +1,165 @@
+/* The walk: every state that can be reached through the store, and every event that the store's users and clock can
+ * cause, against the one table of core/job_state.c. What the table allows happens; what it does not changes nothing. */
+#include "store_test.h"
+
+/* A job in this state, with the lease number that somebody once held (0 when nobody did), in *job. */
+static void bring_to(struct store_test *s, enum job_state state, struct job_spec spec, struct job *job)
+{
+    if (state == JOB_SKIPPED) {
+        spec.deadline_ms = SECOND;
+        *job = *job_of(s, enqueue_new(s, spec, JOB_QUEUED));
+        (void)pass(s, SECOND);
+    } else {
+        *job = *claim_new(s, spec);
+    }
+    switch (state) {
+    case JOB_SCHEDULED:
+        VERDICT(snooze(s, job, 1, HOUR), RC_OK);
+        break;
+    case JOB_QUEUED:
+        (void)pass(s, JOB_LEASE_DEFAULT_MS); /* lost: its number may still bring a result */
+        break;
+    case JOB_COMPLETED:
+        VERDICT(complete(s, job, 1), RC_OK);
+        break;
+    case JOB_FAILED:
+        VERDICT(fail(s, job, 1, ERROR_PERMANENT), RC_OK);
+        break;
+    case JOB_CANCELLED:
+        VERDICT(cancel(s, job->id), RC_OK);
+        VERDICT(release(s, job, 1), RC_OK);
+        break;
+    default:
+        break;
+    }
+    CHECK_STATE(s, job->id, state);
+}
+
+static void happen_by_report(struct store_test *s, const struct job *job, enum job_event event)
+{
+    switch (event) {
+    case JOB_EV_COMPLETE:
+    case JOB_EV_COMPLETE_LATE:
+        (void)complete(s, job, 9);
+        break;
+    case JOB_EV_FAIL_RETRY:
+        (void)fail(s, job, 9, ERROR_TRANSIENT, .retry_after_ms = MINUTE);
+        break;
+    case JOB_EV_FAIL_FINAL:
+    case JOB_EV_FAIL_LATE:
+        (void)fail(s, job, 9, ERROR_PERMANENT);
+        break;
+    case JOB_EV_SNOOZE:
+        (void)snooze(s, job, 9, MINUTE);
+        break;
+    case JOB_EV_RELEASE:
+        (void)release(s, job, 9);
+        break;
+    default:
+        break;
+    }
+}
+
+static void happen(struct store_test *s, const struct job *job, enum job_state from, enum job_event event)
+{
+    switch (event) {
+    case JOB_EV_CLAIM:
+        (void)claim(s);
+        break;
+    case JOB_EV_DUE:
+        (void)pass(s, HOUR);
+        break;
+    case JOB_EV_LOST:
+    case JOB_EV_POISON:
+        (void)pass(s, JOB_LEASE_DEFAULT_MS);
+        break;
+    case JOB_EV_CANCEL:
+        (void)cancel(s, job->id);
+        break;
+    case JOB_EV_REVOKE:
+        if (from == JOB_PROCESSING) {
+            (void)cancel(s, job->id);
+        }
+        (void)pass(s, JOB_CANCEL_GRACE_MS);
+        break;
+    case JOB_EV_EXPIRE:
+        (void)pass(s, 2 * HOUR);
+        break;
+    case JOB_EV_RETRY:
+        (void)retry(s, job->id);
+        break;
+    case JOB_EV_PROMOTE:
+        (void)promote(s, job->id);
+        break;
+    default:
+        happen_by_report(s, job, event);
+        break;
+    }
+}
+
+/* Events that need parents and children, which do not exist yet; and what a state and an event cannot mean together. */
+static bool cannot_be_asked(enum job_state from, enum job_event event)
+{
+    return event == JOB_EV_UNBLOCK || event == JOB_EV_WAIT || event == JOB_EV_SKIP ||
+           event == JOB_EV_PARENT_FAILED ||
+           (event == JOB_EV_DUE && from == JOB_PROCESSING); /* an hour would end its lease */
+}
+
+static enum job_state expected_state(enum job_state from, enum job_event event)
+{
+    /* The same report means the late event where the lease is gone, and the prompt one where it is not. */
+    if (from == JOB_QUEUED && event == JOB_EV_COMPLETE) {
+        event = JOB_EV_COMPLETE_LATE;
+    } else if (from == JOB_QUEUED && event == JOB_EV_FAIL_FINAL) {
+        event = JOB_EV_FAIL_LATE;
+    } else if (from == JOB_PROCESSING && event == JOB_EV_COMPLETE_LATE) {
+        event = JOB_EV_COMPLETE;
+    } else if (from == JOB_PROCESSING && event == JOB_EV_FAIL_LATE) {
+        event = JOB_EV_FAIL_FINAL;
+    }
+    enum job_state to = from;
+    bool is_allowed = job_next_state(from, event, &to);
+    if (is_allowed && to == JOB_SKIPPED) {
+        return JOB_FAILED; /* the walk's jobs have run, and `skipped` promises that a job did not */
+    }
+    return is_allowed ? to : from;
+}
+
+static void walk_one(struct store_test *s, enum job_state from, enum job_event event)
+{
+    struct job job;
+    struct job_spec spec = {.deadline_ms = event == JOB_EV_EXPIRE ? 2 * HOUR : 0,
+                            .lost_max = event == JOB_EV_POISON && from == JOB_PROCESSING ? 1 : 3};
+    bring_to(s, from, spec, &job);
+    happen(s, &job, from, event);
+    enum job_state got = state_of(s, job.id), want = expected_state(from, event);
+    ck_assert_msg(got == want, "%s when %s: %s, the table says %s", job_state_name(from),
+                  job_event_name(event), job_state_name(got), job_state_name(want));
+    if (from == JOB_COMPLETED || (job_state_is_final(from) && want == from)) {
+        CHECK_INT(job_of(s, job.id)->round, 1);
+    }
+    check_events(s, job.id);
+    if (!job_state_is_final(got)) { /* out of the way of the next one */
+        (void)cancel(s, job.id);
+        (void)pass(s, JOB_CANCEL_GRACE_MS);
+    }
+}
+
+#define WALK(test_name, state)                                                                               \
+    STORE_TEST(test_name)                                                                                    \
+    {                                                                                                        \
+        for (int event = 0; event < JOB_EVENTS; event++) {                                                   \
+            if (!cannot_be_asked((state), (enum job_event)event)) {                                          \
+                walk_one(s, (state), (enum job_event)event);                                                 \
+            }                                                                                                \
+        }                                                                                                    \
+        check_counts(s);                                                                                     \
+    }
+
+WALK(a_scheduled_job_obeys_the_table_at_every_event, JOB_SCHEDULED)
+WALK(a_queued_job_obeys_the_table_at_every_event, JOB_QUEUED)
+WALK(a_processing_job_obeys_the_table_at_every_event, JOB_PROCESSING)
+WALK(a_completed_job_obeys_the_table_at_every_event, JOB_COMPLETED)
+WALK(a_failed_job_obeys_the_table_at_every_event, JOB_FAILED)
+WALK(a_cancelled_job_obeys_the_table_at_every_event, JOB_CANCELLED)
+WALK(a_skipped_job_obeys_the_table_at_every_event, JOB_SKIPPED)
