@@ -103,10 +103,10 @@ static enum rc take_key_again(struct writer *w, struct row *r, bool *is_taken, s
 static enum rc keep_end(struct writer *w, struct row *r, struct err *e)
 {
     struct job j = {0};
-    int64_t flags = 0;
-    bool found = false;
-    enum rc rc = view_get_ordinal(w->engine, w->db, r->id, w->scratch, &j, &flags, &found, e);
-    if (rc || !found || flags & FLAG_ERASED) {
+    struct viewer viewer = {w->engine, w->db, w->scratch};
+    struct view view = {.job = &j};
+    enum rc rc = view_get_ordinal(&viewer, r->id, &view, e);
+    if (rc || !view.found || view.flags & FLAG_ERASED) {
         return rc;
     }
     struct job_event_row end = end_event(&j, w->scratch);
@@ -252,13 +252,14 @@ static enum rc pick(struct writer *w, struct store_act *op, int64_t *ids, int64_
                     struct err *e)
 {
     struct job_filter filter = op->filter;
-    struct filter_scan scan;
+    struct filter_scan scan = {
+        .engine = w->engine, .tenant = op->tenant, .filter = &filter, .cursor = op->cursor};
     bool has_row = false;
     filter.states = (filter.states ? filter.states : UINT32_MAX) & acts_on[op->action];
     if (!filter.states) {
         return RC_OK;
     }
-    enum rc rc = filter_begin(&scan, w->engine, w->db, op->tenant, &filter, op->cursor, e);
+    enum rc rc = filter_begin(&scan, w->db, e);
     while (!rc && *count < limit && !(rc = filter_next(&scan, &has_row, e)) && has_row) {
         ids[(*count)++] = scan.last;
     }

@@ -51,12 +51,18 @@ static enum rc delete_artifact(struct writer *w, int64_t id, struct str file, st
     return run_with_id(w->db, SQL_ARTIFACT_DELETE, id, e);
 }
 
-static enum rc find(struct writer *w, int64_t job, struct str name, int64_t lease, int64_t *id,
-                    struct str *file, struct err *e)
+struct item {
+    int64_t id, lease;
+    struct str file; /* STR_NONE: a row */
+};
+
+/* out->id 0: there is none. */
+static enum rc find(struct writer *w, int64_t job, struct str name, int64_t lease, struct item *out,
+                    struct err *e)
 {
     struct db_stmt *q = NULL;
     bool has_row = false;
-    *id = 0;
+    *out = (struct item){.lease = lease};
     enum rc rc = stmt(w->db, SQL_ARTIFACT_FIND, &q, e);
     if (rc) {
         return rc;
@@ -66,8 +72,8 @@ static enum rc find(struct writer *w, int64_t job, struct str name, int64_t leas
     db_bind_int(q, 3, lease);
     rc = db_step(q, &has_row, e);
     if (!rc && has_row) {
-        *id = db_int(q, 0);
-        *file = db_is_null(q, 1) ? STR_NONE : arena_str(w->scratch, db_str(q, 1));
+        out->id = db_int(q, 0);
+        out->file = db_is_null(q, 1) ? STR_NONE : arena_str(w->scratch, db_str(q, 1));
         db_reset(q);
     }
     return rc;
@@ -75,23 +81,21 @@ static enum rc find(struct writer *w, int64_t job, struct str name, int64_t leas
 
 bool artifacts_has(struct writer *w, const struct row *r, struct str name)
 {
-    int64_t id = 0;
-    struct str file = STR_NONE;
-    if (find(w, r->id, name, r->lease, &id, &file, NULL) || id) {
-        return id != 0;
+    struct item item = {0};
+    if (!find(w, r->id, name, r->lease, &item, NULL) && item.id) {
+        return true;
     }
-    return !find(w, r->id, name, 0, &id, &file, NULL) && id;
+    return !find(w, r->id, name, 0, &item, NULL) && item.id;
 }
 
 static enum rc insert(struct writer *w, struct row *r, const struct artifact *a, struct str file,
                       struct err *e)
 {
-    int64_t old = 0;
-    struct str old_file = STR_NONE;
+    struct item old = {0};
     struct db_stmt *q = NULL;
-    enum rc rc = find(w, r->id, a->name, r->lease, &old, &old_file, e);
-    if (!rc && old) {
-        rc = delete_artifact(w, old, old_file, e);
+    enum rc rc = find(w, r->id, a->name, r->lease, &old, e);
+    if (!rc && old.id) {
+        rc = delete_artifact(w, old.id, old.file, e);
     }
     if (!rc) {
         rc = stmt(w->db, SQL_ARTIFACT_INSERT, &q, e);
@@ -123,11 +127,6 @@ enum rc artifacts_put(struct writer *w, struct row *r, const struct report_artif
 }
 
 /* ---- all of a job */
-
-struct item {
-    int64_t id, lease;
-    struct str file;
-};
 
 static enum rc list(struct writer *w, int64_t job, struct item **out, size_t *count, struct err *e)
 {
@@ -250,12 +249,11 @@ static enum rc trim(struct writer *w, int64_t tenant, struct str name, int64_t k
 enum rc artifacts_publish(struct writer *w, const struct row *r, const struct report_publish *p,
                           struct str result, bool *found, struct err *e)
 {
-    int64_t id = 0;
-    struct str file = STR_NONE;
+    struct item item = {0};
     struct db_stmt *q = NULL;
-    enum rc rc = find(w, r->id, p->artifact, 0, &id, &file, e);
-    *found = id != 0;
-    if (rc || !id) {
+    enum rc rc = find(w, r->id, p->artifact, 0, &item, e);
+    *found = item.id != 0;
+    if (rc || !item.id) {
         return rc;
     }
     rc = stmt(w->db, SQL_SERIES_INSERT, &q, e);
@@ -264,7 +262,7 @@ enum rc artifacts_publish(struct writer *w, const struct row *r, const struct re
     }
     db_bind_int(q, 1, r->tenant);
     db_bind_str(q, 2, p->series);
-    db_bind_int(q, 3, id);
+    db_bind_int(q, 3, item.id);
     db_bind_int(q, 4, w->now);
     db_bind_str(q, 5, result.p ? result : STR(""));
     rc = db_run(q, e);

@@ -94,11 +94,12 @@ static struct row row_of_view(const struct job *j, int64_t flags, const struct l
                         .last_seq = j->last_seq};
 }
 
-static enum rc hand_out(struct writer *w, struct store_claim *op, const struct line *l, struct job *j,
-                        int64_t flags, struct err *e)
+static enum rc hand_out(struct writer *w, struct store_claim *op, const struct line *l, struct view *view,
+                        struct err *e)
 {
+    struct job *j = view->job;
     const struct queue_settings *settings = &l->queue->settings;
-    struct row r = row_of_view(j, flags, l);
+    struct row r = row_of_view(j, view->flags, l);
     enum rc rc = RC_OK;
     if (r.flags & FLAG_STAGED) { /* of a lease that is over */
         rc = artifacts_settle(w, &r, false, e);
@@ -133,10 +134,10 @@ static enum rc hand_out(struct writer *w, struct store_claim *op, const struct l
 static enum rc claim_one(struct writer *w, struct store_claim *op, int64_t ordinal, struct err *e)
 {
     struct job *j = &op->jobs[op->count];
-    int64_t flags = 0;
-    bool found = false;
-    enum rc rc = view_get_ordinal(w->engine, w->db, ordinal, op->op.a, j, &flags, &found, e);
-    if (rc || !found) {
+    struct viewer viewer = {w->engine, w->db, op->op.a};
+    struct view view = {.job = j};
+    enum rc rc = view_get_ordinal(&viewer, ordinal, &view, e);
+    if (rc || !view.found) {
         return rc ? rc : err_set(e, RC_FATAL, "the index of ready jobs names a job that is not there");
     }
     struct queue_row *q = queue_find(w, j->tenant, j->queue);
@@ -149,7 +150,7 @@ static enum rc claim_one(struct writer *w, struct store_claim *op, int64_t ordin
         j->deadline_at <= w->now) { /* too late to start: end it here, the timer may be behind */
         return tick_one(w, ordinal, e);
     }
-    rc = hand_out(w, op, l, j, flags, e);
+    rc = hand_out(w, op, l, &view, e);
     op->count += rc == RC_OK;
     return rc;
 }
@@ -169,27 +170,33 @@ struct wanted_kinds {
     bool is_any; /* no kind was listed */
 };
 
-/* The heads of all wanted lines of the first open priority at or behind *from; *from goes behind it. */
-static enum rc next_heads(struct writer *w, struct queue_row *q, const struct wanted_kinds *kinds,
-                          int64_t want, size_t *from, struct heads *h, struct err *e)
+struct walk { /* over the lines of a queue */
+    const struct wanted_kinds *kinds;
+    size_t at; /* the next line */
+    struct heads heads;
+};
+
+/* The heads, at most `want` of each, of all wanted lines of the first open priority at or behind walk->at. */
+static enum rc next_heads(struct writer *w, struct queue_row *q, int64_t want, struct walk *walk,
+                          struct err *e)
 {
     enum rc rc = RC_OK;
     size_t lines = 0;
     int64_t priority = 0;
-    h->count = 0;
-    for (; *from < q->line_count && !rc; (*from)++) {
-        const struct line *l = q->lines[*from];
+    walk->heads.count = 0;
+    for (; walk->at < q->line_count && !rc; walk->at++) {
+        const struct line *l = q->lines[walk->at];
         if (lines && l->priority != priority) {
             break;
         }
-        if (is_wanted(l, kinds->ids, kinds->is_any ? 0 : kinds->count)) {
+        if (is_wanted(l, walk->kinds->ids, walk->kinds->is_any ? 0 : walk->kinds->count)) {
             lines++;
             priority = l->priority;
-            rc = add_heads(w, l, want, h, e);
+            rc = add_heads(w, l, want, &walk->heads, e);
         }
     }
     if (!rc && lines > 1) {
-        qsort(h->items, h->count, sizeof *h->items, by_age);
+        qsort(walk->heads.items, walk->heads.count, sizeof *walk->heads.items, by_age);
     }
     return rc;
 }
@@ -197,14 +204,14 @@ static enum rc next_heads(struct writer *w, struct queue_row *q, const struct wa
 static enum rc claim_queue(struct writer *w, struct store_claim *op, struct queue_row *q,
                            const struct wanted_kinds *kinds, int64_t want, struct err *e)
 {
-    struct heads h = {0};
+    struct walk walk = {.kinds = kinds};
+    const struct heads *h = &walk.heads;
     enum rc rc = RC_OK;
-    size_t from = 0;
     size_t until = op->count + (size_t)want;
-    while (!rc && op->count < until && from < q->line_count) {
-        rc = next_heads(w, q, kinds, (int64_t)(until - op->count), &from, &h, e);
-        for (size_t i = 0; i < h.count && op->count < until && !rc; i++) {
-            rc = claim_one(w, op, h.items[i].id, e);
+    while (!rc && op->count < until && walk.at < q->line_count) {
+        rc = next_heads(w, q, (int64_t)(until - op->count), &walk, e);
+        for (size_t i = 0; i < h->count && op->count < until && !rc; i++) {
+            rc = claim_one(w, op, h->items[i].id, e);
         }
     }
     return rc;

@@ -6,10 +6,10 @@
 #define ALL_STATES ((1u << JOB_STATES) - 1)
 
 /* A batch is named by an id; until batches exist none has jobs. */
-enum rc filter_begin(struct filter_scan *f, struct engine *s, struct db *db, int64_t tenant,
-                     const struct job_filter *filter, int64_t cursor, struct err *e)
+enum rc filter_begin(struct filter_scan *f, struct db *db, struct err *e)
 {
-    *f = (struct filter_scan){.engine = s, .tenant = tenant, .filter = filter};
+    const struct job_filter *filter = f->filter;
+    int64_t cursor = f->cursor;
     f->states = filter->states ? filter->states : ALL_STATES;
     f->is_at_end = filter->batch.n > 0;
     bool is_dead = f->states == 1u << JOB_FAILED;
@@ -21,7 +21,7 @@ enum rc filter_begin(struct filter_scan *f, struct engine *s, struct db *db, int
     db_bind_int(f->q, 1, cursor > 0 && cursor < before ? cursor : before);
     db_bind_int(f->q, 2, filter->since > 0 ? filter->since << 21 : 0);
     if (is_dead) {
-        db_bind_int(f->q, 3, tenant);
+        db_bind_int(f->q, 3, f->tenant);
     }
     return RC_OK;
 }

@@ -6,16 +6,18 @@
 #include "store/sqlite/sqlite.h"
 
 struct filter_scan {
+    /* the caller's */
     struct engine *engine;
-    struct db_stmt *q; /* over @job_columns@ */
-    int64_t tenant, looked_at, last;
+    int64_t tenant, cursor;
     const struct job_filter *filter;
+    /* the scan's */
+    struct db_stmt *q; /* over @job_columns@ */
+    int64_t looked_at, last;
     uint32_t states;
     bool is_at_end;
 };
 
-MUST_CHECK enum rc filter_begin(struct filter_scan *f, struct engine *s, struct db *db, int64_t tenant,
-                                const struct job_filter *filter, int64_t cursor, struct err *e);
+MUST_CHECK enum rc filter_begin(struct filter_scan *f, struct db *db, struct err *e);
 /* To the next job that passes; false: the end, or enough looked at. */
 MUST_CHECK enum rc filter_next(struct filter_scan *f, bool *has_row, struct err *e);
 /* Ends the scan. *next_cursor: where to go on, 0 = there is nothing more. is_full: the caller stopped. */

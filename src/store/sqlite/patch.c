@@ -63,7 +63,7 @@ static enum rc save(struct writer *w, struct store_patch *op, struct row *r, str
     struct db_stmt *q = NULL;
     enum rc rc = RC_OK;
     if (op->has_args) {
-        rc = row_set_text(w, r, SQL_JOB_SET_ARGS, FLAG_ARGS, BODY_ARGS, op->args, e);
+        rc = row_set_text(w, r, BODY_ARGS, op->args, e);
     }
     if (!rc) {
         rc = row_save(w, r, e);
@@ -86,7 +86,6 @@ enum rc patch_run(struct writer *w, struct store_op *base, struct err *e)
     struct store_patch *op = (struct store_patch *)base;
     struct row r;
     bool found = false;
-    int64_t flags = 0;
     base->rc = RC_OK;
     enum rc rc = row_load(w, op->tenant, op->job_id, &r, &found, e);
     if (rc || refuse(op, &r, found)) {
@@ -97,5 +96,7 @@ enum rc patch_run(struct writer *w, struct store_op *base, struct err *e)
         rc = save(w, op, &r, e);
     }
     op->job = arena_alloc(base->a, sizeof *op->job);
-    return rc ? rc : view_get_ordinal(w->engine, w->db, r.id, base->a, op->job, &flags, &found, e);
+    struct viewer viewer = {w->engine, w->db, base->a};
+    struct view view = {.job = op->job};
+    return rc ? rc : view_get_ordinal(&viewer, r.id, &view, e);
 }

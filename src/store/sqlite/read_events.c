@@ -47,23 +47,23 @@ enum rc event_read_run(struct reader *r, struct store_op *base, struct err *e)
 {
     struct store_read_events *op = (struct store_read_events *)base;
     int64_t limit = op->limit > 0 && op->limit < EVENTS_MAX ? op->limit : EVENTS_MAX;
-    int64_t flags = 0;
-    bool found = false;
     struct job *j = arena_alloc(base->a, sizeof *j);
+    struct viewer viewer = {r->engine, r->db, base->a};
+    struct view view = {.job = j};
     op->count = 0;
     op->first_seq = op->last_seq = 0;
-    enum rc rc = view_get(r->engine, r->db, op->tenant, op->job_id, base->a, j, &flags, &found, e);
-    if (rc || !found) {
+    enum rc rc = view_get(&viewer, op->tenant, op->job_id, &view, e);
+    if (rc || !view.found) {
         return rc ? rc : store_answer(base, RC_NOT_FOUND, NULL, "no such job");
     }
     op->events = arena_array(base->a, struct job_event_row, (size_t)limit);
-    bool has_end = job_state_is_final(j->state) && !(flags & FLAG_ERASED);
+    bool has_end = job_state_is_final(j->state) && !(view.flags & FLAG_ERASED);
     op->first_seq = has_end ? j->last_seq : 0;
     op->last_seq = j->last_seq;
-    if (flags & FLAG_EVENTS) {
+    if (view.flags & FLAG_EVENTS) {
         rc = first_seq(r, id_ordinal(op->job_id), &op->first_seq, e);
     }
-    if (!rc && flags & FLAG_EVENTS) {
+    if (!rc && view.flags & FLAG_EVENTS) {
         rc = read_rows(r, op, limit, e);
     }
     if (!rc && has_end && op->after < j->last_seq && (int64_t)op->count < limit) {

@@ -4,7 +4,7 @@
 #include "base/log.h"
 
 static const struct {
-    read_fn *run;
+    enum rc (*run)(struct reader *r, struct store_op *op, struct err *e);
 } reads[STORE_OP_KINDS] = {
     [STORE_GET_JOB] = {job_get_run},
     [STORE_LIST_JOBS] = {job_list_run},

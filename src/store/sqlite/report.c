@@ -157,7 +157,7 @@ static enum rc carry(struct writer *w, struct row *r, const struct report *in, b
         rc = event_add(w, r, in->events[i].type, in->events[i].data, e);
     }
     if (!rc && in->checkpoint.p) {
-        rc = row_set_text(w, r, SQL_JOB_SET_CHECKPOINT, FLAG_CHECKPOINT, BODY_CHECKPOINT, in->checkpoint, e);
+        rc = row_set_text(w, r, BODY_CHECKPOINT, in->checkpoint, e);
     }
     for (size_t i = 0; i < in->artifact_count && !rc; i++) {
         rc = artifacts_put(w, r, &in->artifacts[i], e);

@@ -365,19 +365,24 @@ static enum rc body_delete(struct writer *w, int64_t job, enum body_part part, s
     return rc;
 }
 
-enum rc row_set_text(struct writer *w, struct row *r, enum sql_query query, enum row_flag flag,
-                     enum body_part part, struct str text, struct err *e)
+enum rc row_set_text(struct writer *w, struct row *r, enum body_part part, struct str text, struct err *e)
 {
+    static const struct {
+        enum sql_query query;
+        enum row_flag flag;
+    } parts[] = {[BODY_ARGS] = {SQL_JOB_SET_ARGS, FLAG_ARGS},
+                 [BODY_RESULT] = {SQL_JOB_SET_RESULT, FLAG_RESULT},
+                 [BODY_CHECKPOINT] = {SQL_JOB_SET_CHECKPOINT, FLAG_CHECKPOINT}};
     enum rc rc = RC_OK;
     bool is_inline = text.n <= INLINE_MAX_BYTES;
     if (!is_inline) {
         rc = body_put(w, r->id, part, text, e);
-        r->flags |= flag;
-    } else if (r->flags & flag) {
+        r->flags |= parts[part].flag;
+    } else if (r->flags & parts[part].flag) {
         rc = body_delete(w, r->id, part, e);
-        r->flags &= ~(int64_t)flag;
+        r->flags &= ~(int64_t)parts[part].flag;
     }
-    return rc ? rc : run_with_text(w->db, query, r->id, is_inline && text.n ? text : STR_NONE, e);
+    return rc ? rc : run_with_text(w->db, parts[part].query, r->id, is_inline && text.n ? text : STR_NONE, e);
 }
 
 static struct str cut_text(struct str s)

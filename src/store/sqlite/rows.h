@@ -57,9 +57,9 @@ MUST_CHECK enum rc row_finish(struct writer *w, struct row *r, enum job_state to
 void row_set_due(struct writer *w, struct row *r);
 struct store_change *row_changed(struct writer *w, const struct row *r);
 
-/* Puts a text where it belongs: inline by `query` (?1 id, ?2 text), or as a body; keeps the flag. */
-MUST_CHECK enum rc row_set_text(struct writer *w, struct row *r, enum sql_query query, enum row_flag flag,
-                                enum body_part part, struct str text, struct err *e);
+/* Puts args, result or checkpoint where it belongs: inline, or as a body; keeps the flag. The caller saves the row. */
+MUST_CHECK enum rc row_set_text(struct writer *w, struct row *r, enum body_part part, struct str text,
+                                struct err *e);
 MUST_CHECK enum rc row_set_error(struct writer *w, const struct row *r, const struct job_error *error,
                                  struct err *e);
 MUST_CHECK enum rc body_put(struct writer *w, int64_t job, enum body_part part, struct str text,

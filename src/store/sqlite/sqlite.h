@@ -147,17 +147,34 @@ void space_watch(struct writer *w);   /* before each round: are the reserved pag
 struct store_op *round_run(struct writer *w, struct store_op *list);
 
 /* ---- operations. The rc is a failure of the round; what the operation answers is in its op. */
-typedef enum rc write_fn(struct writer *w, struct store_op *op, struct err *e);
-write_fn enqueue_run, claim_run, report_run, act_run, patch_run, artifact_stage_run, queue_set_run,
-    queue_delete_run, key_create_run, key_revoke_run, tick_run, prune_run;
+MUST_CHECK enum rc enqueue_run(struct writer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc claim_run(struct writer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc report_run(struct writer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc act_run(struct writer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc patch_run(struct writer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc artifact_stage_run(struct writer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc queue_set_run(struct writer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc queue_delete_run(struct writer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc key_create_run(struct writer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc key_revoke_run(struct writer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc tick_run(struct writer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc prune_run(struct writer *w, struct store_op *op, struct err *e);
 
 struct reader {
     struct engine *engine;
     struct db *db;
     int64_t now;
 };
-typedef enum rc read_fn(struct reader *r, struct store_op *op, struct err *e);
-read_fn job_get_run, job_list_run, event_read_run, artifact_list_run, artifact_get_run, series_get_run,
-    series_list_run, queue_list_run, stats_run, key_list_run;
+
+MUST_CHECK enum rc job_get_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc job_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc event_read_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc artifact_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc artifact_get_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc series_get_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc series_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc queue_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc stats_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc key_list_run(struct reader *r, struct store_op *op, struct err *e);
 
 #endif

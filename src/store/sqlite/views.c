@@ -48,12 +48,12 @@ static void read_numbers(struct engine *s, struct db_stmt *q, struct job *j, int
     j->cancel_requested = *flags & FLAG_CANCEL;
 }
 
-void view_read(struct engine *s, struct db_stmt *q, bool is_full, struct arena *a, struct job *out,
-               int64_t *flags)
+void view_read(const struct viewer *v, struct db_stmt *q, bool is_full, struct view *out)
 {
-    struct job *j = out;
+    struct arena *a = v->a;
+    struct job *j = out->job;
     *j = (struct job){0};
-    read_numbers(s, q, j, flags);
+    read_numbers(v->engine, q, j, &out->flags);
     j->worker = copy(a, q, 26);
     j->progress_message = copy(a, q, 27);
     if (!retry_parse(db_str(q, 28), &j->retry)) {
@@ -75,12 +75,12 @@ void view_read(struct engine *s, struct db_stmt *q, bool is_full, struct arena *
     }
 }
 
-static enum rc read_body(struct db *db, int64_t job, enum body_part part, struct arena *a, struct str *out,
+static enum rc read_body(const struct viewer *v, int64_t job, enum body_part part, struct str *out,
                          struct err *e)
 {
     struct db_stmt *q = NULL;
     bool has_row = false;
-    enum rc rc = stmt(db, SQL_BODY_GET, &q, e);
+    enum rc rc = stmt(v->db, SQL_BODY_GET, &q, e);
     if (rc) {
         return rc;
     }
@@ -88,57 +88,54 @@ static enum rc read_body(struct db *db, int64_t job, enum body_part part, struct
     db_bind_int(q, 2, part);
     rc = db_step(q, &has_row, e);
     if (!rc && has_row) {
-        *out = copy(a, q, 0);
+        *out = copy(v->a, q, 0);
         db_reset(q);
     }
     return rc;
 }
 
-static enum rc read_bodies(struct db *db, int64_t ordinal, int64_t flags, struct arena *a, struct job *j,
-                           struct err *e)
+static enum rc read_bodies(const struct viewer *v, int64_t ordinal, struct view *view, struct err *e)
 {
     const struct {
         int64_t flag;
         enum body_part part;
         struct str *out;
-    } parts[] = {{FLAG_ARGS, BODY_ARGS, &j->args},
-                 {FLAG_RESULT, BODY_RESULT, &j->result},
-                 {FLAG_CHECKPOINT, BODY_CHECKPOINT, &j->checkpoint}};
+    } parts[] = {{FLAG_ARGS, BODY_ARGS, &view->job->args},
+                 {FLAG_RESULT, BODY_RESULT, &view->job->result},
+                 {FLAG_CHECKPOINT, BODY_CHECKPOINT, &view->job->checkpoint}};
     enum rc rc = RC_OK;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !rc; i++) {
-        if (flags & parts[i].flag) {
-            rc = read_body(db, ordinal, parts[i].part, a, parts[i].out, e);
+        if (view->flags & parts[i].flag) {
+            rc = read_body(v, ordinal, parts[i].part, parts[i].out, e);
         }
     }
     return rc;
 }
 
-enum rc view_get_ordinal(struct engine *s, struct db *db, int64_t ordinal, struct arena *a, struct job *out,
-                         int64_t *flags, bool *found, struct err *e)
+enum rc view_get_ordinal(const struct viewer *v, int64_t ordinal, struct view *out, struct err *e)
 {
     struct db_stmt *q = NULL;
-    *found = false;
-    enum rc rc = stmt(db, SQL_JOB_VIEW, &q, e);
+    out->found = false;
+    enum rc rc = stmt(v->db, SQL_JOB_VIEW, &q, e);
     if (rc) {
         return rc;
     }
     db_bind_int(q, 1, ordinal);
-    rc = db_step(q, found, e);
-    if (rc || !*found) {
+    rc = db_step(q, &out->found, e);
+    if (rc || !out->found) {
         return rc;
     }
-    view_read(s, q, true, a, out, flags);
+    view_read(v, q, true, out);
     db_reset(q);
-    bool has_bodies = *flags & (FLAG_ARGS | FLAG_RESULT | FLAG_CHECKPOINT);
-    return has_bodies ? read_bodies(db, ordinal, *flags, a, out, e) : RC_OK;
+    bool has_bodies = out->flags & (FLAG_ARGS | FLAG_RESULT | FLAG_CHECKPOINT);
+    return has_bodies ? read_bodies(v, ordinal, out, e) : RC_OK;
 }
 
-enum rc view_get(struct engine *s, struct db *db, int64_t tenant, struct id id, struct arena *a,
-                 struct job *out, int64_t *flags, bool *found, struct err *e)
+enum rc view_get(const struct viewer *v, int64_t tenant, struct id id, struct view *out, struct err *e)
 {
-    enum rc rc = view_get_ordinal(s, db, id_ordinal(id), a, out, flags, found, e);
-    if (!rc && *found) {
-        *found = id_eq(out->id, id) && (!tenant || out->tenant == tenant);
+    enum rc rc = view_get_ordinal(v, id_ordinal(id), out, e);
+    if (!rc && out->found) {
+        out->found = id_eq(out->job->id, id) && (!tenant || out->job->tenant == tenant);
     }
     return rc;
 }

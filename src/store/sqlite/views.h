@@ -5,15 +5,24 @@
 
 #include "store/sqlite/sqlite.h"
 
-/* The current row of a statement over @job_columns@; with `is_full` the four long columns behind them too. *flags: the
- * row's. Texts are copied to `a`. */
-void view_read(struct engine *s, struct db_stmt *q, bool is_full, struct arena *a, struct job *out,
-               int64_t *flags);
-/* One job by id, with its long texts. *found as in row_load. */
-MUST_CHECK enum rc view_get(struct engine *s, struct db *db, int64_t tenant, struct id id, struct arena *a,
-                            struct job *out, int64_t *flags, bool *found, struct err *e);
+struct viewer {
+    struct engine *engine;
+    struct db *db;
+    struct arena *a; /* texts are copied to it */
+};
+
+struct view {
+    struct job *job; /* the caller's; filled */
+    int64_t flags;   /* the row's */
+    bool found;
+};
+
+/* The current row of a statement over @job_columns@; with `is_full` the four long columns behind them too. */
+void view_read(const struct viewer *v, struct db_stmt *q, bool is_full, struct view *out);
+/* One job by id, with its long texts. out->found as in row_load. */
+MUST_CHECK enum rc view_get(const struct viewer *v, int64_t tenant, struct id id, struct view *out,
+                            struct err *e);
 /* The same by the integer key, whoever's it is. */
-MUST_CHECK enum rc view_get_ordinal(struct engine *s, struct db *db, int64_t ordinal, struct arena *a,
-                                    struct job *out, int64_t *flags, bool *found, struct err *e);
+MUST_CHECK enum rc view_get_ordinal(const struct viewer *v, int64_t ordinal, struct view *out, struct err *e);
 
 #endif
