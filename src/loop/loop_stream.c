@@ -10,7 +10,8 @@
 #include "base/arena.h"
 #include "loop/stream_private.h"
 
-#define PIECES_MAX 1024
+/* Few, since the compiler clears the array for each write. */
+#define PIECES_MAX 64
 
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
 {

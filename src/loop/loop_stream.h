@@ -32,7 +32,7 @@ void stream_read_stop(
 
 /* Writes the pieces in order, with one system call where possible. RC_OK: all of it is with the kernel. RC_BUSY: the
  * rest is on its way; the bytes (not the array) must stay until on_written or stream_close. RC_FATAL: broken, close.
- * While one write is on its way no other may be started. At most 1,024 pieces. */
+ * While one write is on its way no other may be started. At most 64 pieces. */
 MUST_CHECK enum rc stream_write(struct stream *s, const struct str *pieces, size_t count);
 size_t stream_unsent_bytes(const struct stream *s);
 /* Sends end of file after what was written; reading goes on. */

@@ -3,7 +3,8 @@
 
 #include "net/server_private.h"
 
-#define HEAD_BYTES_OWN 256 /* status line, Date, Content-Length or Transfer-Encoding, Connection */
+#define TAIL_BYTES_MAX 1024 /* a body up to this is copied behind its head: one piece is cheaper than two */
+#define HEAD_BYTES_OWN 256  /* status line, Date, Content-Length or Transfer-Encoding, Connection */
 
 static bool is_field_value(struct str v)
 {
@@ -65,9 +66,10 @@ static char *put_field(char *to, struct str name, struct str value)
     return put(to, STR("\r\n"));
 }
 
-struct str exchange_compose(struct http_exchange *x, int status, struct str content_type, int64_t length)
+static struct str compose(struct http_exchange *x, int status, struct str content_type, int64_t length,
+                          struct str tail)
 {
-    size_t max = HEAD_BYTES_OWN + content_type.n;
+    size_t max = HEAD_BYTES_OWN + content_type.n + tail.n;
 
     decide_closing(x);
     for (const struct out_header *h = x->headers; h; h = h->next) {
@@ -97,14 +99,23 @@ struct str exchange_compose(struct http_exchange *x, int status, struct str cont
         to = put_field(to, h->name, h->value);
     }
     to = put(to, STR("\r\n"));
+    to = put(to, tail);
     assert((size_t)(to - head) <= max);
     return (struct str){head, (size_t)(to - head)};
 }
 
+struct str exchange_compose(struct http_exchange *x, int status, struct str content_type, int64_t length)
+{
+    return compose(x, status, content_type, length, STR(""));
+}
+
 void exchange_answer(struct http_exchange *x, int status, struct str content_type, struct str body)
 {
-    exchange_push(x, exchange_compose(x, status, content_type, (int64_t)body.n), NULL);
-    if (!x->is_head && status != 204 && status != 304) {
+    bool has_body = body.n > 0 && !x->is_head && status != 204 && status != 304;
+    struct str tail = has_body && body.n <= TAIL_BYTES_MAX ? body : STR("");
+
+    exchange_push(x, compose(x, status, content_type, (int64_t)body.n, tail), NULL);
+    if (has_body && tail.n == 0) {
         exchange_push(x, body, NULL);
     }
     x->is_answered = x->is_complete = true;

@@ -49,7 +49,7 @@ size_t http_fields_count(const struct http_field *fields, size_t count, struct s
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
-        n += str_eq_nocase(fields[i].name, name);
+        n += fields[i].name.n == name.n && str_eq_nocase(fields[i].name, name);
     }
     return n;
 }
@@ -65,14 +65,44 @@ static bool list_has(struct str list, struct str word)
     return false;
 }
 
-static bool any_list_has(const struct http_head *h, struct str name, struct str word)
+/* The fields that decide about framing, found in one walk. */
+struct key_field {
+    struct str value; /* of the first one; STR_NONE when absent */
+    size_t count;
+};
+
+struct key_fields {
+    struct key_field host, expect, length, coding;
+    bool says_close, says_keep_alive;
+};
+
+static void note(struct key_field *k, struct str value)
 {
-    for (size_t i = 0; i < h->field_count; i++) {
-        if (str_eq_nocase(h->fields[i].name, name) && list_has(h->fields[i].value, word)) {
-            return true;
+    if (k->count++ == 0) {
+        k->value = value;
+    }
+}
+
+static struct key_fields find_key_fields(const struct http_field *fields, size_t count)
+{
+    struct key_fields k = {.says_close = false};
+
+    for (size_t i = 0; i < count; i++) {
+        struct str name = fields[i].name, value = fields[i].value;
+        if (name.n == 4 && str_eq_nocase(name, STR("Host"))) {
+            note(&k.host, value);
+        } else if (name.n == 6 && str_eq_nocase(name, STR("Expect"))) {
+            note(&k.expect, value);
+        } else if (name.n == 10 && str_eq_nocase(name, STR("Connection"))) {
+            k.says_close |= list_has(value, STR("close"));
+            k.says_keep_alive |= list_has(value, STR("keep-alive"));
+        } else if (name.n == 14 && str_eq_nocase(name, STR("Content-Length"))) {
+            note(&k.length, value);
+        } else if (name.n == 17 && str_eq_nocase(name, STR("Transfer-Encoding"))) {
+            note(&k.coding, value);
         }
     }
-    return false;
+    return k;
 }
 
 /* B030, B031: a coding that exists but is not spoken here is 501; what is no list of codings is 400. */
@@ -118,32 +148,29 @@ static bool read_length(struct str v, int64_t *out, struct http_refusal *r)
 }
 
 /* B024 to B033, for both kinds: NO_BODY when neither field is there. */
-static bool read_framing(struct http_head *h, struct http_refusal *r)
+static bool read_framing(struct http_head *h, const struct key_fields *k, struct http_refusal *r)
 {
-    struct str length = http_fields_find(h->fields, h->field_count, STR("Content-Length"));
-    struct str coding = http_fields_find(h->fields, h->field_count, STR("Transfer-Encoding"));
-
     h->framing = HTTP_NO_BODY;
     h->content_length = -1;
-    if (coding.p) {
-        if (length.p) {
+    if (k->coding.count) {
+        if (k->length.count) {
             return refuse(r, 400, "bad_framing", "Content-Length stands beside Transfer-Encoding.");
         }
         if (h->minor_version == 0) {
             return refuse(r, 400, "bad_framing", "HTTP/1.0 has no Transfer-Encoding.");
         }
-        if (http_fields_count(h->fields, h->field_count, STR("Transfer-Encoding")) > 1) {
+        if (k->coding.count > 1) {
             return refuse(r, 400, "bad_framing", "Transfer-Encoding stands twice.");
         }
-        if (!str_eq_nocase(coding, STR("chunked"))) {
-            return refuse_coding(coding, r);
+        if (!str_eq_nocase(k->coding.value, STR("chunked"))) {
+            return refuse_coding(k->coding.value, r);
         }
         h->framing = HTTP_CHUNKED;
-    } else if (length.p) {
-        if (http_fields_count(h->fields, h->field_count, STR("Content-Length")) > 1) {
+    } else if (k->length.count) {
+        if (k->length.count > 1) {
             return refuse(r, 400, "bad_framing", "Content-Length stands twice.");
         }
-        if (!read_length(length, &h->content_length, r)) {
+        if (!read_length(k->length.value, &h->content_length, r)) {
             return false;
         }
         h->framing = h->content_length > 0 ? HTTP_LENGTH : HTTP_NO_BODY;
@@ -189,15 +216,12 @@ static bool is_host(struct str v)
            str_to_i64(port, &number) && number <= 65535;
 }
 
-static bool read_host(const struct http_head *h, struct str *host, struct http_refusal *r)
+static bool check_host(const struct http_head *h, const struct key_field *host, struct http_refusal *r)
 {
-    size_t count = http_fields_count(h->fields, h->field_count, STR("Host"));
-
-    if (count > 1 || (count == 0 && h->minor_version > 0)) {
+    if (host->count > 1 || (host->count == 0 && h->minor_version > 0)) {
         return refuse(r, 400, "bad_host", "There must be exactly one Host.");
     }
-    *host = http_fields_find(h->fields, h->field_count, STR("Host"));
-    return count == 0 || is_host(*host) ||
+    return host->count == 0 || is_host(host->value) ||
            refuse(r, 400, "bad_host", "Host is not a name or address with a port.");
 }
 
@@ -228,15 +252,13 @@ static bool read_target(struct http_head *h, struct str target, struct str host,
 }
 
 /* B044, B045. */
-static bool read_expect(struct http_head *h, struct http_refusal *r)
+static bool read_expect(struct http_head *h, const struct key_field *expect, struct http_refusal *r)
 {
-    struct str v = http_fields_find(h->fields, h->field_count, STR("Expect"));
-
-    if (!v.p || h->minor_version == 0) {
+    if (!expect->count || h->minor_version == 0) {
         return true;
     }
     h->expects_continue = h->framing != HTTP_NO_BODY;
-    return str_eq_nocase(v, STR("100-continue")) ||
+    return (expect->count == 1 && str_eq_nocase(expect->value, STR("100-continue"))) ||
            refuse(r, 417, "unknown_expectation", "The only expectation known here is 100-continue.");
 }
 
@@ -245,7 +267,6 @@ bool http_head_read_request(struct str bytes, const struct http_scan *s, struct 
 {
     struct http_lexed x;
     struct http_head h = {.status = 0};
-    struct str host = STR_NONE;
 
     if (s->has_skipped) {
         bytes = str_sub(bytes, 2, bytes.n);
@@ -260,8 +281,9 @@ bool http_head_read_request(struct str bytes, const struct http_scan *s, struct 
     if (!http_method_parse(h.method_text, &h.method)) {
         return refuse(r, 501, "unknown_method", "The method is not known.");
     }
-    if (!read_host(&h, &host, r) || !read_target(&h, x.target, host, r) || !read_framing(&h, r) ||
-        !read_expect(&h, r)) {
+    struct key_fields k = find_key_fields(x.fields, x.field_count);
+    if (!check_host(&h, &k.host, r) || !read_target(&h, x.target, k.host.value, r) ||
+        !read_framing(&h, &k, r) || !read_expect(&h, &k.expect, r)) {
         return false;
     }
     bool has_neither = h.framing == HTTP_NO_BODY && h.content_length < 0;
@@ -269,7 +291,7 @@ bool http_head_read_request(struct str bytes, const struct http_scan *s, struct 
         return refuse(r, 411, "length_required",
                       "A body needs Content-Length or chunked coding (0 for none).");
     }
-    h.wants_close = h.minor_version == 0 || any_list_has(&h, STR("Connection"), STR("close"));
+    h.wants_close = h.minor_version == 0 || k.says_close;
     *out = h;
     return true;
 }
@@ -290,7 +312,8 @@ bool http_head_read_response(struct str bytes, const struct http_scan *s, struct
     h.status = x.status;
     h.fields = x.fields;
     h.field_count = x.field_count;
-    if (!read_framing(&h, r)) {
+    struct key_fields k = find_key_fields(x.fields, x.field_count);
+    if (!read_framing(&h, &k, r)) {
         return false;
     }
     bool has_neither = h.framing == HTTP_NO_BODY && h.content_length < 0;
@@ -299,8 +322,8 @@ bool http_head_read_response(struct str bytes, const struct http_scan *s, struct
     } else if (has_neither) {
         h.framing = HTTP_UNTIL_CLOSE;
     }
-    h.wants_close = h.framing == HTTP_UNTIL_CLOSE || any_list_has(&h, STR("Connection"), STR("close")) ||
-                    (h.minor_version == 0 && !any_list_has(&h, STR("Connection"), STR("keep-alive")));
+    h.wants_close =
+        h.framing == HTTP_UNTIL_CLOSE || k.says_close || (h.minor_version == 0 && !k.says_keep_alive);
     *out = h;
     return true;
 }
