@@ -96,7 +96,7 @@ void wire_problem_members(struct json_out *w, const struct wire_problem *p, cons
     }
     if (e->field[0]) {
         char field[sizeof e->field + 1];
-        str_print(field, sizeof field, e->field[0] == '/' ? "%s" : "/%s", e->field);
+        str_print(field, sizeof field, e->field[0] == '/' || e->field[0] == '?' ? "%s" : "/%s", e->field);
         json_put_c(w, "field", field);
     }
 }

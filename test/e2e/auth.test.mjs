@@ -1,0 +1,122 @@
+// Keys: who is let in, what a scope opens, what a limit to queues closes, how keys are made and revoked (A01 to A11).
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { request } from 'node:http';
+import { after, before, test } from 'node:test';
+import { operations } from './lib/openapi.mjs';
+import { startServer } from './lib/server.mjs';
+
+let server;
+let call;
+before(async () => {
+    server = await startServer();
+    call = server.call;
+});
+after(() => server.stop());
+
+const make = async (body) => (await call('POST', '/v1/keys', body)).json;
+const raw = (headers) =>
+    new Promise((resolve, reject) => {
+        request(`${server.url}/v1/jobs`, { headers }, (answer) => {
+            let text = '';
+            answer.on('data', (d) => (text += d)).on('end', () => resolve({ status: answer.statusCode, headers: answer.headers, text }));
+        })
+            .on('error', reject)
+            .end();
+    });
+
+test('a missing, wrong or mistyped key is 401, and nothing tells which', async () => {
+    const { key } = server;
+    const swap = (at) => key.slice(0, at) + (key[at] === 'A' ? 'B' : 'A') + key.slice(at + 1);
+    const bad = [undefined, 'Bearer', 'Bearer ', 'Bearer x', `Basic ${btoa(`x:${key}`)}`, `Bearer ${key}x`, `Bearer ${key.slice(0, -1)}`, `Bearer ${swap(9)}`,
+        `Bearer ${swap(18)}`, `Bearer ${swap(60)}`, `Bearer ${swap(key.length - 1)}`, key, `Bearer ${key} ${key}`];
+    for (const authorization of bad) {
+        const answer = await raw(authorization === undefined ? {} : { authorization });
+        assert.equal(answer.status, 401, authorization);
+        assert.equal(answer.headers['www-authenticate'], 'Bearer realm="stint"');
+        assert.equal(JSON.parse(answer.text).code, 'unauthorized');
+        assert.ok(!answer.text.includes(key.slice(9, 17)));
+    }
+    assert.equal((await raw({ authorization: `bearer   ${key}` })).status, 200, 'the scheme is not case-sensitive');
+    assert.equal((await raw({ authorization: [`Bearer ${key}`, `Bearer ${key}`] })).status, 400);
+    assert.equal((await fetch(`${server.url}/v1/jobs?api_key=${key}`)).status, 401);
+    assert.ok(!server.log.join('\n').includes(key));
+});
+
+test('every operation wants its scope', async () => {
+    const keys = {};
+    for (const scope of ['enqueue', 'read', 'work', 'admin']) keys[scope] = (await make({ name: scope, scopes: [scope] })).key;
+    for (const { method, path, operation } of operations) {
+        if (!operation['x-scope'] || path === '/metrics') continue;
+        const allowed = operation['x-scope'].split(' or ');
+        const url = path.replace(/\{id\}/, '0199f3c8-7a10-7000-8000-000000000001').replace(/\{[^}]+\}/g, 'x');
+        for (const [scope, key] of Object.entries(keys)) {
+            if (allowed.includes(scope)) continue;
+            const answer = await call(method, url, undefined, { key });
+            assert.deepEqual([answer.status, answer.json?.code], [403, 'forbidden'], `${method} ${path} with ${scope}`);
+        }
+    }
+    assert.equal((await call('POST', '/v1/jobs', { kind: 'k', queue: 'scopes' }, { key: keys.enqueue })).status, 201);
+    assert.equal((await call('POST', '/v1/claims', { worker: 'w', queues: ['scopes'] }, { key: keys.work })).status, 200);
+});
+
+test('a key that is limited to queues does nothing outside of them', async () => {
+    const { key } = await make({ name: 'mail only', scopes: ['enqueue', 'read', 'work', 'admin'], queues: ['mail'] });
+    const mine = (await call('POST', '/v1/jobs', { kind: 'k', queue: 'mail' }, { key })).json.id;
+    const other = (await call('POST', '/v1/jobs', { kind: 'k', queue: 'other' })).json.id;
+    for (const [method, path, body] of [
+        ['POST', '/v1/jobs', { kind: 'k', queue: 'other' }],
+        ['POST', '/v1/jobs', { kind: 'k' }],
+        ['POST', '/v1/jobs', [{ kind: 'k', queue: 'mail' }, { kind: 'k', queue: 'mai' }]],
+        ['POST', '/v1/claims', { worker: 'w', queues: ['mail', 'other'] }],
+        ['GET', `/v1/jobs/${other}`],
+        ['GET', `/v1/jobs/${other}/events`],
+        ['POST', `/v1/jobs/${other}/cancel`],
+        ['PATCH', `/v1/jobs/${other}`, { priority: 1 }],
+        ['PATCH', `/v1/jobs/${mine}`, { queue: 'other' }],
+        ['GET', '/v1/jobs'],
+        ['GET', '/v1/jobs?queue=other'],
+        ['POST', '/v1/jobs/cancel', { all: true }],
+        ['POST', '/v1/jobs/cancel', { ids: [other] }],
+        ['POST', '/v1/dead/purge', { filter: { queue: 'other' } }],
+        ['GET', '/v1/queues/other'],
+        ['POST', '/v1/queues/other/pause'],
+        ['GET', '/v1/stats'],
+        ['GET', '/v1/events'],
+        ['GET', '/v1/series'],
+        ['POST', '/v1/keys', { scopes: ['read'] }],
+    ]) {
+        assert.equal((await call(method, path, body, { key })).status, 403, `${method} ${path} ${JSON.stringify(body)}`);
+    }
+    assert.equal((await call('GET', `/v1/jobs/${mine}`, undefined, { key })).status, 200);
+    assert.deepEqual((await call('GET', '/v1/jobs?queue=mail', undefined, { key })).json.jobs.map((j) => j.id), [mine]);
+    assert.deepEqual((await call('GET', '/v1/queues', undefined, { key })).json.queues.map((q) => q.name), ['mail']);
+    assert.equal((await call('POST', '/v1/jobs/cancel', { filter: { queue: 'mail' } }, { key })).json.jobs.length, 1);
+});
+
+test('a key gives no scope that it does not have, and shows its secret once', async () => {
+    const admin = await call('POST', '/v1/keys', { name: 'small admin', scopes: ['admin', 'read'] });
+    assert.equal(admin.headers.get('cache-control'), 'no-store');
+    assert.equal((await call('POST', '/v1/keys', { scopes: ['enqueue'] }, { key: admin.json.key })).status, 403);
+    const child = await call('POST', '/v1/keys', { scopes: ['read'] }, { key: admin.json.key });
+    assert.equal(child.status, 201);
+    const list = await call('GET', '/v1/keys');
+    assert.equal(list.json.keys.find((k) => k.id === child.json.id).last4, child.json.key.slice(-4));
+    assert.ok(!list.text.includes(child.json.key));
+    const files = readdirSync(server.dir.path, { withFileTypes: true }).filter((f) => f.isFile()).map((f) => readFileSync(server.dir.file(f.name)));
+    assert.ok(files.length > 0);
+    for (const bytes of files) assert.equal(bytes.includes(Buffer.from(child.json.key.slice(18, 50))), false);
+    for (const bad of [{}, { scopes: [] }, { scopes: ['root'] }, { scopes: ['read'], tenant: 'x' }, { scopes: ['read'], expires_s: 0 }]) {
+        assert.equal((await call('POST', '/v1/keys', bad)).status, 422, JSON.stringify(bad));
+    }
+});
+
+test('revoked and expired keys are 401 at once, and others go on', async () => {
+    const [a, b] = [await make({ scopes: ['read'] }), await make({ scopes: ['read'] })];
+    assert.equal((await call('DELETE', `/v1/keys/${a.id}`)).status, 204);
+    assert.equal((await call('DELETE', `/v1/keys/${a.id}`)).status, 204);
+    assert.equal((await call('GET', '/v1/jobs', undefined, { key: a.key })).status, 401);
+    assert.equal((await call('GET', '/v1/jobs', undefined, { key: b.key })).status, 200);
+    assert.equal((await call('DELETE', '/v1/keys/nobodyXX')).status, 404);
+    assert.notEqual((await call('GET', '/v1/keys')).json.keys.find((k) => k.id === a.id).revoked_at, null);
+});
