@@ -31,7 +31,7 @@ struct rig *rig_open_with(struct queue_options options)
     OK(queue_open(&r->q, &options, e));
     struct store_create_key key;
 
-    store_init(&key.op, sizeof key, STORE_CREATE_KEY, r->a);
+    store_init(&key.op, sizeof key, STORE_CREATE_KEY, rig_op_arena(r));
     key.key.public_id = STR("rigrigri");
     key.key.tenant_name = STR("rig");
     key.key.scopes = SCOPE_ADMIN;
@@ -50,8 +50,17 @@ void rig_close(struct rig *r)
 {
     queue_close(r->q);
     loop_free(r->loop);
+    for (size_t i = 0; i < r->op_arena_count; i++) {
+        arena_free(r->op_arenas[i]);
+    }
     arena_free(r->a);
     mem_free(r);
+}
+
+struct arena *rig_op_arena(struct rig *r)
+{
+    CHECK_TRUE(r->op_arena_count < sizeof r->op_arenas / sizeof r->op_arenas[0]);
+    return r->op_arenas[r->op_arena_count++] = arena_new();
 }
 
 static void on_done(struct store_op *op)
@@ -86,7 +95,7 @@ static void rig_barrier(struct rig *r)
 {
     struct store_set_queue *s = arena_alloc(r->a, sizeof *s);
 
-    store_init(&s->op, sizeof *s, STORE_SET_QUEUE, r->a);
+    store_init(&s->op, sizeof *s, STORE_SET_QUEUE, rig_op_arena(r));
     s->tenant = RIG_TENANT;
     s->name = STR("barrier");
     s->pause = -1;
@@ -114,7 +123,7 @@ struct store_enqueue *rig_enqueue_op(struct rig *r, const char *queue, const cha
     struct store_enqueue *n = arena_alloc(r->a, sizeof *n);
     struct job_spec *specs = arena_array(r->a, struct job_spec, count);
 
-    store_init(&n->op, sizeof *n, STORE_ENQUEUE, r->a);
+    store_init(&n->op, sizeof *n, STORE_ENQUEUE, rig_op_arena(r));
     for (size_t i = 0; i < count; i++) {
         specs[i].queue = str_from(queue);
         specs[i].kind = str_from(kind);
@@ -150,7 +159,7 @@ struct rig_claim *rig_claim(struct rig *r, const char *worker, const char *queue
     struct str rest = str_from(kinds);
     struct store_claim *c = &k->c.claim;
 
-    store_init(&c->op, sizeof *c, STORE_CLAIM, r->a);
+    store_init(&c->op, sizeof *c, STORE_CLAIM, rig_op_arena(r));
     k->rig = r;
     k->queue = str_from(queue);
     while (rest.n > 0) {
@@ -184,7 +193,7 @@ struct report_verdict rig_report_with(struct rig *r, struct report report)
     struct store_report *op = arena_alloc(r->a, sizeof *op);
     struct report *item = arena_alloc(r->a, sizeof *item);
 
-    store_init(&op->op, sizeof *op, STORE_REPORT, r->a);
+    store_init(&op->op, sizeof *op, STORE_REPORT, rig_op_arena(r));
     *item = report;
     item->hash = report.n;
     op->tenant = RIG_TENANT;
@@ -210,7 +219,7 @@ struct job *rig_job(struct rig *r, struct id id)
 {
     struct store_get_job *g = arena_alloc(r->a, sizeof *g);
 
-    store_init(&g->op, sizeof *g, STORE_GET_JOB, r->a);
+    store_init(&g->op, sizeof *g, STORE_GET_JOB, rig_op_arena(r));
     g->tenant = RIG_TENANT;
     g->id = id;
     rig_do(r, &g->op);
@@ -222,7 +231,7 @@ enum rc rig_act(struct rig *r, enum job_action action, struct id id)
 {
     struct store_act *act = arena_alloc(r->a, sizeof *act);
 
-    store_init(&act->op, sizeof *act, STORE_ACT, r->a);
+    store_init(&act->op, sizeof *act, STORE_ACT, rig_op_arena(r));
     act->tenant = RIG_TENANT;
     act->action = action;
     act->ids = &id;

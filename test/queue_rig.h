@@ -10,7 +10,10 @@
 struct rig {
     struct loop *loop;
     struct queue *q;
-    struct arena *a;      /* for everything in a test; freed by rig_close */
+    struct arena *a; /* of the test's own thread; freed by rig_close */
+    struct arena
+        *op_arenas[2048]; /* one an operation: the store's threads use it while the operation is theirs */
+    size_t op_arena_count;
     int64_t wall_at_zero; /* the store's clock is this + the loop's */
     int awaited;          /* rig_wait returns when it is 0 */
 };
@@ -33,6 +36,8 @@ void rig_settle(struct rig *r);
 void rig_skip_ms(struct rig *r, int64_t ms);
 int64_t rig_now(struct rig *r);
 
+/* A new arena for one operation, freed by rig_close. */
+struct arena *rig_op_arena(struct rig *r);
 /* Submits the operation and runs the loop until it is done. */
 void rig_do(struct rig *r, struct store_op *op);
 /* Submits without waiting; rig_settle brings it. op->done must not matter. */

@@ -152,7 +152,7 @@ static void set_pause(struct rig *r, const char *queue, int pause)
 {
     struct store_set_queue *s = arena_alloc(r->a, sizeof *s);
 
-    store_init(&s->op, sizeof *s, STORE_SET_QUEUE, r->a);
+    store_init(&s->op, sizeof *s, STORE_SET_QUEUE, rig_op_arena(r));
     s->tenant = RIG_TENANT;
     s->name = str_from(queue);
     s->pause = pause;
@@ -322,7 +322,7 @@ TEST(no_job_stays_queued_while_a_claim_waits_for_its_kind)
     }
     struct store_stats stats;
 
-    store_init(&stats.op, sizeof stats, STORE_STATS, r->a);
+    store_init(&stats.op, sizeof stats, STORE_STATS, rig_op_arena(r));
     stats.tenant = RIG_TENANT;
     rig_do(r, &stats.op);
     CHECK_INT(stats.op.rc, RC_OK);

@@ -80,7 +80,7 @@ TEST(keys_are_known_as_soon_as_they_exist_and_forgotten_when_revoked)
 
     CHECK_TRUE(queue_find_key(r->q, STR("rigrigri")) != NULL);
     CHECK_TRUE(queue_find_key(r->q, STR("unknown8")) == NULL);
-    store_init(&c.op, sizeof c, STORE_CREATE_KEY, r->a);
+    store_init(&c.op, sizeof c, STORE_CREATE_KEY, rig_op_arena(r));
     c.key.public_id = STR("abcdefgh");
     c.key.tenant_name = STR("other");
     c.key.scopes = SCOPE_READ;
@@ -91,7 +91,7 @@ TEST(keys_are_known_as_soon_as_they_exist_and_forgotten_when_revoked)
     CHECK_INT(k->scopes, SCOPE_READ);
     CHECK_TRUE(k->tenant != RIG_TENANT);
     CHECK_STR(k->tenant_name, STR("other"));
-    store_init(&v.op, sizeof v, STORE_REVOKE_KEY, r->a);
+    store_init(&v.op, sizeof v, STORE_REVOKE_KEY, rig_op_arena(r));
     v.public_id = STR("abcdefgh");
     rig_do(r, &v.op);
     CHECK_INT(v.op.rc, RC_OK);
