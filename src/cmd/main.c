@@ -15,11 +15,11 @@ const struct command command_table[] = {
      "event-heartbeat head-timeout body-timeout idle-timeout progress-every prune-every index-timeout",
      "SIGTERM or SIGINT: claims end, running requests and streams are finished, exit 0; a second one ends it "
      "at once.\n"},
-    {"keys", cmd_keys, "Makes, lists and revokes API keys of a store that no server holds",
-     "create | ls | revoke ID", "store tenant name scopes queues expires json",
-     "The key itself is printed once, by create, and cannot be shown again.\n"
-     "While a server holds the store, ask it instead: POST, GET and DELETE /v1/keys with a key of scope "
-     "admin.\n"},
+    {"keys", cmd_keys, "Makes, lists and revokes API keys", "create | ls | revoke ID",
+     "store tenant name scopes queues expires url key json",
+     "In a store that no server holds (--store), or through a server (--url, --key) with a key of scope "
+     "admin.\n"
+     "The key itself is printed once, by create, and cannot be shown again.\n"},
     {"enqueue", cmd_enqueue, "Enqueues a job", "KIND [ARGS]",
      "url key json queue tag priority delay max-attempts timeout unique-key wait",
      "ARGS is one JSON value; - reads it from standard input. Prints the id; with --wait the result."},

@@ -127,10 +127,10 @@ test('keys are made, listed and revoked while no server holds the store', async 
     const key = createKey(store, ['--tenant', 'acme', '--name', 'ci', '--scopes', 'enqueue,read']);
     assert.match(key, /^stint_k_[0-9A-Za-z]{8}_[0-9A-Za-z]{49}$/);
     const id = key.slice(8, 16);
-    const listed = JSON.parse(stint(['keys', 'ls', '--json', '--store', store]).trim());
+    const [listed] = JSON.parse(stint(['keys', 'ls', '--json', '--store', store])).keys;
     assert.equal(listed.id, id);
     assert.equal(listed.tenant, 'acme');
-    assert.equal(listed.scopes, 'enqueue,read');
+    assert.deepEqual(listed.scopes, ['enqueue', 'read']);
     assert.ok(!JSON.stringify(listed).includes(key.slice(17, 50)));
     const server = await startServer({ dir, store, key });
     assert.equal((await server.call('POST', '/v1/jobs', { kind: 'k', args: 1 })).status, 201);
@@ -144,6 +144,23 @@ test('keys are made, listed and revoked while no server holds the store', async 
     assert.equal(run(['keys', 'create', '--scopes', 'all', '--store', store]).status, 2);
     assert.equal(run(['keys', 'paint', '--store', store]).status, 2);
     dir.remove();
+});
+
+test('keys are made, listed and revoked through a server by a key of scope admin', async () => {
+    const server = await startServer();
+    const env = { ...process.env, STINT_URL: server.url, STINT_KEY: server.key };
+    const key = stint(['keys', 'create', '--scopes', 'read', '--name', 'viewer', '--expires', '1h'], { env }).trim();
+    assert.equal((await server.call('GET', '/v1/jobs', undefined, { key })).status, 200);
+    assert.equal((await server.call('POST', '/v1/jobs', { kind: 'k', args: 1 }, { key })).status, 403);
+    assert.match(stint(['keys', 'ls'], { env }), new RegExp(`${key.slice(8, 16)} .*read .*viewer`));
+    assert.equal(JSON.parse(stint(['keys', 'ls', '--json'], { env })).keys.length, 2);
+    stint(['keys', 'revoke', key.slice(8, 16)], { env });
+    assert.equal((await server.call('GET', '/v1/jobs', undefined, { key })).status, 401);
+    const runs = (args) => spawnSync(BIN, ['keys', ...args], { encoding: 'utf8', env }).status;
+    assert.equal(runs(['revoke', 'unknown8']), 4);
+    assert.equal(runs(['create', '--tenant', 'other']), 2);
+    await server.stop();
+    assert.equal(runs(['ls']), 3);
 });
 
 test('an idle server sleeps: waiting claims, streams and jobs in the future cost no wake-up', { timeout: 60_000 }, async () => {
