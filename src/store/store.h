@@ -65,6 +65,7 @@ struct store_op {
     void (*done)(struct store_op *); /* the submitter's: queue/ calls it on the loop; the store never does */
     struct store_op *next;           /* the store's while submitted; then links round.done */
     void *sync;                      /* store_run's */
+    size_t items_done, items_run;    /* the store's: a long list is worked off in several rounds */
 };
 
 /* What a round changed, for wake-ups and streams. One record per transition or stored event batch. */

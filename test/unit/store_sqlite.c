@@ -137,6 +137,44 @@ TEST(memory_is_a_store_too)
     arena_free(a);
 }
 
+/* Nobody holds the committer for 100 ms: a long list goes on in the next round, and each item is done once. */
+TEST(a_long_list_of_ids_is_worked_off_in_several_rounds_and_completely)
+{
+    enum { JOBS = 10000 };
+    struct arena *a = arena_new();
+    struct store *s = opened(e);
+    struct store_enqueue op;
+    struct job_spec *specs = arena_array(a, struct job_spec, JOBS);
+    struct id *ids = arena_array(a, struct id, JOBS);
+    for (int i = 0; i < JOBS; i++) {
+        specs[i] = plain;
+    }
+    store_init(&op.op, sizeof op, STORE_ENQUEUE, a);
+    op.tenant = 1;
+    op.specs = specs;
+    op.count = JOBS;
+    OK(store_run(s, &op.op, e));
+    for (int i = 0; i < JOBS; i++) {
+        ids[i] = op.verdicts[i].job;
+    }
+    struct store_act act;
+    store_init(&act.op, sizeof act, STORE_ACT, a);
+    act.tenant = 1;
+    act.action = ACT_CANCEL;
+    act.ids = ids;
+    act.count = JOBS;
+    OK(store_run(s, &act.op, e));
+    CHECK_INT(act.op.items_run, JOBS);
+    for (int i = 0; i < JOBS; i++) {
+        CHECK_INT(act.verdicts[i].rc, RC_OK);
+        CHECK_INT(act.verdicts[i].state, JOB_CANCELLED);
+    }
+    CHECK_INT(get(s, a, ids[0], e).last_seq, 1);
+    CHECK_INT(get(s, a, ids[JOBS - 1], e).last_seq, 1);
+    store_close(s);
+    arena_free(a);
+}
+
 #ifdef STINT_FAULTS
 TEST(a_round_that_fails_is_replayed)
 {

@@ -227,22 +227,32 @@ static enum rc act_on(struct writer *w, enum job_action action, struct row *r, s
     return rc;
 }
 
+static enum rc act_by_id(struct writer *w, const struct store_act *op, struct id id, struct act_verdict *v,
+                         struct err *e)
+{
+    struct row r;
+    bool found = false;
+    *v = (struct act_verdict){.job = id};
+    enum rc rc = row_load(w, op->tenant, id, &r, &found, e);
+    if (!rc && !found) {
+        v->rc = err_set(&v->e, RC_NOT_FOUND, "no such job");
+        return RC_OK;
+    }
+    return rc ? rc : act_on(w, op->action, &r, v, e);
+}
+
 static enum rc act_by_ids(struct writer *w, struct store_act *op, struct err *e)
 {
+    struct store_op *base = &op->op;
     enum rc rc = RC_OK;
-    op->verdicts = arena_array(op->op.a, struct act_verdict, op->count ? op->count : 1);
-    op->verdict_count = op->count;
-    for (size_t i = 0; i < op->count && !rc; i++) {
-        struct row r;
-        bool found = false;
-        struct act_verdict *v = &op->verdicts[i];
-        v->job = op->ids[i];
-        rc = row_load(w, op->tenant, op->ids[i], &r, &found, e);
-        if (!rc && !found) {
-            v->rc = err_set(&v->e, RC_NOT_FOUND, "no such job");
-        } else if (!rc) {
-            rc = act_on(w, op->action, &r, v, e);
-        }
+    if (!base->items_done) {
+        op->verdicts = arena_array(base->a, struct act_verdict, op->count ? op->count : 1);
+        op->verdict_count = op->count;
+    }
+    base->items_run = base->items_done;
+    while (base->items_run < op->count && !rc && !(base->items_run > base->items_done && round_is_over(w))) {
+        size_t i = base->items_run++;
+        rc = act_by_id(w, op, op->ids[i], &op->verdicts[i], e);
     }
     return rc;
 }

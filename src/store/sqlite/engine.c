@@ -314,6 +314,7 @@ static void engine_submit(struct store *store, struct store_op *first)
     for (struct store_op *op = first, *next = NULL; op; op = next) {
         next = op->next;
         op->next = NULL;
+        op->items_done = op->items_run = 0;
         struct store_op ***last = store_op_is_write(op->kind) ? &last_write : &last_read;
         **last = op;
         *last = &op->next;

@@ -322,8 +322,12 @@ enum rc report_run(struct writer *w, struct store_op *base, struct err *e)
     struct store_report *op = (struct store_report *)base;
     enum rc rc = RC_OK;
     base->rc = RC_OK;
-    op->verdicts = arena_array(base->a, struct report_verdict, op->count ? op->count : 1);
-    for (size_t i = 0; i < op->count && !rc; i++) {
+    if (!base->items_done) {
+        op->verdicts = arena_array(base->a, struct report_verdict, op->count ? op->count : 1);
+    }
+    base->items_run = base->items_done;
+    while (base->items_run < op->count && !rc && !(base->items_run > base->items_done && round_is_over(w))) {
+        size_t i = base->items_run++;
         rc = report_one(w, op->tenant, &op->items[i], &op->verdicts[i], e);
     }
     return rc;

@@ -55,7 +55,7 @@ static int64_t job_count(const struct store_op *op)
     case STORE_CLAIM:
         return (int64_t)((const struct store_claim *)op)->count;
     case STORE_REPORT:
-        return (int64_t)((const struct store_report *)op)->count;
+        return (int64_t)(op->items_run - op->items_done);
     default:
         return 0;
     }
@@ -150,12 +150,30 @@ static enum rc commit(struct writer *w, struct err *e)
     return rc ? rc : db_run(q, e);
 }
 
-/* Runs operations until the time is over; *rest: those that did not get their turn. Nothing is answered yet. */
-static enum rc run_operations(struct writer *w, struct store_op *list, struct store_op **rest, struct err *e)
+bool round_is_over(const struct writer *w)
 {
-    int64_t start = clock_mono_us();
-    *rest = NULL;
-    for (struct store_op *op = list; op; op = op->next) {
+    return clock_mono_us() > w->run_until_us;
+}
+
+static bool is_whole(const struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_REPORT:
+        return op->items_run == ((const struct store_report *)op)->count;
+    case STORE_ACT:
+        return !((const struct store_act *)op)->ids || op->items_run == ((const struct store_act *)op)->count;
+    default:
+        return true;
+    }
+}
+
+/* Runs operations until the time is over; *rest: those that did not get their turn, the first perhaps half done. Nothing
+ * is answered yet. */
+static enum rc run_operations(struct writer *w, struct store_op **list, struct store_op **rest, struct err *e)
+{
+    w->run_until_us = clock_mono_us() + ROUND_RUN_MAX_US;
+    for (struct store_op **at = list; *at; at = &(*at)->next) {
+        struct store_op *op = *at;
         op->rc = RC_OK;
         err_clear(&op->e);
         enum rc rc = writes[op->kind].run(w, op, e);
@@ -167,7 +185,12 @@ static enum rc run_operations(struct writer *w, struct store_op *list, struct st
         if (FAULT("store.round.middle")) {
             return err_set(e, RC_BUSY, "fault: middle");
         }
-        if (op->next && clock_mono_us() - start > ROUND_RUN_MAX_US) {
+        if (!is_whole(op)) {
+            *rest = op;
+            *at = NULL;
+            return RC_OK;
+        }
+        if (op->next && round_is_over(w)) {
             *rest = op->next;
             op->next = NULL;
         }
@@ -175,7 +198,7 @@ static enum rc run_operations(struct writer *w, struct store_op *list, struct st
     return RC_OK;
 }
 
-static enum rc transact(struct writer *w, struct store_op *list, struct store_op **rest, struct err *e)
+static enum rc transact(struct writer *w, struct store_op **list, struct store_op **rest, struct err *e)
 {
     int64_t start = clock_mono_us();
     int64_t flushes = db_wal_commits(w->db);
@@ -245,15 +268,21 @@ static struct store_op *run(struct writer *w, struct store_op *list)
     struct err e = {0};
     struct store_op *rest = NULL;
     w->round = store_round_new();
-    enum rc rc = transact(w, list, &rest, &e);
+    enum rc rc = transact(w, &list, &rest, &e);
     if (!rc) {
         artifacts_end_round(w, true);
         (void)FAULT("store.round.answer"); /* only to die or pause here */
+        if (rest) {
+            rest->items_done = rest->items_run;
+        }
         deliver(w, list);
         return rest;
     }
     list = append(list, rest);
     rollback(w, rc);
+    for (struct store_op *op = list; op; op = op->next) {
+        op->items_run = op->items_done;
+    }
     if (rc == RC_FATAL || atomic_load(&w->engine->health) == RC_FATAL) {
         fail_for_ever(w, list, &e);
         return NULL;

@@ -5,7 +5,7 @@
  *          └─▶ reads  ──▶ readers:   BEGIN, one operation              ──▶ store_deliver
  *
  * Finished jobs stay in the table `job`: the partial indexes know live rows only, so history costs nothing, and a
- * completion is one update in place (docs/decisions/one-job-table.md). */
+ * completion is one update in place (docs/decisions/0006-one-job-table.md). */
 #ifndef STINT_STORE_SQLITE_SQLITE_H
 #define STINT_STORE_SQLITE_SQLITE_H
 
@@ -82,7 +82,8 @@ struct writer {
     /* of the round */
     struct store_round *round;
     struct arena *scratch;
-    int64_t now;
+    int64_t now,
+        run_until_us; /* the store's clock; when a long operation must leave the rest for the next round */
     bool is_timed_changed,
         is_refusing; /* refusing: the disk is full, enqueues and artifacts answer RC_FULL */
     struct file_change *file_changes;
@@ -143,6 +144,8 @@ void space_prepare(struct writer *w);
 void space_release(struct writer *w); /* the disk is full: from now on only what ends jobs */
 void space_look(struct writer *w);    /* once a second while refusing: is there room again? */
 void space_watch(struct writer *w);   /* before each round: are the reserved pages still there? */
+/* Is the round's time over? For operations that can go on in the next one: they leave items_run behind the last item. */
+bool round_is_over(const struct writer *w);
 /* rounds.c: runs the list, all of it or its first part; what is left is returned. */
 struct store_op *round_run(struct writer *w, struct store_op *list);
 
