@@ -24,6 +24,7 @@ struct http_exchange *exchange_new(struct http_conn *c)
 void exchange_maybe_free(struct http_exchange *x)
 {
     struct http_conn *c = x->conn;
+    struct http_server *s = c->server;
 
     if (!x->is_ended || !x->is_unlinked || x->threads) {
         return;
@@ -35,16 +36,17 @@ void exchange_maybe_free(struct http_exchange *x)
         mem_free(x->pieces);
     }
     if (x->arena) {
-        server_give_arena(c->server, x->arena);
+        server_give_arena(s, x->arena);
     }
     upload_free(x);
     download_free(x);
     buf_dispose(&x->body_buf);
-    c->server->counts.exchanges--;
-    c->server->counts.streams -= x->is_stream;
+    s->counts.exchanges--;
+    s->counts.streams -= x->is_stream;
     mem_free(x);
     c->refs--;
     conn_maybe_free(c);
+    server_maybe_free(s);
 }
 
 void exchange_tell_left(struct http_exchange *x)
@@ -59,7 +61,10 @@ void exchange_tell_left(struct http_exchange *x)
         return; /* told when the thread is back: it uses what the application may free */
     }
     x->is_told = true;
-    if (app->on_close) {
+    if (x->conn->server->is_let_go) {
+        x->is_ended = true; /* late: the application has let go of the whole server */
+        exchange_maybe_free(x);
+    } else if (app->on_close) {
         app->on_close(app->ctx, x);
     } else {
         http_drop(x);

@@ -1,6 +1,4 @@
 /* http_server.c: listening, limits, counting and draining. */
-#include <assert.h>
-
 #include "net/server_private.h"
 
 #define REFUSED_CONNECTIONS_MAX 128 /* beyond the limit these get an answer; more are just closed */
@@ -167,6 +165,17 @@ void http_server_drain(struct http_server *s, void (*done)(void *ctx), void *ctx
     tell_if_drained(s);
 }
 
+void server_maybe_free(struct http_server *s)
+{
+    if (!s->is_let_go || s->counts.exchanges > 0) {
+        return;
+    }
+    while (s->arena_count) {
+        arena_free(s->arenas[--s->arena_count]);
+    }
+    mem_free(s);
+}
+
 void http_server_free(struct http_server *s)
 {
     if (!s) {
@@ -177,9 +186,6 @@ void http_server_free(struct http_server *s)
     while (s->conns) {
         conn_close(s->conns);
     }
-    assert(s->counts.exchanges == 0); /* the application has ended them all */
-    while (s->arena_count) {
-        arena_free(s->arenas[--s->arena_count]);
-    }
-    mem_free(s);
+    s->is_let_go = true;
+    server_maybe_free(s);
 }

@@ -78,7 +78,8 @@ struct http_server_counts http_server_counts(const struct http_server *s);
 /* Stops listening and closes idle connections; running exchanges finish, with `Connection: close`. Streams go on until
  * the application ends them. `done` is called once when no connection is left, never from inside this function. */
 void http_server_drain(struct http_server *s, void (*done)(void *ctx), void *ctx);
-/* Cuts everything (on_close for each open exchange; those must be ended by then or in it) and frees. NULL is fine. */
+/* Cuts everything and frees. The application ends its exchanges in on_close; those that a worker thread still uses end
+ * by themselves, without on_close. The loop must run or be freed after this. NULL is fine. */
 void http_server_free(struct http_server *s);
 
 /* ---- The request. Everything borrowed lives as long as the exchange, or until http_stream_begin. ---- */

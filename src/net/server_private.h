@@ -110,13 +110,13 @@ struct http_server {
     struct arena *arenas[ARENAS_KEPT];
     size_t arena_count;
     struct http_server_counts counts;
-    struct peer_table *peers;
 
     char date[40]; /* the line of the Date header, for this second */
     size_t date_bytes;
     int64_t date_until_ms;
 
-    bool is_draining, is_freed;
+    bool is_draining;
+    bool is_freed, is_let_go; /* http_server_free has begun; has done all but wait for threads */
     struct loop_task drained;
     void (*on_drained)(void *ctx);
     void *drained_ctx;
@@ -126,6 +126,8 @@ struct http_server {
 struct arena *server_take_arena(struct http_server *s);
 void server_give_arena(struct http_server *s, struct arena *a);
 struct str server_date_line(struct http_server *s);
+/* After http_server_free: frees when the last exchange has ended, which a thread may hold up. */
+void server_maybe_free(struct http_server *s);
 /* The connection is gone from the list: counts it off, and tells the drain. */
 void server_forget_conn(struct http_server *s, struct http_conn *c);
 

@@ -589,6 +589,30 @@ TEST(an_upload_that_is_given_up_is_told_when_no_thread_uses_it)
     fixture_stop(f);
 }
 
+TEST(the_server_may_be_freed_while_files_come_and_go)
+{
+    struct fixture *f = fixture_start(&(struct http_limits){.body_bytes = 8 << 20});
+    struct buf ask = BUF_LIMIT(8 << 20);
+    int fds[6];
+
+    write_file(test_path("file"), 700001);
+    buf_append_c(&ask, "PUT /to-file HTTP/1.1\r\n" H "Content-Length: 4000000\r\n\r\n");
+    memset(buf_reserve(&ask, 1000000), 'x', 1000000);
+    ask.n += 1000000;
+    for (int i = 0; i < 6; i++) {
+        fds[i] = fixture_connect(f);
+        CHECK_TRUE(fixture_send(fds[i], i % 2 ? buf_str(&ask) : STR("GET /file HTTP/1.1\r\n" H "\r\n")));
+    }
+    fixture_stop(f);
+    for (int i = 0; i < 6; i++) {
+        struct buf rest = BUF_LIMIT(4 << 20);
+        CHECK_TRUE(fixture_read_all(fds[i], &rest));
+        buf_dispose(&rest);
+        close(fds[i]);
+    }
+    buf_dispose(&ask);
+}
+
 /* ---- Streams ---- */
 
 static int open_stream(struct fixture *f, const char *version)
