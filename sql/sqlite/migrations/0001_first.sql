@@ -140,8 +140,8 @@ CREATE TABLE job (
 );
 
 CREATE INDEX job_ready ON job (line, run_at) WHERE state = 2;
-CREATE INDEX job_due ON job (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX job_expiry ON job (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX job_due ON job (due_at) WHERE due_at > 0;
+CREATE INDEX job_expiry ON job (expires_at) WHERE expires_at > 0;
 CREATE INDEX job_dead ON job (tenant) WHERE state = 5;
 
 -- Long args, results and checkpoints, out of the way of the row that every transition rewrites. part: sqlite/rows.h.
