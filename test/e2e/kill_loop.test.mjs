@@ -2,6 +2,7 @@
 // Whatever it acknowledged must be there at the end, with one outcome a job and growing leases.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { History } from './lib/history.mjs';
 import { makeDir, startServer } from './lib/server.mjs';
 
 const SMALL = process.env.STINT_SMALL === '1';
@@ -22,25 +23,6 @@ let seed = Number(process.env.SEED ?? Date.now() % 1e9);
 function random(n) {
     seed = (Math.imul(seed ^ (seed >>> 15), 2246822519) + 0x9e3779b9) | 0;
     return ((seed ^ (seed >>> 13)) >>> 0) % n;
-}
-
-/** What clients saw, and nothing else. */
-class History {
-    jobs = new Map(); // id → what was acknowledged about it
-    verbs = new Map(); // verb → acknowledged
-    problems = [];
-    unknown = 0;
-    job(id) {
-        let j = this.jobs.get(id);
-        if (!j) this.jobs.set(id, (j = { id, leases: [], finals: [], cancelled: false, retried: 0, unsure: false }));
-        return j;
-    }
-    ok(verb, n = 1) {
-        this.verbs.set(verb, (this.verbs.get(verb) ?? 0) + n);
-    }
-    violation(text) {
-        this.problems.push(text);
-    }
 }
 
 /** The server as its clients know it: up or not, and where. */
@@ -107,13 +89,10 @@ async function cancelSome(fleet, history) {
     if (!id) return;
     const answer = await fleet.write('POST', `/v1/jobs/${id}/cancel`);
     const j = history.job(id);
-    if (!answer) {
-        j.unsure = true;
-        return;
-    }
+    j.cancelAsked = true;
+    if (!answer) return; // what it does to the job is the same as what an acknowledged one may do
     if (answer.status === 200) {
         history.ok('cancel');
-        j.cancelAsked = true;
         if (answer.json.state === 'cancelled') j.cancelled = true;
     } else assert.equal(answer.status, 409, answer.text);
 }
@@ -126,8 +105,6 @@ async function retrySome(fleet, history) {
     j.unsure = true; // its next round has a life of its own
     if (answer?.status === 200) history.ok('retry');
 }
-
-const FINAL = ['complete', 'fail'];
 
 function planOf() {
     const plan = [];
@@ -143,12 +120,10 @@ function planOf() {
 
 /** Reports one thing until somebody answers; the same n, so that a repeat is known as one. False: the lease is lost. */
 async function report(fleet, history, job, n, item) {
-    const j = history.job(job.id);
     for (;;) {
         const answer = await fleet.write('POST', '/v1/reports', { job: job.id, lease: job.lease, n, ...item });
         if (!answer) {
             history.unknown++;
-            j.unsureFinal ||= FINAL.includes(item.op);
             continue;
         }
         if (answer.status === 409) {
@@ -159,8 +134,8 @@ async function report(fleet, history, job, n, item) {
         assert.equal(answer.status, 200, answer.text);
         history.ok(item.op);
         if (['completed', 'failed', 'cancelled'].includes(answer.json.state)) {
-            j.finals.push({ lease: job.lease, state: answer.json.state, replayed: answer.json.replayed === true });
-            if (answer.json.state === 'failed') history.recentFailed.add(j);
+            history.ended(job.id, job.lease, answer.json.state, answer.json.replayed === true);
+            if (answer.json.state === 'failed') history.recentFailed.add(history.job(job.id));
         }
         return answer.json.state === 'processing';
     }
@@ -173,10 +148,7 @@ async function work(fleet, history, name) {
         if (answer?.status !== 200) continue;
         history.ok('claim', answer.json.jobs.length);
         for (const job of answer.json.jobs) {
-            const j = history.job(job.id);
-            if (j.leases.length > 0 && job.lease <= j.leases.at(-1)) history.violation(`${job.id}: lease ${job.lease} after ${j.leases.at(-1)}`);
-            j.leases.push(job.lease);
-            if (j.cancelled) history.violation(`${job.id}: handed out after its cancel was acknowledged (J11)`);
+            history.claimed(job.id, job.lease);
         }
         for (const job of answer.json.jobs) {
             let n = 1;
@@ -232,16 +204,6 @@ async function checkEvents(fleet, { id, round }) {
     return events.length;
 }
 
-function checkJob(history, j, stored) {
-    if (!stored) return j.enqueued && history.violation(`${j.id}: acknowledged and lost (J1)`);
-    if (new Set(j.leases).size !== j.leases.length) history.violation(`${j.id}: a lease was given twice (J4)`);
-    const firsts = j.finals.filter((f) => !f.replayed);
-    if (firsts.length > 1 && !j.unsure) history.violation(`${j.id}: ended ${firsts.length} times: ${JSON.stringify(j.finals)} (J3)`);
-    if (new Set(j.finals.map((f) => f.state)).size > 1 && !j.unsure) history.violation(`${j.id}: two outcomes: ${JSON.stringify(j.finals)}`);
-    if (!j.unsure && j.finals.length > 0 && stored.state !== j.finals[0].state) history.violation(`${j.id}: was told ${j.finals[0].state}, is ${stored.state}`);
-    if (!j.unsure && j.cancelled && stored.state !== 'cancelled') history.violation(`${j.id}: its cancel was acknowledged, it is ${stored.state}`);
-}
-
 test('nothing acknowledged is lost and nothing ends twice when the server is killed again and again', { timeout: 150_000 }, async (t) => {
     const dir = makeDir('stint-kill-');
     const fleet = new Fleet(dir);
@@ -292,9 +254,7 @@ test('nothing acknowledged is lost and nothing ends twice when the server is kil
     await failure;
 
     const stored = await listAll(fleet);
-    for (const j of history.jobs.values()) checkJob(history, j, stored.get(j.id));
-    // Every enqueue was repeated under its Idempotency-Key until it was acknowledged: what nobody knows was made twice.
-    for (const j of stored.values()) if (!history.jobs.get(j.id)?.enqueued) history.violation(`${j.id}: in the store, but never acknowledged: enqueued twice`);
+    history.compare(stored);
     let events = 0;
     const some = [...stored.values()].filter((_, i) => i % Math.ceil(stored.size / 1000) === 0);
     for (const job of some) events += await checkEvents(fleet, job);

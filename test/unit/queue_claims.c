@@ -131,6 +131,56 @@ TEST(a_woken_claim_that_takes_another_job_passes_the_wake_up_on)
     rig_close(r);
 }
 
+TEST(as_many_claims_are_woken_as_jobs_become_due_at_once)
+{
+    struct rig *r = rig_open();
+    struct rig_claim *k[3];
+
+    for (int i = 0; i < 3; i++) {
+        enqueue_later(r, "a", 0, 1000);
+        k[i] = rig_claim(r, "w", "mail", NULL, WAIT_MS);
+    }
+    rig_settle(r);
+    rig_skip_ms(r, 1001);
+    CHECK_INT(k[0]->done + k[1]->done + k[2]->done, 3);
+    rig_close(r);
+}
+
+/* One round: the claim finds nothing, then the job comes; no later change would wake it. */
+TEST(a_job_that_comes_behind_a_claim_in_its_own_round_is_not_missed)
+{
+    struct rig *r = rig_open();
+    struct rig_claim *k = rig_claim(r, "w", "mail", NULL, WAIT_MS);
+    struct store_enqueue *n = rig_enqueue_op(r, "mail", "send", 1);
+
+    rig_start(r, &n->op);
+    rig_settle(r);
+    CHECK_INT(k->done, 1);
+    CHECK_INT(k->c.claim.count, 1);
+    rig_close(r);
+}
+
+TEST(a_claim_that_is_woken_in_vain_a_thousand_times_does_not_grow)
+{
+    struct rig *r = rig_open();
+    struct rig_claim *first = rig_claim(r, "w1", "mail", NULL, WAIT_MS);
+    struct rig_claim *k = rig_claim(r, "w2", "mail", NULL, WAIT_MS);
+    size_t bytes = 0;
+
+    rig_settle(r);
+    for (int i = 0; i < 1000; i++) {
+        struct store_enqueue *n = rig_enqueue_op(r, "mail", "send", 1);
+
+        ((struct job_spec *)n->specs)->unique_key = STR("once");
+        rig_do(r, &n->op);
+        bytes = i == 10 ? arena_bytes(k->c.claim.op.a) : bytes;
+    }
+    CHECK_INT(first->done, 1);
+    CHECK_INT(k->done, 0);
+    CHECK_INT(arena_bytes(k->c.claim.op.a), bytes);
+    rig_close(r);
+}
+
 TEST(a_released_job_wakes_a_waiting_claim)
 {
     struct rig *r = rig_open();
