@@ -1,6 +1,7 @@
 /* artifacts.c: named blobs of a job, and series, which keep the newest of a name. Bytes go through files, never through
  * memory, unless they are small enough to be a row of the store. */
 #include "api/call.h"
+#include "base/fault.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -182,6 +183,9 @@ static void flush(struct loop_work *w)
 
     if (fsync(u->fd)) {
         u->error = errno;
+    }
+    if (FAULT("api.artifact.fsync")) {
+        u->error = EIO;
     }
     if (close(u->fd) && !u->error) {
         u->error = errno;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "net/server_private.h"
 
 #define UPLOAD_WRITE_BYTES (64 * 1024)
@@ -30,7 +31,7 @@ static void write_all(struct loop_work *w)
         u->watch(u->ctx, left);
     }
     while (left.n > 0 && !u->error) {
-        ssize_t n = write(u->fd, left.p, left.n);
+        ssize_t n = FAULT("net.upload.write") ? (errno = EIO, -1) : write(u->fd, left.p, left.n);
         if (n < 0 && errno != EINTR) {
             u->error = errno;
         } else if (n > 0) {

@@ -2,6 +2,7 @@
 #include "store/sqlite/sqlite.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 
 #include <time.h>
@@ -127,7 +128,8 @@ static void tidy_wal(struct writer *w)
     if (!is_due || atomic_load(&w->engine->health) == RC_FATAL) {
         return;
     }
-    enum rc rc = db_checkpoint(w->db, false, &e);
+    enum rc rc = FAULT("store.checkpoint") ? err_set(&e, RC_FATAL, "fault: checkpoint")
+                                           : db_checkpoint(w->db, false, &e);
     if (rc == RC_FULL) { /* the database could not grow; what it holds stands in the WAL */
         space_release(w);
     } else if (rc && rc != RC_BUSY) {

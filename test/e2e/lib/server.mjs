@@ -5,9 +5,21 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { after } from 'node:test';
 import { checkAnswer } from './openapi.mjs';
 
 export const BIN = resolve(process.env.STINT_BIN ?? 'build/test/stint');
+
+/* A test that failed leaves its servers behind, and a living child keeps the runner waiting for ever. */
+const running = new Set();
+after(() => running.forEach((proc) => proc.kill('SIGKILL')));
+
+/** Counts as this file's: killed after its last test, if it still runs then. */
+export function ours(proc) {
+    running.add(proc);
+    proc.once('exit', () => running.delete(proc));
+    return proc;
+}
 
 /** A folder of its own, removed by remove(). */
 export function makeDir(prefix = 'stint-') {
@@ -38,6 +50,7 @@ export async function startServer(options = {}) {
         stdio: ['ignore', 'ignore', 'pipe'],
         env: { ...process.env, ...options.env },
     });
+    ours(server.proc);
     server.exit = once(server.proc, 'exit').then(([code, signal]) => ({ code, signal }));
     const lines = createInterface({ input: server.proc.stderr });
     const waiting = [];
