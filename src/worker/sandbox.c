@@ -67,6 +67,9 @@ static bool enter_seccomp(void)
 void sandbox_enter_parse(void)
 {
     sandbox_enter_fetch();
+    /* The signal comes when the thread that started us ends, and a handler's threads come and go. When the whole slot
+     * ends, its socket closes and its process group is killed. */
+    (void)prctl(PR_SET_PDEATHSIG, 0);
     if (IS_SANITIZED) {
         return;
     }
