@@ -99,7 +99,7 @@ STORE_TEST(what_has_ended_cannot_be_cancelled)
 
 STORE_TEST(an_unknown_id_is_not_found_by_any_action)
 {
-    for (int action = ACT_CANCEL; action <= ACT_ERASE; action++) {
+    for (int action = ACT_CANCEL; action <= ACT_PURGE; action++) {
         VERDICT(act_on(s, (enum job_action)action, id_random(TEST_BEGINS)), RC_NOT_FOUND);
     }
 }
@@ -244,6 +244,41 @@ STORE_TEST(a_live_job_cannot_be_erased)
     VERDICT(erase(s, a_scheduled_job(s, MINUTE)), RC_CONFLICT);
 }
 
+/* ---- purge */
+
+STORE_TEST(a_purged_job_is_gone_as_after_its_retention)
+{
+    struct job *job = a_processing_job(s, .unique_key = STR("u"), .unique_for_ms = JOB_FOREVER_MS);
+    struct report_artifact artifact = {.name = STR("a"), .media_type = STR("text/plain"), .bytes = STR("1")};
+    VERDICT(complete(s, job, 1, .artifacts = &artifact, .artifact_count = 1), RC_OK);
+    VERDICT(purge(s, job->id), RC_OK);
+    CHECK_FALSE(has_job(s, job->id));
+    CHECK_INT(artifact_of(s, job->id, STR("a")).op.rc, RC_NOT_FOUND);
+    CHECK_INT(count_of(s, (struct job_filter){0}), 0);
+    VERDICT(purge(s, job->id), RC_NOT_FOUND);
+    VERDICT(complete(s, job, 1), RC_NOT_FOUND);
+    CHECK_TRUE(enqueue(s, .unique_key = STR("u")).pruned);
+    CHECK_INT(stats_of(s).completed_total, 1);
+    check_counts(s);
+}
+
+STORE_TEST(a_live_job_cannot_be_purged)
+{
+    VERDICT(purge(s, a_processing_job(s)->id), RC_CONFLICT);
+    VERDICT(purge(s, a_queued_job(s)), RC_CONFLICT);
+    VERDICT(purge(s, a_scheduled_job(s, MINUTE)), RC_CONFLICT);
+}
+
+DURABLE_STORE_TEST(ids_do_not_come_again_after_the_newest_was_purged)
+{
+    struct id first = a_final_job(s, JOB_FAILED);
+    VERDICT(purge(s, first), RC_OK);
+    advance(s, -HOUR);
+    reopen(s);
+    struct id second = a_queued_job(s);
+    CHECK_TRUE(id_ordinal(second) > id_ordinal(first));
+}
+
 /* ---- by filter */
 
 static struct store_act act_by_filter(struct store_test *s, enum job_action action, struct job_filter filter,
@@ -316,6 +351,20 @@ STORE_TEST(a_filter_acts_on_the_newest_first)
     CHECK_INT(op.verdict_count, 1);
     CHECK_ID(op.verdicts[0].job, young);
     CHECK_STATE(s, old, JOB_QUEUED);
+}
+
+STORE_TEST(a_filter_purges_the_dead_letters_and_nothing_else)
+{
+    for (int i = 0; i < 12; i++) {
+        (void)a_final_job(s, i % 2 ? JOB_FAILED : JOB_COMPLETED);
+    }
+    struct id queued = a_queued_job(s);
+    struct store_act op =
+        act_by_filter(s, ACT_PURGE, (struct job_filter){.states = 1u << JOB_FAILED}, 0, 100);
+    CHECK_INT(op.verdict_count, 6);
+    CHECK_INT(count_of(s, (struct job_filter){0}), 7);
+    CHECK_STATE(s, queued, JOB_QUEUED);
+    check_counts(s);
 }
 
 STORE_TEST(a_filter_never_reaches_another_tenant)

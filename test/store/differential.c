@@ -206,12 +206,8 @@ static void one_step(struct pair *p)
 
 static void run_pair(struct store_test *s, const char *what, int64_t steps)
 {
-    const char *told = getenv("STINT_OPS");
     struct pair p = {.s = s, .m = mem_alloc(sizeof(struct model)), .c = chance_begin(what)};
     struct arena *whole = s->a;
-    if (told && !str_to_i64(str_from(told), &steps)) {
-        ck_abort_msg("STINT_OPS is a number");
-    }
     s->a = arena_new();
     model_begin(p.m);
     for (int64_t i = 0; i < steps; i++) {
@@ -232,5 +228,6 @@ static void run_pair(struct store_test *s, const char *what, int64_t steps)
 
 STORE_TEST_WITHIN(the_store_answers_like_the_model_to_any_sequence_of_operations, 60)
 {
-    run_pair(s, "differential", is_durable(s) ? 2000 : 18000);
+    run_pair(s, "differential",
+             is_durable(s) ? repeat("STINT_OPS", 2000, 500) : repeat("STINT_OPS", 18000, 3000));
 }

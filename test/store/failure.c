@@ -113,7 +113,8 @@ static void fail_everywhere(const char *what, struct fault f,
     struct world *w = world_new(what);
     struct chance begin = w->chance;
     int64_t n = 1, runs = 0;
-    for (bool has_failed = true; has_failed && !w->violations; n += n < 40 ? 1 : 3) {
+    int64_t dense = repeat("STINT_DENSE", 40, 6);
+    for (bool has_failed = true; has_failed && !w->violations; n += n < dense ? 1 : n < 60 ? 3 : 9) {
         w->chance = begin; /* the same work each time */
         has_failed = scenario(w, f, n);
         runs++;

@@ -56,7 +56,7 @@ static void survive_cuts(const char *what, enum cut_model model, int64_t cuts)
     world_free(w);
 }
 
-#define CUTS 700 /* of each model */
+#define CUTS repeat("STINT_CUTS", 700, 60) /* of each model; STINT_CUTS=n for a night */
 
 TEST_WITHIN(nothing_acknowledged_is_lost_when_unflushed_writes_are_dropped, 120)
 {

@@ -235,7 +235,7 @@ STORE_TEST_WITHIN(every_count_equals_a_recount_after_random_operations,
     struct chance c = chance_begin("every_count_equals_a_recount");
     struct id *ids = arena_array(s->a, struct id, 300);
     size_t count = 0;
-    for (int i = 1; i <= 1500; i++) {
+    for (int64_t i = 1; i <= repeat("STINT_OPS", 1500, 500); i++) {
         one_random_operation(s, &c, ids, &count);
         if (i % 250 == 0) {
             check_counts(s);

@@ -567,6 +567,16 @@ void resume_queue(struct store_test *s, struct str name)
 
 /* ---- chance */
 
+int64_t repeat(const char *variable, int64_t full, int64_t small)
+{
+    const char *told = getenv(variable);
+    int64_t count = getenv("STINT_SMALL") ? small : full;
+    if (told && !str_to_i64(str_from(told), &count)) {
+        ck_abort_msg("%s is a number", variable);
+    }
+    return count;
+}
+
 struct chance chance_begin(const char *what)
 {
     const char *told = getenv("STINT_SEED");

@@ -148,6 +148,7 @@ struct act_verdict act_on(struct store_test *s, enum job_action action, struct i
 #define retry(s, id)   act_on((s), ACT_RETRY, (id))
 #define promote(s, id) act_on((s), ACT_PROMOTE, (id))
 #define erase(s, id)   act_on((s), ACT_ERASE, (id))
+#define purge(s, id)   act_on((s), ACT_PURGE, (id))
 
 /* ---- artifacts */
 
@@ -201,6 +202,9 @@ void resume_queue(struct store_test *s, struct str name);
     } while (0)
 
 /* ---- chance, repeatable: STINT_SEED=n runs the same again; the seed is printed */
+
+/* How often a loop runs: the number that the variable holds, `small` under STINT_SMALL=1 (sanitizers), else `full`. */
+int64_t repeat(const char *variable, int64_t full, int64_t small);
 
 struct chance {
     uint64_t state;

@@ -102,9 +102,10 @@ STORE_TEST(a_stranger_acts_on_nothing)
         enum job_state stays;
     } rows[] = {{ACT_CANCEL, st.queued, JOB_QUEUED},        {ACT_CANCEL, st.running->id, JOB_PROCESSING},
                 {ACT_CANCEL, st.done, JOB_COMPLETED},       {ACT_RETRY, st.failed, JOB_FAILED},
-                {ACT_PROMOTE, st.scheduled, JOB_SCHEDULED}, {ACT_ERASE, st.done, JOB_COMPLETED}};
+                {ACT_PROMOTE, st.scheduled, JOB_SCHEDULED}, {ACT_ERASE, st.done, JOB_COMPLETED},
+                {ACT_PURGE, st.done, JOB_COMPLETED}};
     int64_t me = s->tenant;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         as_tenant(s, s->foreign);
         struct act_verdict v = act_on(s, rows[i].action, rows[i].id);
         VERDICT(v, RC_NOT_FOUND);
