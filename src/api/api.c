@@ -252,6 +252,7 @@ enum rc api_start(struct loop *l, struct queue *q, const struct api_options *o, 
     api->options = *o;
     api->scratch = BUF_LIMIT(ANSWER_MAX_BYTES);
     store_secret(queue_store(q), api->secret.b);
+    api_key_memo_init(&api->keys_seen);
     api->streams = streams_new(api);
     struct http_server_options server = {
         .host = o->host.n ? o->host : STR("127.0.0.1"),

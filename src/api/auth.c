@@ -24,7 +24,7 @@ static const struct api_key *find_key(struct api_call *c, struct str text)
     unsigned char hash[API_KEY_SHA256_BYTES];
     struct str id;
 
-    if (!api_key_read(text, &id, hash)) {
+    if (!api_key_read_again(&c->api->keys_seen, text, &id, hash)) {
         return NULL;
     }
     const struct api_key *key = queue_find_key(c->api->queue, id);

@@ -6,6 +6,7 @@
 
 #include "api/api.h"
 #include "base/json.h"
+#include "crypto/api_key.h"
 #include "crypto/crypto.h"
 #include "wire/put.h"
 #include "wire/wire.h"
@@ -64,6 +65,7 @@ struct api {
     struct buf scratch; /* answers are written here, one at a time */
     struct streams *streams;
     struct crypto_key secret; /* of the store: signs cursors and stream tokens */
+    struct api_key_memo keys_seen;
     int64_t upload_seq;
     bool draining;
 };

@@ -73,11 +73,16 @@ void api_key_wipe(struct api_key_text *k)
     sodium_memzero(k, sizeof *k);
 }
 
+static bool has_form(struct str text)
+{
+    return text.n == API_KEY_TEXT_BYTES && str_starts(text, prefix) && text.p[SECRET_AT - 1] == '_';
+}
+
 bool api_key_read(struct str text, struct str *public_id, unsigned char sha256[API_KEY_SHA256_BYTES])
 {
     char want[CHECKSUM_BYTES];
 
-    if (text.n != API_KEY_TEXT_BYTES || !str_starts(text, prefix) || text.p[SECRET_AT - 1] != '_') {
+    if (!has_form(text)) {
         return false;
     }
     checksum(text.p, CHECKSUM_AT, want);
@@ -86,6 +91,37 @@ bool api_key_read(struct str text, struct str *public_id, unsigned char sha256[A
     }
     *public_id = str_sub(text, PREFIX_BYTES, PREFIX_BYTES + API_KEY_ID_BYTES);
     hash(text, sha256);
+    return true;
+}
+
+void api_key_memo_init(struct api_key_memo *m)
+{
+    static_assert(crypto_shorthash_siphashx24_BYTES == API_KEY_PRINT_BYTES, "SipHash");
+    static_assert(crypto_shorthash_siphashx24_KEYBYTES == sizeof m->secret, "its key");
+    memset(m, 0, sizeof *m);
+    random_bytes(m->secret, sizeof m->secret);
+}
+
+bool api_key_read_again(struct api_key_memo *m, struct str text, struct str *public_id,
+                        unsigned char sha256[API_KEY_SHA256_BYTES])
+{
+    unsigned char print[API_KEY_PRINT_BYTES];
+
+    if (!has_form(text)) {
+        return false;
+    }
+    crypto_shorthash_siphashx24(print, (const unsigned char *)text.p, text.n, m->secret);
+    size_t at = print[0] % API_KEY_MEMO_ENTRIES;
+    if (!m->entries[at].is_used || sodium_memcmp(m->entries[at].print, print, sizeof print) != 0) {
+        if (!api_key_read(text, public_id, sha256)) {
+            return false;
+        }
+        memcpy(m->entries[at].print, print, sizeof print);
+        memcpy(m->entries[at].sha256, sha256, API_KEY_SHA256_BYTES);
+        m->entries[at].is_used = true;
+    }
+    *public_id = str_sub(text, PREFIX_BYTES, PREFIX_BYTES + API_KEY_ID_BYTES);
+    memcpy(sha256, m->entries[at].sha256, API_KEY_SHA256_BYTES);
     return true;
 }
 

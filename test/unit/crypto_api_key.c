@@ -43,3 +43,24 @@ TEST(two_keys_share_neither_id_nor_secret)
     api_key_wipe(&a);
     CHECK_INT(a.text[0], 0);
 }
+
+TEST(a_key_read_again_gives_the_same_answer_and_no_other_text_takes_its_place)
+{
+    struct api_key_memo memo;
+
+    api_key_memo_init(&memo);
+    for (size_t round = 0; round < 3 * API_KEY_MEMO_ENTRIES; round++) { /* more keys than it has room for */
+        struct api_key_text k;
+        struct str id;
+        unsigned char hash[API_KEY_SHA256_BYTES];
+
+        api_key_make(&k);
+        for (size_t again = 0; again < 2; again++) {
+            CHECK_TRUE(api_key_read_again(&memo, str_from(k.text), &id, hash));
+            CHECK_STR(id, str_from(k.public_id));
+            CHECK_TRUE(api_key_hash_eq(hash, k.sha256));
+        }
+        k.text[API_KEY_TEXT_BYTES - 1] = k.text[API_KEY_TEXT_BYTES - 1] == 'x' ? 'y' : 'x';
+        CHECK_FALSE(api_key_read_again(&memo, str_from(k.text), &id, hash));
+    }
+}
