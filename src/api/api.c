@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "api/index_queries.h"
 #include "api/streams.h"
 
 #define ANSWER_MAX_BYTES   ((size_t)1 << 30)
@@ -254,6 +255,7 @@ enum rc api_start(struct loop *l, struct queue *q, const struct api_options *o, 
     store_secret(queue_store(q), api->secret.b);
     api_key_memo_init(&api->keys_seen);
     api->streams = streams_new(api);
+    api->index = index_queries_new(api);
     struct http_server_options server = {
         .host = o->host.n ? o->host : STR("127.0.0.1"),
         .port = o->port,
@@ -294,6 +296,7 @@ void api_stop(struct api *a)
     }
     http_server_free(a->server);
     streams_free(a->streams);
+    index_queries_free(a->index);
     buf_dispose(&a->scratch);
     mem_free(a);
 }

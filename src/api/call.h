@@ -13,6 +13,7 @@
 
 struct api_call;
 struct streams;
+struct index_queries;
 
 /* What an exchange's context begins with: who is told when the client leaves. */
 struct api_holder {
@@ -64,9 +65,9 @@ struct api {
     struct api_options options;
     struct buf scratch; /* answers are written here, one at a time */
     struct streams *streams;
+    struct index_queries *index;
     struct crypto_key secret; /* of the store: signs cursors and stream tokens */
     struct api_key_memo keys_seen;
-    int64_t upload_seq;
     bool draining;
 };
 
@@ -172,6 +173,8 @@ void api_get_stats(struct api_call *c);
 void api_list_keys(struct api_call *c);
 void api_create_key(struct api_call *c);
 void api_revoke_key(struct api_call *c);
+void api_list_indexes(struct api_call *c);
+void api_query_index(struct api_call *c); /* the last segment of its route is the query */
 void api_get_livez(struct api_call *c);
 void api_get_readyz(struct api_call *c);
 void api_get_metrics(struct api_call *c);

@@ -23,6 +23,7 @@ int cmd_completion(const struct options *o);
 int cmd_work(const struct options *o);
 int cmd_worker_child(const struct options *o);
 int cmd_parse_child(const struct options *o);
+int cmd_index_query(const struct options *o);
 int cmd_bench(const struct options *o);
 int cmd_version(const struct options *o);
 int cmd_help(const struct options *o);

@@ -55,6 +55,7 @@ const struct command command_table[] = {
 static const struct command inner_table[] = {
     {"worker-child", cmd_worker_child, "", "", "", NULL},
     {"parse-child", cmd_parse_child, "", "KIND", "", NULL},
+    {"index-query", cmd_index_query, "", "", "", NULL},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 

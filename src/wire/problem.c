@@ -27,6 +27,7 @@ static const struct wire_problem problems[] = {
     {"erased", RC_CONFLICT, 409, "The job was erased"},
     {"queue_not_empty", RC_CONFLICT, 409, "The queue holds live jobs"},
     {"snoozed_too_often", RC_CONFLICT, 409, "The job was snoozed too often"},
+    {"index_unreadable", RC_CONFLICT, 409, "The index cannot be read"},
     {"duplicate_key", RC_CONFLICT, 409, "Another live job holds the unique key"},
     {"idempotency_in_flight", RC_CONFLICT, 409, "The first request with this key is still running"},
     {"stale_report", RC_CONFLICT, 409, "An older report than the last one"},

@@ -10,6 +10,8 @@ void sandbox_enter_fetch(void);
 /* For the process that parses hostile bytes: as above, and 512 MiB of memory, no new files or descriptors, and of the
  * system calls only what reading, writing, memory and ending need (seccomp; another one ends the process). */
 void sandbox_enter_parse(void);
+/* For the process that asks a code index: as parse, but it may read this one file. */
+void sandbox_enter_query(const char *path);
 /* "seccomp+rlimits" or "rlimits": for the log line at start. */
 const char *sandbox_level(void);
 

@@ -59,18 +59,18 @@ static void on_downloaded(void *ctx, struct http_call *call, const struct http_a
     }
 }
 
-static void download(struct slot *s, struct str job, struct str name)
+/* Of the series, not of the job: the newest entries of a series outlive the jobs that made them. */
+static void download(struct slot *s, struct str job)
 {
-    char path[400];
     s->fetch_fd = open(s->fetch_path.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (s->fetch_fd < 0) {
         answer(s, false, "the file cannot be written");
         return;
     }
-    str_print(path, sizeof(path), "/v1/jobs/%.*s/artifacts/%.*s", STR_ARG(job), STR_ARG(name));
+    struct str path = arena_printf(s->a, "%.*s/content?job=%.*s", STR_ARG(s->fetch_series), STR_ARG(job));
     struct http_call_options o = {
         .method = HTTP_GET,
-        .path = str_from(path),
+        .path = path,
         .fields = s->sup->fields,
         .field_count = 1,
         .silence_ms = 30000,
@@ -96,14 +96,13 @@ static void on_entry(void *ctx, struct http_call *call, const struct http_answer
     const struct json *entries = json_get(root, STR("entries"));
     const struct json *newest = entries ? entries->first : NULL;
     const struct json *job = json_get(newest, STR("job"));
-    const struct json *name = json_get(newest, STR("name"));
     const struct json *result = json_get(newest, STR("result"));
-    if (!job || !name) {
+    if (!job) {
         answer(s, false, NULL);
         goto out;
     }
     s->fetch_result = result && result->type != JSON_NULL ? arena_str(s->a, result->raw) : STR_NONE;
-    download(s, job->s, name->s);
+    download(s, job->s);
 out:
     arena_free(a);
 }
@@ -132,6 +131,7 @@ void slot_fetch_series(struct slot *s, struct str series, struct str path)
     s->fetch_fd = -1;
     buf_append_c(&target, "/v1/series/");
     append_escaped(&target, series);
+    s->fetch_series = arena_str(s->a, buf_str(&target));
     struct http_call_options o = {
         .method = HTTP_GET,
         .path = buf_str(&target),

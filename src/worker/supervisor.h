@@ -69,7 +69,7 @@ struct slot {
     /* a download for the handler, beside the reports */
     struct http_call *fetch;
     int fetch_fd;
-    struct str fetch_path, fetch_result;
+    struct str fetch_path, fetch_series, fetch_result; /* fetch_series: its address at the server */
     int64_t sent_at_ms;
     struct loop_work cleanup;
     char cleanup_path[SCRATCH_PATH_BYTES];

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { operations } from './lib/openapi.mjs';
 import { createKey, makeDir, startServer } from './lib/server.mjs';
+import { seriesOf } from './lib/series.mjs';
 
 let server;
 let a;
@@ -21,7 +22,7 @@ before(async () => {
     const done = (await a('POST', '/v1/jobs', { kind: 'secret-kind', queue: 'secret-q' })).json;
     const claimed = (await a('POST', '/v1/claims', { worker: 'secret-w', queues: ['secret-q'], lease_s: 600 })).json.jobs[0];
     await a('POST', '/v1/reports', { job: claimed.id, lease: claimed.lease, n: 1, op: 'complete', result: 'secret', artifacts: [{ name: 'file', text: 'secret' }],
-        publish: [{ artifact: 'file', series: 'secret-series' }], events: [{ type: 'x', data: 'secret' }] });
+        publish: [{ artifact: 'file', series: 'secret-series' }, { artifact: 'file', series: seriesOf('/secret-repo') }], events: [{ type: 'x', data: 'secret' }] });
     await a('POST', '/v1/jobs', { kind: 'secret-kind', queue: 'secret-q', delay_s: 3600 });
     mine = { running, done: done.id, key: (await a('GET', '/v1/keys')).json.keys[0].id };
 });
@@ -58,8 +59,7 @@ const rows = {
     getQueue: (o) => [['GET', `/v1/queues/${o.queue}`]],
     deleteQueue: (o) => [['DELETE', `/v1/queues/${o.queue}`]],
     revokeKey: (o) => [['DELETE', `/v1/keys/${o.key}`]],
-    // Whatever index there is was published by A's worker; B asks for the same repository.
-    ...Object.fromEntries(operations.filter((o) => o.path.startsWith('/v1/index/')).map((o) => [o.operation.operationId, (x) => [[o.method, o.path.replace('{repo}', x.series).replace(/\{[^}]+\}/g, 'x')]]])),
+    ...Object.fromEntries(operations.filter((o) => o.path.startsWith('/v1/index/')).map((o) => [o.operation.operationId, (x) => [[o.method, o.path.replace('{repo}', encodeURIComponent(x.repo)).replace(/\{[^}]+\}/g, 'x')]]])),
 };
 /** Operations about the whole tenant, which the second test reads: B must find nothing of A in them. */
 const wholes = {
@@ -70,6 +70,7 @@ const wholes = {
     listWorkers: ['GET', '/v1/workers'],
     getStats: ['GET', '/v1/stats'],
     listKeys: ['GET', '/v1/keys'],
+    listIndexes: ['GET', '/v1/index'],
 };
 /** Operations that make something of one's own, or concern no tenant; the last test covers those that could clash. */
 const others = ['enqueueJobs', 'claimJobs', 'readFeed', 'patchQueue', 'pauseQueue', 'resumeQueue', 'createKey', 'getLivez', 'getReadyz', 'getMetrics', 'getOpenapi'];
@@ -81,10 +82,10 @@ test('every operation has a row', () => {
 
 test("another tenant's objects answer exactly as objects that do not exist", async () => {
     const before = (await a('GET', `/v1/jobs/${mine.done}`)).text + (await a('GET', `/v1/jobs/${mine.running.id}`)).text;
-    const nobody = { job: RANDOM, series: 'nothing', queue: 'nothing', key: 'nobodyXX' };
+    const nobody = { job: RANDOM, repo: '/nothing', series: 'nothing', queue: 'nothing', key: 'nobodyXX' };
     for (const [id, requests] of Object.entries(rows)) {
         for (const job of [mine.done, mine.running.id]) {
-            const theirs = { job, series: 'secret-series', queue: 'secret-q', key: mine.key };
+            const theirs = { job, repo: '/secret-repo', series: 'secret-series', queue: 'secret-q', key: mine.key };
             const [got, want] = [requests(theirs), requests(nobody)];
             for (const [i, request] of got.entries()) {
                 const [seen, expected] = [await b(...request), await b(...want[i])];
