@@ -286,13 +286,24 @@ void queue_claim(struct queue *q, struct queue_claim *c)
         return;
     }
     join_worker(w);
+    const bool is_listening = c->claim.max == 0; /* for cancels only: it stands in no line */
+
     if (c->wait_ms > 0) {
         const int64_t most = q->options.claim_wait_max_ms;
 
-        join_lines(w);
+        if (!is_listening) {
+            join_lines(w);
+        }
         timer_start(q->loop, &w->give_up, c->wait_ms < most ? c->wait_ms : most);
     }
-    send(w);
+    if (!is_listening) {
+        send(w);
+    } else if (c->wait_ms > 0) {
+        w->place = WAITING;
+        q->metrics.waiting_claims++;
+    } else {
+        refuse(q, op);
+    }
 }
 
 bool queue_claim_cancel(struct queue *q, struct queue_claim *c)

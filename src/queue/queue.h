@@ -43,7 +43,7 @@ void queue_submit(struct queue *q, struct store_op *op);
 
 /* A claim that may wait for jobs. Fill claim's inputs with store_init(&c.claim.op, …), but leave its op.done and op.owner to
  * queue/; wait_ms 0 = answer at once. `done` is called once: with jobs, with cancels, with neither after the wait, or with
- * claim.op.rc set. */
+ * claim.op.rc set. max 0 asks for no job: a worker without a free slot hears which of its jobs should stop. */
 struct queue_claim {
     struct store_claim claim;
     int64_t wait_ms;

@@ -51,7 +51,7 @@ static const struct wire_field claim_fields[] = {
     {STR("worker"), WIRE_STR, AT(worker), 1, JOB_NAME_MAX_BYTES, NULL},
     {STR("queues"), WIRE_CUSTOM, 0, 0, 0, read_queues},
     {STR("kinds"), WIRE_CUSTOM, 0, 0, 0, read_kinds},
-    {STR("max"), WIRE_INT, AT(max), 1, CLAIM_JOBS_MAX, NULL},
+    {STR("max"), WIRE_INT, AT(max), 0, CLAIM_JOBS_MAX, NULL},
     {STR("wait_s"), WIRE_SECONDS, AT(wait_ms), 0, CLAIM_WAIT_MAX_MS, NULL},
     {STR("lease_s"), WIRE_SECONDS, AT(lease_ms), JOB_LEASE_MIN_MS, JOB_LEASE_MAX_MS, NULL},
 };
@@ -92,7 +92,7 @@ void wire_claim_write(struct json_out *w, const struct wire_claim *c)
     if (c->kind_count > 0) {
         write_list(w, "kinds", c->kinds, c->kind_count);
     }
-    json_put_int(w, "max", c->max > 0 ? c->max : 1);
+    json_put_int(w, "max", c->max);
     if (c->wait_ms > 0) {
         wire_put_seconds(w, "wait_s", c->wait_ms);
     }

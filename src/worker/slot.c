@@ -56,6 +56,18 @@ static int64_t int_of(const struct json *o, const char *name, int64_t otherwise)
     return v && v->type == JSON_INT ? v->i : otherwise;
 }
 
+/* A relative path is one in the scratch folder; what lies elsewhere is not the job's to publish. */
+static struct str path_of(struct slot *s, const struct json *v)
+{
+    const struct json *given = json_get(v, STR("path"));
+    struct str path = given ? given->s : STR("");
+    if (!str_starts(path, STR("/"))) {
+        return arena_printf(s->a, "%s/%.*s", s->scratch, STR_ARG(path));
+    }
+    bool is_inside = str_starts(path, str_from(s->scratch)) && str_find(path, STR("/../"), 0) == path.n;
+    return is_inside ? arena_str(s->a, path) : STR("");
+}
+
 static void heard_artifact(struct slot *s, const struct json *v)
 {
     if (s->artifact_count == SLOT_ARTIFACTS_MAX) {
@@ -65,7 +77,7 @@ static void heard_artifact(struct slot *s, const struct json *v)
     s->artifacts[s->artifact_count++] = (struct slot_artifact){
         .name = text_of(s, v, "name"),
         .media_type = text_of(s, v, "media_type"),
-        .path = text_of(s, v, "path"),
+        .path = path_of(s, v),
         .series = text_of(s, v, "series"),
         .keep = int_of(v, "keep", 1),
     };

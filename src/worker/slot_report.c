@@ -25,13 +25,18 @@ static void start_call(struct slot *s, struct http_call_options *o)
 static void on_beat(struct loop_timer *t)
 {
     struct slot *s = LOOP_OWNER(t, struct slot, beat);
-    if (s->has_job && s->end == SLOT_RUNNING && loop_now_ms(s->sup->loop) >= s->lease_good_until_ms) {
-        log_warn("worker.lease_expired",
-                 L_ID("job", s->job)); /* nobody heard us: somebody else may have the job */
-        slot_kill(s, KILL_LEASE);
+    int64_t beyond_ms = loop_now_ms(s->sup->loop) - s->lease_good_until_ms; /* nobody heard us since */
+    int64_t patience_ms = s->end == SLOT_COMPLETE && !s->sup->is_draining ? LATE_REPORT_MS : 0;
+    if (!s->has_job || beyond_ms < patience_ms) {
+        next_step(s);
         return;
     }
-    next_step(s);
+    log_warn("worker.lease_expired", L_ID("job", s->job)); /* somebody else may have the job */
+    if (s->end == SLOT_RUNNING && s->child) {
+        slot_kill(s, KILL_LEASE); /* its exit frees the slot */
+    } else {
+        slot_free_job(s);
+    }
 }
 
 static void step_in(struct slot *s, int64_t delay_ms)

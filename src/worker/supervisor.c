@@ -108,7 +108,7 @@ static void write_claim(struct supervisor *sup)
 static void hand_out(struct supervisor *sup, const struct json *root)
 {
     const struct json *jobs = json_get(root, STR("jobs"));
-    const struct json *cancels = json_get(root, STR("cancels"));
+    const struct json *cancels = json_get(root, STR("cancel"));
     int place = 0;
     for (const struct json *j = jobs ? jobs->first : NULL; j; j = j->next) {
         while (place < sup->slot_count && (sup->slots[place].has_job || sup->slots[place].is_cleaning)) {

@@ -9,10 +9,11 @@
 #include "worker/scratch.h"
 #include "worker/worker.h"
 
-#define REPORT_GAP_MS      200  /* progress of a job is sent at most this often */
-#define REPORT_RETRY_MS    500  /* after a broken connection or a 5xx */
-#define CANCEL_GRACE_MS    1500 /* the child may stop by itself before its group is killed */
-#define CHILD_JOBS_MAX     1000 /* then a fresh process */
+#define REPORT_GAP_MS      200   /* progress of a job is sent at most this often */
+#define REPORT_RETRY_MS    500   /* after a broken connection or a 5xx */
+#define LATE_REPORT_MS     60000 /* how long beyond its lease the end of a job is still offered */
+#define CANCEL_GRACE_MS    1500  /* the child may stop by itself before its group is killed */
+#define CHILD_JOBS_MAX     1000  /* then a fresh process */
 #define SLOT_ARTIFACTS_MAX 32
 #define SLOT_EVENTS_MAX    64 /* of one report; more wait for the next */
 
