@@ -53,7 +53,8 @@ static enum rc open_local(struct git *g, struct str path, struct err *e)
         return invalid(e, "a local repository is named by its absolute path");
     }
     bool exists = realpath(given, real) != NULL;
-    if (!is_allowed(g, exists ? real : given)) {
+    bool leads_up = str_find(path, STR("/../"), 0) < path.n;
+    if (!is_allowed(g, exists ? real : given) || (!exists && leads_up)) {
         return err_set_code(e, RC_DENIED, "unsupported_protocol", "repo",
                             "this worker reads local repositories only below the folders of --allow-path");
     }
@@ -137,6 +138,9 @@ enum rc git_open_address(struct git *g, struct err *e)
                             "%.*s: only https, http, ssh and file", STR_ARG(str_sub(scheme, 0, 32)));
     }
     size_t colon = str_find_char(repo, ':', 0);
+    if (str_starts(str_sub(repo, colon, repo.n), STR("::"))) { /* git would start the helper of that name */
+        return err_set_code(e, RC_INVALID, "unsupported_protocol", "repo", "only https, http, ssh and file");
+    }
     if (repo.p[0] != '/' && colon < repo.n && str_find_char(repo, '/', 0) > colon) {
         return open_ssh(g, repo, str_sub(repo, 0, colon), e); /* user@host:path */
     }
