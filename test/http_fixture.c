@@ -27,7 +27,6 @@ struct fixture {
     int stream_count;
     size_t sink_bytes;
     int upload_fd;
-    size_t watched_bytes;
     bool is_drained;
 
     /* one call at a time, from the test's thread */
@@ -55,7 +54,7 @@ static void count_piece(void *ctx, struct http_exchange *x, struct str piece)
 
 static void watch_piece(void *ctx, struct str piece)
 {
-    ((struct fixture *)ctx)->watched_bytes += piece.n;
+    *(size_t *)ctx += piece.n; /* in a worker thread: each upload has its own */
 }
 
 static void on_request(void *ctx, struct http_exchange *x)
@@ -72,8 +71,8 @@ static void on_request(void *ctx, struct http_exchange *x)
         http_body_to_sink(x, count_piece, f);
     } else if (str_eq(path, STR("/to-file"))) {
         f->upload_fd = open(test_path("upload"), O_RDWR | O_CREAT | O_TRUNC, 0600);
-        f->watched_bytes = 0;
-        http_body_to_file(x, f->upload_fd, watch_piece, f);
+        http_set_context(x, arena_alloc(http_arena(x), sizeof(size_t)));
+        http_body_to_file(x, f->upload_fd, watch_piece, http_context(x));
         close(f->upload_fd); /* net has its own copy */
     }
 }
@@ -106,7 +105,7 @@ static void on_body(void *ctx, struct http_exchange *x)
         http_respond(x, 200, STR_NONE, arena_printf(http_arena(x), "%zu", f->sink_bytes));
     } else if (str_eq(path, STR("/to-file"))) {
         http_respond(x, http_body_file_error(x) ? 507 : 200, STR_NONE,
-                     arena_printf(http_arena(x), "%zu", f->watched_bytes));
+                     arena_printf(http_arena(x), "%zu", *(size_t *)http_context(x)));
     } else if (str_eq(path, STR("/nothing"))) {
         http_respond(x, 204, STR_NONE, STR_NONE);
     } else {
