@@ -32,7 +32,7 @@ static int64_t int_member(const struct json *o, const char *name, int64_t otherw
 struct stint_job *client_job_from(const struct json *o)
 {
     struct stint_job *j = mem_alloc(sizeof(*j));
-    const struct json *progress = json_get(o, STR("progress"));
+    const struct json *progress = json_get(json_get(o, STR("progress")), STR("percent"));
     const struct json *timeout = json_get(o, STR("timeout_s"));
     copy_member(o, "id", j->id, sizeof(j->id));
     copy_member(o, "state", j->state, sizeof(j->state));
@@ -40,7 +40,8 @@ struct stint_job *client_job_from(const struct json *o)
     j->attempt = (int)int_member(o, "attempt", 0);
     j->lease = int_member(o, "lease", 0);
     j->timeout_ms = timeout && timeout->type != JSON_NULL ? (int64_t)(timeout->d * 1000) : 0;
-    j->progress = progress && (progress->type == JSON_INT || progress->type == JSON_REAL) ? progress->d : -1;
+    j->progress =
+        progress && (progress->type == JSON_INT || progress->type == JSON_REAL) ? progress->d / 100 : -1;
     const struct json *queue = json_get(o, STR("queue"));
     const struct json *kind = json_get(o, STR("kind"));
     j->queue = queue ? text_or_null(queue->s) : NULL;

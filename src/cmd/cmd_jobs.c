@@ -138,10 +138,10 @@ static void print_jobs(const struct json *jobs, int64_t now)
     struct term_table *t = term_table_new(columns);
     for (const struct json *j = jobs; j; j = j->next) {
         struct str state = text_of(j, "state");
-        const struct json *p = json_get(j, STR("progress"));
+        const struct json *p = json_get(json_get(j, STR("progress")), STR("percent"));
         char progress[16] = "";
         if (p && p->type != JSON_NULL) {
-            str_print(progress, sizeof(progress), "%.0f %%", p->d * 100);
+            str_print(progress, sizeof(progress), "%.0f %%", p->d);
         }
         term_cell(t, TERM_PLAIN, text_of(j, "id"));
         term_cell(t, term_color_of_state(state), state);

@@ -35,7 +35,7 @@ const struct command command_table[] = {
     {"index", cmd_index, "Indexes a git repository and shows what was found", "REPO",
      "url key json ref include exclude force queue detach",
      "REPO is a URL or a path. Local paths need a worker with --allow-path."},
-    {"sym", cmd_sym, "Finds symbols in an indexed repository", "QUERY",
+    {"sym", cmd_sym, "Finds symbols in an indexed repository", "[QUERY]",
      "url key json repo ref kind path limit", "QUERY is a name or a part of it; Base.run finds run in Base."},
     {"deps", cmd_deps, "Shows what a file imports, or who imports it", "FILE",
      "url key json repo ref reverse depth limit", NULL},

@@ -13,8 +13,8 @@ static void show_event(struct follow *f, int64_t seq, const char *type, const st
 {
     struct str kind = str_from(type);
     if (str_eq(kind, STR("progress"))) {
-        const struct json *p = json_get(data, STR("progress"));
-        int64_t permille = p && (p->type == JSON_REAL || p->type == JSON_INT) ? (int64_t)(p->d * 1000) : -1;
+        const struct json *p = json_get(data, STR("percent"));
+        int64_t permille = p && (p->type == JSON_REAL || p->type == JSON_INT) ? (int64_t)(p->d * 10) : -1;
         term_progress(permille, text_of(data, "message"));
     } else if (f->is_verbose && !str_eq(kind, STR("end"))) {
         term_progress_end();
