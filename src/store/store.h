@@ -148,9 +148,12 @@ struct store_enqueue {
 
 /* ------------------------------------------------------------------ claim */
 
+#define STORE_CLAIM_BYTES ((size_t)16 << 20)
+
 /* Gives up to `max` queued jobs of the queues (in turn, starting where fairness says) whose kind is listed, by priority
  * then age, each with a new lease number and until now + lease_ms (lease_ms 0 = the queue's, then 30 s). No two claims get
- * the same job. Paused queues give nothing. An empty answer is RC_OK. No kind listed = every kind. */
+ * the same job. Fewer when their args are big: about STORE_CLAIM_BYTES in all. Paused queues give nothing. An empty answer is
+ * RC_OK. No kind listed = every kind. */
 struct store_claim {
     struct store_op op;
     int64_t tenant;

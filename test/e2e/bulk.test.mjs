@@ -120,3 +120,18 @@ test('idempotency keys that cannot be are refused', async () => {
     assert.equal(status, 400);
     assert.equal(await queued('never'), 0);
 });
+
+test('a claim of many big jobs gives what fits into one answer, and the rest to the next', async () => {
+    for (let i = 0; i < 2; i++) {
+        const jobs = Array.from({ length: 20 }, () => ({ kind: 'k', queue: 'heavy', args: 'x'.repeat(1_000_000) }));
+        assert.equal((await call('POST', '/v1/jobs', jobs)).status, 201);
+    }
+    let total = 0;
+    for (let claims = 0; total < 40; claims++) {
+        assert.ok(claims < 5);
+        const { jobs } = (await call('POST', '/v1/claims', { worker: 'w', queues: ['heavy'], max: 1000 })).json;
+        assert.ok(jobs.length > 0 && jobs.length < 20, `${jobs.length} at once`);
+        total += jobs.length;
+    }
+    assert.equal(total, 40);
+});

@@ -201,6 +201,12 @@ static enum rc next_heads(struct writer *w, struct queue_row *q, int64_t want, s
     return rc;
 }
 
+/* Jobs with big args: what is claimed has to fit into one answer. The arena holds little else than those. */
+static bool is_heavy(const struct store_claim *op)
+{
+    return arena_bytes(op->op.a) > STORE_CLAIM_BYTES;
+}
+
 static enum rc claim_queue(struct writer *w, struct store_claim *op, struct queue_row *q,
                            const struct wanted_kinds *kinds, int64_t want, struct err *e)
 {
@@ -208,9 +214,9 @@ static enum rc claim_queue(struct writer *w, struct store_claim *op, struct queu
     const struct heads *h = &walk.heads;
     enum rc rc = RC_OK;
     size_t until = op->count + (size_t)want;
-    while (!rc && op->count < until && walk.at < q->line_count) {
+    while (!rc && op->count < until && walk.at < q->line_count && !is_heavy(op)) {
         rc = next_heads(w, q, (int64_t)(until - op->count), &walk, e);
-        for (size_t i = 0; i < h->count && op->count < until && !rc; i++) {
+        for (size_t i = 0; i < h->count && op->count < until && !rc && !is_heavy(op); i++) {
             rc = claim_one(w, op, h->items[i].id, e);
         }
     }
@@ -274,7 +280,7 @@ enum rc claim_run(struct writer *w, struct store_op *base, struct err *e)
     size_t first = w->claim_turn++ % count;
     int64_t share = (max + (int64_t)count - 1) / (int64_t)count;
     enum rc rc = RC_OK;
-    for (size_t i = 0; i < 2 * count && !rc && (int64_t)op->count < max; i++) {
+    for (size_t i = 0; i < 2 * count && !rc && (int64_t)op->count < max && !is_heavy(op); i++) {
         int64_t left = max - (int64_t)op->count;
         int64_t want = i < count && share < left ? share : left;
         rc = claim_queue(w, op, queues[(first + i) % count], &kinds, want, e);
