@@ -5,7 +5,7 @@
 #include <endian.h>
 #include <string.h>
 
-#include "crypto/encoding.h"
+#include "base/encoding.h"
 
 #define EXPIRY_BYTES 8
 #define HEAD_BYTES   (SHA256_BYTES + EXPIRY_BYTES)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/encoding.h"
 #include "wire/put.h"
 
 #define MESSAGE_MAX_BYTES 1024
@@ -146,7 +147,9 @@ static enum rc read_artifact(const struct json *v, struct arena *a, struct repor
     }
     *to = (struct report_artifact){.name = in.name, .media_type = in.media_type};
     if (in.base64.p) {
-        if (!wire_base64_decode(in.base64, a, &to->bytes)) {
+        char *bytes = arena_alloc(a, in.base64.n + 1);
+        to->bytes.p = bytes;
+        if (!base64_decode(BASE64_STANDARD, in.base64, bytes, in.base64.n, &to->bytes.n)) {
             return wire_invalid(e, "base64", "this is not base64 (RFC 4648, padded)");
         }
     } else {
@@ -378,8 +381,9 @@ static void write_artifact(struct json_out *w, const struct report_artifact *art
     if (artifact->media_type.n > 0) {
         json_put_str(w, "media_type", artifact->media_type);
     }
-    json_name(w, "base64");
-    wire_base64_write(w, artifact->bytes);
+    char *text = mem_alloc(BASE64_TEXT_BYTES(artifact->bytes.n));
+    json_put_str(w, "base64", (struct str){text, base64_encode(BASE64_STANDARD, artifact->bytes, text)});
+    mem_free(text);
     json_object_end(w);
 }
 

@@ -71,8 +71,4 @@ void wire_event_write(struct json_out *w, const struct job_event_row *ev);
 /* One event of a text/event-stream; seq 0 = without an id. `data` is one JSON value; its line breaks become `data:` lines. */
 void wire_event_sse(struct buf *out, int64_t seq, struct str type, struct str data);
 
-/* ---- base64 (RFC 4648 section 4, padded; strict) ---- */
-void wire_base64_write(struct json_out *w, struct str bytes); /* as a JSON string */
-MUST_CHECK bool wire_base64_decode(struct str text, struct arena *a, struct str *out);
-
 #endif

@@ -5,7 +5,7 @@
 #include <assert.h>
 
 #include "crypto/api_key.h"
-#include "crypto/encoding.h"
+#include "base/encoding.h"
 
 #define MAX_BYTES 512
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/id.h"
-#include "crypto/encoding.h"
+#include "base/encoding.h"
 #include "test.h"
 
 static void check_hash(struct sha256 hash, const char *want)

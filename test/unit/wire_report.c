@@ -179,22 +179,6 @@ TEST(an_event_cannot_write_another_event_into_the_stream)
     buf_dispose(&out);
 }
 
-TEST(base64_is_read_strictly)
-{
-    static const char *const bad[] = {
-        "A", "AA", "AAA", "AA=A", "A===", "AB==", "AAB=", "AA\n=", "AA-_", "===="};
-    struct str out;
-
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        ck_assert_msg(!wire_base64_decode(str_from(bad[i]), arena(), &out), "%s", bad[i]);
-    }
-    CHECK_TRUE(wire_base64_decode(STR("/+9h"), arena(), &out));
-    CHECK_STR(out, STR("\xff\xef"
-                       "a"));
-    CHECK_TRUE(wire_base64_decode(STR(""), arena(), &out));
-    CHECK_INT(out.n, 0);
-}
-
 TEST(every_failure_has_a_problem_with_a_status)
 {
     for (int rc = RC_INVALID; rc <= RC_FATAL; rc++) {

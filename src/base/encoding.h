@@ -1,6 +1,6 @@
 /* encoding.h: bytes as letters and digits, and back. Strict: each value has one text, everything else is refused. */
-#ifndef STINT_CRYPTO_ENCODING_H
-#define STINT_CRYPTO_ENCODING_H
+#ifndef STINT_BASE_ENCODING_H
+#define STINT_BASE_ENCODING_H
 
 #include "base/str.h"
 
