@@ -68,7 +68,7 @@ int client_error_from_problem(struct stint_error *e, int status, struct str body
 
     if (json_parse(body, a, &problem, NULL) == RC_OK && problem->type == JSON_OBJECT) {
         /* What is missing stays empty. */
-        (void)!json_get_str(problem, "type", &type, NULL);
+        (void)!json_get_str(problem, "code", &type, NULL);
         (void)!json_get_str(problem, "title", &title, NULL);
         (void)!json_get_str(problem, "detail", &detail, NULL);
     }
