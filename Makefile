@@ -265,12 +265,13 @@ quick: ## Before each commit: format of what changed, our checks, unit tests
 .PHONY: asan
 asan: ## The suites under AddressSanitizer and UBSan
 	@$(MAKE) MODE=asan test-programs
-	@STINT_SMALL=1 tools/run-tests.sh build/asan unit store fuzz e2e
+	@STINT_SMALL=1 STINT_PATIENCE=4 STINT_LIB_FLAGS=-fsanitize=address,undefined \
+	  tools/run-tests.sh build/asan unit store fuzz e2e
 
 .PHONY: tsan
 tsan: ## Unit and store tests under ThreadSanitizer
 	@$(MAKE) MODE=tsan build/tsan/test/unit build/tsan/test/store
-	@STINT_SMALL=1 tools/run-tests.sh build/tsan unit store
+	@STINT_SMALL=1 STINT_PATIENCE=8 tools/run-tests.sh build/tsan unit store
 
 .PHONY: fuzz
 FUZZ_SECONDS ?= 20
@@ -279,10 +280,10 @@ fuzz: ## Each fuzz target for FUZZ_SECONDS (20) with libFuzzer; ONLY=name runs o
 	@tools/run-fuzz.sh build/fuzz/test/fuzz $(FUZZ_SECONDS) $(ONLY)
 
 .PHONY: chaos soak
-chaos: ## Kills, stops and full disks under load, at full size
+chaos: ## Kills (CHAOS_KILLS=1000), power cuts (CHAOS_CUTS=35000 a model) and fault points at full size
 	@$(MAKE) MODE=test test-programs
 	@tools/run-tests.sh build/test chaos
-soak: ## Hours of mixed load with memory watched (HOURS=1)
+soak: ## Mixed load for SOAK_MINUTES (60): memory, files, log and database must not grow
 	@$(MAKE) MODE=test test-programs
 	@tools/run-tests.sh build/test soak
 

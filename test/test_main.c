@@ -147,6 +147,18 @@ static int select_tests(int argc, char **argv)
     return n;
 }
 
+/* STINT_PATIENCE=n multiplies every time limit: for sanitizers, for long runs, for a machine with other work. */
+static double patience(void)
+{
+    const char *told = getenv("STINT_PATIENCE");
+    int64_t factor = 1;
+    if (told && (!str_to_i64(str_from(told), &factor) || factor < 1)) {
+        fprintf(stderr, "STINT_PATIENCE is a number from 1\n");
+        exit(2);
+    }
+    return (double)factor;
+}
+
 /* One case for each test, because Check keeps the time limit there; its name is the test's file. */
 static Suite *suite_of(int n)
 {
@@ -160,7 +172,7 @@ static Suite *suite_of(int n)
         const char *slash = strrchr(table[i]->file, '/');
         TCase *tcase = tcase_create(slash ? slash + 1 : table[i]->file);
         ttests[i] = (TTest){table[i]->name, run_in_child, table[i]->file, table[i]->line};
-        tcase_set_timeout(tcase, table[i]->limit_s);
+        tcase_set_timeout(tcase, patience() * table[i]->limit_s);
         tcase_add_loop_test(tcase, &ttests[i], i, i + 1);
         suite_add_tcase(suite, tcase);
     }

@@ -1,0 +1,3 @@
+// The fault points of the ordinary suite, at more hits of each.
+process.env.CHAOS = '1';
+await import('../e2e/faults.test.mjs');
