@@ -74,6 +74,21 @@ static void send_buf(struct buf *b)
     buf_dispose(b);
 }
 
+/* {"name":{ … }} */
+static void message_begin(struct json_out *w, const char *name)
+{
+    json_object_begin(w);
+    json_name(w, name);
+    json_object_begin(w);
+}
+
+static void message_end(struct json_out *w)
+{
+    json_object_end(w);
+    json_object_end(w);
+    send_buf(w->out);
+}
+
 void attempt_progress(struct attempt *at, int64_t permille, const char *format, ...)
 {
     char text[256];
@@ -84,14 +99,10 @@ void attempt_progress(struct attempt *at, int64_t permille, const char *format, 
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    json_object_begin(&w);
-    json_name(&w, "progress");
-    json_object_begin(&w);
+    message_begin(&w, "progress");
     json_put_int(&w, "permille", permille < 0 ? 0 : (permille > 1000 ? 1000 : permille));
     json_put_c(&w, "message", text);
-    json_object_end(&w);
-    json_object_end(&w);
-    send_buf(&b);
+    message_end(&w);
 }
 
 void attempt_event(struct attempt *at, const char *type, struct str json)
@@ -99,14 +110,10 @@ void attempt_event(struct attempt *at, const char *type, struct str json)
     struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
     struct json_out w = json_writer(&b);
     (void)at;
-    json_object_begin(&w);
-    json_name(&w, "event");
-    json_object_begin(&w);
+    message_begin(&w, "event");
     json_put_c(&w, "type", type);
     json_put_raw(&w, "data", json);
-    json_object_end(&w);
-    json_object_end(&w);
-    send_buf(&b);
+    message_end(&w);
 }
 
 void attempt_checkpoint_save(struct attempt *at, struct str json)
@@ -126,17 +133,13 @@ void attempt_artifact(struct attempt *at, const char *name, const char *media_ty
     struct buf b = BUF_LIMIT(8192);
     struct json_out w = json_writer(&b);
     (void)at;
-    json_object_begin(&w);
-    json_name(&w, "artifact");
-    json_object_begin(&w);
+    message_begin(&w, "artifact");
     json_put_c(&w, "name", name);
     json_put_c(&w, "media_type", media_type);
     json_put_c(&w, "path", path);
     json_put_str(&w, "series", series);
     json_put_int(&w, "keep", keep);
-    json_object_end(&w);
-    json_object_end(&w);
-    send_buf(&b);
+    message_end(&w);
 }
 
 void attempt_complete(struct attempt *at, struct str result_json)
@@ -162,16 +165,12 @@ static void send_fail(struct attempt *at, enum error_class class, const char *co
         return;
     }
     at->has_ended = true;
-    json_object_begin(&w);
-    json_name(&w, "fail");
-    json_object_begin(&w);
+    message_begin(&w, "fail");
     json_put_c(&w, "class", error_class_name(class));
     json_put_c(&w, "code", code);
     json_put_c(&w, "message", message);
     json_put_int(&w, "retry_after_ms", retry_after_ms);
-    json_object_end(&w);
-    json_object_end(&w);
-    send_buf(&b);
+    message_end(&w);
 }
 
 void attempt_fail(struct attempt *at, enum error_class class, const char *code, const char *format, ...)
@@ -244,14 +243,10 @@ enum rc attempt_series(struct attempt *at, struct str series, const char *to_pat
     struct buf b = BUF_LIMIT(8192);
     struct json_out w = json_writer(&b);
     struct json *m = NULL;
-    json_object_begin(&w);
-    json_name(&w, "series");
-    json_object_begin(&w);
+    message_begin(&w, "series");
     json_put_str(&w, "name", series);
     json_put_c(&w, "path", to_path);
-    json_object_end(&w);
-    json_object_end(&w);
-    send_buf(&b);
+    message_end(&w);
     while (!take_message(at, &m)) {
         read_more(at, true);
     }
