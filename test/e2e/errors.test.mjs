@@ -96,7 +96,8 @@ test('what is JSON but wrong is 422 and named', () =>
 
 test('claims and reports are as strict', () =>
     check([
-        ...[0, -1, 1001, '1'].map((v) => ['max', 'POST', '/v1/claims', { worker: 'w', max: v }, 422, 'invalid_field', '/max']),
+        ['max 0 listens for cancels and takes nothing', 'POST', '/v1/claims', { worker: 'w', max: 0 }, 204],
+        ...[-1, 1001, '1'].map((v) => ['max', 'POST', '/v1/claims', { worker: 'w', max: v }, 422, 'invalid_field', '/max']),
         ...[61, -1].map((v) => ['wait_s', 'POST', '/v1/claims', { worker: 'w', wait_s: v }, 422, 'invalid_field', '/wait_s']),
         ...[0, 0.5, 43201].map((v) => ['lease_s', 'POST', '/v1/claims', { worker: 'w', lease_s: v }, 422, 'invalid_field', '/lease_s']),
         ['no worker', 'POST', '/v1/claims', {}, 422, 'invalid_field', '/worker'],
