@@ -1,5 +1,6 @@
 /* main.c: the sub-commands of the program, one row each. Another one? Write cmd_NAME.c, declare its function in command.h,
  * add the row here, and describe it in docs/cli.md. */
+#include <errno.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -172,8 +173,8 @@ static int run(const struct command *c, int argc, const char *const *argv)
     const int code = options_wants_help(o) ? print_help(c) : c->run(o);
 
     options_free(o);
-    if (fflush(stdout) != 0 && code == EXIT_OK) {
-        return EXIT_FAILED; /* a full disk behind a redirected output is no success */
+    if (fflush(stdout) != 0 && code == EXIT_OK && errno != EPIPE) {
+        return EXIT_FAILED; /* a full disk behind a redirected output is no success; `| head` that has enough is one */
     }
     return code;
 }

@@ -1,6 +1,6 @@
 // stint serve and stint keys as programs: starting, refusing to start, draining (J16), idling.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { BIN, createKey, makeDir, startServer, stint } from './lib/server.mjs';
@@ -89,6 +89,19 @@ test('a taken port, a wrong address and a wrong option are told apart', async ()
     const command = run(['srve']);
     assert.equal(command.status, 2);
     assert.match(command.stderr, /did you mean 'serve'\?/);
+    await server.stop();
+    dir.remove();
+});
+
+test('a reader that has enough of the output is no failure', async () => {
+    const server = await startServer();
+    const dir = makeDir();
+    execFileSync('mkfifo', [dir.file('go')]);
+    // The reader leaves before the program begins, so that nothing depends on which of the two is faster.
+    const script = '{ read -r _ <"$1"; "$0" stats; echo "code $?" >&2; } | { exec 0<&-; echo >"$1"; }';
+    const env = { ...process.env, STINT_URL: server.url, STINT_KEY: server.key };
+    const piped = spawnSync('sh', ['-c', script, BIN, dir.file('go')], { encoding: 'utf8', env });
+    assert.equal(piped.stderr, 'code 0\n');
     await server.stop();
     dir.remove();
 });
