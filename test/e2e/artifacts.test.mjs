@@ -69,6 +69,17 @@ test('an upload of unknown length is hashed while it is written', async () => {
     assert.ok((await get(`/v1/jobs/${job.id}/artifacts/x`)).bytes.equals(Buffer.concat(pieces)));
 });
 
+test('artifacts inside a report have their own hash, so that no cache takes one for another', async () => {
+    const job = await claimNew('inside');
+    const given = { text: { text: 'abc' }, json: { json: { a: 1 } }, bytes: { base64: 'aGk=' } };
+    await report(job, 1, 'complete', { artifacts: Object.entries(given).map(([name, bytes]) => ({ name, ...bytes })), publish: [{ artifact: 'text', series: 'inside' }] });
+    const path = `/v1/jobs/${job.id}/artifacts`;
+    const listed = (await call('GET', path)).json.artifacts;
+    assert.deepEqual(Object.fromEntries(listed.map((a) => [a.name, a.sha256])), { text: sha('abc'), json: sha('{"a":1}'), bytes: sha('hi') });
+    assert.equal((await get(`${path}/text`)).headers.get('etag'), `"${sha('abc')}"`);
+    assert.equal((await call('GET', '/v1/series/inside')).json.entries[0].sha256, sha('abc'));
+});
+
 test('the last one staged under a name is the one that is published', async () => {
     const job = await claimNew('twice');
     await put(job, 'x', randomBytes(500_000));
