@@ -80,6 +80,15 @@ test('progress, events, checkpoints and artifacts travel over descriptor 3', asy
     await w.stop();
 });
 
+test('a command has ended when it ends, whatever it leaves behind in the background, and knows SIGPIPE', async () => {
+    const w = startWorker('exec-left', { left: 'sleep 600 & echo \'{"event":"last","data":1}\' >&3; echo \'"done"\'', ignored: "awk '/SigIgn/ {print \"mask \" $2}' /proc/self/status" });
+    const left = await final(await enqueue('exec-left', 'left', {}));
+    assert.deepEqual([left.state, left.result, left.last_seq], ['completed', 'done', 2]);
+    const mask = (await final(await enqueue('exec-left', 'ignored', {}))).result;
+    assert.equal(BigInt(mask.replace('mask ', '0x')) >> 12n & 1n, 0n, `SIGPIPE (13) is ignored: ${mask}`);
+    await w.stop();
+});
+
 test('exit 65 fails for good, another code is tried again, a signal is a crash', async () => {
     const w = startWorker('exec-4', { bad: 'echo broken input >&2; exit 65', once: 'exit 1', killed: 'kill -9 $$' });
     const bad = await final(await enqueue('exec-4', 'bad', {}));

@@ -11,7 +11,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,12 +21,14 @@
 #define RESULT_MAX_BYTES (1 << 20)
 #define EVENT_LINE_MAX   (256 << 10)
 #define RESULT_FILE      "stint-result.json"
+#define PIECE_BYTES      16384
 #define LAST_LINES_BYTES 4096 /* of standard error, for the error's text */
 
 struct run {
     struct attempt *at;
     pid_t pid;
     int in, out, events, errors; /* our ends of its descriptors 0, 1, 3, 2; -1 = closed */
+    int exit;                    /* readable when the command has ended */
     struct str unsent;           /* of the args */
     struct buf output;           /* the last line of standard output, growing */
     struct buf line;             /* of descriptor 3 */
@@ -44,6 +48,7 @@ static void child_side(const char *command, const int fds[4], const char *job, c
         }
     }
     (void)close_range(4, ~0U, 0);
+    (void)signal(SIGPIPE, SIG_DFL); /* else `yes | head -1` in a command never ends as its author knows it */
     if (getcwd(path, sizeof(path) - sizeof(RESULT_FILE) - 1)) {
         (void)setenv("STINT_SCRATCH_DIR", path, 1);
         size_t n = strlen(path);
@@ -101,7 +106,13 @@ static enum rc start(struct run *r, const char *command, struct err *e)
     r->errors = ours[2];
     r->events = ours[3];
     (void)fcntl(r->in, F_SETFL, O_NONBLOCK);
-    return RC_OK;
+    r->exit = (int)syscall(SYS_pidfd_open, r->pid, 0);
+    if (r->exit < 0) {
+        rc = err_from_errno(e, errno, "pidfd_open");
+        (void)kill(r->pid, SIGKILL);
+        (void)waitpid(r->pid, NULL, 0);
+    }
+    return rc;
 }
 
 /* ---- what it says on descriptor 3 ---- */
@@ -190,7 +201,7 @@ static void feed(struct run *r)
 
 static void drain(struct run *r, int *fd, void (*take)(struct run *r, struct str piece))
 {
-    char bytes[16384];
+    char bytes[PIECE_BYTES];
     ssize_t n = read(*fd, bytes, sizeof(bytes));
     if (n > 0) {
         take(r, (struct str){bytes, (size_t)n});
@@ -200,15 +211,29 @@ static void drain(struct run *r, int *fd, void (*take)(struct run *r, struct str
     }
 }
 
-/* Until it has closed its output and its events; a daemon it left behind may keep standard error. */
+/* What the command had said when it ended. */
+static void drain_rest(struct run *r, int *fd, void (*take)(struct run *r, struct str piece))
+{
+    int waiting = 0;
+    if (*fd < 0 || ioctl(*fd, FIONREAD, &waiting)) {
+        return;
+    }
+    for (int taken = 0; taken < waiting && *fd >= 0; taken += PIECE_BYTES) {
+        drain(r, fd, take);
+    }
+}
+
+/* Until it has ended, whether its pipes have or not: what it leaves behind in the background may keep them open. */
 static void pump(struct run *r)
 {
-    while (r->out >= 0 || r->events >= 0) {
-        struct pollfd fds[4] = {{.fd = r->in, .events = POLLOUT},
+    bool has_ended = false;
+    while (!has_ended) {
+        struct pollfd fds[5] = {{.fd = r->in, .events = POLLOUT},
                                 {.fd = r->out, .events = POLLIN},
                                 {.fd = r->events, .events = POLLIN},
-                                {.fd = r->errors, .events = POLLIN}};
-        if (poll(fds, 4, -1) < 0) {
+                                {.fd = r->errors, .events = POLLIN},
+                                {.fd = r->exit, .events = POLLIN}};
+        if (poll(fds, 5, -1) < 0) {
             continue;
         }
         if (fds[0].revents) {
@@ -223,7 +248,11 @@ static void pump(struct run *r)
         if (fds[3].revents) {
             drain(r, &r->errors, take_errors);
         }
+        has_ended = fds[4].revents != 0;
     }
+    drain_rest(r, &r->out, take_output);
+    drain_rest(r, &r->events, take_events);
+    drain_rest(r, &r->errors, take_errors);
 }
 
 /* ---- its end ---- */
@@ -283,6 +312,11 @@ static enum rc exec_run(struct attempt *at, struct err *e)
     struct str command = attempt_option(at, "exec");
     struct run r = {
         .at = at,
+        .in = -1,
+        .out = -1,
+        .events = -1,
+        .errors = -1,
+        .exit = -1,
         .unsent = attempt_args(at),
         .output = BUF_LIMIT(RESULT_MAX_BYTES + 65536),
         .line = BUF_LIMIT(EVENT_LINE_MAX),
@@ -298,11 +332,11 @@ static enum rc exec_run(struct attempt *at, struct err *e)
         pump(&r);
         finish(&r);
     }
-    if (r.in >= 0 && !rc) {
-        close(r.in);
-    }
-    if (r.errors >= 0 && !rc) {
-        close(r.errors);
+    const int fds[] = {r.in, r.out, r.events, r.errors, r.exit};
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
     }
     buf_dispose(&r.output);
     buf_dispose(&r.line);
