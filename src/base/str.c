@@ -209,7 +209,7 @@ bool str_is_utf8(struct str s)
 
 bool str_is_name(struct str s)
 {
-    if (s.n < 1 || s.n > 128) {
+    if (s.n < 1 || s.n > 128 || str_eq(s, STR(".")) || str_eq(s, STR(".."))) {
         return false;
     }
     for (size_t k = 0; k < s.n; k++) {

@@ -33,7 +33,8 @@ MUST_CHECK bool str_to_i64(struct str s, int64_t *out);
 bool str_is_utf8(struct str s);
 /* Bytes (1 to 4) of the valid UTF-8 sequence that begins at s.p[at]; 0 when there is none. */
 size_t str_utf8_step(struct str s, size_t at);
-/* True for [A-Za-z0-9._:-]{1,128}: the names of queues, kinds, artifacts, series and workers. */
+/* True for [A-Za-z0-9._:-]{1,128}: the names of queues, kinds, artifacts, series and workers. Not "." and "..": in a URL or
+ * a path they would be somewhere else. */
 bool str_is_name(struct str s);
 /* Copies into a fixed array and terminates; cuts at size - 1 without splitting a UTF-8 sequence. */
 void str_copy(char *to, size_t size, struct str s);

@@ -152,6 +152,9 @@ TEST(a_name_is_short_and_of_plain_characters)
     CHECK_TRUE(str_is_name((struct str){long_name, 128}));
     CHECK_FALSE(str_is_name((struct str){long_name, 129}));
     CHECK_FALSE(str_is_name(STR("")));
+    CHECK_FALSE(str_is_name(STR(".")));
+    CHECK_FALSE(str_is_name(STR("..")));
+    CHECK_TRUE(str_is_name(STR("...")));
     CHECK_FALSE(str_is_name(STR("a b")));
     CHECK_FALSE(str_is_name(STR("a/b")));
     CHECK_FALSE(str_is_name(STR("\xC3\xA4")));
