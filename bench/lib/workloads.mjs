@@ -48,6 +48,9 @@ async function repetition() {
     return { server, r };
 }
 
+/** The rates of stint in this run, for the comparison with the peers. */
+export const medians = {};
+
 const rate = (line) => `${number(line.rate)}/s`;
 
 function tell(all) {
@@ -58,6 +61,7 @@ function tell(all) {
     // The floors are for a disk that flushes in 0.3 ms; a slower one may take as much longer as it is slower.
     const slower = Math.max(1, of((r) => r.append.p50_ms) / 0.3);
 
+    for (const w of ['w2', 'w4']) medians[w] = of((r) => r[w].rate);
     heading(`Speed over HTTP on loopback, durable before acknowledged: medians of ${all.length}`);
     columns('', 'stint', 'limit', 'ratio', 'floor', 'goal');
     figure({ name: 'W1 one at a time / SQLite, 1 row a commit', shown: shown('w1'), limit: shown('insert1'), ratio: ratio('w1', 'insert1'), floor: 0.6 });

