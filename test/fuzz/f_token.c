@@ -4,8 +4,8 @@
 
 #include <assert.h>
 
-#include "crypto/api_key.h"
 #include "base/encoding.h"
+#include "crypto/api_key.h"
 
 #define MAX_BYTES 512
 

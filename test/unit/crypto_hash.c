@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "base/id.h"
 #include "base/encoding.h"
+#include "base/id.h"
 #include "test.h"
 
 static void check_hash(struct sha256 hash, const char *want)

@@ -155,6 +155,18 @@ TEST(typescript_ambient_modules_and_late_exports_are_understood)
                   e);
 }
 
+TEST(typescript_variance_of_type_parameters_does_not_confuse)
+{
+    struct arena *a = arena_new();
+    const char *text = "export interface A<in T, out U = 1, in out V extends string> { a: T }\n"
+                       "for (const k in obj) { if ('x' in y, out) {} }\n";
+    struct code_parsed p = parsed_with(a, CODE_TYPESCRIPT, text, e);
+    CHECK_INT(p.error_count, 0);
+    CHECK_INT(p.symbol_count, 2);
+    CHECK_STR(p.symbols[0].signature, STR("interface A<in T, out U = 1, in out V extends string>"));
+    arena_free(a);
+}
+
 TEST(typescript_imports_of_every_kind_are_found)
 {
     check_imports(CODE_TYPESCRIPT,
@@ -299,6 +311,35 @@ TEST(c_definitions_are_told_apart_from_declarations)
                   "11 function fn static\n"
                   "12 function handler exported\n",
                   e);
+}
+
+TEST(c_is_read_through_macros_around_declarations)
+{
+    check_symbols(CODE_C,
+                  "MUST_CHECK enum rc before(int a);\n"
+                  "PRINTF_LIKE(1, 2) static void *both(const char *f, ...) PRINTF_LIKE(1, 2);\n"
+                  "int behind(void) NO_RETURN\n{\n    struct x *p = NEW_ARRAY(struct x, 3);\n"
+                  "    return va_arg(p, const char *) ? 1 : sizeof(struct x);\n}\n"
+                  "FILE *real_type(void);\n"
+                  "BOOL also_real(void) { if (1) CALL(2); return 0; }\n"
+                  "extern \"C\" {\nAPI int inside(void);\n}\n"
+                  "#define TRICKY(x) {\n"
+                  "int after(void) { return 0; }\n",
+                  "1 function before exported declaration\n"
+                  "2 function both static declaration\n"
+                  "3 function behind exported\n"
+                  "8 function real_type exported declaration\n"
+                  "9 function also_real exported\n"
+                  "11 function inside exported declaration\n"
+                  "13 macro TRICKY exported\n"
+                  "14 function after exported\n",
+                  e);
+    struct arena *a = arena_new();
+    struct code_parsed p =
+        parsed_with(a, CODE_C, "MUST_CHECK int f(int a) LIKE(1);\nint g(void) { X(a, struct b, 1); }\n", e);
+    CHECK_INT(p.error_count, 0);
+    CHECK_STR(p.symbols[0].signature, STR("int f(int a) LIKE(1)"));
+    arena_free(a);
 }
 
 TEST(c_includes_are_found)

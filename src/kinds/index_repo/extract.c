@@ -85,6 +85,7 @@ struct extraction {
     const struct extract_limits *limits;
     TSParser *parser;
     size_t nodes_left;
+    struct str whole, prepared;    /* the file, and what the parser gets instead */
     uint32_t error_from, error_to; /* of the first ERROR node over RESTART_LINES in w.text; equal = none */
 };
 
@@ -234,7 +235,9 @@ static const char *read_text(void *payload, uint32_t byte, TSPoint point, uint32
 
 static enum rc parse_text(struct extraction *x, TSTree **tree, struct err *e)
 {
-    TSInput input = {.payload = &x->w.text, .read = read_text, .encoding = TSInputEncodingUTF8};
+    struct str text = x->w.text; /* a part of the whole: the same part of what is prepared */
+    text.p = x->prepared.p + (text.p - x->whole.p);
+    TSInput input = {.payload = &text, .read = read_text, .encoding = TSInputEncodingUTF8};
     TSParseOptions options = {.payload = (void *)x->limits, .progress_callback = on_parse_progress};
     ts_parser_reset(x->parser);
     *tree = ts_parser_parse_with_options(x->parser, NULL, input, options);
@@ -400,6 +403,8 @@ enum rc extract_file(struct str text, enum code_lang lang, const struct extract_
 
     struct extraction x = {.table = table_of(lang), .limits = limits, .parser = ts_parser_new()};
     x.nodes_left = limits->max_nodes ? limits->max_nodes : DEFAULT_MAX_NODES;
+    x.whole = text;
+    x.prepared = x.table->language->prepare ? x.table->language->prepare(text, a) : text;
     x.w = (struct walk){.text = text, .language = x.table->language, .out = &p, .a = a};
     enum rc rc = RC_OK;
     if (!ts_parser_set_language(x.parser, x.table->language->grammar())) {

@@ -1,5 +1,6 @@
 /* extract_c.c: the rules for C, of sources and headers as they are: nothing is preprocessed, so both branches of an #if are
  * seen, and a prototype is told apart from the definition. Locals and parameters are not listed. */
+#include "kinds/index_repo/extract_c_macros.h"
 #include "kinds/index_repo/extract_walk.h"
 
 const TSLanguage *tree_sitter_c(void);
@@ -234,4 +235,7 @@ static const struct extract_rule rules[] = {
     {"preproc_function_def", on_macro},   {"preproc_include", on_include}, {NULL, NULL},
 };
 
-const struct extract_language extract_c = {tree_sitter_c, rules, NULL, begins_statement};
+const struct extract_language extract_c = {.grammar = tree_sitter_c,
+                                           .rules = rules,
+                                           .prepare = c_without_macros,
+                                           .begins_statement = begins_statement};

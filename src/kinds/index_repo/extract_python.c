@@ -253,4 +253,5 @@ static const struct extract_rule rules[] = {
     {NULL, NULL},
 };
 
-const struct extract_language extract_python = {tree_sitter_python, rules, finish, begins_statement};
+const struct extract_language extract_python = {
+    .grammar = tree_sitter_python, .rules = rules, .finish = finish, .begins_statement = begins_statement};

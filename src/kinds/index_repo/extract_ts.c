@@ -487,6 +487,77 @@ static void on_call(struct walk *w, TSNode node)
     walk_add_import(w, i, node);
 }
 
+/* ---- what the grammar does not know yet */
+
+static bool is_name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$';
+}
+
+static size_t skip_blanks(struct str s, size_t at)
+{
+    while (at < s.n && (s.p[at] == ' ' || s.p[at] == '\t' || s.p[at] == '\n' || s.p[at] == '\r')) {
+        at++;
+    }
+    return at;
+}
+
+/* The end of the comment that begins at `at`, or `at`. */
+static size_t skip_comment(struct str s, size_t at)
+{
+    if (str_starts(str_sub(s, at, s.n), STR("//"))) {
+        return str_find_char(s, '\n', at);
+    }
+    if (!str_starts(str_sub(s, at, s.n), STR("/*"))) {
+        return at;
+    }
+    size_t end = str_find(s, STR("*/"), at + 2);
+    return end < s.n ? end + 2 : s.n;
+}
+
+/* Is the word that ends at `to` the `in` or `out` of `interface I<in T, out U = X>`? Before it stands `<`, a comma or another of them, behind
+ * it a name, and behind that what can follow the name of a type parameter. */
+static bool is_variance(struct str s, char before, size_t to)
+{
+    size_t name = skip_blanks(s, to);
+    size_t end = name;
+    while (end < s.n && is_name_byte(s.p[end])) {
+        end++;
+    }
+    size_t next = skip_blanks(s, end);
+    bool has_tail =
+        next < s.n && (strchr("=,>", s.p[next]) || str_starts(str_sub(s, next, s.n), STR("extends ")) ||
+                       is_name_byte(s.p[next])); /* `in out T` */
+    return (before == '<' || before == ',') && name > to && end > name && has_tail;
+}
+
+/* Words of variance are blanks for the parser; positions stay. */
+static struct str without_variance(struct str text, struct arena *a)
+{
+    char *p = NULL;
+    char before = '\0'; /* the last byte that is no blank and not part of a variance */
+    size_t at = 0;
+    while (at < text.n) {
+        size_t end = skip_comment(text, at);
+        if (end > at) {
+            at = end;
+            continue;
+        }
+        while (end < text.n && is_name_byte(text.p[end])) {
+            end++;
+        }
+        struct str word = str_sub(text, at, end);
+        if ((str_eq(word, STR("in")) || str_eq(word, STR("out"))) && is_variance(text, before, end)) {
+            p = p ? p : arena_c_str(a, text);
+            memset(p + at, ' ', word.n);
+        } else if (word.n > 0 || skip_blanks(text, at) == at) {
+            before = text.p[end > at ? end - 1 : at];
+        }
+        at = end > at ? end : at + 1;
+    }
+    return p ? (struct str){p, text.n} : text;
+}
+
 /* ---- the tables */
 
 static bool begins_statement(struct str line, struct str before)
@@ -542,6 +613,15 @@ static const struct extract_rule rules[] = {
     {NULL, NULL},
 };
 
-const struct extract_language extract_typescript = {tree_sitter_typescript, rules, NULL, begins_statement};
-const struct extract_language extract_tsx = {tree_sitter_tsx, rules, NULL, begins_statement};
-const struct extract_language extract_javascript = {tree_sitter_javascript, rules, NULL, begins_statement};
+const struct extract_language extract_typescript = {.grammar = tree_sitter_typescript,
+                                                    .rules = rules,
+                                                    .prepare = without_variance,
+                                                    .begins_statement = begins_statement};
+const struct extract_language extract_tsx = {.grammar = tree_sitter_tsx,
+                                             .rules = rules,
+                                             .prepare = without_variance,
+                                             .begins_statement = begins_statement};
+const struct extract_language extract_javascript = {.grammar = tree_sitter_javascript,
+                                                    .rules = rules,
+                                                    .prepare = without_variance,
+                                                    .begins_statement = begins_statement};

@@ -18,6 +18,8 @@ struct extract_language {
     const TSLanguage *(*grammar)(void);
     const struct extract_rule *rules; /* ends with node_type NULL */
     void (*finish)(struct walk *w);   /* after the whole file; may be NULL */
+    /* What to give to the parser instead: of the same length and lines. May be NULL. */
+    struct str (*prepare)(struct str text, struct arena *a);
     /* True when `line` begins a statement at column 0, given the line before it: where a part that could not be parsed
      * is cut into pieces. */
     bool (*begins_statement)(struct str line, struct str before);
