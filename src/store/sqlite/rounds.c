@@ -2,6 +2,8 @@
  * back and replays it in halves, down to single operations; no savepoints (design.md section 6). */
 #include "store/sqlite/artifacts.h"
 
+#include <assert.h>
+
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -279,6 +281,7 @@ static struct store_op *run(struct writer *w, struct store_op *list)
         return rest;
     }
     list = append(list, rest);
+    assert(list != NULL); /* a round has at least one operation */
     rollback(w, rc);
     for (struct store_op *op = list; op; op = op->next) {
         op->items_run = op->items_done;
