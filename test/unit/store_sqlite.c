@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int64_t now_ms = 1000000000000;
@@ -109,6 +110,42 @@ TEST(a_second_owner_is_refused)
 {
     struct store *s = opened(e), *second = NULL;
     FAILS(store_open(&second, test_path("s.db"), &options, e), RC_BUSY);
+    store_close(s);
+}
+
+TEST(a_second_owner_is_refused_under_another_name_too)
+{
+    struct store *again = NULL;
+    struct store *s = opened(e);
+    OK(symlink("s.db", test_path("symbolic.db")) ? RC_FATAL : RC_OK);
+    FAILS(store_open(&again, test_path("symbolic.db"), &options, e), RC_BUSY);
+    OK(link(test_path("s.db"), test_path("hard.db")) ? RC_FATAL : RC_OK);
+    err_clear(e);
+    FAILS(store_open(&again, test_path("hard.db"), &options, e), RC_INVALID);
+    store_close(s);
+}
+
+TEST(a_store_is_readable_for_its_owner_only)
+{
+    static const char *const names[] = {"s.db", "s.db-wal", "s.db-shm", "s.db.lock", "s.db.ballast"};
+    struct stat file;
+    struct store *s = opened(e);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        CHECK_INT(stat(test_path(names[i]), &file), 0);
+        CHECK_INT(file.st_mode & 0777, 0600);
+    }
+    store_close(s);
+}
+
+TEST(a_store_that_became_empty_is_refused)
+{
+    struct store *s = opened(e);
+    store_close(s);
+    CHECK_INT(truncate(test_path("s.db"), 0), 0);
+    FAILS(store_open(&s, test_path("s.db"), &options, e), RC_FATAL);
+    CHECK_INT(unlink(test_path("s.db.ballast")), 0);
+    err_clear(e);
+    s = opened(e);
     store_close(s);
 }
 

@@ -44,11 +44,20 @@ static enum rc make_folder(const char *folder, struct err *e)
     return RC_OK;
 }
 
-/* The file need not exist, nor, when it is to be made, its folder. */
+/* The file need not exist, nor, when it is to be made, its folder. A symbolic link is followed: the lock lies beside the file
+ * itself, whatever name a server was given for it. */
 static enum rc absolute_path(const char *path, bool is_to_look, char **out, struct err *e)
 {
     char folder[PATH_MAX], real[PATH_MAX];
     const char *slash = strrchr(path, '/');
+    struct stat link;
+    if (lstat(path, &link) == 0 && S_ISLNK(link.st_mode)) {
+        if (!realpath(path, real)) {
+            return err_from_errno(e, errno, path);
+        }
+        *out = joined(real, "", "");
+        return RC_OK;
+    }
     if (strlen(path) >= sizeof folder) {
         return err_set(e, RC_INVALID, "store: the path is too long");
     }
@@ -75,6 +84,38 @@ static enum rc lock_file(const char *path, int *out, struct err *e)
         return err_set(e, RC_BUSY, "another server holds this store (%s is locked)", path);
     }
     *out = fd;
+    return RC_OK;
+}
+
+/* What can be told before the file is opened. */
+static enum rc check_file(const struct engine *s, struct err *e)
+{
+    struct stat file, ballast;
+    if (stat(s->path, &file) != 0 || !S_ISREG(file.st_mode)) {
+        return RC_OK; /* not there yet; or db_open tells */
+    }
+    if (file.st_nlink > 1) { /* each name has a lock and a log of its own */
+        return err_set(e, RC_INVALID,
+                       "the file has another name too (a hard link): two servers could own it");
+    }
+    if (file.st_size == 0 && s->ballast_path && stat(s->ballast_path, &ballast) == 0) {
+        return err_set(
+            e, RC_FATAL,
+            "the store is damaged: it is empty, but was not (remove %s to begin with an empty one)",
+            s->ballast_path);
+    }
+    return RC_OK;
+}
+
+/* For its owner only, and by that its log: SQLite would make both readable for all. */
+static enum rc make_file(const struct engine *s, struct err *e)
+{
+    int fd = s->base.options.vfs ? -1 : open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        close(fd);
+    } else if (!s->base.options.vfs && errno != EEXIST) {
+        return err_from_errno(e, errno, s->path);
+    }
     return RC_OK;
 }
 
@@ -216,6 +257,12 @@ static enum rc open_for_writing(struct engine *s, struct err *e)
     char *lock_path = joined(s->path, "", ".lock");
     enum rc rc = lock_file(lock_path, &s->lock_fd, e);
     mem_free(lock_path);
+    if (!rc) {
+        rc = check_file(s, e);
+    }
+    if (!rc) {
+        rc = make_file(s, e);
+    }
     if (!rc) {
         rc = writer_open(s, &s->writer, e);
     }
