@@ -30,13 +30,16 @@ static const char *default_port(struct str scheme)
 
 struct str codeindex_canonical_repo(struct str repo, struct arena *a)
 {
-    repo = without_end(without_end(str_trim(repo), "/"), ".git");
+    repo = without_end(str_trim(repo), "/");
     size_t scheme_end = str_find(repo, STR("://"), 0);
     struct str scheme = str_sub(repo, 0, scheme_end);
-    size_t colon = str_find_char(repo, ':', 0);
-    if (str_eq_nocase(scheme, STR("file"))) {
-        return without_end(str_sub(repo, scheme_end + 3, repo.n), "/");
+    bool is_file = str_eq_nocase(scheme, STR("file"));
+    if (is_file || str_starts(repo, STR("/"))) { /* x and x.git are two folders */
+        return is_file ? str_sub(repo, scheme_end + 3, repo.n) : repo;
     }
+    repo = without_end(repo, ".git");
+    scheme_end = scheme_end < repo.n ? scheme_end : repo.n;
+    size_t colon = str_find_char(repo, ':', 0);
     if (scheme_end < repo.n) {
         size_t host_at = scheme_end + 3;
         size_t slash = str_find_char(repo, '/', host_at);
@@ -45,7 +48,7 @@ struct str codeindex_canonical_repo(struct str repo, struct arena *a)
         return arena_printf(a, "%.*s://%.*s%.*s", STR_ARG(lower), STR_ARG(host),
                             STR_ARG(str_sub(repo, slash, repo.n)));
     }
-    if (!str_starts(repo, STR("/")) && colon < str_find_char(repo, '/', 0)) {
+    if (colon < str_find_char(repo, '/', 0)) {
         struct str host = plain_host(str_sub(repo, 0, colon), ":22", a);
         size_t path = colon + 1 + str_starts(str_sub(repo, colon + 1, repo.n), STR("/"));
         return arena_printf(a, "ssh://%.*s/%.*s", STR_ARG(host), STR_ARG(str_sub(repo, path, repo.n)));

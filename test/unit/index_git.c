@@ -5,6 +5,7 @@
 #include "kinds/index_repo/index_args.h"
 #include "test.h"
 
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,6 +80,10 @@ TEST(local_paths_must_lie_below_an_allowed_folder_also_through_links)
     FAILS(open_one(arena_printf(a, "%s/../outside", inside).p, "", allowed, a, e), RC_DENIED);
     FAILS(open_one(arena_printf(a, "%s/absent", inside).p, "", allowed, a, e), RC_NOT_FOUND);
     FAILS(open_one(arena_printf(a, "%s-else", inside).p, "", allowed, a, e), RC_DENIED);
+    const char *file = test_path("inside/file.txt");
+    fclose(fopen(file, "w"));
+    FAILS(open_one(file, "", allowed, a, e), RC_INVALID);
+    CHECK_STR(str_from(e->code), STR("not_a_repository"));
     arena_free(a);
 }
 
@@ -202,7 +207,7 @@ TEST(spellings_of_one_repository_have_one_name)
         {"HTTPS://user@github.com/Us/Repo", "https://github.com/Us/Repo"},
         {"git@github.com:Us/Repo.git", "ssh://github.com/Us/Repo"},
         {"ssh://git@github.com:22/Us/Repo", "ssh://github.com/Us/Repo"},
-        {"file:///srv/x.git", "/srv/x"},
+        {"file:///srv/x.git/", "/srv/x.git"}, /* beside a folder /srv/x, as `git clone --bare` makes it */
         {"/srv/x/", "/srv/x"},
     };
     struct arena *a = arena_new();

@@ -3,6 +3,7 @@
 #include "kinds/index_repo/git_private.h"
 
 #include <limits.h>
+#include <sys/stat.h>
 
 #define MAX_ADDRESS_BYTES 2048
 
@@ -48,6 +49,7 @@ static bool is_allowed(struct git *g, const char *path)
 static enum rc open_local(struct git *g, struct str path, struct err *e)
 {
     char real[PATH_MAX];
+    struct stat what;
     const char *given = arena_c_str(g->a, path);
     if (strlen(given) != path.n || path.n == 0 || path.p[0] != '/') {
         return invalid(e, "a local repository is named by its absolute path");
@@ -60,6 +62,9 @@ static enum rc open_local(struct git *g, struct str path, struct err *e)
     }
     if (!exists) {
         return err_set_code(e, RC_NOT_FOUND, "repo_not_found", "repo", "no such folder");
+    }
+    if (stat(real, &what) != 0 || !S_ISDIR(what.st_mode)) {
+        return err_set_code(e, RC_INVALID, "not_a_repository", "repo", "a file is not a repository");
     }
     g->local_path = arena_str(g->a, str_from(real));
     g->url = g->local_path;
