@@ -107,8 +107,14 @@ int cmd_index(const struct options *o)
     if (code) {
         goto out;
     }
+    struct str repo = canonical_repo(options_arg(o, 0), r.a);
+    if (!str_starts(repo, STR("/")) &&
+        str_find_char(repo, ':', 0) == repo.n) { /* the worker could only say why not */
+        code = command_fail(o, EXIT_NOT_FOUND, "no such folder: %.*s", STR_ARG(repo));
+        goto out;
+    }
     struct str ref = options_str(o, "ref");
-    write_index_job(&w, o, canonical_repo(options_arg(o, 0), r.a), ref.n ? ref : STR("HEAD"));
+    write_index_job(&w, o, repo, ref.n ? ref : STR("HEAD"));
     code = remote_call(&r, "POST", STR("/v1/jobs"), (struct str){buf_c_str(&body), body.n}, &answer);
     if (code) {
         goto out;

@@ -1,8 +1,9 @@
 // /v1/index without a real index: nothing there, garbage there, too long in line. What real indexes answer is tested with the
 // pipeline that makes them.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { startServer } from './lib/server.mjs';
+import { BIN, startServer } from './lib/server.mjs';
 import { seriesOf } from './lib/series.mjs';
 
 let server;
@@ -33,6 +34,11 @@ test('a repository that is not indexed is 404, and the list is empty', async () 
     assert.deepEqual((await call('GET', '/v1/index')).json.repos, []);
     assert.equal((await call('GET', '/v1/index/x/nothing')).status, 404);
     assert.equal((await call('GET', '/v1/index/x/symbols?quarry=1')).status, 422);
+});
+
+test('a folder that is not there is told before a job is made of it', () => {
+    const run = spawnSync(BIN, ['index', 'no-such-folder'], { encoding: 'utf8', env: { ...process.env, STINT_URL: server.url, STINT_KEY: server.key } });
+    assert.deepEqual([run.status, run.stderr], [4, 'stint index: no such folder: no-such-folder\n']);
 });
 
 test('an index that is none is told, whatever is in it; the server goes on', async () => {
