@@ -312,6 +312,23 @@ static enum rc fill_the_rest(struct options *os, struct err *e)
     return RC_OK;
 }
 
+/* As the help has them: "KIND [ARGS]" are two, "create | ls | revoke ID" at most two, "ID..." as many as there are. */
+static size_t most_arguments(struct str wanted)
+{
+    size_t most = 0;
+    size_t count = 0;
+
+    if (str_find(wanted, STR("..."), 0) < wanted.n) {
+        return SIZE_MAX;
+    }
+    while (wanted.n > 0) {
+        const struct str word = str_cut(wanted, ' ', &wanted);
+        count = str_eq(word, STR("|")) ? 0 : count + 1;
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
 static enum rc check_argument_count(const struct options *os, struct err *e)
 {
     const struct str wanted = str_from(os->command->arguments);
@@ -321,6 +338,10 @@ static enum rc check_argument_count(const struct options *os, struct err *e)
     }
     if (wanted.n > 0 && wanted.p[0] != '[' && os->arg_count == 0) {
         return err_set(e, RC_INVALID, "%s wants %s", os->command->name, wanted.p);
+    }
+    if (os->arg_count > most_arguments(wanted)) {
+        return err_set(e, RC_INVALID, "%s wants %s, and nothing behind it: %s", os->command->name, wanted.p,
+                       os->args[os->arg_count - 1].p);
     }
     return RC_OK;
 }

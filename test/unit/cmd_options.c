@@ -110,6 +110,26 @@ TEST(arguments_are_wanted_or_refused_as_the_command_says)
     options_free(o);
 }
 
+TEST(arguments_behind_the_last_one_are_refused_and_not_forgotten)
+{
+    static const struct {
+        const char *arguments;
+        size_t most;
+    } rows[] = {{"ID", 1}, {"[QUERY]", 1}, {"KIND [ARGS]", 2}, {"create | ls | revoke ID", 2}, {"ID...", 4}};
+    static const char *const words[] = {"a", "b", "c", "d"};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct command c = {
+            .name = "x", .run = run_nothing, .help = "", .arguments = rows[i].arguments, .options = ""};
+        for (size_t n = 1; n <= 4; n++) {
+            struct options *o = NULL;
+            enum rc rc = options_parse(&o, &c, (int)n, words, e);
+            CHECK_INT(rc, n <= rows[i].most ? RC_OK : RC_INVALID);
+            options_free(o);
+            err_clear(e);
+        }
+    }
+}
+
 TEST(every_default_in_the_table_passes_its_own_check)
 {
     for (const struct option *t = option_table; t->name; t++) {
