@@ -284,7 +284,7 @@ enum rc codeindex_query_symbols(struct codeindex_request *r, struct err *e)
         json_put_int(&r->w, "total", (int64_t)c.count);
         json_name(&r->w, "symbols");
         json_array_begin(&r->w);
-        for (int64_t i = offset; i < offset + limit && i < (int64_t)c.count && !rc; i++) {
+        for (int64_t i = offset; c.list && i < offset + limit && i < (int64_t)c.count && !rc; i++) {
             rc = put_candidate(r, c.list[i].id, e);
         }
         json_array_end(&r->w);

@@ -332,7 +332,8 @@ enum rc git_fetch(struct git *g, struct git_head *h, struct err *e)
                            "--no-auto-gc", "--no-write-fetch-head",
                            "--",           arena_c_str(g->a, g->url),
                            refspec,        NULL};
-    const char *parse[] = {"rev-parse", "--verify", "--end-of-options", OUR_REF "^{commit}", NULL};
+    const char *commit = OUR_REF "^{commit}";
+    const char *parse[] = {"rev-parse", "--verify", "--end-of-options", commit, NULL};
     enum rc rc = run_here(g, init, NULL, e);
     rc = rc ? rc : run_here(g, words, NULL, e);
     if (rc == RC_NOT_FOUND && is_commit_id(h->ref_name)) {

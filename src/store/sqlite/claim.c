@@ -195,7 +195,7 @@ static enum rc next_heads(struct writer *w, struct queue_row *q, int64_t want, s
             rc = add_heads(w, l, want, &walk->heads, e);
         }
     }
-    if (!rc && lines > 1) {
+    if (!rc && lines > 1 && walk->heads.count > 1) {
         qsort(walk->heads.items, walk->heads.count, sizeof *walk->heads.items, by_age);
     }
     return rc;
