@@ -179,10 +179,15 @@ static int ask(struct remote *r, const char *query, const char *file_or_q, struc
     remote_path(r, "/v1/index/");
     remote_segment(r, repo);
     buf_printf(&r->path, "/%s", query);
-    remote_query(r, file_or_q, value);
+    if (file_or_q) {
+        remote_query(r, file_or_q, value);
+    }
     remote_query(r, "ref", options_str(r->o, "ref"));
     if (command_takes(options_command(r->o), STR("kind")) && options_list(r->o, "kind", &kinds)) {
         remote_query(r, "kind", kinds[0]);
+    }
+    if (command_takes(options_command(r->o), STR("status"))) {
+        remote_query(r, "status", options_str(r->o, "status"));
     }
     if (command_takes(options_command(r->o), STR("path"))) {
         remote_query(r, "path", options_str(r->o, "path"));
@@ -273,4 +278,45 @@ static void print_deps(const struct json *answer)
 int cmd_deps(const struct options *o)
 {
     return run_query(o, "deps", "file", print_deps);
+}
+
+/* A circle on a line, closed with the file it began with. */
+static void print_cycles(const struct json *answer)
+{
+    for (const struct json *c = first_of(answer, "cycles"); c; c = c->next) {
+        for (const struct json *f = c->first; f; f = f->next) {
+            term_str(TERM_PLAIN, f->s);
+            term_print(TERM_DIM, " -> ");
+        }
+        term_str(TERM_DIM, c->first ? c->first->s : STR(""));
+        (void)putchar('\n');
+    }
+    (void)printf("%lld circles of files that import each other\n", (long long)number_of(answer, "total"));
+}
+
+int cmd_cycles(const struct options *o)
+{
+    return run_query(o, "cycles", NULL, print_cycles);
+}
+
+static void print_files(const struct json *answer)
+{
+    static const char *const columns[] = {"status", "symbols", "size", "path", NULL};
+    struct term_table *t = term_table_new(columns);
+    for (const struct json *f = first_of(answer, "files"); f; f = f->next) {
+        struct str status = text_of(f, "status");
+        struct str reason = text_of(f, "reason");
+        char text[64];
+        str_print(text, sizeof(text), "%.*s%s%.*s", STR_ARG(status), reason.n ? ": " : "", STR_ARG(reason));
+        term_cell(t, str_eq(status, STR("failed")) ? TERM_RED : TERM_PLAIN, str_from(text));
+        term_cell_int(t, number_of(f, "symbols"));
+        term_cell(t, TERM_PLAIN, str_from(term_bytes(number_of(f, "bytes")).s));
+        term_cell(t, TERM_PLAIN, text_of(f, "path"));
+    }
+    term_table_end(t);
+}
+
+int cmd_files(const struct options *o)
+{
+    return run_query(o, "files", NULL, print_files);
 }

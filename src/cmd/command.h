@@ -18,6 +18,8 @@ int cmd_stats(const struct options *o);
 int cmd_index(const struct options *o);
 int cmd_sym(const struct options *o);
 int cmd_deps(const struct options *o);
+int cmd_cycles(const struct options *o);
+int cmd_files(const struct options *o);
 int cmd_outline(const struct options *o);
 int cmd_completion(const struct options *o);
 int cmd_work(const struct options *o);

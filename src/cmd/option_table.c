@@ -75,6 +75,7 @@ const struct option option_table[] = {
     {"force", OPT_FLAG, NULL, NULL, 0, 0, "index again although the commit did not change"},
     {"detach", OPT_FLAG, NULL, NULL, 0, 0, "print the job's id and do not wait for it"},
     {"path", OPT_TEXT, "PREFIX", NULL, 0, 0, "only files below this path"},
+    {"status", OPT_TEXT, "STATUS", NULL, 0, 0, "only files that are ok, partial, skipped or failed"},
     {"reverse", OPT_FLAG, NULL, NULL, 0, 0, "who depends on the file, instead of what it depends on"},
     {"depth", OPT_TEXT, "N", "1", 0, 0, "how many steps: a number, or all"},
     /* bench */
