@@ -161,6 +161,7 @@ static void stage(struct upload *u)
     struct str type = http_request_header(c->x, STR("Content-Type"));
 
     op->tenant = c->tenant;
+    op->only_queues = c->key.queues;
     op->job = c->job;
     op->lease = u->lease;
     op->artifact.job = c->job;

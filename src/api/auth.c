@@ -107,22 +107,9 @@ bool api_authenticate(struct api_call *c)
     return true;
 }
 
-/* `queues` is a JSON array of names as we wrote it: no escapes, no blanks. */
 bool api_queue_allowed(const struct api_key *key, struct str queue)
 {
-    size_t at = 0;
-
-    if (key->queues.n == 0) {
-        return true;
-    }
-    while (queue.n > 0 && (at = str_find(key->queues, queue, at)) < key->queues.n) {
-        if (at > 0 && key->queues.p[at - 1] == '"' && at + queue.n < key->queues.n &&
-            key->queues.p[at + queue.n] == '"') {
-            return true;
-        }
-        at++;
-    }
-    return false;
+    return store_queue_allowed(key->queues, queue);
 }
 
 struct str api_stream_token(struct api_call *c, struct id job, int64_t expires_at)

@@ -153,6 +153,7 @@ void api_report(struct api_call *c)
     }
     struct store_report *op = api_op(c, sizeof *op, STORE_REPORT, on_reported);
     op->tenant = c->tenant;
+    op->only_queues = c->key.queues;
     op->items = r->good;
     op->count = r->good_count;
     api_submit(c, &op->op);

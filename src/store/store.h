@@ -175,6 +175,7 @@ struct store_claim {
 struct store_report {
     struct store_op op;
     int64_t tenant;
+    struct str only_queues; /* as in api_key: jobs of other queues get RC_DENIED */
     const struct report *items;
     size_t count;
     struct report_verdict *verdicts; /* out */
@@ -239,6 +240,7 @@ struct artifact {
 struct store_stage_artifact {
     struct store_op op;
     int64_t tenant;
+    struct str only_queues; /* as in store_report */
     struct id job;
     int64_t lease;
     struct artifact artifact; /* name, media_type, sha256, size, and bytes or path (= temp_path) */
@@ -437,6 +439,9 @@ struct store_prune {
     bool more;
     int64_t next_at; /* out: earliest instant at which there is something to prune; 0 = nothing */
 };
+
+/* Is `queue` one of `only`, which is as api_key.queues is? */
+bool store_queue_allowed(struct str only, struct str queue);
 
 /* Prepares an operation: zeroes it and sets kind and arena. store_init(&c.op, sizeof c, STORE_CLAIM, a); */
 void store_init(struct store_op *op, size_t size, enum store_op_kind kind, struct arena *a);

@@ -88,6 +88,14 @@ test('a key that is limited to queues does nothing outside of them', async () =>
     ]) {
         assert.equal((await call(method, path, body, { key })).status, 403, `${method} ${path} ${JSON.stringify(body)}`);
     }
+    const held = (await call('POST', '/v1/claims', { worker: 'w', queues: ['other'] })).json.jobs[0];
+    const said = { job: held.id, lease: held.lease, n: 1, op: 'complete' };
+    const own = (await call('POST', '/v1/claims', { worker: 'w', queues: ['mail'] }, { key })).json.jobs[0];
+    assert.equal((await call('POST', '/v1/reports', said, { key })).status, 403);
+    const verdicts = (await call('POST', '/v1/reports', [said, { job: own.id, lease: own.lease, n: 1, op: 'release' }], { key })).json.verdicts;
+    assert.deepEqual(verdicts.map((v) => v.status), [403, 200]);
+    assert.equal((await call('PUT', `/v1/jobs/${held.id}/artifacts/a?lease=${held.lease}`, 'text', { key, headers: { 'content-type': 'text/plain' } })).status, 403);
+    assert.equal((await call('POST', '/v1/reports', said)).status, 200);
     assert.equal((await call('GET', `/v1/jobs/${mine}`, undefined, { key })).status, 200);
     assert.deepEqual((await call('GET', '/v1/jobs?queue=mail', undefined, { key })).json.jobs.map((j) => j.id), [mine]);
     assert.deepEqual((await call('GET', '/v1/queues', undefined, { key })).json.queues.map((q) => q.name), ['mail']);

@@ -505,3 +505,22 @@ STORE_TEST(a_long_error_is_cut_not_refused)
     CHECK_TRUE(kept.message.n > 0);
     CHECK_TRUE(kept.message.n + kept.stack.n <= JOB_ERROR_MAX_BYTES);
 }
+
+/* ---- whose */
+
+STORE_TEST(jobs_of_queues_that_the_reporter_may_not_touch_are_refused)
+{
+    struct job *job = a_processing_job(s);
+    struct report items[] = {
+        {.job = job->id, .lease = job->lease, .n = 1, .op = REPORT_COMPLETE, .progress_permille = -1}};
+    struct store_report op;
+    store_init(&op.op, sizeof op, STORE_REPORT, s->a);
+    op.tenant = 1;
+    op.items = items;
+    op.count = 1;
+    op.only_queues = STR("[\"elsewhere\"]");
+    run_op(s, &op.op);
+    VERDICT(op.verdicts[0], RC_DENIED);
+    CHECK_INT(job_of(s, job->id)->state, JOB_PROCESSING);
+    VERDICT(complete(s, job, 1), RC_OK);
+}

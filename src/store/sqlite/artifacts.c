@@ -312,6 +312,8 @@ static bool refuse(const struct writer *w, struct store_stage_artifact *op, cons
     const struct artifact *a = &op->artifact;
     if (!found) {
         store_answer(&op->op, RC_NOT_FOUND, NULL, "no such job");
+    } else if (!store_queue_allowed(op->only_queues, names_get(&w->engine->queue_names, r->queue))) {
+        store_answer(&op->op, RC_DENIED, NULL, "this key is limited to other queues");
     } else if (r->state != JOB_PROCESSING || op->lease != r->lease ||
                tick_lease_end(w->engine, r->lease_until, r->lease_ms) <= w->now) {
         store_answer(&op->op, RC_LEASE_LOST, "lease_lost", "the lease is over; the job is %s",

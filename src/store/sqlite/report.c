@@ -291,18 +291,22 @@ static enum rc apply(struct writer *w, struct row *r, const struct report *in, s
     }
 }
 
-static enum rc report_one(struct writer *w, int64_t tenant, const struct report *in, struct report_verdict *v,
-                          struct err *e)
+static enum rc report_one(struct writer *w, const struct store_report *op, const struct report *in,
+                          struct report_verdict *v, struct err *e)
 {
     struct row r;
     bool found = false;
     *v = (struct report_verdict){0};
-    enum rc rc = row_load(w, tenant, in->job, &r, &found, e);
+    enum rc rc = row_load(w, op->tenant, in->job, &r, &found, e);
     if (rc) {
         return rc;
     }
     if (!found) {
         v->rc = err_set(&v->e, RC_NOT_FOUND, "no such job");
+        return RC_OK;
+    }
+    if (!store_queue_allowed(op->only_queues, names_get(&w->engine->queue_names, r.queue))) {
+        v->rc = err_set(&v->e, RC_DENIED, "this key is limited to other queues");
         return RC_OK;
     }
     if (!may_apply(w, &r, in, v) || is_bad(w, &r, in, v)) {
@@ -328,7 +332,7 @@ enum rc report_run(struct writer *w, struct store_op *base, struct err *e)
     base->items_run = base->items_done;
     while (base->items_run < op->count && !rc && !(base->items_run > base->items_done && round_is_over(w))) {
         size_t i = base->items_run++;
-        rc = report_one(w, op->tenant, &op->items[i], &op->verdicts[i], e);
+        rc = report_one(w, op, &op->items[i], &op->verdicts[i], e);
     }
     return rc;
 }
