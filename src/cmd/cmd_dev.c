@@ -211,8 +211,12 @@ int cmd_dev(const struct options *o)
 {
     struct dev d = {.o = o, .loop = loop_new(), .line = BUF_LIMIT(64 << 10)};
     struct err e = {0};
+    struct sigaction hangup;
     loop_on_signal(d.loop, SIGINT, on_signal, &d);
     loop_on_signal(d.loop, SIGTERM, on_signal, &d);
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) { /* not under nohup */
+        loop_on_signal(d.loop, SIGHUP, on_signal, &d);
+    }
     if (start_server(&d, &e)) {
         d.code = command_fail(o, EXIT_FAILED, "%s", e.text);
         stop_next(&d);

@@ -1,9 +1,10 @@
 // stint serve and stint keys as programs: starting, refusing to start, draining (J16), idling.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
-import { BIN, createKey, makeDir, startServer, stint } from './lib/server.mjs';
+import { BIN, createKey, makeDir, ours, startServer, stint } from './lib/server.mjs';
 
 const run = (args) => spawnSync(BIN, args, { encoding: 'utf8' });
 
@@ -198,4 +199,15 @@ test('an idle server sleeps: waiting claims, streams and jobs in the future cost
     assert.equal(await waiting, 'left');
     await clock.stop();
     await server.stop();
+});
+
+test('a closed terminal ends stint dev with its server and workers, which are in no group of the terminal', { timeout: 30_000 }, async () => {
+    const dir = makeDir();
+    const dev = ours(spawn(BIN, ['dev', '--listen', '127.0.0.1:0'], { cwd: dir.path, stdio: ['ignore', 'pipe', 'ignore'] }));
+    const exit = once(dev, 'exit');
+    await once(dev.stdout, 'data');
+    dev.kill('SIGHUP');
+    assert.deepEqual(await exit, [0, null]);
+    assert.match(stint(['keys', 'ls', '--store', dir.file('var/stint.db')]), /development/); // nobody holds the store
+    dir.remove();
 });
