@@ -181,6 +181,7 @@ static void on_request(void *ctx, struct http_exchange *x)
     } else if (c->route->body_bytes > 0) {
         http_set_body_limit(x, c->route->body_bytes);
     }
+    c->holder.is_receiving = true;
     if (c->route->body == API_UPLOAD) {
         c->route->handle(c);
     }
@@ -194,12 +195,14 @@ static void on_body(void *ctx, struct http_exchange *x)
     struct err e;
 
     (void)ctx;
+    c->holder.is_receiving = false;
     if (body == API_UPLOAD) {
         api_put_artifact_received(c);
         return;
     }
     if (body == API_JSON || (body == API_MAYBE_JSON && text.n > 0)) {
-        enum rc rc = json_parse(text, c->a, &c->json, &e);
+        struct json_budget budget = wire_budget();
+        enum rc rc = json_parse_within(text, &budget, c->a, &c->json, &e);
         if (rc) {
             api_problem(c, rc, &e);
             return;
@@ -215,6 +218,8 @@ static void on_close(void *ctx, struct http_exchange *x)
     (void)ctx;
     if (h && h->on_left) {
         h->on_left(h, x);
+    } else if (h && h->is_receiving) {
+        http_drop(x);
     }
 }
 

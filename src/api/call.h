@@ -18,6 +18,7 @@ struct index_queries;
 /* What an exchange's context begins with: who is told when the client leaves. */
 struct api_holder {
     void (*on_left)(struct api_holder *h, struct http_exchange *x);
+    bool is_receiving; /* its body is still to come: nobody works on it, and nobody else would end it */
 };
 
 enum api_body {

@@ -67,9 +67,10 @@ static bool count_is_good(struct api_call *c, size_t count)
 
 static bool read_json(struct api_call *c, struct enqueue *q)
 {
+    struct json_budget budget = wire_budget();
     struct err e;
     size_t n = 0;
-    enum rc rc = json_parse(http_body(c->x), c->a, &c->json, &e);
+    enum rc rc = json_parse_within(http_body(c->x), &budget, c->a, &c->json, &e);
 
     if (rc) {
         api_problem(c, rc, &e);
@@ -103,6 +104,7 @@ static size_t count_lines(struct str text)
 
 static bool read_ndjson(struct api_call *c, struct enqueue *q)
 {
+    struct json_budget budget = wire_budget();
     struct str rest = http_body(c->x);
     size_t n = 0;
 
@@ -118,8 +120,8 @@ static bool read_ndjson(struct api_call *c, struct enqueue *q)
         if (text.n == 0) {
             continue;
         }
-        enum rc rc = json_parse(text, c->a, &v, &e);
-        if (rc && !q->is_partial) {
+        enum rc rc = json_parse_within(text, &budget, c->a, &v, &e);
+        if (rc && (!q->is_partial || rc == RC_TOO_BIG)) {
             api_problem(c, err_wrap(&e, rc, "line %zu", line), &e);
             return false;
         }

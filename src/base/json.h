@@ -29,6 +29,16 @@ struct json {
 /* RC_INVALID: not JSON; the text tells why and the byte position ("at byte 17"), code "malformed_json".
  * The tree lives in `a` and borrows from `text`. */
 MUST_CHECK enum rc json_parse(struct str text, struct arena *a, struct json **out, struct err *e);
+/* What texts of strangers may grow into: a tree takes fifty times the bytes of its text. Each parse takes from it, so that
+ * one budget covers all texts of a request. Of a value whose member name is in `opaque` (its end is STR_NONE) type and raw
+ * bytes are kept only: it is checked and counted in `values`, and takes nothing from `built`. */
+struct json_budget {
+    const struct str *opaque;
+    int64_t built, values;
+};
+/* As json_parse; RC_TOO_BIG: the budget is used up. */
+MUST_CHECK enum rc json_parse_within(struct str text, struct json_budget *budget, struct arena *a,
+                                     struct json **out, struct err *e);
 /* As json_parse without building a tree: is this one valid JSON value? For bytes that are only carried. */
 MUST_CHECK enum rc json_validate(struct str text, struct err *e);
 

@@ -28,6 +28,9 @@ struct parser {
     struct json *root;
     struct json scrap;
     int depth;
+    struct json_budget budget;
+    int opaque_depth;   /* > 0: inside of an opaque value, which lies so deep; nothing is built there */
+    struct arena *kept; /* the arena meanwhile */
     struct json_names names;
     struct frame frames[JSON_MAX_DEPTH];
 };
@@ -119,7 +122,27 @@ static enum step close_container(struct parser *p)
     p->c.p++;
     f->node->raw.n = (size_t)(p->c.p - f->node->raw.p);
     json_name_set_end(&f->names, &p->names);
+    if (p->opaque_depth > p->depth) {
+        p->opaque_depth = 0;
+        p->a = p->kept;
+    }
     return VALUE_DONE;
+}
+
+/* Does the value that comes next belong to a member that is only carried? */
+static bool is_opaque(const struct parser *p)
+{
+    if (!p->budget.opaque || p->opaque_depth || p->depth == 0) {
+        return false;
+    }
+    const struct frame *parent = &p->frames[p->depth - 1];
+
+    for (const struct str *name = p->budget.opaque; parent->is_object && name->p; name++) {
+        if (str_eq(*name, parent->name)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static enum step open_container(struct parser *p, enum json_type type)
@@ -128,8 +151,14 @@ static enum step open_container(struct parser *p, enum json_type type)
         return fail(p, "nested too deeply");
     }
     struct json *node = new_node(p);
+    bool begins_opaque = is_opaque(p);
     struct frame *f = &p->frames[p->depth++];
 
+    if (begins_opaque) {
+        p->opaque_depth = p->depth;
+        p->kept = p->a;
+        p->a = NULL;
+    }
     node->type = type;
     node->raw.p = p->c.p++;
     f->node = node;
@@ -195,6 +224,10 @@ static enum step read_value(struct parser *p)
 {
     char first = next_byte(&p->c);
 
+    p->budget.built -= p->a != NULL;
+    if (--p->budget.values < 0 || p->budget.built < 0) {
+        return FAILED;
+    }
     if (first == '{' || first == '[') {
         return open_container(p, first == '{' ? JSON_OBJECT : JSON_ARRAY);
     }
@@ -245,6 +278,9 @@ static enum rc run(struct parser *p, struct err *e)
         json_name_set_end(&p->frames[--p->depth].names, &p->names);
     }
     json_names_dispose(&p->names);
+    if (p->budget.built < 0 || p->budget.values < 0) {
+        return err_set(e, RC_TOO_BIG, "too many JSON values in one text");
+    }
     if (step == FAILED) {
         return err_set_code(e, RC_INVALID, "malformed_json", NULL, "not JSON: %s at byte %zu", p->c.why,
                             (size_t)(p->c.p - start));
@@ -262,7 +298,19 @@ static void parser_init(struct parser *p, struct str text, struct arena *a)
     p->root = NULL;
     p->scrap = (struct json){0};
     p->depth = 0;
+    p->opaque_depth = 0;
+    p->budget = (struct json_budget){NULL, INT64_MAX, INT64_MAX};
     json_names_init(&p->names);
+}
+
+static enum rc build(struct parser *p, struct json **out, struct err *e)
+{
+    enum rc rc = run(p, e);
+
+    if (!rc) {
+        *out = p->root;
+    }
+    return rc;
 }
 
 enum rc json_parse(struct str text, struct arena *a, struct json **out, struct err *e)
@@ -270,11 +318,19 @@ enum rc json_parse(struct str text, struct arena *a, struct json **out, struct e
     struct parser p;
 
     parser_init(&p, text, a);
-    enum rc rc = run(&p, e);
+    return build(&p, out, e);
+}
 
-    if (!rc) {
-        *out = p.root;
-    }
+enum rc json_parse_within(struct str text, struct json_budget *budget, struct arena *a, struct json **out,
+                          struct err *e)
+{
+    struct parser p;
+
+    parser_init(&p, text, a);
+    p.budget = *budget;
+    enum rc rc = build(&p, out, e);
+
+    *budget = p.budget;
     return rc;
 }
 

@@ -107,8 +107,11 @@ static void give_piece(struct http_conn *c, struct http_exchange *x, struct str 
         x->sink(x->sink_ctx, x, piece);
     } else if (c->body.framing == HTTP_LENGTH && c->body.left == 0 && x->body_buf.n == 0) {
         x->body = arena_str(x->arena, piece); /* all of it at once, as most are */
+    } else if (c->server->bodies_bytes + piece.n > c->server->limits.bodies_bytes) {
+        conn_refuse(c, &(struct http_refusal){503, "too_many_bodies", "Too much is being sent at once."});
     } else {
         buf_append_str(&x->body_buf, piece);
+        c->server->bodies_bytes += piece.n;
     }
 }
 

@@ -40,13 +40,19 @@ void exchange_maybe_free(struct http_exchange *x)
     }
     upload_free(x);
     download_free(x);
-    buf_dispose(&x->body_buf);
+    exchange_drop_body(x);
     s->counts.exchanges--;
     s->counts.streams -= x->is_stream;
     mem_free(x);
     c->refs--;
     conn_maybe_free(c);
     server_maybe_free(s);
+}
+
+void exchange_drop_body(struct http_exchange *x)
+{
+    x->conn->server->bodies_bytes -= x->body_buf.n;
+    buf_dispose(&x->body_buf);
 }
 
 void exchange_tell_left(struct http_exchange *x)

@@ -23,6 +23,7 @@ static void set_defaults(struct http_limits *l)
     set_default_size(&l->fields, 64);
     set_default_size(&l->target_bytes, 8192);
     set_default_size(&l->body_bytes, (size_t)1 << 20);
+    set_default_size(&l->bodies_bytes, (size_t)256 << 20);
     set_default_size(&l->stream_queue_bytes, (size_t)256 << 10);
     set_default_size(&l->connections, 10000);
     set_default_size(&l->pipeline, 16);

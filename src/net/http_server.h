@@ -45,6 +45,7 @@ struct http_limits {
     size_t fields;               /* 64; more is 431 */
     size_t target_bytes;         /* 8,192; more is 414 */
     size_t body_bytes;           /* 1 MiB; more is 413; on_request may change it for its exchange */
+    size_t bodies_bytes;         /* 256 MiB in all bodies that are being collected; more is 503 */
     size_t stream_queue_bytes;   /* 256 KiB unsent in one stream: over it the stream is cut */
     size_t connections;          /* 10,000; more get 503 and are closed */
     size_t connections_per_peer; /* no limit; more get 503 and are closed */

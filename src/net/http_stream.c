@@ -60,7 +60,7 @@ static void forget_request(struct http_exchange *x)
 
     server_give_arena(x->conn->server, x->arena);
     x->arena = NULL;
-    buf_dispose(&x->body_buf);
+    exchange_drop_body(x);
     x->head = (struct http_head){.minor_version = minor_version};
     x->body = STR("");
     x->headers = NULL;

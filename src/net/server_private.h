@@ -110,6 +110,7 @@ struct http_server {
     struct arena *arenas[ARENAS_KEPT];
     size_t arena_count;
     struct http_server_counts counts;
+    size_t bodies_bytes; /* in body_buf of all exchanges */
 
     char date[40]; /* the line of the Date header, for this second */
     size_t date_bytes;
@@ -161,6 +162,7 @@ struct http_exchange *exchange_new(struct http_conn *c);
 void exchange_push(struct http_exchange *x, struct str bytes, struct http_chunk *chunk);
 void exchange_pop(struct http_exchange *x, size_t bytes); /* so many of the first piece are sent */
 void exchange_maybe_free(struct http_exchange *x); /* if neither application, network nor threads need it */
+void exchange_drop_body(struct http_exchange *x);
 void exchange_tell_left(struct http_exchange *x);
 /* Composes the head of an answer; length < 0 = chunked or until close. */
 struct str exchange_compose(struct http_exchange *x, int status, struct str content_type, int64_t length);

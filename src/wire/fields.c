@@ -1,5 +1,5 @@
 /* fields.c: see fields.h. One switch over the types; whoever needs more than a type writes a `read` of its own. */
-#include "wire/fields.h"
+#include "wire/wire.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -8,6 +8,14 @@
 
 #include "base/clock.h"
 #include "core/job.h"
+
+struct json_budget wire_budget(void)
+{
+    static const struct str opaque[] = {STR("args"), STR("result"), STR("checkpoint"),
+                                        STR("data"), STR("json"),   STR_NONE};
+
+    return (struct json_budget){opaque, 500000, 4000000};
+}
 
 enum rc wire_invalid(struct err *e, const char *name, const char *format, ...)
 {

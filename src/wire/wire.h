@@ -9,6 +9,9 @@
 #define WIRE_ITEMS_MAX  10000 /* of one bulk call */
 #define WIRE_EVENTS_MAX 100   /* of one report */
 
+/* What one request may hold: 500,000 values that are looked into, 4,000,000 with those that are only carried. */
+struct json_budget wire_budget(void);
+
 /* ---- problems: what a failure looks like. One table (problem.c): word, rc, HTTP status, title. ---- */
 struct wire_problem {
     const char *code; /* the stable word: `lease_lost`; `type` on the wire is "urn:stint:problem:" and this */

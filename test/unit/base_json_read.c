@@ -346,3 +346,24 @@ TEST(an_unknown_member_is_named)
     CHECK_STR(str_from(e->code), STR("invalid_field"));
     arena_free(a);
 }
+
+TEST(a_budget_bounds_the_tree_of_a_short_text)
+{
+    static const struct str opaque[] = {STR("args"), STR_NONE};
+    struct json_budget budget = {opaque, 5, 20};
+    struct arena *a = arena_new();
+    struct json *v = NULL;
+
+    OK(json_parse_within(STR("{\"args\":[1,{\"a\":2},[3]],\"b\":[4]}"), &budget, a, &v, e));
+    const struct json *args = json_get(v, STR("args"));
+    CHECK_INT(args->type, JSON_ARRAY);
+    CHECK_STR(args->raw, STR("[1,{\"a\":2},[3]]"));
+    CHECK_INT(args->count, 0);
+    CHECK_INT(json_get(v, STR("b"))->count, 1);
+    CHECK_INT(budget.built, 1);
+    CHECK_INT(budget.values, 11);
+    FAILS(json_parse_within(STR("[1]"), &budget, a, &v, e), RC_TOO_BIG);
+    budget = (struct json_budget){opaque, 5, 5};
+    FAILS(json_parse_within(STR("{\"args\":[1,2,3,4]}"), &budget, a, &v, e), RC_TOO_BIG);
+    arena_free(a);
+}
