@@ -6,6 +6,7 @@
 
 struct follow {
     struct arena *a;
+    const char *id;
     bool is_verbose, is_json;
 };
 
@@ -16,6 +17,11 @@ static void show_event(struct follow *f, int64_t seq, const char *type, const st
         const struct json *p = json_get(data, STR("percent"));
         int64_t permille = p && (p->type == JSON_REAL || p->type == JSON_INT) ? (int64_t)(p->d * 10) : -1;
         term_progress(permille, text_of(data, "message"));
+    } else if (!f->is_verbose && str_eq(kind, STR("state")) &&
+               str_eq(text_of(data, "state"), STR("scheduled"))) { /* minutes of silence follow */
+        term_progress_end();
+        (void)fprintf(stderr, "this attempt failed, another one follows; stint show %s tells why and when\n",
+                      f->id);
     } else if (f->is_verbose && !str_eq(kind, STR("end"))) {
         term_progress_end();
         term_print(TERM_DIM, "%4lld ", (long long)seq);
@@ -55,9 +61,10 @@ static int tell_end(struct remote *r, const struct json *job)
 int remote_follow(struct remote *r, struct str id, bool is_verbose, const struct json **job)
 {
     struct stint_error e = {0};
-    struct follow f = {.a = arena_new(), .is_verbose = is_verbose, .is_json = options_flag(r->o, "json")};
     const struct json *end = NULL;
     const char *text = arena_c_str(r->a, id);
+    struct follow f = {
+        .a = arena_new(), .id = text, .is_verbose = is_verbose, .is_json = options_flag(r->o, "json")};
     int code = stint_watch(r->client, text, 0, on_event, &f, &e);
     term_progress_end();
     arena_free(f.a);

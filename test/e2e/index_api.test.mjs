@@ -1,9 +1,10 @@
 // /v1/index without a real index: nothing there, garbage there, too long in line. What real indexes answer is tested with the
 // pipeline that makes them.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
-import { BIN, startServer } from './lib/server.mjs';
+import { BIN, ours, startServer } from './lib/server.mjs';
 import { seriesOf } from './lib/series.mjs';
 
 let server;
@@ -39,6 +40,17 @@ test('a repository that is not indexed is 404, and the list is empty', async () 
 test('a folder that is not there is told before a job is made of it', () => {
     const run = spawnSync(BIN, ['index', 'no-such-folder'], { encoding: 'utf8', env: { ...process.env, STINT_URL: server.url, STINT_KEY: server.key } });
     assert.deepEqual([run.status, run.stderr], [4, 'stint index: no such folder: no-such-folder\n']);
+});
+
+test('stint index says that an attempt failed and that another one follows', { timeout: 30_000 }, async () => {
+    const run = ours(spawn(BIN, ['index', 'https://example.org/a/b'], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, STINT_URL: server.url, STINT_KEY: server.key } }));
+    const exit = once(run, 'exit');
+    const job = (await call('POST', '/v1/claims', { worker: 'w', kinds: ['index-repo'], wait_s: 20 })).json.jobs[0];
+    await call('POST', '/v1/reports', { job: job.id, lease: job.lease, n: 1, op: 'fail', error: { class: 'transient', code: 'connect', message: 'm' } });
+    const [said] = await once(run.stderr, 'data');
+    assert.equal(String(said), `this attempt failed, another one follows; stint show ${job.id} tells why and when\n`);
+    await call('POST', `/v1/jobs/${job.id}/cancel`);
+    assert.deepEqual(await exit, [5, null]);
 });
 
 test('an index that is none is told, whatever is in it; the server goes on', async () => {
