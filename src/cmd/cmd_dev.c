@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -14,6 +15,8 @@
 
 #define PROGRAM   "/proc/self/exe"
 #define WORDS_MAX 160
+
+#define COMMAND_PARENT "STINT_DEV_PID"
 
 struct dev {
     const struct options *o;
@@ -207,6 +210,27 @@ static enum rc start_server(struct dev *d, struct err *e)
     return rc;
 }
 
+/* The parts of dev are told whose they are, and end with it, however it ends. */
+static void name_parent(void)
+{
+    char pid[24];
+    str_print(pid, sizeof(pid), "%lld", (long long)getpid());
+    (void)setenv(COMMAND_PARENT, pid, 1);
+}
+
+void command_end_with_parent(void)
+{
+    int64_t pid = 0;
+    if (!str_to_i64(str_from(getenv(COMMAND_PARENT)), &pid)) {
+        return;
+    }
+    (void)unsetenv(COMMAND_PARENT);
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != pid) { /* it was faster */
+        (void)raise(SIGTERM);
+    }
+}
+
 int cmd_dev(const struct options *o)
 {
     struct dev d = {.o = o, .loop = loop_new(), .line = BUF_LIMIT(64 << 10)};
@@ -217,6 +241,7 @@ int cmd_dev(const struct options *o)
     if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) { /* not under nohup */
         loop_on_signal(d.loop, SIGHUP, on_signal, &d);
     }
+    name_parent();
     if (start_server(&d, &e)) {
         d.code = command_fail(o, EXIT_FAILED, "%s", e.text);
         stop_next(&d);

@@ -227,6 +227,7 @@ int cmd_serve(const struct options *o)
 {
     struct server s = {.o = o, .exit_code = EXIT_OK};
     struct err e = {0};
+    command_end_with_parent();
     enum rc rc = start(&s, &e);
 
     if (!rc) {

@@ -69,6 +69,7 @@ int cmd_work(const struct options *o)
         .drain_ms = options_int(o, "drain"),
         .once = options_flag(o, "once"),
     };
+    command_end_with_parent();
     enum rc rc = client_config_load(options_str(o, "url").p, options_str(o, "key").p, &w.server, &e);
     if (!rc) {
         rc = read_execs(o, a, &w, &e);

@@ -34,6 +34,8 @@ extern const struct command command_table[]; /* ends with a row without a name *
 
 /* "stint NAME: text" on standard error. Returns `code`, so that `return command_fail(o, EXIT_FAILED, …)` reads well. */
 int command_fail(const struct options *o, enum exit_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+/* What `stint dev` started ends when dev does, also when that is killed; does nothing in other processes. */
+void command_end_with_parent(void);
 /* The exit code that says what an rc means to a caller of the program. */
 enum exit_code command_exit_code(enum rc rc);
 

@@ -211,3 +211,15 @@ test('a closed terminal ends stint dev with its server and workers, which are in
     assert.match(stint(['keys', 'ls', '--store', dir.file('var/stint.db')]), /development/); // nobody holds the store
     dir.remove();
 });
+
+test('stint dev that is killed leaves neither server nor workers behind', { timeout: 60_000 }, async () => {
+    const dir = makeDir();
+    const dev = ours(spawn(BIN, ['dev', '--listen', '127.0.0.1:0'], { cwd: dir.path, stdio: ['ignore', 'pipe', 'pipe'] }));
+    const over = once(dev, 'close'); // when nobody holds its pipes any more: the children have them too
+    await once(dev.stdout, 'data');
+    dev.stderr.resume();
+    dev.kill('SIGKILL');
+    await over;
+    assert.match(stint(['keys', 'ls', '--store', dir.file('var/stint.db')]), /development/);
+    dir.remove();
+});
