@@ -72,6 +72,10 @@ int command_fail(const struct options *o, enum exit_code code, const char *forma
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    for (char *p = text; *p;
+         p++) { /* some of it a worker or a git server wrote: nothing for a terminal to obey */
+        *p = ((unsigned char)*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f ? '?' : *p;
+    }
     (void)fprintf(stderr, "stint %s: %s\n", options_command(o)->name, text);
     return (int)code;
 }

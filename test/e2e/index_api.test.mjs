@@ -53,6 +53,14 @@ test('stint index says that an attempt failed and that another one follows', { t
     assert.deepEqual(await exit, [5, null]);
 });
 
+test('what a worker says of a failure gives the terminal no orders', async () => {
+    const { id } = (await call('POST', '/v1/jobs', { kind: 'k', queue: 'terminal' })).json;
+    await call('POST', '/v1/claims', { worker: 'w', queues: ['terminal'] });
+    await call('POST', '/v1/reports', { job: id, lease: 1, n: 1, op: 'fail', error: { class: 'permanent', code: 'c', message: 'a\u001b[31mb\u0007' } });
+    const run = spawnSync(BIN, ['watch', id], { encoding: 'utf8', env: { ...process.env, STINT_URL: server.url, STINT_KEY: server.key } });
+    assert.deepEqual([run.status, run.stderr], [5, `stint watch: job ${id} is failed (error): c a?[31mb?\n`]);
+});
+
 test('an index that is none is told, whatever is in it; the server goes on', async () => {
     const header = Buffer.from('SQLite format 3\0');
     const files = { '/empty': Buffer.alloc(0), '/text': Buffer.from('no index'), '/zeros': Buffer.alloc(500_000), '/half': Buffer.concat([header, Buffer.alloc(400_000, 7)]) };
