@@ -29,6 +29,9 @@ static void answer(struct api_call *c, int status, struct str type)
     if (b->cap > SCRATCH_KEEP_BYTES) {
         buf_dispose(b);
     }
+    /* What a key may see belongs into no cache, and is JSON whatever a browser makes of its bytes. */
+    http_header(c->x, STR("Cache-Control"), STR("no-store"));
+    http_header(c->x, STR("X-Content-Type-Options"), STR("nosniff"));
     http_respond(c->x, status, type, body);
 }
 

@@ -48,7 +48,6 @@ static void answer_jobs(struct api_call *c, const struct queue_claim *q)
         json_array_end(&w);
     }
     json_object_end(&w);
-    http_header(c->x, STR("Cache-Control"), STR("no-store"));
     api_answer(c, 200);
 }
 

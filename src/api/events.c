@@ -103,7 +103,6 @@ static void on_job_known(struct store_op *op)
     json_put_str(&w, "token", token);
     wire_put_seconds(&w, "expires_s", t->expires_ms);
     json_object_end(&w);
-    http_header(c->x, STR("Cache-Control"), STR("no-store"));
     api_answer(c, 201);
 }
 

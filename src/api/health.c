@@ -9,7 +9,6 @@ static void answer_status(struct api_call *c, const char *status)
     json_object_begin(&w);
     json_put_c(&w, "status", status);
     json_object_end(&w);
-    http_header(c->x, STR("Cache-Control"), STR("no-store"));
     api_answer(c, 200);
 }
 

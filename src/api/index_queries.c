@@ -121,6 +121,8 @@ static void answer(struct index_query *q)
     } else if (!str_eq(verdict, STR("ok")) || !str_starts(rest, STR("{")) || json_validate(rest, NULL)) {
         unreadable(q->c);
     } else {
+        http_header(q->c->x, STR("Cache-Control"), STR("no-store"));
+        http_header(q->c->x, STR("X-Content-Type-Options"), STR("nosniff"));
         http_respond(q->c->x, 200, STR("application/json"), arena_str(q->c->a, rest));
     }
 }

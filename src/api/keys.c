@@ -115,7 +115,6 @@ static void on_created(struct store_op *op)
     json_put_c(&w, "key", text->text);
     json_object_end(&w);
     api_key_wipe(text);
-    http_header(c->x, STR("Cache-Control"), STR("no-store"));
     api_answer(c, 201);
     buf_clear(&c->api->scratch);
 }

@@ -48,6 +48,8 @@ void conn_refuse(struct http_conn *c, const struct http_refusal *r)
         if (r->status == 503) {
             http_header(x, STR("Retry-After"), STR("5"));
         }
+        http_header(x, STR("Cache-Control"), STR("no-store"));
+        http_header(x, STR("X-Content-Type-Options"), STR("nosniff"));
         struct str body = s->app.on_bad_request
                               ? s->app.on_bad_request(s->app.ctx, r->status, r->code, r->text, x->arena)
                               : str_from(r->text);

@@ -26,6 +26,8 @@ async function check(rows) {
         if (code) assert.equal(answer.json.code, code, `${label}: ${answer.text}`);
         if (field !== undefined) assert.equal(answer.json.field, field ?? undefined, `${label}: ${answer.text}`);
         if (answer.text) assert.ok(answer.text.length < 2000, `${label}: echoes too much`);
+        if (answer.text) assert.equal(answer.headers.get('cache-control'), 'no-store', label);
+        if (answer.text) assert.equal(answer.headers.get('x-content-type-options'), 'nosniff', label);
     }
     assert.equal((await call('GET', '/livez')).status, 200);
 }
