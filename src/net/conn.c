@@ -4,7 +4,8 @@
 #include "base/log.h"
 #include "net/server_private.h"
 
-#define LINGER_BYTES_MAX       (4 * 1024 * 1024)
+/* Who sends a body of twice the limit before it reads still sees the answer. */
+#define LINGER_BYTES_MAX       (64 * 1024 * 1024)
 #define STREAM_NOISE_BYTES_MAX 4096 /* B130 */
 
 void conn_maybe_free(struct http_conn *c)
