@@ -48,7 +48,8 @@ function must([file, ...args], options = {}) {
 function install() {
     if (!existsSync(node)) {
         say('  installing the clients (npm) …');
-        must(['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: here });
+        // Not `npm ci`: it refuses a lock file that has no versions of optional parts for other systems.
+        must(['npm', 'install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: here });
     }
     const missing = [
         ['beanstalkd', '/usr/bin/beanstalkd'],
