@@ -11,6 +11,7 @@
 
 #include "db/db.h"
 #include "store/engine.h"
+#include "store/op_queue.h"
 #include "store/sqlite/map.h"
 #include "store/sqlite/names.h"
 #include "store/sqlite/sql.h"
@@ -92,13 +93,6 @@ struct writer {
     int64_t reserve_pages;  /* free pages that enqueues must leave: what the ballast is short of (space.c) */
 };
 
-struct op_queue {
-    pthread_mutex_t lock;
-    pthread_cond_t ready;
-    struct store_op *first, *last;
-    bool is_closing;
-};
-
 struct engine {
     struct store base;
     char *path, *files_dir, *lock_path, *memory_dir, *ballast_path;
@@ -121,12 +115,6 @@ MUST_CHECK enum rc stmt(struct db *db, enum sql_query query, struct db_stmt **ou
 /* engine.c */
 MUST_CHECK enum rc engine_open_db(struct engine *s, bool is_writer, struct db **out, struct err *e);
 /* committer.c, readers.c */
-void op_queue_init(struct op_queue *q);
-void op_queue_push(struct op_queue *q, struct store_op *first);
-/* Waits, at most wait_ms (0 = for ever); NULL: nothing came, or *is_over: closing and empty. */
-struct store_op *op_queue_take_all(struct op_queue *q, int64_t wait_ms, bool *is_over);
-struct store_op *op_queue_take_one(struct op_queue *q); /* waits; NULL: closing and empty */
-void op_queue_close(struct op_queue *q);
 void *committer_main(void *engine);
 void *reader_main(void *engine);
 /* Answers the list with the engine's end: RC_FATAL. */
