@@ -52,7 +52,7 @@ HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection -fstack
   -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr \
   $(if $(filter x86_64,$(ARCH)),-fcf-protection=full) $(if $(filter aarch64,$(ARCH)),-mbranch-protection=standard)
 HARDEN_LD := -pie -Wl,-z,nodlopen,-z,noexecstack,-z,relro,-z,now
-PKGS := libuv libsodium libseccomp zlib
+PKGS := libuv libsodium libseccomp zlib libpq
 ifneq ($(filter-out $(NEEDS_NOTHING),$(GOALS)),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS))

@@ -35,7 +35,7 @@ const OWNER = {
     'llhttp.h': 'net',
     'curl/': 'net',
     'zlib.h': 'net',
-    'libpq-fe.h': 'store',
+    'libpq-fe.h': 'db',
     'tree_sitter/': 'kinds',
     'libxml/': 'kinds',
     'pcre2.h': 'kinds',

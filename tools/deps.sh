@@ -18,6 +18,7 @@ libuv1-dev       /usr/include/uv.h
 libsodium-dev    /usr/include/sodium.h
 libseccomp-dev   /usr/include/seccomp.h
 zlib1g-dev       /usr/include/zlib.h
+libpq-dev        /usr/include/postgresql/libpq-fe.h
 uthash-dev       /usr/include/uthash.h
 check            /usr/include/check.h
 nodejs           program:node
