@@ -1,12 +1,11 @@
 /* db.c: see db.h. Statements are kept in a small table keyed by the address of their SQL, so that the hot path of a
  * query is one comparison of pointers and no allocation. */
-#include "db/db.h"
+#include "db/db_int.h"
 
 #include "base/arena.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <sqlite3.h>
 #include <string.h>
 
 #define CACHE_SLOTS               1024 /* a power of two; programs have a few hundred statements */
@@ -285,6 +284,12 @@ enum rc db_query_int(struct db *db, const char *sql, int64_t *out, struct err *e
     *out = db_int(q, 0);
     db_reset(q);
     return RC_OK;
+}
+
+enum rc db_add_feed(struct db *db, const char *name, const struct db_feed *feed, struct err *e)
+{
+    int code = db_feed_register(db->handle, name, feed);
+    return code == SQLITE_OK ? RC_OK : fail(db, code, e);
 }
 
 /* ---- columns */

@@ -72,6 +72,20 @@ struct str db_blob(struct db_stmt *q, int column);
 bool db_id(struct db_stmt *q, int column, struct id *out); /* false, and *out zero, unless it is 16 bytes */
 bool db_is_null(struct db_stmt *q, int column);
 
+/* Rows of the program that statements of this connection read as a table: `INSERT INTO job SELECT id, args FROM new_job`
+ * opens its cursors once for all rows and appends without a search. What `numbers`, `texts` and `count` are when a statement
+ * begins is what it reads; texts are borrowed until it ends, STR_NONE reads as NULL. */
+struct db_feed {
+    const char *columns;             /* their names: numbers first, then texts */
+    size_t number_count, text_count; /* columns of each sort */
+    size_t count;                    /* rows */
+    const int64_t *numbers;          /* count * number_count, row by row */
+    const struct str *texts;         /* count * text_count */
+};
+
+/* Makes the table. The feed belongs to the caller and outlives db. */
+MUST_CHECK enum rc db_add_feed(struct db *db, const char *name, const struct db_feed *feed, struct err *e);
+
 int64_t db_changes(struct db *db);     /* rows changed by the last statement that changes rows */
 int64_t db_last_row_id(struct db *db); /* of the last insert */
 bool db_in_transaction(struct db *db); /* false again when an error made SQLite roll back by itself */

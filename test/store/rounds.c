@@ -139,6 +139,40 @@ DURABLE_STORE_TEST(each_round_of_writes_flushes_once)
     CHECK_INT(l->flushes - flushes, 10);
 }
 
+static struct store_enqueue two_jobs(struct store_test *s)
+{
+    struct job_spec *specs = arena_array(s->a, struct job_spec, 2);
+    AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+    for (int i = 0; i < 2; i++) {
+        specs[i] = (struct job_spec){.kind = STR("k"), .args = STR("{}")};
+    }
+    op.tenant = s->tenant;
+    op.specs = specs;
+    op.count = 2;
+    return op;
+}
+
+/* New jobs gather in memory within a round; nobody may notice. */
+DURABLE_STORE_TEST(a_claim_gets_the_jobs_that_were_enqueued_before_it_in_the_same_round)
+{
+    (void)listen_to(s);
+    struct store_enqueue first = two_jobs(s), second = two_jobs(s), last = two_jobs(s);
+    AN_OP(s, claim, store_claim, STORE_CLAIM);
+    claim.tenant = s->tenant;
+    claim.worker = STR("w");
+    claim.max = 10;
+    first.op.next = &second.op;
+    second.op.next = &claim.op;
+    store_submit_list(s->store, &first.op);
+    run_op(s, &last.op); /* behind them: they are done, too */
+    CHECK_INT(claim.op.rc, RC_OK);
+    CHECK_INT(claim.count, 4);
+    CHECK_ID(claim.jobs[0].id, first.verdicts[0].job);
+    CHECK_ID(claim.jobs[3].id, second.verdicts[1].job);
+    CHECK_STATE(s, second.verdicts[1].job, JOB_PROCESSING);
+    CHECK_STATE(s, last.verdicts[1].job, JOB_QUEUED);
+}
+
 DURABLE_STORE_TEST(a_read_leaves_the_timer_alone)
 {
     struct listener *l = listen_to(s);

@@ -7,13 +7,18 @@ attempt, lost, lost_max, snoozes, waits, round, reason, last_seq, progress, star
 progress_message, retry, unique_key, tags, fair_group, limit_keys, error_class, error_code, error_message
 
 -- name: job_insert
+-- ?1 = now. Every column, in the table's order: then SQLite makes the record of what it has read, without a copy.
 INSERT INTO job (id, random, tenant, state, queue, kind, line, priority, run_at, due_at, flags, lease, lease_ms, lease_until,
   timeout_ms, timeout_at, cancel_at, deadline_at, attempt, lost, lost_max, snoozes, waits, round, reason, report_n,
-  report_hash, report_verdict, last_seq, progress, started_at, finished_at, expires_at, retry, unique_key, tags,
-  fair_group, limit_keys, args)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-  ?15, ?14, 0, ?16, 0, 0, ?17, 0, 0, 1, 0, 0,
-  ?2, 0, 0, -1, -?14, -?14, -?14, ?18, ?19, ?20, ?21, ?22, ?23)
+  report_hash, report_verdict, last_seq, progress, started_at, finished_at, expires_at, worker, progress_message, retry,
+  unique_key, tags, fair_group, limit_keys, parent, root, batch, error_class, error_code, error_message, error_stack,
+  checkpoint, result, args)
+SELECT id, random, tenant, state, queue, kind, line, priority, run_at, due_at, flags, lease, lease_ms, ?1,
+  timeout_ms, ?1, 0, deadline_at, 0, 0, lost_max, 0, 0, 1, 0, 0,
+  random, 0, 0, -1, -?1, -?1, -?1, NULL, NULL, retry,
+  unique_key, tags, fair_group, limit_keys, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+  NULL, NULL, args
+FROM new_job
 
 -- name: job_load
 SELECT random, tenant, state, queue, kind, line, priority, run_at, due_at, flags, lease, lease_ms, lease_until, timeout_ms,

@@ -1,5 +1,5 @@
 /* enqueue.c: new jobs, unique keys, idempotency keys. Everything that can refuse is asked before the first insert. */
-#include "store/sqlite/rows.h"
+#include "store/sqlite/insert.h"
 
 #include "base/buf.h"
 
@@ -120,27 +120,6 @@ static struct str queue_name(const struct job_spec *s)
     return s->queue.n ? s->queue : STR("default");
 }
 
-static void spec_retry(const struct job_spec *s, const struct queue_row *q, char *text, size_t size,
-                       struct str *out)
-{
-    struct retry_policy defaults = retry_default(), p = s->retry;
-    if (q->settings.max_attempts > 0) {
-        defaults.max_attempts = q->settings.max_attempts;
-    }
-    if (q->settings.retry_base_ms >= 0) {
-        defaults.base_ms = q->settings.retry_base_ms;
-        defaults.cap_ms = defaults.cap_ms > defaults.base_ms ? defaults.cap_ms : defaults.base_ms;
-    }
-    retry_fill(&p, &defaults);
-    size_t n = retry_print(&p, text, size);
-    *out = n ? (struct str){text, n} : STR_NONE;
-}
-
-static struct str or_null(struct str s)
-{
-    return s.n ? s : STR_NONE;
-}
-
 /* *holder: the verdict's job, when somebody holds the key. */
 static enum rc find_holder(struct writer *w, int64_t tenant, struct str key, struct enqueue_verdict *v,
                            struct err *e)
@@ -164,7 +143,10 @@ static enum rc find_holder(struct writer *w, int64_t tenant, struct str key, str
     db_reset(q);
     struct row r;
     bool found = false;
-    rc = row_load_ordinal(w, ordinal, &r, &found, e);
+    rc = insert_flush(w, e); /* the holder may be of this round */
+    if (!rc) {
+        rc = row_load_ordinal(w, ordinal, &r, &found, e);
+    }
     v->pruned = !found;
     v->state = found ? r.state : JOB_COMPLETED;
     return rc;
@@ -211,40 +193,6 @@ static void fill_row(struct writer *w, const struct job_spec *s, const struct qu
     }
 }
 
-static enum rc insert_row(struct writer *w, const struct job_spec *s, const struct queue_row *queue,
-                          const struct row *r, struct err *e)
-{
-    char retry_text[RETRY_TEXT_BYTES];
-    struct str retry = STR_NONE;
-    struct db_stmt *q = NULL;
-    enum rc rc = stmt(w->db, SQL_JOB_INSERT, &q, e);
-    if (rc) {
-        return rc;
-    }
-    spec_retry(s, queue, retry_text, sizeof retry_text, &retry);
-    const int64_t numbers[] = {
-        r->id,          r->random,  r->tenant,   r->state,  r->queue,
-        r->kind,        r->line,    r->priority, r->run_at, r->due_at > 0 ? r->due_at : -w->now,
-        r->flags,       r->lease,   r->lease_ms, w->now,    r->timeout_ms,
-        r->deadline_at, r->lost_max};
-    size_t count = sizeof numbers / sizeof numbers[0];
-    for (size_t i = 0; i < count; i++) {
-        db_bind_int(q, (int)i + 1, numbers[i]);
-    }
-    const struct str texts[] = {retry,
-                                or_null(s->unique_key),
-                                or_null(s->tags),
-                                or_null(s->group),
-                                or_null(s->limit_keys),
-                                r->flags & FLAG_ARGS ? STR_NONE : or_null(s->args)};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (texts[i].p) { /* the rest is NULL already */
-            db_bind_str(q, (int)(count + i) + 1, texts[i]);
-        }
-    }
-    return db_run(q, e);
-}
-
 static enum rc insert_job(struct writer *w, int64_t tenant, const struct job_spec *s,
                           struct enqueue_verdict *v, struct err *e)
 {
@@ -272,7 +220,7 @@ static enum rc insert_job(struct writer *w, int64_t tenant, const struct job_spe
     }
     queue_add(w, q, r.state, 1);
     queue_add_total(w, q, TOTAL_ENQUEUED);
-    rc = insert_row(w, s, q, &r, e);
+    rc = insert_add(w, s, q, &r, e);
     if (!rc && r.flags & FLAG_ARGS) {
         rc = body_put(w, r.id, BODY_ARGS, s->args, e);
     }

@@ -1,6 +1,7 @@
 /* rounds.c: one round: BEGIN, the operations, the counts, COMMIT, answers. What goes wrong unexpectedly rolls the round
  * back and replays it in halves, down to single operations; no savepoints (design.md section 6). */
 #include "store/sqlite/artifacts.h"
+#include "store/sqlite/insert.h"
 
 #include <assert.h>
 
@@ -116,6 +117,7 @@ static enum rc begin(struct writer *w, struct err *e)
 {
     struct db_stmt *q = NULL;
     arena_reset(w->scratch);
+    insert_forget(w);
     w->file_changes = NULL;
     w->is_timed_changed = false;
     w->now = store_now(&w->engine->base);
@@ -178,7 +180,10 @@ static enum rc run_operations(struct writer *w, struct store_op **list, struct s
         struct store_op *op = *at;
         op->rc = RC_OK;
         err_clear(&op->e);
-        enum rc rc = writes[op->kind].run(w, op, e);
+        enum rc rc = op->kind == STORE_ENQUEUE ? RC_OK : insert_flush(w, e);
+        if (!rc) {
+            rc = writes[op->kind].run(w, op, e);
+        }
         if (rc) {
             return rc;
         }
@@ -208,6 +213,9 @@ static enum rc transact(struct writer *w, struct store_op **list, struct store_o
     enum rc rc = begin(w, e);
     if (!rc) {
         rc = run_operations(w, list, rest, e);
+    }
+    if (!rc) {
+        rc = insert_flush(w, e);
     }
     if (!rc) {
         rc = caches_flush(w, e);

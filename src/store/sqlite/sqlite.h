@@ -79,7 +79,8 @@ struct writer {
     int64_t last_queue_id, last_line_id, last_word_id;
     struct queue_row *dirty_queues;
     struct line *dirty_lines;
-    uint64_t claim_turn; /* at which queue the next claim begins */
+    uint64_t claim_turn;       /* at which queue the next claim begins */
+    struct new_jobs *new_jobs; /* insert.c */
     /* of the round */
     struct store_round *round;
     struct arena *scratch;

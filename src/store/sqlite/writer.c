@@ -1,5 +1,6 @@
 /* writer.c: the committer's state: made at start, on the opener's thread, from the tables. */
 #include "store/sqlite/artifacts.h"
+#include "store/sqlite/insert.h"
 
 #include "base/log.h"
 
@@ -121,6 +122,9 @@ enum rc writer_open(struct engine *s, struct writer **out, struct err *e)
     enum rc rc = engine_open_db(s, true, &w->db, e);
     if (!rc) {
         db_own_wal(w->db);
+        rc = insert_open(w, e);
+    }
+    if (!rc) {
         rc = load(w, e);
     }
     if (rc) {
@@ -139,5 +143,6 @@ void writer_close(struct writer *w)
     caches_dispose(w);
     arena_free(w->scratch);
     db_close(w->db);
+    insert_close(w);
     mem_free(w);
 }
