@@ -15,7 +15,9 @@ const MAY_INCLUDE = {
     client: ['base', 'core', 'loop', 'net', 'wire'],
     worker: ['base', 'core', 'loop', 'net', 'wire', 'client'],
     store: ['base', 'core'],
-    'store/sqlite': ['base', 'core', 'db', 'store'],
+    'store/rules': ['base', 'core', 'store'],
+    'store/sqlite': ['base', 'core', 'db', 'store', 'store/rules'],
+    'store/pg': ['base', 'core', 'db', 'store', 'store/rules'],
     queue: ['base', 'core', 'store', 'loop'],
     push: ['base', 'core', 'loop', 'crypto', 'net', 'wire', 'queue'],
     api: ['base', 'core', 'loop', 'crypto', 'net', 'wire', 'queue', 'push', 'codeindex'],
@@ -65,7 +67,7 @@ function mayInclude(file, target) {
     const allowed = MAY_INCLUDE[room];
     if (!allowed) return false;
     if (target.split('/').length > 2 && target.split('/')[0] !== file.split('/')[0]) return false; // a sub-folder is private
-    if (room === other || room.split('/')[0] === other.split('/')[0]) return true;
+    if (room === other) return true;
     if (other === 'store' && STORE_COMMANDS.includes(file)) return true;
     return allowed.includes(other) || allowed.includes(target);
 }

@@ -4,11 +4,14 @@
 
 #include "store/store.h"
 
+#include <stdatomic.h>
+
 /* The first member of every engine's own struct. */
 struct store {
     const struct store_engine *engine;
     struct store_options options;
     int64_t wall_at_start, boot_at_start; /* the default clock: wall time at start + elapsed boot time */
+    _Atomic int64_t grace_at; /* since when the server is back: leases renewed before get their grace (J6) */
     unsigned char secret[32];
 };
 

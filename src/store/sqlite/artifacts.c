@@ -1,17 +1,12 @@
 /* artifacts.c: see artifacts.h. */
 #include "store/sqlite/artifacts.h"
 
-#include "store/sqlite/tick.h"
-
 #include "base/fault.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define NAME_MAX_BYTES 32
 
 /* What must happen to a file when the round is over. */
 struct file_change {
@@ -22,7 +17,7 @@ struct file_change {
 
 static void later(struct writer *w, const char *path, bool on_commit)
 {
-    struct file_change *c = arena_alloc(w->scratch, sizeof *c);
+    struct file_change *c = arena_alloc(w->keeper.scratch, sizeof *c);
     *c = (struct file_change){path, on_commit, w->file_changes};
     w->file_changes = c;
 }
@@ -38,7 +33,7 @@ void artifacts_end_round(struct writer *w, bool is_committed)
 
 static const char *path_of(struct writer *w, struct str file)
 {
-    return arena_printf(w->scratch, "%s/%.*s", w->engine->files_dir, STR_ARG(file)).p;
+    return arena_printf(w->keeper.scratch, "%s/%.*s", w->engine->files_dir, STR_ARG(file)).p;
 }
 
 /* ---- rows */
@@ -73,27 +68,28 @@ static enum rc find(struct writer *w, int64_t job, struct str name, int64_t leas
     rc = db_step(q, &has_row, e);
     if (!rc && has_row) {
         out->id = db_int(q, 0);
-        out->file = db_is_null(q, 1) ? STR_NONE : arena_str(w->scratch, db_str(q, 1));
+        out->file = db_is_null(q, 1) ? STR_NONE : arena_str(w->keeper.scratch, db_str(q, 1));
         db_reset(q);
     }
     return rc;
 }
 
-bool artifacts_has(struct writer *w, const struct row *r, struct str name)
+bool artifacts_has(struct keeper *k, struct row *r, struct str name)
 {
     struct item item = {0};
-    if (!find(w, r->id, name, r->lease, &item, NULL) && item.id) {
+    int64_t job = sqlite_row_of(r)->ordinal;
+    if (!find(writer_of(k), job, name, r->lease, &item, NULL) && item.id) {
         return true;
     }
-    return !find(w, r->id, name, 0, &item, NULL) && item.id;
+    return !find(writer_of(k), job, name, 0, &item, NULL) && item.id;
 }
 
-static enum rc insert(struct writer *w, struct row *r, const struct artifact *a, struct str file,
+static enum rc insert(struct writer *w, const struct sqlite_row *s, const struct artifact *a, struct str file,
                       struct err *e)
 {
     struct item old = {0};
     struct db_stmt *q = NULL;
-    enum rc rc = find(w, r->id, a->name, r->lease, &old, e);
+    enum rc rc = find(w, s->ordinal, a->name, s->row.lease, &old, e);
     if (!rc && old.id) {
         rc = delete_artifact(w, old.id, old.file, e);
     }
@@ -103,27 +99,17 @@ static enum rc insert(struct writer *w, struct row *r, const struct artifact *a,
     if (rc) {
         return rc;
     }
-    db_bind_int(q, 1, r->id);
-    db_bind_int(q, 2, r->random);
+    db_bind_int(q, 1, s->ordinal);
+    db_bind_int(q, 2, s->random);
     db_bind_str(q, 3, a->name);
-    db_bind_int(q, 4, r->lease);
+    db_bind_int(q, 4, s->row.lease);
     db_bind_str(q, 5, a->media_type.p ? a->media_type : STR(""));
     db_bind_blob(q, 6, (struct str){(const char *)a->sha256, sizeof a->sha256});
     db_bind_int(q, 7, a->size);
-    db_bind_int(q, 8, w->now);
+    db_bind_int(q, 8, w->keeper.now);
     db_bind_str(q, 9, file);
     db_bind_blob(q, 10, file.p ? STR_NONE : a->bytes.p ? a->bytes : STR(""));
-    rc = db_run(q, e);
-    r->flags |= FLAG_STAGED;
-    return rc;
-}
-
-enum rc artifacts_put(struct writer *w, struct row *r, const struct report_artifact *a, struct err *e)
-{
-    struct artifact whole = {
-        .name = a->name, .media_type = a->media_type, .bytes = a->bytes, .size = (int64_t)a->bytes.n};
-    memcpy(whole.sha256, a->sha256, sizeof whole.sha256);
-    return insert(w, r, &whole, STR_NONE, e);
+    return db_run(q, e);
 }
 
 /* ---- all of a job */
@@ -142,36 +128,35 @@ static enum rc list(struct writer *w, int64_t job, struct item **out, size_t *co
     db_bind_int(q, 1, job);
     while (!(rc = db_step(q, &has_row, e)) && has_row) {
         if (*count == room) {
-            struct item *grown = arena_array(w->scratch, struct item, room ? 2 * room : 16);
+            struct item *grown = arena_array(w->keeper.scratch, struct item, room ? 2 * room : 16);
             for (size_t i = 0; i < *count; i++) {
                 grown[i] = (*out)[i];
             }
             *out = grown;
             room = room ? 2 * room : 16;
         }
-        struct str file = db_is_null(q, 3) ? STR_NONE : arena_str(w->scratch, db_str(q, 3));
+        struct str file = db_is_null(q, 3) ? STR_NONE : arena_str(w->keeper.scratch, db_str(q, 3));
         (*out)[(*count)++] = (struct item){db_int(q, 0), db_int(q, 2), file};
     }
     return rc;
 }
 
-enum rc artifacts_settle(struct writer *w, struct row *r, bool publish, struct err *e)
+enum rc artifacts_settle(struct keeper *k, struct row *r, bool publish, struct err *e)
 {
+    struct writer *w = writer_of(k);
     struct item *items = NULL;
     size_t count = 0;
-    enum rc rc = list(w, r->id, &items, &count, e);
+    enum rc rc = list(w, sqlite_row_of(r)->ordinal, &items, &count, e);
     for (size_t i = 0; i < count && !rc; i++) {
         if (!items[i].lease) {
             continue;
         }
         if (publish && items[i].lease == r->lease) {
             rc = run_with_id(w->db, SQL_ARTIFACT_PUBLISH, items[i].id, e);
-            r->flags |= FLAG_ARTIFACTS;
         } else {
             rc = delete_artifact(w, items[i].id, items[i].file, e);
         }
     }
-    r->flags &= ~(int64_t)FLAG_STAGED;
     return rc;
 }
 
@@ -228,7 +213,7 @@ static enum rc trim(struct writer *w, int64_t tenant, struct str name, int64_t k
     while (count < sizeof old / sizeof old[0] && !(rc = db_step(q, &has_row, e)) && has_row) {
         old[count].entry = db_int(q, 0);
         old[count].artifact = db_int(q, 1);
-        old[count].file = db_is_null(q, 2) ? STR_NONE : arena_str(w->scratch, db_str(q, 2));
+        old[count].file = db_is_null(q, 2) ? STR_NONE : arena_str(w->keeper.scratch, db_str(q, 2));
         old[count].has_job = !db_is_null(q, 3);
         count++;
     }
@@ -246,13 +231,13 @@ static enum rc trim(struct writer *w, int64_t tenant, struct str name, int64_t k
     return rc;
 }
 
-enum rc artifacts_publish(struct writer *w, const struct row *r, const struct report_publish *p,
-                          struct str result, bool *found, struct err *e)
+enum rc artifacts_publish(struct keeper *k, struct row *r, const struct report_publish *p, struct str result,
+                          struct err *e)
 {
+    struct writer *w = writer_of(k);
     struct item item = {0};
     struct db_stmt *q = NULL;
-    enum rc rc = find(w, r->id, p->artifact, 0, &item, e);
-    *found = item.id != 0;
+    enum rc rc = find(w, sqlite_row_of(r)->ordinal, p->artifact, 0, &item, e);
     if (rc || !item.id) {
         return rc;
     }
@@ -263,7 +248,7 @@ enum rc artifacts_publish(struct writer *w, const struct row *r, const struct re
     db_bind_int(q, 1, r->tenant);
     db_bind_str(q, 2, p->series);
     db_bind_int(q, 3, item.id);
-    db_bind_int(q, 4, w->now);
+    db_bind_int(q, 4, w->keeper.now);
     db_bind_str(q, 5, result.p ? result : STR(""));
     rc = db_run(q, e);
     return rc ? rc : trim(w, r->tenant, p->series, p->keep, e);
@@ -285,7 +270,7 @@ static enum rc sync_folder(struct writer *w, struct err *e)
 /* Puts the caller's file under a name of ours by a link, so that both names stand until the round is decided. */
 static enum rc link_file(struct writer *w, const char *temp_path, struct str *file, struct err *e)
 {
-    *file = arena_printf(w->scratch, "a%016llx", (unsigned long long)random_u64());
+    *file = arena_printf(w->keeper.scratch, "a%016llx", (unsigned long long)random_u64());
     const char *path = path_of(w, *file);
     if (FAULT("store.files.link")) {
         return err_set(e, RC_FULL, "files folder: no space");
@@ -298,62 +283,14 @@ static enum rc link_file(struct writer *w, const char *temp_path, struct str *fi
     return sync_folder(w, e);
 }
 
-static bool is_our_file(const struct writer *w, const struct artifact *a)
+enum rc artifacts_stage(struct keeper *k, struct row *r, const struct artifact *a, struct err *e)
 {
-    struct str dir = str_from(w->engine->files_dir);
-    struct stat st;
-    return str_starts(a->path, dir) && a->path.n > dir.n && a->path.p[dir.n] == '/' &&
-           str_find(a->path, STR("/../"), 0) == a->path.n && lstat(a->path.p, &st) == 0 &&
-           S_ISREG(st.st_mode) && st.st_size == a->size;
-}
-
-static bool refuse(const struct writer *w, struct store_stage_artifact *op, const struct row *r, bool found)
-{
-    const struct artifact *a = &op->artifact;
-    if (!found) {
-        store_answer(&op->op, RC_NOT_FOUND, NULL, "no such job");
-    } else if (!store_queue_allowed(op->only_queues, names_get(&w->engine->queue_names, r->queue))) {
-        store_answer(&op->op, RC_DENIED, NULL, "this key is limited to other queues");
-    } else if (r->state != JOB_PROCESSING || op->lease != r->lease ||
-               tick_lease_end(w->engine, r->lease_until, r->lease_ms) <= w->now) {
-        store_answer(&op->op, RC_LEASE_LOST, "lease_lost", "the lease is over; the job is %s",
-                     job_state_name(r->state));
-    } else if (!str_is_name(a->name)) {
-        store_answer(&op->op, RC_INVALID, "invalid_field", "the artifact needs a name");
-    } else if (a->bytes.n > JOB_ARTIFACT_ROW_BYTES || a->size > JOB_ARTIFACT_MAX_BYTES) {
-        store_answer(&op->op, RC_TOO_BIG, NULL, "the artifact is too big");
-    } else if (a->path.n && !is_our_file(w, a)) {
-        store_answer(&op->op, RC_INVALID, NULL,
-                     "the artifact's file is not a finished file of the files folder");
-    } else {
-        return false;
-    }
-    return true;
-}
-
-enum rc artifact_stage_run(struct writer *w, struct store_op *base, struct err *e)
-{
-    struct store_stage_artifact *op = (struct store_stage_artifact *)base;
     struct str file = STR_NONE;
-    struct row r = {0};
-    bool found = false;
-    base->rc = RC_OK;
-    if (w->is_refusing) {
-        return store_answer(base, RC_FULL, NULL, "the store's disk is full");
+    enum rc rc = RC_OK;
+    if (a->path.n) {
+        rc = link_file(writer_of(k), arena_c_str(k->scratch, a->path), &file, e);
     }
-    enum rc rc = row_load(w, op->tenant, op->job, &r, &found, e);
-    if (rc || refuse(w, op, &r, found)) {
-        return rc;
-    }
-    if (op->artifact.path.n) {
-        rc = link_file(w, arena_c_str(w->scratch, op->artifact.path), &file, e);
-    } else {
-        op->artifact.size = (int64_t)op->artifact.bytes.n;
-    }
-    if (!rc) {
-        rc = insert(w, &r, &op->artifact, file, e);
-    }
-    return rc ? rc : row_save(w, &r, e);
+    return rc ? rc : insert(writer_of(k), sqlite_row_of(r), a, file, e);
 }
 
 static enum rc sweep_one(struct writer *w, const char *name, struct err *e)

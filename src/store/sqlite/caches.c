@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define DAY_MS 86400000LL
-
 static struct str bytes_of(const void *p, size_t n)
 {
     return (struct str){p, n};
@@ -90,7 +88,7 @@ struct queue_row *queue_by_id(struct writer *w, int64_t id)
 static struct queue_row *queue_new(struct writer *w, int64_t id, int64_t tenant, struct str name)
 {
     struct queue_row *q = arena_alloc(w->cache_arena, sizeof *q);
-    *q = (struct queue_row){.id = id, .tenant = tenant, .settings = {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
+    *q = (struct queue_row){.id = id, .tenant = tenant, .settings = settings_default()};
     q->name = names_set(&w->engine->queue_names, id, name);
     q->key = queue_key(w->cache_arena, tenant, name);
     map_put(&w->queues, q->key, q);
@@ -144,19 +142,6 @@ void queue_add_total(struct writer *w, struct queue_row *q, enum queue_total tot
 {
     q->totals[total]++;
     queue_mark(w, q);
-}
-
-int64_t queue_retention_ms(const struct queue_row *q, enum job_state state)
-{
-    const struct queue_settings *s = &q->settings;
-    switch (state) {
-    case JOB_COMPLETED:
-        return s->retain_completed_ms >= 0 ? s->retain_completed_ms : 7 * DAY_MS;
-    case JOB_FAILED:
-        return s->retain_failed_ms >= 0 ? s->retain_failed_ms : 14 * DAY_MS;
-    default:
-        return s->retain_cancelled_ms >= 0 ? s->retain_cancelled_ms : 7 * DAY_MS;
-    }
 }
 
 /* ---- lines */
@@ -302,12 +287,9 @@ static void read_queue(struct writer *w, struct db_stmt *q)
     row->is_paused = db_int(q, 3);
     row->is_deleted = db_int(q, 4);
     int at = 5;
-    int64_t *settings[] = {&row->settings.lease_ms,         &row->settings.timeout_ms,
-                           &row->settings.max_attempts,     &row->settings.retry_base_ms,
-                           &row->settings.priority,         &row->settings.retain_completed_ms,
-                           &row->settings.retain_failed_ms, &row->settings.retain_cancelled_ms,
-                           &row->settings.max_queued};
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+    int64_t *settings[QUEUE_SETTINGS];
+    settings_members(&row->settings, settings);
+    for (int i = 0; i < QUEUE_SETTINGS; i++) {
         *settings[i] = db_int(q, at++);
     }
     for (int i = 0; i < JOB_STATES; i++) {

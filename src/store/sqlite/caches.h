@@ -22,7 +22,6 @@ MUST_CHECK enum rc queue_get(struct writer *w, int64_t tenant, struct str name, 
 void queue_add(struct writer *w, struct queue_row *q, enum job_state state, int64_t n);
 void queue_add_total(struct writer *w, struct queue_row *q, enum queue_total total);
 void queue_mark(struct writer *w, struct queue_row *q); /* its counts must be written */
-int64_t queue_retention_ms(const struct queue_row *q, enum job_state state);
 
 struct line *line_by_id(struct writer *w, int64_t id);
 MUST_CHECK enum rc line_get(struct writer *w, struct queue_row *q, int64_t kind, int64_t priority,

@@ -1,8 +1,6 @@
 /* claim.c: hands out jobs. Looks at lines that hold something and at their heads only, so that neither the backlog of
  * other kinds nor a paused queue costs anything. */
-#include "store/sqlite/artifacts.h"
 #include "store/sqlite/rows.h"
-#include "store/sqlite/tick.h"
 #include "store/sqlite/views.h"
 
 #include <stdlib.h>
@@ -37,7 +35,7 @@ static enum rc add_heads(struct writer *w, const struct line *l, int64_t want, s
     db_bind_int(q, 2, want);
     while (!(rc = db_step(q, &has_row, e)) && has_row) {
         if (h->count == h->room) {
-            struct head *grown = arena_array(w->scratch, struct head, h->room ? 2 * h->room : 64);
+            struct head *grown = arena_array(w->keeper.scratch, struct head, h->room ? 2 * h->room : 64);
             for (size_t i = 0; i < h->count; i++) {
                 grown[i] = h->items[i];
             }
@@ -55,14 +53,15 @@ static int64_t next_lease(const struct writer *w, int64_t last)
     return (last > first ? last : first) + 1;
 }
 
-static enum rc save_claim(struct writer *w, const struct row *r, struct str worker, struct err *e)
+static enum rc save_claim(struct writer *w, const struct sqlite_row *s, struct str worker, struct err *e)
 {
+    const struct row *r = &s->row;
     struct db_stmt *q = NULL;
     enum rc rc = stmt(w->db, SQL_JOB_CLAIM, &q, e);
     if (rc) {
         return rc;
     }
-    const int64_t numbers[] = {r->id,          r->due_at,     r->flags,   r->lease,     r->lease_ms,
+    const int64_t numbers[] = {s->ordinal,     r->due_at,     r->flags,   r->lease,     r->lease_ms,
                                r->lease_until, r->timeout_at, r->attempt, r->started_at};
     size_t count = sizeof numbers / sizeof numbers[0];
     for (size_t i = 0; i < count; i++) {
@@ -72,60 +71,48 @@ static enum rc save_claim(struct writer *w, const struct row *r, struct str work
     return db_run(q, e);
 }
 
-/* The part of struct row that a claim needs, from what it shows anyway: the row is read once. */
-static struct row row_of_view(const struct job *j, int64_t flags, const struct line *l)
+/* The part of a row that a claim needs, from what it shows anyway: the row is read once. */
+static struct sqlite_row row_of_view(const struct job *j, int64_t flags, const struct line *l)
 {
-    return (struct row){.id = id_ordinal(j->id),
-                        .random = id_random_bits(j->id),
-                        .tenant = j->tenant,
-                        .state = j->state,
-                        .stored_state = j->state,
-                        .queue = l->queue->id,
-                        .kind = l->kind,
-                        .line = l->id,
-                        .priority = j->priority,
-                        .run_at = j->run_at,
-                        .flags = flags,
-                        .lease = j->lease,
-                        .timeout_ms = j->timeout_ms,
-                        .deadline_at = j->deadline_at,
-                        .attempt = j->attempt,
-                        .lost = j->lost,
-                        .last_seq = j->last_seq};
+    return (struct sqlite_row){.row = {.id = j->id,
+                                       .tenant = j->tenant,
+                                       .queue = j->queue,
+                                       .kind = j->kind,
+                                       .settings = &l->queue->settings,
+                                       .state = j->state,
+                                       .priority = j->priority,
+                                       .run_at = j->run_at,
+                                       .flags = flags,
+                                       .lease = j->lease,
+                                       .timeout_ms = j->timeout_ms,
+                                       .deadline_at = j->deadline_at,
+                                       .attempt = j->attempt,
+                                       .lost = j->lost,
+                                       .last_seq = j->last_seq},
+                               .ordinal = id_ordinal(j->id),
+                               .random = id_random_bits(j->id),
+                               .kind = l->kind,
+                               .line = l->id,
+                               .queue = l->queue,
+                               .stored_state = j->state};
 }
 
 static enum rc hand_out(struct writer *w, struct store_claim *op, const struct line *l, struct view *view,
                         struct err *e)
 {
     struct job *j = view->job;
-    const struct queue_settings *settings = &l->queue->settings;
-    struct row r = row_of_view(j, view->flags, l);
-    enum rc rc = RC_OK;
-    if (r.flags & FLAG_STAGED) { /* of a lease that is over */
-        rc = artifacts_settle(w, &r, false, e);
-    }
-    r.flags &= ~(int64_t)(FLAG_LOST | FLAG_CANCEL);
-    r.lease = next_lease(w, r.lease);
-    r.lease_ms = op->lease_ms > 0         ? op->lease_ms
-                 : settings->lease_ms > 0 ? settings->lease_ms
-                                          : JOB_LEASE_DEFAULT_MS;
-    r.lease_ms = r.lease_ms > JOB_LEASE_MAX_MS ? JOB_LEASE_MAX_MS : r.lease_ms;
-    r.lease_until = w->now + r.lease_ms;
-    r.timeout_at = w->now + r.timeout_ms;
-    r.started_at = w->now;
-    r.attempt++;
+    struct sqlite_row s = row_of_view(j, view->flags, l);
+    const struct row *r = &s.row;
+    enum rc rc = rules_hand_out(&w->keeper, &s.row, next_lease(w, r->lease), op->lease_ms, e);
     if (!rc) {
-        rc = row_enter(w, &r, JOB_PROCESSING, e);
+        rc = save_claim(w, &s, op->worker, e);
     }
-    if (!rc) {
-        rc = save_claim(w, &r, op->worker, e);
-    }
-    j->state = r.state;
-    j->lease = r.lease;
-    j->lease_ms = r.lease_ms;
-    j->lease_until = r.lease_until;
-    j->started_at = r.started_at;
-    j->attempt = r.attempt;
+    j->state = r->state;
+    j->lease = r->lease;
+    j->lease_ms = r->lease_ms;
+    j->lease_until = r->lease_until;
+    j->started_at = r->started_at;
+    j->attempt = r->attempt;
     j->worker = op->worker;
     j->cancel_requested = false;
     return rc;
@@ -147,7 +134,7 @@ static enum rc claim_one(struct writer *w, struct store_claim *op, int64_t ordin
         return rc;
     }
     if (j->deadline_at &&
-        j->deadline_at <= w->now) { /* too late to start: end it here, the timer may be behind */
+        j->deadline_at <= w->keeper.now) { /* too late to start: end it here, the timer may be behind */
         return tick_one(w, ordinal, e);
     }
     rc = hand_out(w, op, l, &view, e);
@@ -227,7 +214,7 @@ static enum rc claim_queue(struct writer *w, struct store_claim *op, struct queu
 static size_t open_queues(struct writer *w, const struct store_claim *op, struct queue_row ***out)
 {
     size_t room = op->queue_count ? op->queue_count : (size_t)w->last_queue_id + 1;
-    struct queue_row **open = arena_array(w->scratch, struct queue_row *, room);
+    struct queue_row **open = arena_array(w->keeper.scratch, struct queue_row *, room);
     size_t count = 0;
     for (size_t i = 0; i < op->queue_count; i++) {
         struct queue_row *q = queue_find(w, op->tenant, op->queues[i]);
@@ -248,7 +235,7 @@ static size_t open_queues(struct writer *w, const struct store_claim *op, struct
 static struct wanted_kinds wanted(struct writer *w, const struct store_claim *op)
 {
     struct wanted_kinds k = {.is_any = op->kind_count == 0};
-    k.ids = arena_array(w->scratch, int64_t, op->kind_count + 1);
+    k.ids = arena_array(w->keeper.scratch, int64_t, op->kind_count + 1);
     for (size_t i = 0; i < op->kind_count; i++) {
         int64_t id = word_find(w, op->kinds[i]);
         if (id) {

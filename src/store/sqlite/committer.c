@@ -55,7 +55,7 @@ void *committer_main(void *arg)
     bool is_over = false;
     while (!is_over) {
         /* A full disk is looked at although nobody writes: a server that is not ready is sent nothing. */
-        bool is_full = s->writer->is_refusing && atomic_load(&s->health) == RC_FULL;
+        bool is_full = s->writer->keeper.is_refusing && atomic_load(&s->health) == RC_FULL;
         struct store_op *list = op_queue_take_all(&s->writes, is_full ? SPACE_LOOK_MS : 0, &is_over);
         if (!list && is_full && !is_over) {
             space_look(s->writer);

@@ -274,7 +274,7 @@ static enum rc open_for_writing(struct engine *s, struct err *e)
     }
     if (!rc) {
         space_prepare(s->writer);
-        atomic_store(&s->grace_at, store_now(&s->base));
+        atomic_store(&s->base.grace_at, store_now(&s->base));
     }
     return rc;
 }
@@ -383,7 +383,7 @@ static void engine_submit(struct store *store, struct store_op *first)
 
 static void engine_grace(struct store *store)
 {
-    atomic_store(&((struct engine *)store)->grace_at, store_now(store));
+    atomic_store(&store->grace_at, store_now(store));
 }
 
 static const char *engine_files_dir(struct store *store)

@@ -1,7 +1,7 @@
 /* filter.c: see filter.h. */
 #include "store/sqlite/filter.h"
 
-#include "base/json.h"
+#include "store/rules/rules.h"
 
 #define ALL_STATES ((1u << JOB_STATES) - 1)
 
@@ -26,20 +26,6 @@ enum rc filter_begin(struct filter_scan *f, struct db *db, struct err *e)
     return RC_OK;
 }
 
-static bool has_tag(struct str tags, struct str tag)
-{
-    struct arena *a = arena_new();
-    struct json *list = NULL;
-    bool has = false;
-    if (tags.n && !json_parse(tags, a, &list, NULL)) {
-        for (const struct json *i = list->first; i && !has; i = i->next) {
-            has = i->type == JSON_STRING && str_eq(i->s, tag);
-        }
-    }
-    arena_free(a);
-    return has;
-}
-
 static bool passes(struct filter_scan *f)
 {
     const struct job_filter *w = f->filter;
@@ -53,7 +39,7 @@ static bool passes(struct filter_scan *f)
     if (w->kind.n && !str_eq(names_get(&f->engine->words, db_int(q, 5)), w->kind)) {
         return false;
     }
-    return !w->tag.n || has_tag(db_str(q, 30), w->tag);
+    return !w->tag.n || tags_have(db_str(q, 30), w->tag);
 }
 
 enum rc filter_next(struct filter_scan *f, bool *has_row, struct err *e)

@@ -46,27 +46,11 @@ enum rc insert_flush(struct writer *w, struct err *e)
     }
     enum rc rc = stmt(w->db, SQL_JOB_INSERT, &q, e);
     if (!rc) {
-        db_bind_int(q, 1, w->now);
+        db_bind_int(q, 1, w->keeper.now);
         rc = db_run(q, e);
     }
     insert_forget(w);
     return rc;
-}
-
-static struct str retry_text(struct writer *w, const struct job_spec *s, const struct queue_row *q)
-{
-    char text[RETRY_TEXT_BYTES];
-    struct retry_policy defaults = retry_default(), p = s->retry;
-    if (q->settings.max_attempts > 0) {
-        defaults.max_attempts = q->settings.max_attempts;
-    }
-    if (q->settings.retry_base_ms >= 0) {
-        defaults.base_ms = q->settings.retry_base_ms;
-        defaults.cap_ms = defaults.cap_ms > defaults.base_ms ? defaults.cap_ms : defaults.base_ms;
-    }
-    retry_fill(&p, &defaults);
-    size_t n = retry_print(&p, text, sizeof text);
-    return n ? arena_str(w->scratch, (struct str){text, n}) : STR_NONE;
 }
 
 static struct str or_null(struct str s)
@@ -74,18 +58,18 @@ static struct str or_null(struct str s)
     return s.n ? s : STR_NONE;
 }
 
-enum rc insert_add(struct writer *w, const struct job_spec *s, const struct queue_row *queue,
-                   const struct row *r, struct err *e)
+enum rc insert_add(struct writer *w, const struct sqlite_row *row, const struct job_spec *s, struct err *e)
 {
     struct new_jobs *n = w->new_jobs;
+    const struct row *r = &row->row;
     const int64_t numbers[NUMBERS] = {
-        r->id,      r->random, r->tenant,   r->state,      r->queue,
-        r->kind,    r->line,   r->priority, r->run_at,     r->due_at > 0 ? r->due_at : -w->now,
-        r->flags,   r->lease,  r->lease_ms, r->timeout_ms, r->deadline_at,
+        row->ordinal, row->random, r->tenant,   r->state,      row->queue->id,
+        row->kind,    row->line,   r->priority, r->run_at,     rows_stored_time(w, r->due_at),
+        r->flags,     r->lease,    r->lease_ms, r->timeout_ms, r->deadline_at,
         r->lost_max};
     const struct str texts[TEXTS] = {
-        retry_text(w, s, queue), or_null(s->unique_key), or_null(s->tags),
-        or_null(s->group),       or_null(s->limit_keys), r->flags & FLAG_ARGS ? STR_NONE : or_null(s->args)};
+        r->retry,          or_null(s->unique_key), or_null(s->tags),
+        or_null(s->group), or_null(s->limit_keys), r->flags & FLAG_ARGS ? STR_NONE : or_null(s->args)};
     memcpy(n->numbers + n->feed.count * NUMBERS, numbers, sizeof numbers);
     memcpy(n->texts + n->feed.count * TEXTS, texts, sizeof texts);
     n->feed.count++;

@@ -8,9 +8,9 @@
 /* Beside an open w->db: what it needs, and the table `new_job` that job_insert reads. */
 MUST_CHECK enum rc insert_open(struct writer *w, struct err *e);
 void insert_close(struct writer *w); /* after the connection */
-/* The texts of the spec are borrowed until the round ends. */
-MUST_CHECK enum rc insert_add(struct writer *w, const struct job_spec *s, const struct queue_row *queue,
-                              const struct row *r, struct err *e);
+/* The texts of the row and the spec are borrowed until the round ends. */
+MUST_CHECK enum rc insert_add(struct writer *w, const struct sqlite_row *row, const struct job_spec *s,
+                              struct err *e);
 MUST_CHECK enum rc insert_flush(struct writer *w, struct err *e);
 void insert_forget(struct writer *w); /* a round begins */
 

@@ -22,7 +22,7 @@ static enum rc find_tenant(struct writer *w, struct str name, int64_t *id, struc
     rc = stmt(w->db, SQL_TENANT_INSERT, &q, e);
     if (!rc) {
         db_bind_str(q, 1, name);
-        db_bind_int(q, 2, w->now);
+        db_bind_int(q, 2, w->keeper.now);
         rc = db_run(q, e);
     }
     *id = db_last_row_id(w->db);
@@ -79,7 +79,7 @@ enum rc key_create_run(struct writer *w, struct store_op *base, struct err *e)
     if (rc) {
         return rc;
     }
-    k->created_at = w->now;
+    k->created_at = w->keeper.now;
     db_bind_str(q, 1, k->public_id);
     db_bind_int(q, 2, k->tenant);
     db_bind_blob(q, 3, (struct str){(const char *)k->hash, sizeof k->hash});
@@ -112,7 +112,7 @@ enum rc key_revoke_run(struct writer *w, struct store_op *base, struct err *e)
     rc = stmt(w->db, SQL_KEY_REVOKE, &q, e);
     if (!rc) {
         db_bind_str(q, 1, op->public_id);
-        db_bind_int(q, 2, w->now);
+        db_bind_int(q, 2, w->keeper.now);
         rc = db_run(q, e);
     }
     return rc;

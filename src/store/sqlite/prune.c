@@ -5,28 +5,28 @@
 
 #define PRUNE_LIMIT_MAX 1000
 
-enum rc prune_remove(struct writer *w, struct row *r, struct err *e)
+enum rc prune_remove(struct keeper *k, struct row *r, struct err *e)
 {
+    struct writer *w = writer_of(k);
+    int64_t job = sqlite_row_of(r)->ordinal;
     enum rc rc = RC_OK;
     if (r->flags & (FLAG_ARGS | FLAG_RESULT | FLAG_CHECKPOINT)) {
-        rc = run_with_id(w->db, SQL_BODY_DELETE_ALL, r->id, e);
+        rc = run_with_id(w->db, SQL_BODY_DELETE_ALL, job, e);
     }
     if (!rc && r->flags & FLAG_EVENTS) {
-        rc = run_with_id(w->db, SQL_EVENT_DELETE_ALL, r->id, e);
+        rc = run_with_id(w->db, SQL_EVENT_DELETE_ALL, job, e);
     }
     if (!rc && r->flags & (FLAG_ARTIFACTS | FLAG_STAGED)) {
-        rc = artifacts_remove(w, r->id, true, e);
+        rc = artifacts_remove(w, job, true, e);
     }
-    queue_add(w, queue_by_id(w, r->queue), r->state, -1);
-    return rc ? rc : run_with_id(w->db, SQL_JOB_DELETE, r->id, e);
+    return rc ? rc : run_with_id(w->db, SQL_JOB_DELETE, job, e);
 }
 
 static enum rc prune_job(struct writer *w, int64_t ordinal, struct err *e)
 {
-    struct row r;
-    bool found = false;
-    enum rc rc = row_load_ordinal(w, ordinal, &r, &found, e);
-    return rc || !found || !job_state_is_final(r.state) ? rc : prune_remove(w, &r, e);
+    struct row *r = NULL;
+    enum rc rc = rows_load_ordinal(w, ordinal, &r, e);
+    return rc || !r || !job_state_is_final(r->state) ? rc : row_remove(&w->keeper, r, e);
 }
 
 enum rc prune_remember_ordinal(struct writer *w, struct err *e)
@@ -45,12 +45,12 @@ static enum rc prune_jobs(struct writer *w, int64_t limit, int64_t *removed, str
 {
     struct db_stmt *q = NULL;
     bool has_row = false;
-    int64_t *ids = arena_array(w->scratch, int64_t, (size_t)limit), count = 0;
+    int64_t *ids = arena_array(w->keeper.scratch, int64_t, (size_t)limit), count = 0;
     enum rc rc = stmt(w->db, SQL_JOB_EXPIRED, &q, e);
     if (rc) {
         return rc;
     }
-    db_bind_int(q, 1, w->now);
+    db_bind_int(q, 1, w->keeper.now);
     db_bind_int(q, 2, limit);
     while (!(rc = db_step(q, &has_row, e)) && has_row) {
         ids[count++] = db_int(q, 0);
@@ -70,7 +70,7 @@ static enum rc prune_by(struct writer *w, enum sql_query query, int64_t limit, i
     if (rc) {
         return rc;
     }
-    db_bind_int(q, 1, w->now);
+    db_bind_int(q, 1, w->keeper.now);
     db_bind_int(q, 2, limit);
     rc = db_run(q, e);
     *removed += rc ? 0 : db_changes(w->db);

@@ -1,43 +1,18 @@
 /* queues.c: settings, pause, deletion (writes) and the views and counts of queues (reads). */
 #include "store/sqlite/caches.h"
 
-#define SETTINGS 9
-
-static void members(struct queue_settings *s, int64_t *out[SETTINGS])
-{
-    int64_t *all[SETTINGS] = {
-        &s->lease_ms,  &s->timeout_ms,          &s->max_attempts,     &s->retry_base_ms,
-        &s->priority,  &s->retain_completed_ms, &s->retain_failed_ms, &s->retain_cancelled_ms,
-        &s->max_queued};
-    for (int i = 0; i < SETTINGS; i++) {
-        out[i] = all[i];
-    }
-}
-
-static void merge(struct queue_settings *to, struct queue_settings from)
-{
-    int64_t *t[SETTINGS], *f[SETTINGS];
-    members(to, t);
-    members(&from, f);
-    for (int i = 0; i < SETTINGS; i++) {
-        if (*f[i] != -2) {
-            *t[i] = *f[i];
-        }
-    }
-}
-
 static enum rc save(struct writer *w, struct queue_row *row, struct err *e)
 {
     struct db_stmt *q = NULL;
-    int64_t *m[SETTINGS];
+    int64_t *m[QUEUE_SETTINGS];
     enum rc rc = stmt(w->db, SQL_QUEUE_SET_SETTINGS, &q, e);
     if (rc) {
         return rc;
     }
-    members(&row->settings, m);
+    settings_members(&row->settings, m);
     db_bind_int(q, 1, row->id);
     db_bind_int(q, 2, row->is_paused);
-    for (int i = 0; i < SETTINGS; i++) {
+    for (int i = 0; i < QUEUE_SETTINGS; i++) {
         db_bind_int(q, 3 + i, *m[i]);
     }
     return db_run(q, e);
@@ -74,7 +49,7 @@ enum rc queue_set_run(struct writer *w, struct store_op *base, struct err *e)
         return rc;
     }
     if (op->has_settings) {
-        merge(&q->settings, op->settings);
+        settings_merge(&q->settings, op->settings);
     }
     bool was_paused = q->is_paused;
     q->is_paused = op->pause < 0 ? q->is_paused : op->pause > 0;
@@ -90,7 +65,7 @@ enum rc queue_set_run(struct writer *w, struct store_op *base, struct err *e)
     if (was_paused && !q->is_paused && q->counts[JOB_QUEUED]) { /* a waiting claim may find its jobs again */
         for (size_t i = 0; i < q->line_count; i++) {
             if (q->lines[i]->queued) {
-                struct store_change *c = store_round_add(w->round);
+                struct store_change *c = store_round_add(w->keeper.round);
                 c->tenant = q->tenant;
                 c->queue = q->name;
                 c->kind = names_get(&w->engine->words, q->lines[i]->kind);
@@ -117,7 +92,7 @@ enum rc queue_delete_run(struct writer *w, struct store_op *base, struct err *e)
     }
     q->is_deleted = true;
     q->is_paused = false;
-    q->settings = (struct queue_settings){-1, -1, -1, -1, -1, -1, -1, -1, -1};
+    q->settings = settings_default();
     queue_mark(w, q); /* the row stays: finished jobs name it */
     return save(w, q, e);
 }
@@ -126,15 +101,15 @@ enum rc queue_delete_run(struct writer *w, struct store_op *base, struct err *e)
 
 static void read_view(struct db_stmt *q, struct arena *a, struct queue_view *v)
 {
-    int64_t *m[SETTINGS];
+    int64_t *m[QUEUE_SETTINGS];
     v->name = arena_str(a, db_str(q, 1));
     v->is_paused = db_int(q, 2);
-    members(&v->settings, m);
-    for (int i = 0; i < SETTINGS; i++) {
+    settings_members(&v->settings, m);
+    for (int i = 0; i < QUEUE_SETTINGS; i++) {
         *m[i] = db_int(q, 3 + i);
     }
     for (int i = 0; i < JOB_STATES; i++) {
-        v->counts[i] = db_int(q, 3 + SETTINGS + i);
+        v->counts[i] = db_int(q, 3 + QUEUE_SETTINGS + i);
     }
 }
 

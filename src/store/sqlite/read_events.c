@@ -1,7 +1,6 @@
 /* read_events.c: a job's stream. Workers' events are rows; the `end` is made from the job's row. */
 #include "store/sqlite/views.h"
 
-#include "store/sqlite/end_event.h"
 #include "store/sqlite/rows.h"
 
 #define EVENTS_MAX 1000

@@ -14,21 +14,23 @@
 #define ROUND_RUN_MAX_US                                                                                     \
     60000 /* then the rest waits for the next round: nobody holds the committer for 100 ms */
 
+/* Either the rule is all there is to it, or this engine has something to find or to remember. */
 static const struct {
+    enum rc (*rule)(struct keeper *k, struct store_op *op, struct err *e);
     enum rc (*run)(struct writer *w, struct store_op *op, struct err *e);
 } writes[STORE_OP_KINDS] = {
-    [STORE_ENQUEUE] = {enqueue_run},
-    [STORE_CLAIM] = {claim_run},
-    [STORE_REPORT] = {report_run},
-    [STORE_ACT] = {act_run},
-    [STORE_PATCH] = {patch_run},
-    [STORE_STAGE_ARTIFACT] = {artifact_stage_run},
-    [STORE_SET_QUEUE] = {queue_set_run},
-    [STORE_DELETE_QUEUE] = {queue_delete_run},
-    [STORE_CREATE_KEY] = {key_create_run},
-    [STORE_REVOKE_KEY] = {key_revoke_run},
-    [STORE_TICK] = {tick_run},
-    [STORE_PRUNE] = {prune_run},
+    [STORE_ENQUEUE] = {.rule = rules_enqueue},
+    [STORE_REPORT] = {.rule = rules_report},
+    [STORE_PATCH] = {.rule = rules_patch},
+    [STORE_STAGE_ARTIFACT] = {.rule = rules_stage_artifact},
+    [STORE_CLAIM] = {.run = claim_run},
+    [STORE_ACT] = {.run = act_run},
+    [STORE_SET_QUEUE] = {.run = queue_set_run},
+    [STORE_DELETE_QUEUE] = {.run = queue_delete_run},
+    [STORE_CREATE_KEY] = {.run = key_create_run},
+    [STORE_REVOKE_KEY] = {.run = key_revoke_run},
+    [STORE_TICK] = {.run = tick_run},
+    [STORE_PRUNE] = {.run = prune_run},
 };
 
 /* How long it will take, roughly: one is an enqueued job. */
@@ -116,11 +118,10 @@ static void rollback(struct writer *w, enum rc why)
 static enum rc begin(struct writer *w, struct err *e)
 {
     struct db_stmt *q = NULL;
-    arena_reset(w->scratch);
+    arena_reset(w->keeper.scratch);
     insert_forget(w);
     w->file_changes = NULL;
-    w->is_timed_changed = false;
-    w->now = store_now(&w->engine->base);
+    w->keeper.now = store_now(&w->engine->base);
     if (FAULT("store.round.begin")) {
         return err_set(e, RC_BUSY, "fault: begin");
     }
@@ -154,11 +155,6 @@ static enum rc commit(struct writer *w, struct err *e)
     return rc ? rc : db_run(q, e);
 }
 
-bool round_is_over(const struct writer *w)
-{
-    return clock_mono_us() > w->run_until_us;
-}
-
 static bool is_whole(const struct store_op *op)
 {
     switch (op->kind) {
@@ -171,24 +167,30 @@ static bool is_whole(const struct store_op *op)
     }
 }
 
+static enum rc run_one(struct writer *w, struct store_op *op, struct err *e)
+{
+    enum rc rc = op->kind == STORE_ENQUEUE ? RC_OK : insert_flush(w, e);
+    if (rc) {
+        return rc;
+    }
+    return writes[op->kind].rule ? writes[op->kind].rule(&w->keeper, op, e) : writes[op->kind].run(w, op, e);
+}
+
 /* Runs operations until the time is over; *rest: those that did not get their turn, the first perhaps half done. Nothing
  * is answered yet. */
 static enum rc run_operations(struct writer *w, struct store_op **list, struct store_op **rest, struct err *e)
 {
-    w->run_until_us = clock_mono_us() + ROUND_RUN_MAX_US;
+    w->keeper.run_until_us = clock_mono_us() + ROUND_RUN_MAX_US;
     for (struct store_op **at = list; *at; at = &(*at)->next) {
         struct store_op *op = *at;
         op->rc = RC_OK;
         err_clear(&op->e);
-        enum rc rc = op->kind == STORE_ENQUEUE ? RC_OK : insert_flush(w, e);
-        if (!rc) {
-            rc = writes[op->kind].run(w, op, e);
-        }
+        enum rc rc = run_one(w, op, e);
         if (rc) {
             return rc;
         }
-        w->round->operations++;
-        w->round->jobs += job_count(op);
+        w->keeper.round->operations++;
+        w->keeper.round->jobs += job_count(op);
         if (FAULT("store.round.middle")) {
             return err_set(e, RC_BUSY, "fault: middle");
         }
@@ -197,7 +199,7 @@ static enum rc run_operations(struct writer *w, struct store_op **list, struct s
             *at = NULL;
             return RC_OK;
         }
-        if (op->next && round_is_over(w)) {
+        if (op->next && keeper_is_over(&w->keeper)) {
             *rest = op->next;
             op->next = NULL;
         }
@@ -221,23 +223,23 @@ static enum rc transact(struct writer *w, struct store_op **list, struct store_o
         rc = caches_flush(w, e);
     }
     if (!rc) {
-        rc = read_next_due(w, &w->round->next_due_at, e);
+        rc = read_next_due(w, &w->keeper.round->next_due_at, e);
     }
     int64_t ran = clock_mono_us();
-    w->round->run_us += ran - start;
+    w->keeper.round->run_us += ran - start;
     if (!rc) {
         rc = commit(w, e);
     }
-    w->round->flush_us += clock_mono_us() - ran;
-    w->round->flushes += db_wal_commits(w->db) - flushes;
+    w->keeper.round->flush_us += clock_mono_us() - ran;
+    w->keeper.round->flushes += db_wal_commits(w->db) - flushes;
     return rc;
 }
 
 static void deliver(struct writer *w, struct store_op *list)
 {
-    struct store_round *r = w->round;
+    struct store_round *r = w->keeper.round;
     r->done = list;
-    w->round = NULL;
+    w->keeper.round = NULL;
     store_deliver(&w->engine->base, r);
 }
 
@@ -254,7 +256,7 @@ static void fail_for_ever(struct writer *w, struct store_op *list, const struct 
 {
     log_error("store.failed", L_C("what", "round"), L_C("error", e->text));
     engine_set_health(w->engine, RC_FATAL);
-    store_round_clear_changes(w->round);
+    store_round_clear_changes(w->keeper.round);
     answer_all(list, RC_FATAL, e);
     deliver(w, list);
 }
@@ -277,7 +279,7 @@ static struct store_op *run(struct writer *w, struct store_op *list)
 {
     struct err e = {0};
     struct store_op *rest = NULL;
-    w->round = store_round_new();
+    w->keeper.round = store_round_new();
     enum rc rc = transact(w, &list, &rest, &e);
     if (!rc) {
         artifacts_end_round(w, true);
@@ -298,17 +300,17 @@ static struct store_op *run(struct writer *w, struct store_op *list)
         fail_for_ever(w, list, &e);
         return NULL;
     }
-    bool was_refusing = w->is_refusing;
+    bool was_refusing = w->keeper.is_refusing;
     if (rc == RC_FULL && !was_refusing) { /* the replay answers enqueues and artifacts RC_FULL */
         space_release(w);
     } else if (!list->next) {
-        store_round_clear_changes(w->round);
+        store_round_clear_changes(w->keeper.round);
         answer_all(list, rc, &e);
         deliver(w, list);
         return NULL;
     }
-    store_round_free(w->round);
-    w->round = NULL;
+    store_round_free(w->keeper.round);
+    w->keeper.round = NULL;
     if (rc == RC_FULL && !was_refusing) {
         return list;
     }
@@ -319,7 +321,7 @@ static struct store_op *run(struct writer *w, struct store_op *list)
 struct store_op *round_run(struct writer *w, struct store_op *list)
 {
     struct store_op *rest = cut(list);
-    if (w->is_refusing) {
+    if (w->keeper.is_refusing) {
         space_look(w);
     }
     space_watch(w);

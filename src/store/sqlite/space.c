@@ -77,11 +77,11 @@ void space_prepare(struct writer *w)
 
 void space_release(struct writer *w)
 {
-    if (w->is_refusing) {
+    if (w->keeper.is_refusing) {
         return;
     }
     log_error("store.full", L_C("path", w->engine->path));
-    w->is_refusing = true;
+    w->keeper.is_refusing = true;
     w->reserve_pages = 0;
     w->space_checked_at = store_now(&w->engine->base);
     if (w->engine->ballast_path) {
@@ -104,7 +104,7 @@ static bool free_page_bytes(struct writer *w, int64_t *out)
 void space_watch(struct writer *w)
 {
     int64_t bytes = 0;
-    if (w->reserve_pages > 0 && !w->is_refusing && free_page_bytes(w, &bytes) &&
+    if (w->reserve_pages > 0 && !w->keeper.is_refusing && free_page_bytes(w, &bytes) &&
         bytes < w->reserve_pages * PAGE_BYTES) {
         space_release(w);
     }
@@ -138,7 +138,7 @@ void space_look(struct writer *w)
     (void)!db_checkpoint(w->db, true, NULL); /* the log's own room counts too */
     if (has_room(w)) {
         log_info("store.room_again", L_C("path", w->engine->path));
-        w->is_refusing = false;
+        w->keeper.is_refusing = false;
         engine_set_health(w->engine, RC_OK);
     }
 }

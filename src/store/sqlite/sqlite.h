@@ -10,8 +10,8 @@
 #define STINT_STORE_SQLITE_SQLITE_H
 
 #include "db/db.h"
-#include "store/engine.h"
 #include "store/op_queue.h"
+#include "store/rules/rules.h"
 #include "store/sqlite/map.h"
 #include "store/sqlite/names.h"
 #include "store/sqlite/sql.h"
@@ -19,9 +19,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define INLINE_MAX_BYTES      2048 /* longer args, results and checkpoints are bodies of their own */
-#define IDEMPOTENCY_MS        86400000LL
-#define QUEUE_TOTALS          6
+#define INLINE_MAX_BYTES      2048       /* longer args, results and checkpoints are bodies of their own */
 #define SQLITE_APPLICATION_ID 0x73746e74 /* "stnt" */
 #define SCANNED_ROWS_MAX      20000      /* a list or a bulk action looks at no more rows at once */
 #define WRITER_CACHE_KIB      6144
@@ -35,15 +33,6 @@ struct line {
     bool is_dirty;
     struct line *next_dirty;
     int64_t key[3]; /* queue, kind, priority: as bytes, the key of writer.lines */
-};
-
-enum queue_total {
-    TOTAL_ENQUEUED,
-    TOTAL_COMPLETED,
-    TOTAL_FAILED,
-    TOTAL_CANCELLED,
-    TOTAL_LOST,
-    TOTAL_RETRIED
 };
 
 struct queue_row {
@@ -65,6 +54,7 @@ struct word {
 };
 
 struct writer {
+    struct keeper keeper; /* first: what the rules see; its fields are of the round */
     struct engine *engine;
     struct db *db;
     struct id_generator ids;
@@ -82,17 +72,17 @@ struct writer {
     uint64_t claim_turn;       /* at which queue the next claim begins */
     struct new_jobs *new_jobs; /* insert.c */
     /* of the round */
-    struct store_round *round;
-    struct arena *scratch;
-    int64_t now,
-        run_until_us; /* the store's clock; when a long operation must leave the rest for the next round */
-    bool is_timed_changed,
-        is_refusing; /* refusing: the disk is full, enqueues and artifacts answer RC_FULL */
+    struct sqlite_row *fresh; /* of the last job that was enqueued */
     struct file_change *file_changes;
     int64_t space_checked_at;
     int64_t wal_hard_pages; /* at so many the log is moved into the database even if operations wait */
     int64_t reserve_pages;  /* free pages that enqueues must leave: what the ballast is short of (space.c) */
 };
+
+static inline struct writer *writer_of(struct keeper *k)
+{
+    return (struct writer *)k;
+}
 
 struct engine {
     struct store base;
@@ -104,7 +94,6 @@ struct engine {
     int reader_count;
     bool has_committer;
     _Atomic int health;
-    _Atomic int64_t grace_at;
     struct names queue_names, words;
     struct writer *writer;
 };
@@ -133,18 +122,12 @@ void space_prepare(struct writer *w);
 void space_release(struct writer *w); /* the disk is full: from now on only what ends jobs */
 void space_look(struct writer *w);    /* once a second while refusing: is there room again? */
 void space_watch(struct writer *w);   /* before each round: are the reserved pages still there? */
-/* Is the round's time over? For operations that can go on in the next one: they leave items_run behind the last item. */
-bool round_is_over(const struct writer *w);
 /* rounds.c: runs the list, all of it or its first part; what is left is returned. */
 struct store_op *round_run(struct writer *w, struct store_op *list);
 
-/* ---- operations. The rc is a failure of the round; what the operation answers is in its op. */
-MUST_CHECK enum rc enqueue_run(struct writer *w, struct store_op *op, struct err *e);
+/* ---- operations that are not the rules' alone. The rc is a failure of the round; what the operation answers is in its op. */
 MUST_CHECK enum rc claim_run(struct writer *w, struct store_op *op, struct err *e);
-MUST_CHECK enum rc report_run(struct writer *w, struct store_op *op, struct err *e);
 MUST_CHECK enum rc act_run(struct writer *w, struct store_op *op, struct err *e);
-MUST_CHECK enum rc patch_run(struct writer *w, struct store_op *op, struct err *e);
-MUST_CHECK enum rc artifact_stage_run(struct writer *w, struct store_op *op, struct err *e);
 MUST_CHECK enum rc queue_set_run(struct writer *w, struct store_op *op, struct err *e);
 MUST_CHECK enum rc queue_delete_run(struct writer *w, struct store_op *op, struct err *e);
 MUST_CHECK enum rc key_create_run(struct writer *w, struct store_op *op, struct err *e);

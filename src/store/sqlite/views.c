@@ -1,7 +1,7 @@
 /* views.c: see views.h. */
 #include "store/sqlite/views.h"
 
-#include "store/sqlite/tick.h"
+#include "store/sqlite/rows.h"
 
 static struct str copy(struct arena *a, struct db_stmt *q, int column)
 {
@@ -29,7 +29,7 @@ static void read_numbers(struct engine *s, struct db_stmt *q, struct job *j, int
     *flags = db_int(q, 8);
     j->lease = db_int(q, 9);
     j->lease_ms = db_int(q, 10);
-    j->lease_until = j->state == JOB_PROCESSING ? tick_lease_end(s, db_int(q, 11), j->lease_ms) : 0;
+    j->lease_until = j->state == JOB_PROCESSING ? rules_lease_end(&s->base, db_int(q, 11), j->lease_ms) : 0;
     j->timeout_ms = db_int(q, 12);
     j->deadline_at = db_int(q, 13);
     j->attempt = db_int(q, 14);
@@ -75,7 +75,7 @@ void view_read(const struct viewer *v, struct db_stmt *q, bool is_full, struct v
     }
 }
 
-static enum rc read_body(const struct viewer *v, int64_t job, enum body_part part, struct str *out,
+static enum rc read_body(const struct viewer *v, int64_t job, enum row_text part, struct str *out,
                          struct err *e)
 {
     struct db_stmt *q = NULL;
@@ -98,11 +98,11 @@ static enum rc read_bodies(const struct viewer *v, int64_t ordinal, struct view 
 {
     const struct {
         int64_t flag;
-        enum body_part part;
+        enum row_text part;
         struct str *out;
-    } parts[] = {{FLAG_ARGS, BODY_ARGS, &view->job->args},
-                 {FLAG_RESULT, BODY_RESULT, &view->job->result},
-                 {FLAG_CHECKPOINT, BODY_CHECKPOINT, &view->job->checkpoint}};
+    } parts[] = {{FLAG_ARGS, ROW_ARGS, &view->job->args},
+                 {FLAG_RESULT, ROW_RESULT, &view->job->result},
+                 {FLAG_CHECKPOINT, ROW_CHECKPOINT, &view->job->checkpoint}};
     enum rc rc = RC_OK;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !rc; i++) {
         if (view->flags & parts[i].flag) {

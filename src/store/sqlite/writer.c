@@ -116,7 +116,10 @@ enum rc writer_open(struct engine *s, struct writer **out, struct err *e)
 {
     struct writer *w = mem_alloc(sizeof *w);
     w->engine = s;
-    w->scratch = arena_new();
+    w->keeper.engine = &sqlite_keeper;
+    w->keeper.store = &s->base;
+    w->keeper.scratch = arena_new();
+    w->fresh = mem_alloc(sizeof *w->fresh);
     w->cache_arena = arena_new();
     w->claim_turn = random_u64() >> 1;
     enum rc rc = engine_open_db(s, true, &w->db, e);
@@ -141,7 +144,8 @@ void writer_close(struct writer *w)
         return;
     }
     caches_dispose(w);
-    arena_free(w->scratch);
+    arena_free(w->keeper.scratch);
+    mem_free(w->fresh);
     db_close(w->db);
     insert_close(w);
     mem_free(w);

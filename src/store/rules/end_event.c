@@ -1,5 +1,5 @@
-/* end_event.c: see end_event.h. */
-#include "store/sqlite/end_event.h"
+/* end_event.c: the event that no engine stores: it is made from the row of a job that is final. */
+#include "store/rules/rules.h"
 
 #include "base/json.h"
 

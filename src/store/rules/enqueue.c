@@ -1,0 +1,229 @@
+/* enqueue.c: new jobs, unique keys, idempotency keys. Everything that can refuse is asked before the first insert. */
+#include "store/rules/rules.h"
+
+#include <string.h>
+
+#define IDEMPOTENCY_MS   86400000LL
+#define PACKED_MAX_BYTES (16 << 20)
+
+/* *is_done: the answer is in the op already, from the first time or because the body differs. */
+static enum rc replay(struct keeper *k, struct store_enqueue *op, bool *is_done, struct err *e)
+{
+    struct kept_verdicts kept = {0};
+    enum rc rc = k->engine->find_verdicts(k, op, &kept, e);
+    if (rc || !kept.hash.p) {
+        return rc;
+    }
+    *is_done = true;
+    bool is_same = kept.hash.n == sizeof op->body_hash && !memcmp(kept.hash.p, op->body_hash, kept.hash.n);
+    if (is_same && verdicts_unpack(op, kept.verdicts)) {
+        op->replayed = true;
+        op->op.rc = RC_OK;
+        return RC_OK;
+    }
+    return store_answer(&op->op, RC_INVALID, "idempotency_mismatch",
+                        "the idempotency key was used with another body within 24 hours");
+}
+
+static enum rc remember(struct keeper *k, const struct store_enqueue *op, struct err *e)
+{
+    struct buf packed = BUF_LIMIT(PACKED_MAX_BYTES);
+    verdicts_pack(op, &packed);
+    enum rc rc = buf_check(&packed, "verdicts", e);
+    if (!rc) {
+        rc = k->engine->keep_verdicts(k, op, packed.n ? buf_str(&packed) : STR(""), k->now + IDEMPOTENCY_MS,
+                                      e);
+    }
+    buf_dispose(&packed);
+    return rc;
+}
+
+/* ---- what an item becomes */
+
+static struct str queue_name(const struct job_spec *s)
+{
+    return s->queue.n ? s->queue : STR("default");
+}
+
+static struct str retry_text(const struct job_spec *s, const struct queue_settings *q, struct arena *a)
+{
+    char text[RETRY_TEXT_BYTES];
+    struct retry_policy defaults = retry_default(), p = s->retry;
+    if (q->max_attempts > 0) {
+        defaults.max_attempts = q->max_attempts;
+    }
+    if (q->retry_base_ms >= 0) {
+        defaults.base_ms = q->retry_base_ms;
+        defaults.cap_ms = defaults.cap_ms > defaults.base_ms ? defaults.cap_ms : defaults.base_ms;
+    }
+    retry_fill(&p, &defaults);
+    size_t n = retry_print(&p, text, sizeof text);
+    return n ? arena_str(a, (struct str){text, n}) : STR_NONE;
+}
+
+/* The verdict's job, when somebody holds the key. */
+static enum rc find_duplicate(struct keeper *k, int64_t tenant, struct str key, struct enqueue_verdict *v,
+                              struct err *e)
+{
+    struct key_holder holder = {0};
+    enum rc rc = k->engine->find_holder(k, tenant, key, &holder, e);
+    if (rc || !holder.is_held) {
+        return rc;
+    }
+    v->job = holder.job;
+    v->duplicate = true;
+    v->pruned = !holder.is_known;
+    v->state = holder.is_known ? holder.state : JOB_COMPLETED;
+    return RC_OK;
+}
+
+static void fill_row(const struct keeper *k, const struct job_spec *s, struct row *r)
+{
+    const struct queue_settings *q = r->settings;
+    r->priority = s->priority || q->priority == -1 ? s->priority : q->priority;
+    r->run_at = s->run_at ? s->run_at : s->delay_ms ? k->now + s->delay_ms : k->now;
+    r->state = r->run_at > k->now ? JOB_SCHEDULED : JOB_QUEUED;
+    r->lease_ms = JOB_LEASE_DEFAULT_MS;
+    r->timeout_ms = s->timeout_ms       ? s->timeout_ms
+                    : q->timeout_ms > 0 ? q->timeout_ms
+                                        : JOB_TIMEOUT_DEFAULT_MS;
+    r->deadline_at = s->deadline_ms ? k->now + s->deadline_ms : 0;
+    r->lost_max = s->lost_max ? s->lost_max : JOB_LOST_MAX_DEFAULT;
+    r->round = 1;
+    r->progress = -1;
+    r->unique_key = s->unique_key;
+    r->flags = s->on_lost == JOB_ON_LOST_FAIL ? FLAG_FAIL_ON_LOST : 0;
+    if (s->unique_key.n && !s->unique_for_ms) {
+        r->flags |= FLAG_HOLDS_KEY;
+    }
+}
+
+static enum rc hold_key(struct keeper *k, const struct job_spec *s, struct row *r, struct err *e)
+{
+    bool is_for_ever = s->unique_for_ms > INT64_MAX - k->now;
+    int64_t held_until = !s->unique_for_ms ? 0 : is_for_ever ? INT64_MAX : k->now + s->unique_for_ms;
+    return k->engine->hold_key(k, r, held_until, e);
+}
+
+static enum rc insert_job(struct keeper *k, int64_t tenant, const struct job_spec *s,
+                          struct enqueue_verdict *v, struct err *e)
+{
+    struct row *r = NULL;
+    enum rc rc = k->engine->make(k, tenant, queue_name(s), s->kind, &r, e);
+    if (rc) {
+        return rc;
+    }
+    fill_row(k, s, r);
+    r->retry = retry_text(s, r->settings, k->scratch);
+    if (r->state == JOB_SCHEDULED || r->deadline_at) {
+        row_set_due(r);
+    }
+    k->engine->count_total(k, r, TOTAL_ENQUEUED);
+    rc = k->engine->count_in(k, r, e);
+    if (!rc) {
+        rc = k->engine->insert(k, r, s, e);
+    }
+    if (!rc && s->unique_key.n) {
+        rc = hold_key(k, s, r, e);
+    }
+    v->job = r->id;
+    v->state = r->state;
+    struct store_change *c = row_changed(k, r);
+    c->state_changed = true;
+    c->became_queued = r->state == JOB_QUEUED;
+    return rc;
+}
+
+/* ---- the operation */
+
+static size_t check_items(struct keeper *k, struct store_enqueue *op)
+{
+    size_t bad = 0;
+    for (size_t i = 0; i < op->count; i++) {
+        struct enqueue_verdict *v = &op->verdicts[i];
+        v->rc = job_spec_check(&op->specs[i], &v->e);
+        if (!v->rc && !k->engine->reserve(k, op->tenant, queue_name(&op->specs[i]))) {
+            v->rc = err_set_code(&v->e, RC_BUSY, "queue_full", "queue", "the queue is full");
+        }
+        bad += v->rc != RC_OK;
+    }
+    for (size_t i = 0; i < op->count; i++) {
+        k->engine->unreserve(k, op->tenant, queue_name(&op->specs[i]));
+    }
+    return bad;
+}
+
+static enum rc insert_items(struct keeper *k, struct store_enqueue *op, struct err *e)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < op->count && !rc; i++) {
+        struct enqueue_verdict *v = &op->verdicts[i];
+        if (v->rc) {
+            continue;
+        }
+        if (op->specs[i].unique_key.n) {
+            rc = find_duplicate(k, op->tenant, op->specs[i].unique_key, v, e);
+        }
+        if (!rc && !v->duplicate) {
+            rc = insert_job(k, op->tenant, &op->specs[i], v, e);
+        }
+    }
+    return rc;
+}
+
+static void refuse_all(struct store_enqueue *op)
+{
+    store_answer(&op->op, RC_FULL, NULL, "the store's disk is full");
+    for (size_t i = 0; i < op->count; i++) {
+        op->verdicts[i].rc = op->op.rc;
+        op->verdicts[i].e = op->op.e;
+    }
+}
+
+static enum rc refuse_bad(struct store_enqueue *op, size_t bad)
+{
+    if (op->count == 1) {
+        op->op.rc = op->verdicts[0].rc;
+        op->op.e = op->verdicts[0].e;
+        return RC_OK;
+    }
+    for (size_t i = 0; i < op->count; i++) { /* a full queue is no fault of the request */
+        if (op->verdicts[i].rc && op->verdicts[i].rc != RC_BUSY) {
+            return store_answer(&op->op, RC_INVALID, "invalid_field", "%zu of %zu jobs are refused", bad,
+                                op->count);
+        }
+    }
+    return store_answer(&op->op, RC_BUSY, "queue_full", "the queue is full");
+}
+
+enum rc rules_enqueue(struct keeper *k, struct store_op *base, struct err *e)
+{
+    struct store_enqueue *op = (struct store_enqueue *)base;
+    bool is_done = false;
+    op->verdicts = arena_array(base->a, struct enqueue_verdict, op->count ? op->count : 1);
+    op->replayed = false;
+    base->rc = RC_OK;
+    if (op->idempotency_key.n > JOB_KEY_MAX_BYTES) {
+        return store_answer(base, RC_INVALID, "invalid_field",
+                            "the idempotency key is longer than 256 bytes");
+    }
+    if (op->idempotency_key.n) {
+        enum rc rc = replay(k, op, &is_done, e);
+        if (rc || is_done) {
+            return rc;
+        }
+    }
+    if (k->is_refusing) {
+        refuse_all(op);
+        return RC_OK;
+    }
+    size_t bad = check_items(k, op);
+    if (bad && !op->partial) {
+        return refuse_bad(op, bad);
+    }
+    enum rc rc = insert_items(k, op, e);
+    if (!rc && op->idempotency_key.n) {
+        rc = remember(k, op, e);
+    }
+    return rc;
+}

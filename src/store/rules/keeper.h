@@ -1,0 +1,123 @@
+/* keeper.h: what the rules (rules.h) ask of an engine: to load rows, and to keep what was decided.
+ *
+ * An engine may write at once (SQLite) or collect the writes of a round and send them together behind its last operation
+ * (PostgreSQL, which has loaded and locked all that the round's operations name before the first of them runs). So:
+ *  - the functions that write have no answer but a failure of the round (rc), and the rules never look at what a write
+ *    made of the tables; only those under "asks" look, and they see what the round has written before;
+ *  - texts given to a write live until the operation is done, unless it says otherwise;
+ *  - r is always a row of this engine, from load or make; a rule that refuses leaves it as it was. */
+#ifndef STINT_STORE_RULES_KEEPER_H
+#define STINT_STORE_RULES_KEEPER_H
+
+#include "store/engine.h"
+#include "store/rules/row.h"
+
+enum row_text { ROW_ARGS = 1, ROW_RESULT = 2, ROW_CHECKPOINT = 3 };
+
+enum queue_total {
+    TOTAL_ENQUEUED,
+    TOTAL_COMPLETED,
+    TOTAL_FAILED,
+    TOTAL_CANCELLED,
+    TOTAL_LOST,
+    TOTAL_RETRIED,
+    QUEUE_TOTALS,
+};
+
+struct key_holder {
+    struct id job;        /* zero: nobody has the key */
+    bool is_held;         /* it has not run out; if so: */
+    bool is_known;        /* the job is still there */
+    enum job_state state; /* then its state */
+};
+
+struct kept_verdicts { /* of an enqueue with an idempotency key; hash.p NULL: there are none */
+    struct str hash, verdicts;
+};
+
+/* The first member of what an engine's committer owns; the fields are of the round that runs. */
+struct keeper {
+    const struct keeper_engine *engine;
+    struct store *store;
+    struct store_round *round;
+    struct arena *scratch; /* reset after the round */
+    int64_t now;           /* the store's clock */
+    int64_t run_until_us;  /* when a long operation must leave the rest for the next round */
+    bool is_refusing;      /* the disk is full: enqueues and artifacts answer RC_FULL */
+};
+
+struct keeper_engine {
+    /* ---- asks */
+
+    /* *out NULL: an unknown id, or another tenant's (tenant 0: any). The row is good until the round ends. */
+    enum rc (*load)(struct keeper *k, int64_t tenant, struct id id, struct row **out, struct err *e);
+    /* The row of a new job: id, tenant, queue (made when it is missing; a deleted one comes back), kind, settings and the
+     * lease number below its first; the rest is zero. Counted and stored by insert. Good until the next is made. */
+    enum rc (*make)(struct keeper *k, int64_t tenant, struct str queue, struct str kind, struct row **out,
+                    struct err *e);
+    enum rc (*find_holder)(struct keeper *k, int64_t tenant, struct str key, struct key_holder *out,
+                           struct err *e);
+    enum rc (*find_verdicts)(struct keeper *k, const struct store_enqueue *op, struct kept_verdicts *out,
+                             struct err *e);
+    enum rc (*find_error)(struct keeper *k, struct row *r, struct job_error *out, bool *has_error,
+                          struct err *e);
+    bool (*has_artifact)(struct keeper *k, struct row *r,
+                         struct str name); /* staged under the lease, or published */
+    /* Has the queue, when it sets max_queued, room for another job? Counts it in until unreserve. */
+    bool (*reserve)(struct keeper *k, int64_t tenant, struct str queue);
+    void (*unreserve)(struct keeper *k, int64_t tenant, struct str queue);
+    /* The whole job as others see it, into *out: there when the operation is given back, not before. */
+    enum rc (*show)(struct keeper *k, struct row *r, struct arena *a, struct job *out, struct err *e);
+
+    /* ---- counts: of queue, kind, priority and state, as the row says */
+
+    enum rc (*count_in)(struct keeper *k, struct row *r, struct err *e);
+    void (*count_out)(struct keeper *k, struct row *r);
+    void (*count_total)(struct keeper *k, struct row *r, enum queue_total total);
+    /* The row belongs to this queue from now on (made when it is missing): name and settings. It is counted nowhere. */
+    enum rc (*set_queue)(struct keeper *k, struct row *r, struct str name, struct err *e);
+
+    /* ---- writes of a row */
+
+    /* Stores the new job: its numbers, and from the spec what is none. */
+    enum rc (*insert)(struct keeper *k, struct row *r, const struct job_spec *s, struct err *e);
+    /* All numbers of the row. */
+    enum rc (*save)(struct keeper *k, struct row *r, struct err *e);
+    /* As save, and the queue. */
+    enum rc (*save_place)(struct keeper *k, struct row *r, struct err *e);
+    /* As save, for a job that is processing still: lease, due time, report, last_seq, progress and flags have changed. */
+    enum rc (*save_renewed)(struct keeper *k, struct row *r, struct err *e);
+    /* As save, for a job that has just been completed, with its result. */
+    enum rc (*save_finished)(struct keeper *k, struct row *r, struct str result, struct err *e);
+    /* Args, result, checkpoint, the error's and the progress' texts, events and artifacts (in series too) are gone; the
+     * flags are stored, with FLAG_ERASED and without those of what is gone. */
+    enum rc (*erase)(struct keeper *k, struct row *r, struct err *e);
+    /* The job is gone, with all that belongs to it but artifacts that a series holds. */
+    enum rc (*remove)(struct keeper *k, struct row *r, struct err *e);
+
+    /* ---- writes of what a row has; flags and last_seq are the caller's to keep */
+
+    enum rc (*set_text)(struct keeper *k, struct row *r, enum row_text which, struct str text, struct err *e);
+    enum rc (*set_progress_message)(struct keeper *k, struct row *r, struct str text, struct err *e);
+    enum rc (*set_error)(struct keeper *k, struct row *r, const struct job_error *error, struct err *e);
+    enum rc (*add_event)(struct keeper *k, struct row *r, const struct job_event_row *event, struct err *e);
+    /* Stages it under the row's lease, instead of one of that name; a file (a->path) is taken over. */
+    enum rc (*stage_artifact)(struct keeper *k, struct row *r, const struct artifact *a, struct err *e);
+    enum rc (*settle_artifacts)(struct keeper *k, struct row *r, bool publish, struct err *e);
+    /* A published artifact of the row becomes the newest of a series; those behind p->keep leave it. */
+    enum rc (*publish_artifact)(struct keeper *k, struct row *r, const struct report_publish *p,
+                                struct str result, struct err *e);
+
+    /* ---- writes of keys */
+
+    enum rc (*hold_key)(struct keeper *k, struct row *r, int64_t held_until,
+                        struct err *e);                                     /* 0: while it lives */
+    enum rc (*release_key)(struct keeper *k, struct row *r, struct err *e); /* if it is this job's */
+    enum rc (*keep_verdicts)(struct keeper *k, const struct store_enqueue *op, struct str verdicts,
+                             int64_t expires_at, struct err *e);
+};
+
+/* Is the round's time over? For operations that can go on in the next one: they leave items_run behind the last item. */
+bool keeper_is_over(const struct keeper *k);
+
+#endif

@@ -1,0 +1,62 @@
+/* row.h: a job's row while a round decides about it, and its transitions. Every transition of every operation on every
+ * engine goes through row_enter, so counts, due times and change records cannot be forgotten. The committer's thread only. */
+#ifndef STINT_STORE_RULES_ROW_H
+#define STINT_STORE_RULES_ROW_H
+
+#include "store/store.h"
+
+struct keeper;
+
+enum row_flag {
+    FLAG_CANCEL = 1,    /* cancel was asked of the worker */
+    FLAG_LOST = 2,      /* the lease ran out: its number may still bring the end */
+    FLAG_STAGED = 4,    /* has artifacts that wait for the completion */
+    FLAG_ARTIFACTS = 8, /* may have published artifacts */
+    FLAG_EVENTS = 16,   /* has stored events */
+    /* 32, 64, 128 are an engine's own */
+    FLAG_HOLDS_KEY = 256, /* its unique key is held while it lives */
+    FLAG_FAIL_ON_LOST = 512,
+    FLAG_ERASED = 1024,
+};
+
+/* The engine makes it, first in a struct of its own where it needs more. Times that are not set are 0 here. */
+struct row {
+    struct id id;
+    int64_t tenant;
+    struct str queue, kind;                /* live until the round is freed */
+    const struct queue_settings *settings; /* of the queue */
+    enum job_state state;
+    int64_t priority, run_at, due_at, flags;
+    int64_t lease, lease_ms, lease_until, timeout_ms, timeout_at, cancel_at, deadline_at;
+    int64_t attempt, lost, lost_max, snoozes, waits, round;
+    enum job_reason reason;
+    int64_t report_n, report_hash, report_verdict, last_seq, progress, started_at, finished_at, expires_at;
+    struct str retry, unique_key; /* live as long as the row */
+};
+
+struct job_counters row_counters(const struct row *r);
+struct retry_policy row_retry(const struct row *r);
+/* The due time anew from the other times of the row. */
+void row_set_due(struct row *r);
+/* A record of the round for streams and wake-ups. */
+struct store_change *row_changed(struct keeper *k, const struct row *r);
+
+/* Moves the row to a state the table allows: counts, due time, change record. The caller saves. */
+MUST_CHECK enum rc row_enter(struct keeper *k, struct row *r, enum job_state to, struct err *e);
+/* Applies an outcome of job_decide_*: counters, lease, then row_enter or the end (row_finish). The caller saves. */
+MUST_CHECK enum rc row_apply(struct keeper *k, struct row *r, const struct job_outcome *o, struct err *e);
+/* row_enter for a final state: reason, times, the `end` event's number, unique key and staged artifacts. */
+MUST_CHECK enum rc row_finish(struct keeper *k, struct row *r, enum job_state to, enum job_reason reason,
+                              struct err *e);
+/* A final job and all that belongs to it is gone, except what its series keep. */
+MUST_CHECK enum rc row_remove(struct keeper *k, struct row *r, struct err *e);
+
+MUST_CHECK enum rc row_add_event(struct keeper *k, struct row *r, struct str type, struct str data,
+                                 struct err *e);
+/* Too long texts are cut. */
+MUST_CHECK enum rc row_set_error(struct keeper *k, struct row *r, const struct job_error *error,
+                                 struct err *e);
+/* The staged artifacts: those of the row's lease are published if `publish`, all others are gone. */
+MUST_CHECK enum rc row_settle(struct keeper *k, struct row *r, bool publish, struct err *e);
+
+#endif

@@ -1,0 +1,53 @@
+/* rules.h: what the writing operations mean, for every engine (keeper.h is what an engine gives to them). The rc of a
+ * rule is a failure of the round; what the operation answers is in its op. The committer's thread only. */
+#ifndef STINT_STORE_RULES_RULES_H
+#define STINT_STORE_RULES_RULES_H
+
+#include "base/buf.h"
+#include "store/rules/keeper.h"
+
+/* ---- whole operations; op is what the name says. Long ones may stop when the round's time is over (items_run). */
+MUST_CHECK enum rc rules_enqueue(struct keeper *k, struct store_op *op, struct err *e);
+MUST_CHECK enum rc rules_report(struct keeper *k, struct store_op *op, struct err *e);
+MUST_CHECK enum rc rules_act(struct keeper *k, struct store_op *op, struct err *e); /* by ids */
+MUST_CHECK enum rc rules_patch(struct keeper *k, struct store_op *op, struct err *e);
+MUST_CHECK enum rc rules_stage_artifact(struct keeper *k, struct store_op *op, struct err *e);
+
+/* ---- an act by filter: the engine picks rows that pass op->filter and are in one of the states of the action */
+uint32_t rules_act_states(enum job_action action);
+int64_t rules_act_limit(const struct store_act *op);
+MUST_CHECK enum rc rules_act_on(struct keeper *k, enum job_action action, struct row *r,
+                                struct act_verdict *v, struct err *e);
+
+/* ---- time */
+
+/* What time has done to the row, which is due; saves it. */
+MUST_CHECK enum rc rules_tick(struct keeper *k, struct row *r, struct err *e);
+/* When a lease ends, the restart grace counted in (J6). Any thread. */
+int64_t rules_lease_end(const struct store *s, int64_t lease_until, int64_t lease_ms);
+
+/* ---- claims */
+
+/* The job is handed to a worker under a new lease number, for lease_ms (0: the queue's). The caller saves. */
+MUST_CHECK enum rc rules_hand_out(struct keeper *k, struct row *r, int64_t lease, int64_t lease_ms,
+                                  struct err *e);
+
+/* ---- settings of a queue; -1 is the default of each */
+#define QUEUE_SETTINGS 9
+struct queue_settings settings_default(void);
+/* The members in the order in which engines store them. */
+void settings_members(struct queue_settings *s, int64_t *out[QUEUE_SETTINGS]);
+void settings_merge(struct queue_settings *to, struct queue_settings from); /* -2 leaves a member */
+int64_t settings_retention_ms(const struct queue_settings *s, enum job_state state);
+
+/* ---- pieces that reads need too */
+
+/* The answers of an enqueue as bytes, and back (false: they are not those of this op). */
+void verdicts_pack(const struct store_enqueue *op, struct buf *out);
+MUST_CHECK bool verdicts_unpack(struct store_enqueue *op, struct str packed);
+/* The last event of a round of a job's life, made from its row. */
+struct job_event_row end_event(const struct job *j, struct arena *a);
+/* Is `tag` in a job's tags, a JSON array? */
+bool tags_have(struct str tags, struct str tag);
+
+#endif

@@ -1,0 +1,59 @@
+/* verdicts.c: the answers of an enqueue as bytes, which an engine keeps under the idempotency key. */
+#include "store/rules/rules.h"
+
+#include <string.h>
+
+/* What is kept of a verdict under an idempotency key; text and field follow, text_bytes and field_bytes long. */
+struct packed_verdict {
+    int64_t ordinal, random;
+    uint8_t rc, state, duplicate, pruned;
+    uint16_t text_bytes, field_bytes;
+};
+
+void verdicts_pack(const struct store_enqueue *op, struct buf *out)
+{
+    for (size_t i = 0; i < op->count; i++) {
+        const struct enqueue_verdict *v = &op->verdicts[i];
+        struct packed_verdict p = {.ordinal = id_ordinal(v->job),
+                                   .random = id_random_bits(v->job),
+                                   .rc = (uint8_t)v->rc,
+                                   .state = (uint8_t)v->state,
+                                   .duplicate = v->duplicate,
+                                   .pruned = v->pruned,
+                                   .text_bytes = (uint16_t)(v->rc ? strlen(v->e.text) : 0),
+                                   .field_bytes = (uint16_t)(v->rc ? strlen(v->e.field) : 0)};
+        buf_append(out, &p, sizeof p);
+        buf_append(out, v->e.text, p.text_bytes);
+        buf_append(out, v->e.field, p.field_bytes);
+    }
+}
+
+bool verdicts_unpack(struct store_enqueue *op, struct str packed)
+{
+    for (size_t i = 0; i < op->count; i++) {
+        struct packed_verdict p;
+        struct enqueue_verdict *v = &op->verdicts[i];
+        if (packed.n < sizeof p) {
+            return false;
+        }
+        memcpy(&p, packed.p, sizeof p);
+        packed = str_sub(packed, sizeof p, packed.n);
+        if (packed.n < (size_t)p.text_bytes + p.field_bytes) {
+            return false;
+        }
+        *v = (struct enqueue_verdict){.rc = (enum rc)p.rc,
+                                      .job = id_from_parts(p.ordinal, p.random),
+                                      .state = (enum job_state)p.state,
+                                      .duplicate = p.duplicate,
+                                      .pruned = p.pruned};
+        if (v->rc) {
+            v->e.rc = v->rc;
+            v->e.code = v->rc == RC_INVALID ? "invalid_field" : NULL;
+            str_copy(v->e.text, sizeof v->e.text, str_sub(packed, 0, p.text_bytes));
+            str_copy(v->e.field, sizeof v->e.field,
+                     str_sub(packed, p.text_bytes, p.text_bytes + p.field_bytes));
+        }
+        packed = str_sub(packed, (size_t)p.text_bytes + p.field_bytes, packed.n);
+    }
+    return packed.n == 0;
+}
