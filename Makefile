@@ -26,7 +26,7 @@ all: program lib ## The program and its library, in build/release
 
 # ---- Set-up: every goal that compiles first makes sure that it can. ----
 NEEDS_NOTHING := help clean
-NEEDS_TEST := test test-e2e test-pipeline chaos soak
+NEEDS_TEST := test test-store test-e2e test-pipeline chaos soak
 NEEDS_CI := quick asan tsan fuzz lint format ci print-tidy-flags
 GOALS := $(or $(MAKECMDGOALS),all)
 ifndef STINT_DEPS
@@ -244,12 +244,12 @@ test: ## Every test: unit, store, fuzz corpus, checks, end to end, pipelines
 .PHONY: test-unit
 test-unit: ## Only the unit tests (seconds); ONLY=text runs those whose name has the text
 	@$(MAKE) MODE=test build/test/test/unit
-	@build/test/test/unit $(ONLY)
+	@test/pg/cluster.sh build/test/test/unit $(ONLY)
 
 .PHONY: test-store
 test-store: ## Only the store's conformance and fault tests; ONLY= as above
 	@$(MAKE) MODE=test build/test/test/store
-	@build/test/test/store $(ONLY)
+	@test/pg/cluster.sh build/test/test/store $(ONLY)
 
 .PHONY: test-e2e test-pipeline test-fuzz test-checks
 test-e2e test-pipeline test-fuzz test-checks: ## One suite of make test

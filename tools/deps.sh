@@ -24,6 +24,11 @@ check            /usr/include/check.h
 nodejs           program:node
 npm              program:npm
 "
+# The tests start servers of their own: nothing runs by itself because these are installed.
+test_packages="
+postgresql-15    /usr/lib/postgresql/15/bin/postgres
+pgbouncer        /usr/sbin/pgbouncer
+"
 ci_packages="
 python3              program:python3
 clang                program:clang
@@ -68,8 +73,7 @@ apt_install() { # PACKAGE...
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
 }
 
-install_packages() { # PACKAGE...
-    local log status=0
+may_install() { # PACKAGE...: or says what somebody else has to install
     if ! command -v apt-get >/dev/null; then
         say "this machine has no apt-get; install the equivalents of these Debian packages: $*"
         return 1
@@ -79,12 +83,41 @@ install_packages() { # PACKAGE...
         say "    apt-get install --no-install-recommends $*"
         return 1
     fi
+}
+
+install_packages() { # PACKAGE...
+    local log status=0
+    may_install "$@" || return 1
     say "installing $*"
     log=$(mktemp)
     # Package lists may be absent or stale: at a failure they are fetched, and it is tried once more.
     apt_install "$@" >"$log" 2>&1 || { as_root apt-get update -q >"$log" 2>&1 && apt_install "$@" >>"$log" 2>&1; } || status=1
     [ $status = 0 ] || tail -20 "$log" >&2
     rm -f "$log"
+    return $status
+}
+
+# Debian's packages of servers make a cluster and start it at once. Both is kept from them, for this installation only.
+install_servers() { # PACKAGE...
+    local made_policy='' changed_conf='' status=0
+    local policy=/usr/sbin/policy-rc.d conf=/etc/postgresql-common/createcluster.conf
+    may_install "$@" || return 1
+    if [ ! -e $policy ]; then
+        made_policy=1
+        as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
+    fi
+    case " $* " in
+    *" postgresql-"*)
+        install_packages postgresql-common || status=1
+        if [ $status = 0 ] && ! grep -qE '^ *create_main_cluster *= *false' $conf; then
+            changed_conf=1
+            as_root sh -c "cp $conf $conf.stint && echo 'create_main_cluster = false' >>$conf"
+        fi
+        ;;
+    esac
+    [ $status != 0 ] || install_packages "$@" || status=1
+    [ -z "$changed_conf" ] || as_root mv $conf.stint $conf
+    [ -z "$made_policy" ] || as_root rm -f $policy
     return $status
 }
 
@@ -159,6 +192,11 @@ need=$(missing_packages "$build_packages")
 need=$(echo $need)
 # shellcheck disable=SC2086
 [ -z "$need" ] || install_packages $need
+if [ "$level" != build ]; then
+    need=$(missing_packages "$test_packages")
+    # shellcheck disable=SC2086
+    [ -z "$need" ] || install_servers $need
+fi
 
 # Checkouts may share one third_party/ by a symlink, so it is filled under a lock, by content.
 mkdir -p third_party/

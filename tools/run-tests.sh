@@ -30,7 +30,7 @@ run_fuzz() {
 
 run_suite() { # NAME
     case "$1" in
-    unit | store) "$build/test/$1" ;;
+    unit | store) test/pg/cluster.sh "$build/test/$1" ;;
     fuzz) run_fuzz ;;
     checks) test/checks/run.sh ;;
     *) run_node "$1" ;;

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# cluster.sh COMMAND...: runs the command with a PostgreSQL of its own, whose superuser database STINT_TEST_PG names.
+# The cluster lives in a temporary folder and listens on a socket there only; it is stopped and removed when the command ends,
+# and also when this script is killed. It flushes as in production; what makes it quick is that nothing else is asked of it.
+# Without PostgreSQL on this machine the command runs without STINT_TEST_PG: its tests skip and say why, or fail with
+# REQUIRE=pg. A STINT_TEST_PG that is set already is left as it is.
+set -euo pipefail
+unset "${!PG@}" # PGHOST and its like would turn everything below to another server
+version=15
+bin=${STINT_PG_BIN:-/usr/lib/postgresql/$version/bin}
+
+[ -z "${STINT_TEST_PG:-}" ] || exec "$@"
+if [ ! -x "$bin/initdb" ]; then
+    echo "cluster: no PostgreSQL in $bin: its tests are skipped (tools/deps.sh test installs it)" >&2
+    exec "$@"
+fi
+
+# PostgreSQL refuses to run as root.
+as_owner=()
+owner=$(id -un)
+if [ "$(id -u)" = 0 ]; then
+    owner=nobody
+    getent passwd postgres >/dev/null && owner=postgres
+    as_owner=(setpriv --reuid="$owner" --regid="$(id -g "$owner")" --clear-groups)
+fi
+
+# In /tmp whatever TMPDIR says: the path of a socket has at most 107 bytes, and each folder above must let the owner pass.
+dir=$(mktemp -d /tmp/stint-pg.XXXXXX)
+[ ${#as_owner[@]} = 0 ] || chown "$owner" "$dir"
+
+# Holds the other end of a pipe: it ends with this script, however that ends, and then the cluster goes.
+remove_at_end() {
+    trap '' INT TERM HUP
+    cat >/dev/null
+    if [ -e "$dir/data/postmaster.pid" ]; then
+        "${as_owner[@]}" "$bin/pg_ctl" stop -D "$dir/data" -m immediate -s >/dev/null 2>&1 || true
+    fi
+    rm -rf "$dir"
+}
+exec 8> >(remove_at_end)
+remover=$!
+
+finish() {
+    exec 8>&-
+    while kill -0 "$remover" 2>/dev/null; do read -rt 0.05 <> <(:) || true; done
+}
+trap finish EXIT
+
+start() {
+    "${as_owner[@]}" "$bin/initdb" -D "$dir/data" -U stint -A trust -E UTF8 --locale=C --no-sync --no-instructions &&
+        cat >>"$dir/data/postgresql.conf" <<CONF &&
+listen_addresses = ''
+unix_socket_directories = '$dir'
+max_connections = 200
+shared_buffers = 128MB
+max_wal_size = 4GB
+checkpoint_timeout = 1h
+log_line_prefix = '%m [%p] %d %x '
+CONF
+        "${as_owner[@]}" "$bin/pg_ctl" start -D "$dir/data" -l "$dir/log" -w -s
+}
+if ! start >"$dir/start" 2>&1 8>&-; then
+    cat "$dir/start" "$dir/log" >&2 2>/dev/null || true
+    echo "cluster: PostgreSQL does not start" >&2
+    exit 1
+fi
+
+status=0
+STINT_TEST_PG="postgresql://stint@/postgres?host=$dir" "$@" 8>&- || status=$?
+# A server that died is a finding, whatever the tests say.
+if [ ! -e "$dir/data/postmaster.pid" ] || grep -E 'PANIC:|terminated by signal (4|6|7|8|11)' "$dir/log" >&2; then
+    tail -50 "$dir/log" >&2
+    echo "cluster: PostgreSQL crashed while the tests ran" >&2
+    status=1
+fi
+exit $status

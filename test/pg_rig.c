@@ -1,0 +1,147 @@
+/* pg_rig.c: see pg_rig.h. */
+#include "pg_rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char dropped_at_end[16][64];
+static int drop_count;
+static pid_t drop_owner;
+
+const char *pg_rig_server(const char **why)
+{
+    const char *dsn = getenv("STINT_TEST_PG");
+    if (dsn && *dsn) {
+        return dsn;
+    }
+    *why = "STINT_TEST_PG names no server (test/pg/cluster.sh starts one)";
+    return NULL;
+}
+
+/* postgresql://WHO/DATABASE?OPTIONS with the other database. */
+const char *pg_rig_dsn(const char *database)
+{
+    const char *why = "";
+    struct str dsn = str_from(pg_rig_server(&why));
+    ck_assert_msg(dsn.p, "%s", why);
+    size_t who = str_find(dsn, STR("://"), 0) + 3;
+    size_t path = str_find_char(dsn, '/', who);
+    size_t options = str_find_char(dsn, '?', path < dsn.n ? path : who);
+    path = path < options ? path : options;
+    char *out = mem_alloc(dsn.n + strlen(database) + 2);
+    str_print(out, dsn.n + strlen(database) + 2, "%.*s/%s%.*s", (int)path, dsn.p, database,
+              (int)(dsn.n - options), dsn.p + options);
+    return out;
+}
+
+struct pg *pg_rig_connect(const char *dsn)
+{
+    struct err err = {0}, *e = &err;
+    struct pg *c = NULL;
+    OK(pg_open(&c, dsn, NULL, e));
+    return c;
+}
+
+int64_t pg_rig_int(struct pg *c, const char *sql)
+{
+    struct err err = {0}, *e = &err;
+    struct pg_rows *rows = NULL;
+    OK(pg_run(c, sql, NULL, &rows, e));
+    CHECK_INT(pg_count(rows), 1);
+    int64_t v = pg_int(rows, 0, 0);
+    pg_rows_free(rows);
+    return v;
+}
+
+void pg_rig_skip(const char *why)
+{
+    const char *required = getenv("REQUIRE");
+    printf("skipped: PostgreSQL: %s\n", why);
+    ck_assert_msg(!required || !strstr(required, "pg"), "PostgreSQL is required: %s", why);
+}
+
+/* A drop waits for a checkpoint. Nobody waits for the drop: the server ends what it began also when we are gone. */
+static void drop_all(void)
+{
+    const char *why = "";
+    struct err e = {0};
+    for (int i = 0; i < drop_count && getpid() == drop_owner; i++) {
+        struct pg *c = NULL;
+        char sql[128];
+        str_print(sql, sizeof sql, "DROP DATABASE IF EXISTS %s WITH (FORCE)", dropped_at_end[i]);
+        if (pg_open(&c, pg_rig_server(&why), NULL, &e) || pg_send(c, sql, NULL, &e) || pg_sync(c, &e)) {
+            i = drop_count; /* the server is gone: a test may do that */
+        }
+        pg_close(c);
+    }
+}
+
+const char *pg_rig_database(const char *from)
+{
+    const char *why = "";
+    struct err err = {0}, *e = &err;
+    struct pg *c = pg_rig_connect(pg_rig_server(&why));
+    char *name = dropped_at_end[drop_count];
+    char sql[200];
+
+    ck_assert_int_lt(drop_count, (int)(sizeof dropped_at_end / sizeof dropped_at_end[0]));
+    str_print(name, sizeof dropped_at_end[0], "test_%d_%d", (int)getpid(), drop_count);
+    str_print(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE %s", name, from ? from : "template0");
+    OK(pg_exec(c, sql, e));
+    pg_close(c);
+    if (drop_count++ == 0) {
+        drop_owner = getpid();
+        CHECK_INT(atexit(drop_all), 0);
+    }
+    return pg_rig_dsn(name);
+}
+
+void pg_rig_template(const char *name, void (*fill)(const char *dsn))
+{
+    const char *why = "";
+    struct err err = {0}, *e = &err;
+    struct pg *c = pg_rig_connect(pg_rig_server(&why));
+    char sql[200];
+
+    /* It is a template when it is whole; a runner that died in the middle left none. */
+    str_print(sql, sizeof sql, "SELECT count(*) FROM pg_database WHERE datname = '%s' AND datistemplate",
+              name);
+    OK(pg_exec(c, "SELECT pg_advisory_lock(7001)", e));
+    if (pg_rig_int(c, sql) == 0) {
+        char create[128], drop[128], finish[160];
+        str_print(drop, sizeof drop, "DROP DATABASE IF EXISTS %s", name);
+        str_print(create, sizeof create, "CREATE DATABASE %s TEMPLATE template0", name);
+        str_print(finish, sizeof finish, "ALTER DATABASE %s IS_TEMPLATE true ALLOW_CONNECTIONS false", name);
+        OK(pg_exec(c, drop, e));
+        OK(pg_exec(c, create, e));
+        fill(pg_rig_dsn(name));
+        OK(pg_exec(c, finish, e));
+    }
+    pg_close(c); /* and with it the lock */
+}
+
+void pg_rig_run(void (*run)(struct pg *c, struct arena *a, struct err *e), struct err *e)
+{
+    const char *why = "";
+    const char *dsn = pg_rig_server(&why);
+    if (!dsn) {
+        pg_rig_skip(why);
+        return;
+    }
+    struct pg *c = pg_rig_connect(dsn);
+    struct arena *a = arena_new();
+    run(c, a, e);
+    arena_free(a);
+    pg_close(c);
+}
+
+void pg_rig_send(struct pg *c, const char *const *sql)
+{
+    struct err err = {0}, *e = &err;
+    for (; *sql; sql++) {
+        OK(pg_send(c, *sql, NULL, e));
+    }
+    OK(pg_sync(c, e));
+}

@@ -1,0 +1,42 @@
+/* pg_rig.h: PostgreSQL for tests: databases of the cluster that STINT_TEST_PG names (test/pg/cluster.sh starts one). */
+#ifndef STINT_TEST_PG_RIG_H
+#define STINT_TEST_PG_RIG_H
+
+#include "db/pg.h"
+#include "test.h"
+
+/* The DSN of a superuser; NULL when there is no server here, and why. */
+const char *pg_rig_server(const char **why);
+/* The DSN of another database of that server. */
+const char *pg_rig_dsn(const char *database);
+/* The DSN of a new database for the running test, empty or a copy of `from` (NULL: empty); dropped when the test ends. */
+const char *pg_rig_database(const char *from);
+/* Makes the database `name` with `fill`, once for all tests of the cluster; its DSN is for nobody else. */
+void pg_rig_template(const char *name, void (*fill)(const char *dsn));
+/* The text of the environment's REQUIRE holds "pg": a skip is a failure then. Ends the test so, or says why it is skipped. */
+void pg_rig_skip(const char *why);
+
+/* A connection as superuser, or the test fails. */
+struct pg *pg_rig_connect(const char *dsn);
+/* The first column of the one row; texts live as long as the test. */
+int64_t pg_rig_int(struct pg *c, const char *sql);
+
+/* A test with a connection `c` and an arena `a`; skipped where no server is. */
+#define PG_TEST(test_name)                                                                                   \
+    static void test_name##_run(struct pg *c, struct arena *a, struct err *e);                               \
+    TEST_WITHIN(test_name, 60)                                                                               \
+    {                                                                                                        \
+        pg_rig_run(test_name##_run, e);                                                                      \
+    }                                                                                                        \
+    static void test_name##_run(struct pg *c __attribute__((unused)),                                        \
+                                struct arena *a __attribute__((unused)),                                     \
+                                struct err *e __attribute__((unused)))
+void pg_rig_run(void (*run)(struct pg *c, struct arena *a, struct err *e), struct err *e);
+
+/* Statements without parameters as one batch. */
+void pg_rig_send(struct pg *c, const char *const *sql);
+#define SEND(c, ...) pg_rig_send((c), (const char *const[]){__VA_ARGS__, NULL})
+/* What the last failure was. */
+#define CHECK_FAULT(c, want) CHECK_STR(str_from(pg_fault_name(pg_fault(c))), str_from(pg_fault_name(want)))
+
+#endif
