@@ -18,6 +18,7 @@ struct bench {
     int64_t jobs;      /* done */
     int64_t in_flight; /* requests */
     int64_t errors;
+    bool sends_lines; /* NDJSON instead of an array */
     int64_t *samples_us;
     size_t sample_count, sample_room;
     struct buf extra; /* more members for the printed line: `,"name":1` */
@@ -29,7 +30,8 @@ struct bench_workload {
     void (*start)(struct bench *b);
 };
 
-extern const struct bench_workload bench_enqueue, bench_drain, bench_latency, bench_fanout, bench_post_only;
+extern const struct bench_workload bench_enqueue, bench_import, bench_drain, bench_latency, bench_fanout,
+    bench_post_only;
 
 void bench_sample(struct bench *b, int64_t us);
 bool bench_is_over(const struct bench *b); /* by jobs or by time */

@@ -1,10 +1,10 @@
-/* bench_jobs.c: W1 … W5: enqueue one by one, many at once and in bulk; drain; the time from enqueue to start. */
+/* bench_jobs.c: W1 … W5: enqueue one by one, many at once and in bulk; import; drain; the time from enqueue to start. */
 #include "base/clock.h"
 #include "cmd/bench_int.h"
 
 #define JOB_BYTES 512
 
-/* ---- enqueue: W1 (1 in flight), W2 (64 in flight), W3 (1,000 a request) ---- */
+/* ---- enqueue: W1 (1 in flight), W2 (64 in flight), W3 (1,000 a request); import: the same as lines ---- */
 
 struct producer {
     struct bench *b;
@@ -37,8 +37,11 @@ static void produce(struct producer *p)
 {
     struct bench *b = p->b;
     buf_clear(&p->body);
-    if (b->o->batch == 1) {
-        bench_write_job(&p->body, b, p->number++);
+    if (b->sends_lines || b->o->batch == 1) {
+        for (int64_t i = 0; i < b->o->batch; i++) {
+            bench_write_job(&p->body, b, p->number++);
+            buf_append_char(&p->body, '\n');
+        }
     } else {
         for (int64_t i = 0; i < b->o->batch; i++) {
             buf_append_char(&p->body, i ? ',' : '[');
@@ -63,6 +66,16 @@ static void start_enqueue(struct bench *b)
 
 const struct bench_workload bench_enqueue = {
     "enqueue", "jobs of 186 bytes, --in-flight requests of --batch jobs each (W1, W2, W3)", start_enqueue};
+
+static void start_import(struct bench *b)
+{
+    b->sends_lines = true;
+    b->fields[1].value = STR("application/x-ndjson");
+    start_enqueue(b);
+}
+
+const struct bench_workload bench_import = {
+    "import", "as enqueue, but the --batch jobs of a request are NDJSON, one a line", start_import};
 
 /* ---- get: the limit of HTTP itself, for a server that answers at once (bench/limits/http_empty.c) ---- */
 

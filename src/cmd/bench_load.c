@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "cmd/bench_int.h"
 
-static const struct bench_workload *const workloads[] = {&bench_enqueue, &bench_drain,     &bench_latency,
-                                                         &bench_fanout,  &bench_post_only, NULL};
+static const struct bench_workload *const workloads[] = {
+    &bench_enqueue, &bench_import, &bench_drain, &bench_latency, &bench_fanout, &bench_post_only, NULL};
 
 void bench_sample(struct bench *b, int64_t us)
 {

@@ -47,7 +47,7 @@ const struct command command_table[] = {
      "url key json repo ref status path limit", NULL},
     {"work", cmd_work, "Does jobs: a supervisor with one process per slot", "",
      "url key queue kind exec slots once lease scratch allow-path worker-name drain log-level", NULL},
-    {"bench", cmd_bench, "Puts load on a server: enqueue, drain, latency, fanout or post", "WORKLOAD",
+    {"bench", cmd_bench, "Puts load on a server: enqueue, import, drain, latency, fanout or post", "WORKLOAD",
      "url key queue seconds jobs in-flight batch streams", NULL},
     {"completion", cmd_completion, "Prints the completion script for bash", "", "",
      "Use it: source <(stint completion)"},
