@@ -1,5 +1,5 @@
 // machine.mjs: where the bench keeps its files, how it runs programs, and what this machine can do at best.
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,27 @@ const limits = join(root, 'build/release/bench');
 export const isSmoke = process.env.SMOKE === '1';
 /** The full number, or the tiny one of a smoke run. */
 export const size = (full, smoke) => (isSmoke ? smoke : full);
+
+const running = new Set();
+
+// Whatever happens, no program that the bench started outlives it.
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
+
+/** Starts a program that the bench ends at the latest with itself. */
+export function start(file, args, options) {
+    const child = spawn(file, args, options);
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    return child;
+}
+
+/** Runs a program to its end; its output, or an Error with what it said. */
+export function must([file, ...args], options = {}) {
+    const done = spawnSync(file, args, { encoding: 'utf8', ...options });
+    if (done.status !== 0) throw new Error(`${file} ${args.join(' ')}: ${done.error?.message ?? done.stderr.slice(-500)}`);
+    return done.stdout;
+}
 
 export function prepareData() {
     mkdirSync(data, { recursive: true });
@@ -50,12 +71,12 @@ export const median = (list) => {
     return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-async function limit(name, args) {
+export async function limit(name, args) {
     const { stdout } = await runFile(join(limits, name), args.map(String));
     return JSON.parse(stdout);
 }
 
-const ms = () => size(1200, 60);
+export const ms = () => size(1200, 60);
 /** 4 KiB appended and flushed, one after the other: {rate, p50_ms, p99_ms}. */
 export const limitAppend = () => limit('disk', [join(data, 'limits/file'), 'append', ms()]);
 /** The same over blocks that were written before. */

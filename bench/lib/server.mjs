@@ -1,35 +1,24 @@
 // server.mjs: `stint serve` on a store of its own, the load generator against it, and what can be read from outside.
-import { execFile, spawn, execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-import { data, program, record } from './machine.mjs';
+import { data, program, record, start } from './machine.mjs';
+import { cluster, isPostgres } from './postgres.mjs';
 
 const runFile = promisify(execFile);
-const running = new Set();
-
-// Whatever happens, no program that the bench started outlives it.
-process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
-
-/** Starts a program that the bench ends at the latest with itself. */
-export function start(file, args, options) {
-    const child = spawn(file, args, options);
-    running.add(child);
-    child.once('exit', () => running.delete(child));
-    return child;
-}
 
 export class Server {
-    /** A server on the store of that name under bench/data/store; `fresh` throws an earlier one away. */
+    /** A server on the store of that name: a file under bench/data/store, or a database; `fresh` throws an earlier one away. */
     static async start(name, { fresh = true, args = [] } = {}) {
         const server = new Server();
+        server.name = name;
         server.folder = join(data, 'store', name);
         if (fresh) rmSync(server.folder, { recursive: true, force: true });
         mkdirSync(server.folder, { recursive: true });
-        server.store = `sqlite:${join(server.folder, 'stint.db')}`;
+        server.store = isPostgres ? await (await cluster()).database(name, { fresh }) : `sqlite:${join(server.folder, 'stint.db')}`;
         server.args = args;
         server.key = fresh ? server.#makeKey() : readFileSync(join(server.folder, 'key'), 'utf8');
         await server.run();
@@ -76,6 +65,7 @@ export class Server {
 
     async stopAndForget() {
         await this.stop();
+        if (isPostgres) (await cluster()).drop(this.name);
         rmSync(this.folder, { recursive: true, force: true });
     }
 

@@ -2,7 +2,7 @@
 // left(queue), close(). Settings are the fastest of those that their makers document.
 import { connect } from 'node:net';
 
-const postgres = (port) => ({ host: '127.0.0.1', port, user: 'bench', database: 'postgres' });
+const postgres = (port, database) => ({ host: '127.0.0.1', port, user: 'bench', database });
 
 async function bullmq(port) {
     const { Queue, Worker } = await import('bullmq');
@@ -32,8 +32,8 @@ async function bullmq(port) {
 async function pgBoss(port) {
     const { PgBoss } = await import('pg-boss');
     const { default: pg } = await import('pg');
-    const pool = new pg.Pool({ ...postgres(port), max: 1 });
-    const boss = new PgBoss({ ...postgres(port), max: 32, useListenNotify: true, supervise: false, schedule: false });
+    const pool = new pg.Pool({ ...postgres(port, 'pg-boss'), max: 1 });
+    const boss = new PgBoss({ ...postgres(port, 'pg-boss'), max: 32, useListenNotify: true, supervise: false, schedule: false });
     boss.on('error', (e) => console.error(e.message));
     await boss.start();
     for (const q of ['single', 'bulk', 'late']) await boss.createQueue(q, { notify: true });
@@ -53,7 +53,7 @@ async function pgBoss(port) {
 async function graphile(port) {
     const { run, makeWorkerUtils, Logger } = await import('graphile-worker');
     const { default: pg } = await import('pg');
-    const pool = new pg.Pool({ ...postgres(port), max: 48 });
+    const pool = new pg.Pool({ ...postgres(port, 'graphile-worker'), max: 32 });
     for (const on of ['error', 'connect']) pool.on(on, (x) => x.on?.('error', () => {}));
     const logger = new Logger(() => () => {});
     const utils = await makeWorkerUtils({ pgPool: pool, logger });

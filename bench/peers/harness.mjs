@@ -2,6 +2,7 @@
 // The work is that of `stint bench`: the same 186 bytes, the same numbers in flight, the same batches.
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { size } from '../lib/machine.mjs';
 import { open } from './adapters.mjs';
 
 const [, , name, port] = process.argv;
@@ -76,12 +77,12 @@ async function latency(peer, count) {
 }
 
 const peer = await open(name, Number(port));
-line('W5', ...(await latency(peer, 200)));
-const [queued, ms] = await bulk(peer, 100000);
+line('W5', ...(await latency(peer, size(200, 10))));
+const [queued, ms] = await bulk(peer, size(100000, 2000));
 line('W3', queued, ms);
 line('W4', ...(await drain(peer, queued)));
 await produce(peer, 100, 1); // to warm up
-line('W1', ...(await produce(peer, 2000, 1)));
-line('W2', ...(await produce(peer, 30000, 64)));
+line('W1', ...(await produce(peer, size(2000, 20), 1)));
+line('W2', ...(await produce(peer, size(30000, 200), 64)));
 await Promise.race([peer.close(), sleep(2000)]);
 process.exit(0);
