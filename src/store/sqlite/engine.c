@@ -1,5 +1,6 @@
 /* engine.c: opens and closes a SQLite store: the lock, the folder of files, the connections, the threads. */
 #include "store/sqlite/artifacts.h"
+#include "store/sqlite/log_check.h"
 
 #include "base/log.h"
 
@@ -259,6 +260,9 @@ static enum rc open_for_writing(struct engine *s, struct err *e)
     mem_free(lock_path);
     if (!rc) {
         rc = check_file(s, e);
+    }
+    if (!rc) {
+        rc = log_check_file(s->path, s->base.options.vfs, e);
     }
     if (!rc) {
         rc = make_file(s, e);
