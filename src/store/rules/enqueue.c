@@ -31,8 +31,8 @@ static enum rc remember(struct keeper *k, const struct store_enqueue *op, struct
     verdicts_pack(op, &packed);
     enum rc rc = buf_check(&packed, "verdicts", e);
     if (!rc) {
-        rc = k->engine->keep_verdicts(k, op, packed.n ? buf_str(&packed) : STR(""), k->now + IDEMPOTENCY_MS,
-                                      e);
+        struct str kept = packed.n ? arena_str(k->scratch, buf_str(&packed)) : STR("");
+        rc = k->engine->keep_verdicts(k, op, kept, k->now + IDEMPOTENCY_MS, e);
     }
     buf_dispose(&packed);
     return rc;

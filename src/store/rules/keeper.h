@@ -4,7 +4,8 @@
  * (PostgreSQL, which has loaded and locked all that the round's operations name before the first of them runs). So:
  *  - the functions that write have no answer but a failure of the round (rc), and the rules never look at what a write
  *    made of the tables; only those under "asks" look, and they see what the round has written before;
- *  - texts given to a write live until the operation is done, unless it says otherwise;
+ *  - texts given to a write live until the operation is done; the structs around them (with an artifact's hash in it)
+ *    only until it returns;
  *  - r is always a row of this engine, from load or make; a rule that refuses leaves it as it was. */
 #ifndef STINT_STORE_RULES_KEEPER_H
 #define STINT_STORE_RULES_KEEPER_H

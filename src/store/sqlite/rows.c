@@ -42,7 +42,7 @@ int64_t rows_stored_time(const struct writer *w, int64_t at)
     return at > 0 ? at : -w->keeper.now;
 }
 
-static void read_row(struct writer *w, struct db_stmt *q, struct sqlite_row *s)
+static enum rc read_row(struct writer *w, struct db_stmt *q, struct sqlite_row *s, struct err *e)
 {
     struct row *r = &s->row;
     int64_t queue = 0;
@@ -69,12 +69,16 @@ static void read_row(struct writer *w, struct db_stmt *q, struct sqlite_row *s)
     r->finished_at = set_time(r->finished_at);
     r->expires_at = set_time(r->expires_at);
     s->queue = queue_by_id(w, queue);
+    if (!s->queue) {
+        return err_set(e, RC_FATAL, "a job is of a queue that is not there");
+    }
     r->queue = s->queue->name;
     r->settings = &s->queue->settings;
     r->kind = names_get(&w->engine->words, s->kind);
     r->retry = db_is_null(q, at) ? STR_NONE : arena_str(w->keeper.scratch, db_str(q, at));
     at++;
     r->unique_key = db_is_null(q, at) ? STR_NONE : arena_str(w->keeper.scratch, db_str(q, at));
+    return RC_OK;
 }
 
 enum rc rows_load_ordinal(struct writer *w, int64_t ordinal, struct row **out, struct err *e)
@@ -91,10 +95,10 @@ enum rc rows_load_ordinal(struct writer *w, int64_t ordinal, struct row **out, s
     if (!rc && found) {
         struct sqlite_row *s = arena_alloc(w->keeper.scratch, sizeof *s);
         s->ordinal = ordinal;
-        read_row(w, q, s);
+        rc = read_row(w, q, s, e);
         s->row.id = id_from_parts(ordinal, s->random);
         db_reset(q);
-        *out = &s->row;
+        *out = rc ? NULL : &s->row;
     }
     return rc;
 }
