@@ -23,8 +23,8 @@ void op_queue_push(struct op_queue *q, struct store_op *first)
         q->first = first;
     }
     q->last = last;
-    pthread_cond_signal(&q->ready);
     pthread_mutex_unlock(&q->lock);
+    pthread_cond_signal(&q->ready); /* behind it: whom it wakes need not wait for the lock */
 }
 
 static void wait_for_op(struct op_queue *q)

@@ -5,8 +5,11 @@
 #include "base/fault.h"
 #include "base/log.h"
 
-/* Checkpoints: when idle from this size on, at writer.wal_hard_pages even if operations wait. In pages of 4 KiB. */
-#define WAL_IDLE_PAGES 1000
+/* When the log goes into the database, in pages of 4 KiB. A short pause between two operations is no idleness: somebody
+ * who sends one request after the other would wait for a checkpoint in every few hundredth. */
+#define WAL_QUIET_PAGES 1000 /* when nobody asked for WAL_QUIET_MS */
+#define WAL_QUIET_MS    10
+#define WAL_IDLE_PAGES  4000 /* when nobody waits; at writer.wal_hard_pages even if operations wait */
 
 /* ---- health */
 
@@ -30,13 +33,10 @@ void engine_refuse(struct engine *s, struct store_op *list)
 
 /* ---- the thread */
 
-static void tidy_wal(struct writer *w)
+static void move_wal(struct writer *w)
 {
-    int64_t pages = db_wal_pages(w->db);
-    bool is_due =
-        pages > w->wal_hard_pages || (pages > WAL_IDLE_PAGES && !op_queue_is_waited_for(&w->engine->writes));
     struct err e = {0};
-    if (!is_due || atomic_load(&w->engine->health) == RC_FATAL) {
+    if (atomic_load(&w->engine->health) == RC_FATAL) {
         return;
     }
     enum rc rc = FAULT("store.checkpoint") ? err_set(&e, RC_FATAL, "fault: checkpoint")
@@ -49,16 +49,38 @@ static void tidy_wal(struct writer *w)
     }
 }
 
+static void tidy_wal(struct writer *w)
+{
+    int64_t pages = db_wal_pages(w->db);
+    if (pages > w->wal_hard_pages ||
+        (pages > WAL_IDLE_PAGES && !op_queue_is_waited_for(&w->engine->writes))) {
+        move_wal(w);
+    }
+}
+
+/* What is left to do when nobody asks for anything. */
+static void use_quiet(struct engine *s, bool is_full)
+{
+    if (is_full) {
+        space_look(s->writer);
+    } else {
+        move_wal(s->writer);
+    }
+}
+
 void *committer_main(void *arg)
 {
     struct engine *s = arg;
-    bool is_over = false;
+    bool is_over = false, is_quiet = false; /* quiet: what could be moved was moved, sleep */
     while (!is_over) {
         /* A full disk is looked at although nobody writes: a server that is not ready is sent nothing. */
         bool is_full = s->writer->keeper.is_refusing && atomic_load(&s->health) == RC_FULL;
-        struct store_op *list = op_queue_take_all(&s->writes, is_full ? SPACE_LOOK_MS : 0, &is_over);
-        if (!list && is_full && !is_over) {
-            space_look(s->writer);
+        bool is_long = !is_quiet && db_wal_pages(s->writer->db) > WAL_QUIET_PAGES;
+        int64_t wait_ms = is_full ? SPACE_LOOK_MS : is_long ? WAL_QUIET_MS : 0;
+        struct store_op *list = op_queue_take_all(&s->writes, wait_ms, &is_over);
+        is_quiet = !list;
+        if (!list && !is_over) {
+            use_quiet(s, is_full);
         }
         while (list) {
             if (atomic_load(&s->health) == RC_FATAL) {
