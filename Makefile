@@ -19,6 +19,7 @@ endif
 CCACHE := $(filter ccache,$(CC))
 CLANG ?= $(CCACHE) clang
 PREFIX ?= /usr/local
+ENGINES ?= $(STINT_TEST_ENGINES)
 DESTDIR ?=
 
 .PHONY: all
@@ -247,9 +248,9 @@ test-unit: ## Only the unit tests (seconds); ONLY=text runs those whose name has
 	@test/pg/cluster.sh build/test/test/unit $(ONLY)
 
 .PHONY: test-store
-test-store: ## Only the store's conformance and fault tests; ONLY= as above
+test-store: ## Only the store's conformance and fault tests; ONLY= as above, ENGINES=sqlite,memory,pg
 	@$(MAKE) MODE=test build/test/test/store
-	@test/pg/cluster.sh build/test/test/store $(ONLY)
+	@STINT_TEST_ENGINES=$(ENGINES) test/pg/cluster.sh build/test/test/store $(ONLY)
 
 .PHONY: test-e2e test-pipeline test-fuzz test-checks
 test-e2e test-pipeline test-fuzz test-checks: ## One suite of make test

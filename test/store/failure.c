@@ -211,7 +211,7 @@ static int enqueue_until_full(struct store_test *s)
     return 0;
 }
 
-DURABLE_STORE_TEST(a_full_disk_refuses_new_jobs_while_reports_and_cancels_go_on)
+FILE_STORE_TEST(a_full_disk_refuses_new_jobs_while_reports_and_cancels_go_on)
 {
     struct job *jobs[4];
     move_to_small_disk(s);
@@ -238,7 +238,7 @@ DURABLE_STORE_TEST(a_full_disk_refuses_new_jobs_while_reports_and_cancels_go_on)
     check_counts(s);
 }
 
-DURABLE_STORE_TEST(a_disk_with_room_again_takes_new_jobs_without_a_restart)
+FILE_STORE_TEST(a_disk_with_room_again_takes_new_jobs_without_a_restart)
 {
     move_to_small_disk(s);
     powercut_fill(200000, 4 << 20);
@@ -252,7 +252,7 @@ DURABLE_STORE_TEST(a_disk_with_room_again_takes_new_jobs_without_a_restart)
     CHECK_INT(queue_of(s, STR("bulk"))->counts[JOB_QUEUED], taken + 1);
 }
 
-DURABLE_STORE_TEST(what_a_full_disk_refused_is_not_there_after_a_restart)
+FILE_STORE_TEST(what_a_full_disk_refused_is_not_there_after_a_restart)
 {
     move_to_small_disk(s);
     powercut_fill(200000, 4 << 20);

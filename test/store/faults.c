@@ -35,7 +35,7 @@ STORE_TEST(a_round_that_fails_in_the_middle_changes_nothing)
     a_failed_round_changes_nothing(s, "store.round.middle");
 }
 
-DURABLE_STORE_TEST(a_commit_that_fails_ends_the_store_and_acknowledges_nothing)
+FILE_STORE_TEST(a_commit_that_fails_ends_the_store_and_acknowledges_nothing)
 {
     struct job *job = a_processing_job(s);
     fault_arm("store.round.commit", "fail", 1);
@@ -77,7 +77,7 @@ DURABLE_STORE_TEST(a_file_that_cannot_be_put_in_place_is_not_staged)
     a_file_that_fails_is_not_staged(s, "store.files.link");
 }
 
-DURABLE_STORE_TEST(a_migration_that_fails_leaves_nothing_behind)
+FILE_STORE_TEST(a_migration_that_fails_leaves_nothing_behind)
 {
     struct store *store = NULL;
     char url[700];

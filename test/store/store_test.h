@@ -45,22 +45,31 @@ struct store_case {
     void (*run)(struct store_test *s, struct err *e);
 };
 
-/* Puts one test per engine into the registry; `only_durable` leaves out engines that forget at close. */
-void store_test_register(const struct test_case *t, void (*run)(struct store_test *s, struct err *e),
-                         bool only_durable);
+/* What an engine must be for a test to make sense on it. */
+enum store_need {
+    NEEDS_NOTHING,
+    NEEDS_DURABLE, /* keeps what it has over a close */
+    NEEDS_FILE,    /* is one file of one server */
+};
 
-#define STORE_TEST_(test_name, seconds, only_durable)                                                        \
+/* Puts one test per engine into the registry: of those that STINT_TEST_ENGINES lists (`sqlite,memory`). */
+void store_test_register(const struct test_case *t, void (*run)(struct store_test *s, struct err *e),
+                         enum store_need need);
+
+#define STORE_TEST_(test_name, seconds, need)                                                                \
     static void test_name(struct store_test *s, struct err *e);                                              \
     __attribute__((constructor)) static void test_add_##test_name(void)                                      \
     {                                                                                                        \
         struct test_case t = {#test_name, __FILE__, __LINE__, (seconds), NULL, NULL, NULL};                  \
-        store_test_register(&t, test_name, (only_durable));                                                  \
+        store_test_register(&t, test_name, (need));                                                          \
     }                                                                                                        \
     static void test_name(struct store_test *s __attribute__((unused)), struct err *e __attribute__((unused)))
-#define STORE_TEST(test_name)                 STORE_TEST_(test_name, 20, false)
-#define STORE_TEST_WITHIN(test_name, seconds) STORE_TEST_(test_name, seconds, false)
+#define STORE_TEST(test_name)                 STORE_TEST_(test_name, 20, NEEDS_NOTHING)
+#define STORE_TEST_WITHIN(test_name, seconds) STORE_TEST_(test_name, seconds, NEEDS_NOTHING)
 /* For tests that reopen(). */
-#define DURABLE_STORE_TEST(test_name) STORE_TEST_(test_name, 20, true)
+#define DURABLE_STORE_TEST(test_name) STORE_TEST_(test_name, 20, NEEDS_DURABLE)
+/* For tests whose subject is the file: its disk, its one owner, the end of the server when it cannot be flushed. */
+#define FILE_STORE_TEST(test_name) STORE_TEST_(test_name, 20, NEEDS_FILE)
 
 /* ---- the store itself */
 

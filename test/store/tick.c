@@ -286,7 +286,7 @@ DURABLE_STORE_TEST(the_secret_of_a_store_stays_the_same)
     CHECK_FALSE(str_eq((struct str){(char *)after, 32}, (struct str){(char *)zero, 32}));
 }
 
-DURABLE_STORE_TEST(a_second_owner_of_the_store_is_refused)
+FILE_STORE_TEST(a_second_owner_of_the_store_is_refused)
 {
     struct store *second = NULL;
     (void)a_queued_job(s);
