@@ -6,6 +6,7 @@
 #include "base/arena.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #define ALIGNMENT         16
 #define FIRST_BLOCK_BYTES ((size_t)8 << 10)
 #define MAX_BLOCK_BYTES   ((size_t)1 << 20)
+#define KEEP_BYTES        (2 << 20)
+#define OWN_PAGES_BYTES   (1 << 20) /* what is bigger gets pages of its own, and gives them back */
 
 struct block {
     struct block *before;
@@ -57,6 +60,12 @@ void *mem_grow(void *p, size_t bytes)
 void mem_free(void *p)
 {
     free(p);
+}
+
+void mem_keep_some(void)
+{
+    (void)mallopt(M_TRIM_THRESHOLD, KEEP_BYTES); /* a refusal costs time, nothing else */
+    (void)mallopt(M_MMAP_THRESHOLD, OWN_PAGES_BYTES);
 }
 
 char *mem_c_str(struct str s)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "cmd/command.h"
@@ -228,6 +229,7 @@ int cmd_serve(const struct options *o)
     struct server s = {.o = o, .exit_code = EXIT_OK};
     struct err e = {0};
     command_end_with_parent();
+    mem_keep_some();
     enum rc rc = start(&s, &e);
 
     if (!rc) {
