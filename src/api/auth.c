@@ -49,6 +49,11 @@ bool api_key_still_good(struct api *api, struct str public_id)
     return key && key_is_live(key, store_now(queue_store(api->queue)));
 }
 
+bool api_still_authorized(struct api_call *c)
+{
+    return api_key_still_good(c->api, c->key.public_id) || unauthorized(c, "this key is not known");
+}
+
 static struct token_kind stream_tokens(struct api *api)
 {
     return (struct token_kind){.key = &api->secret, .purpose = "stream"};

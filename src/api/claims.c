@@ -9,9 +9,20 @@ static void forget(struct store_op *op)
     http_drop(c->x);
 }
 
-static void release_all(struct api_call *c, const struct store_claim *claim)
+/* The key was revoked while the claim waited (J13): what it was given goes back before it hears so. */
+static void refuse(struct store_op *op)
 {
-    struct store_report *op = api_op(c, sizeof *op, STORE_REPORT, forget);
+    struct api_call *c = op->owner;
+
+    if (api_still_authorized(c)) { /* a key that was revoked stays so */
+        api_answer_empty(c);
+    }
+}
+
+static void release_all(struct api_call *c, const struct store_claim *claim,
+                        void (*done)(struct store_op *op))
+{
+    struct store_report *op = api_op(c, sizeof *op, STORE_REPORT, done);
     struct report *items = arena_array(c->a, struct report, claim->count);
 
     for (size_t i = 0; i < claim->count; i++) {
@@ -58,13 +69,20 @@ static void on_claimed(struct queue_claim *q)
     c->holder.on_left = NULL;
     if (q->claim.op.rc == RC_OK && http_client_left(c->x)) {
         if (q->claim.count > 0) {
-            release_all(c, &q->claim);
+            release_all(c, &q->claim, forget);
         } else {
             http_drop(c->x);
         }
         return;
     }
     if (api_failed(c, &q->claim.op)) {
+        return;
+    }
+    if (q->claim.count > 0 && !api_key_still_good(c->api, c->key.public_id)) {
+        release_all(c, &q->claim, refuse);
+        return;
+    }
+    if (!api_still_authorized(c)) {
         return;
     }
     if (q->claim.count > 0 || q->cancel_count > 0) {
@@ -120,6 +138,7 @@ void api_claim(struct api_call *c)
     q->claim.kind_count = in.kind_count;
     q->claim.max = in.max;
     q->claim.lease_ms = in.lease_ms;
+    q->only_queues = c->key.queues;
     q->wait_ms = in.wait_ms;
     q->done = on_claimed;
     q->owner = c;

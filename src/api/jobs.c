@@ -52,9 +52,14 @@ static void on_read(struct store_op *op)
         return;
     }
     stop_waiting(wait);
-    if (!api_failed(c, op)) {
-        answer_job(c, get->job);
+    if (!api_still_authorized(c) || api_failed(c, op)) {
+        return;
     }
+    if (!api_queue_allowed(&c->key, get->job->queue)) { /* it was moved while we waited */
+        api_fail(c, RC_DENIED, NULL, NULL, "this key is limited to other queues");
+        return;
+    }
+    answer_job(c, get->job);
 }
 
 static void read_job(struct waiting *wait)

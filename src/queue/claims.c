@@ -440,12 +440,14 @@ void claims_ride(struct queue *q, const struct store_enqueue *enqueue)
 /* ------------------------------------------------------------------ changes */
 
 /* Remembers that the worker should stop the job; the claim is answered at the end of the round, with all of them. */
-static void tell_worker(struct queue *q, struct worker *worker, struct id job)
+static void tell_worker(struct queue *q, struct worker *worker, struct id job, struct str queue)
 {
-    struct claim_wait *w = worker->claims;
+    struct claim_wait *w = NULL;
 
-    for (struct claim_wait *k = w; k; k = k->worker_next) {
-        w = k->place == WAITING ? k : w;
+    for (struct claim_wait *k = worker->claims; k; k = k->worker_next) {
+        const bool may_know = store_queue_allowed(k->c->only_queues, queue);
+
+        w = may_know && (!w || k->place == WAITING) ? k : w;
     }
     if (!w || w->cancel_count == CANCELS_MAX) {
         return;
@@ -492,7 +494,7 @@ static void on_looked_up(struct store_op *op)
         struct worker *w = workers_find(q, k->get.tenant, k->get.job->worker);
 
         if (w) {
-            tell_worker(q, w, k->get.id);
+            tell_worker(q, w, k->get.id, k->get.job->queue);
             answer_cancels(q);
         }
     }
@@ -523,7 +525,7 @@ static void see_cancel(struct queue *q, const struct store_change *c)
     struct worker *w = reports_worker_of(q, c->tenant, c->job);
 
     if (w) {
-        tell_worker(q, w, c->job);
+        tell_worker(q, w, c->job, c->queue);
     } else {
         look_up(q, c);
     }

@@ -47,6 +47,7 @@ void queue_submit(struct queue *q, struct store_op *op);
 struct queue_claim {
     struct store_claim claim;
     int64_t wait_ms;
+    struct str only_queues; /* as in api_key: it is told of no job of other queues */
     void (*done)(struct queue_claim *c);
     void *owner;
     /* out */

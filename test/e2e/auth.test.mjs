@@ -128,3 +128,44 @@ test('revoked and expired keys are 401 at once, and others go on', async () => {
     assert.equal((await call('DELETE', '/v1/keys/nobodyXX')).status, 404);
     assert.notEqual((await call('GET', '/v1/keys')).json.keys.find((k) => k.id === a.id).revoked_at, null);
 });
+
+const metric = async (name) => Number(new RegExp(`^${name} (\\d+)`, 'm').exec((await call('GET', '/metrics')).text)[1]);
+/** Starts a request that waits, and comes back when it does. */
+const startWaiting = async (name, start) => {
+    const before = await metric(name);
+    const answer = start();
+    while ((await metric(name)) === before);
+    return { answer }; // in an object, or it would be awaited
+};
+
+test('what waited while its key was revoked gets 401, and no job (J13)', async () => {
+    const { id, key } = await make({ scopes: ['read', 'work'] });
+    const watched = (await call('POST', '/v1/jobs', { kind: 'k', queue: 'watched' })).json.id;
+    const claim = await startWaiting('stint_claims_waiting', () => call('POST', '/v1/claims', { worker: 'w', queues: ['revoked'], wait_s: 30 }, { key }));
+    const get = await startWaiting('stint_watches', () => call('GET', `/v1/jobs/${watched}?wait=30`, undefined, { key }));
+    assert.equal((await call('DELETE', `/v1/keys/${id}`)).status, 204);
+    const job = (await call('POST', '/v1/jobs', { kind: 'k', queue: 'revoked', args: 'secret' })).json.id;
+    assert.equal((await call('POST', `/v1/jobs/${watched}/cancel`)).status, 200);
+    for (const { answer } of [claim, get]) {
+        assert.equal((await answer).status, 401);
+        assert.ok(!(await answer).text.includes('secret') && !(await answer).text.includes(watched));
+    }
+    const given = (await call('POST', '/v1/claims', { worker: 'other', queues: ['revoked'] })).json.jobs;
+    assert.deepEqual(given.map((j) => [j.id, j.attempt]), [[job, 1]]);
+});
+
+test('a limited key that waits hears of no job of other queues', async () => {
+    const { key } = await make({ scopes: ['enqueue', 'read', 'work'], queues: ['lobby'] });
+    const held = (await call('POST', '/v1/jobs', { kind: 'k', queue: 'vault' })).json.id;
+    await call('POST', '/v1/claims', { worker: 'same', queues: ['vault'] });
+    const limited = await startWaiting('stint_claims_waiting', () => call('POST', '/v1/claims', { worker: 'same', queues: ['lobby'], wait_s: 30 }, { key }));
+    await call('POST', `/v1/jobs/${held}/cancel`);
+    const own = (await call('POST', '/v1/jobs', { kind: 'k', queue: 'lobby' })).json.id;
+    assert.deepEqual((await limited.answer).json, { jobs: (await limited.answer).json.jobs });
+    assert.deepEqual((await limited.answer).json.jobs.map((j) => j.id), [own]);
+    const moved = (await call('POST', '/v1/jobs', { kind: 'k', queue: 'lobby', delay_s: 600 })).json.id;
+    const get = await startWaiting('stint_watches', () => call('GET', `/v1/jobs/${moved}?wait=30`, undefined, { key }));
+    assert.equal((await call('PATCH', `/v1/jobs/${moved}`, { queue: 'vault' })).status, 200);
+    await call('POST', `/v1/jobs/${moved}/cancel`);
+    assert.equal((await get.answer).status, 403);
+});
