@@ -74,6 +74,10 @@ static void write_store(struct buf *b, const struct store_stats *stats)
     counter(b, "stint_jobs_cancelled_total", stats->cancelled_total);
     counter(b, "stint_jobs_lost_total", stats->lost_total);
     counter(b, "stint_jobs_retried_total", stats->retried_total);
+}
+
+static void write_store_size(struct buf *b, const struct store_stats *stats)
+{
     gauge(b, "stint_store_bytes", stats->store_bytes);
     gauge(b, "stint_tenants", stats->tenants);
 }
@@ -112,9 +116,11 @@ static void write_http(struct buf *b, const struct api *api)
     counter(b, "stint_stream_sent_total", s.sent);
 }
 
+/* A key sees the jobs of its tenant, and what the whole server does only when that is nobody else's doing (J13). */
 static void on_stats(struct store_op *op)
 {
     struct api_call *c = op->owner;
+    const struct store_stats *stats = LOOP_OWNER(op, struct store_stats, op);
     struct buf *b = &c->api->scratch;
 
     if (api_failed(c, op)) {
@@ -122,9 +128,12 @@ static void on_stats(struct store_op *op)
     }
     buf_clear(b);
     buf_printf(b, "# TYPE stint_build_info gauge\nstint_build_info{version=\"%s\"} 1\n", STINT_VERSION);
-    write_store(b, LOOP_OWNER(op, struct store_stats, op));
-    write_queue(b, c->api->queue);
-    write_http(b, c->api);
+    write_store(b, stats);
+    if (!c->key.public_id.p || stats->tenants == 1) {
+        write_store_size(b, stats);
+        write_queue(b, c->api->queue);
+        write_http(b, c->api);
+    }
     http_respond(c->x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), arena_str(c->a, buf_str(b)));
 }
 
@@ -132,6 +141,6 @@ void api_get_metrics(struct api_call *c)
 {
     struct store_stats *op = api_op(c, sizeof *op, STORE_STATS, on_stats);
 
-    op->tenant = 0;
+    op->tenant = c->tenant; /* 0 without a key: of all */
     api_submit(c, &op->op);
 }

@@ -64,7 +64,7 @@ const struct api_route api_routes[] = {
     {HTTP_GET,    "/v1/index/{repo}/summary", "querySummary", R, API_KEY, API_NO_BODY, 0, " ref ", ALL, api_query_index},
     {HTTP_GET,    "/livez",            "getLivez",     0,  API_OPEN, API_NO_BODY, 0, no_query, 0, api_get_livez},
     {HTTP_GET,    "/readyz",           "getReadyz",    0,  API_OPEN, API_NO_BODY, 0, no_query, 0, api_get_readyz},
-    {HTTP_GET,    "/metrics",          "getMetrics",   AD, API_LOCAL_OR_KEY, API_NO_BODY, 0, no_query, 0, api_get_metrics},
+    {HTTP_GET,    "/metrics",          "getMetrics",   AD, API_LOCAL_OR_KEY, API_NO_BODY, 0, no_query, ALL, api_get_metrics},
     {HTTP_GET,    "/openapi.json",     "getOpenapi",   0,  API_OPEN, API_NO_BODY, 0, no_query, 0, api_get_openapi},
 };
 /* clang-format on */

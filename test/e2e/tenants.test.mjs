@@ -1,6 +1,7 @@
 // Tenant isolation (J13): for every operation of the OpenAPI document, tenant B's key against tenant A's objects answers exactly as
 // against objects that do not exist; and nothing of A shows in B's lists, streams, counts. A new operation without a row fails.
 import assert from 'node:assert/strict';
+import { networkInterfaces } from 'node:os';
 import { after, before, test } from 'node:test';
 import { operations } from './lib/openapi.mjs';
 import { createKey, makeDir, startServer } from './lib/server.mjs';
@@ -140,4 +141,30 @@ test("the feed tells only of one's own", async () => {
     }
     controller.abort();
     assert.ok(!text.includes('secret'));
+});
+
+test("metrics with a key count one's own", async (t) => {
+    const outside = Object.values(networkInterfaces()).flat().find((i) => i.family === 'IPv4' && !i.internal);
+    if (!outside) return t.skip('no address but loopback');
+    const dir = makeDir();
+    const store = `sqlite:${dir.file('stint.db')}`;
+    const keyA = createKey(store, ['--tenant', 'a-corp']);
+    const other = await startServer({ dir, store, key: keyA, listen: '0.0.0.0:0' });
+    other.url = `http://${outside.address}:${new URL(other.url).port}`;
+    const metrics = async (key) => other.call('GET', '/metrics', undefined, { key });
+    assert.equal((await metrics(null)).status, 401);
+    assert.match((await metrics(keyA)).text, /^stint_rounds_total /m);
+    await other.call('POST', '/v1/jobs', { kind: 'k' });
+    const limited = (await other.call('POST', '/v1/keys', { scopes: ['admin'], queues: ['q'] })).json.key;
+    assert.equal((await metrics(limited)).status, 403);
+    await other.stop();
+    const keyB = createKey(store, ['--tenant', 'b-corp']);
+    const both = await startServer({ dir, store, key: keyB, listen: '0.0.0.0:0' });
+    both.url = `http://${outside.address}:${new URL(both.url).port}`;
+    const [seenA, seenB] = [await both.call('GET', '/metrics', undefined, { key: keyA }), await both.call('GET', '/metrics')];
+    assert.match(seenA.text, /^stint_jobs\{state="queued"\} 1$/m);
+    assert.match(seenB.text, /^stint_jobs\{state="queued"\} 0$/m);
+    assert.deepEqual([...seenB.text.matchAll(/^stint_(\w+?)(?:_total)?[ {]/gm)].map((m) => m[1]).filter((n) => !/^(jobs|build_info)/.test(n)), []);
+    await both.stop();
+    dir.remove();
 });

@@ -39,14 +39,14 @@ export function createKey(store, args = []) {
 
 /**
  * Starts `stint serve` and waits for its ready line. Options: dir (makeDir; made and removed with the server when absent),
- * store (default: a file in dir), key (created when absent), args, env. What the server logs is in `log`.
+ * store (default: a file in dir), key (created when absent), listen, args, env. What the server logs is in `log`.
  */
 export async function startServer(options = {}) {
     const dir = options.dir ?? makeDir();
     const store = options.store ?? `sqlite:${dir.file('stint.db')}`;
     const key = options.key ?? (existsSync(store.replace(/^sqlite:/, '')) ? undefined : createKey(store));
     const server = { dir, store, key, log: [], url: undefined, proc: undefined, exit: undefined };
-    server.proc = spawn(BIN, ['serve', '--store', store, '--listen', '127.0.0.1:0', ...(options.args ?? [])], {
+    server.proc = spawn(BIN, ['serve', '--store', store, '--listen', options.listen ?? '127.0.0.1:0', ...(options.args ?? [])], {
         stdio: ['ignore', 'ignore', 'pipe'],
         env: { ...process.env, ...options.env },
     });
