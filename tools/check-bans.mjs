@@ -52,7 +52,7 @@ for (const file of filesUnder(['test'], ['.c', '.h'])) {
     const text = stripC(read(file));
     for (const m of text.matchAll(/^(?!#)(\w[^;{}\n]*\([^;{}]*)\n\{\n([\s\S]*?)\n\}/gm)) {
         const [, name, first] = /(\w+)\s*\(\s*(\w*)/.exec(m[1]);
-        const isTest = /^(DURABLE_)?(STORE_)?TEST/.test(name);
+        const isTest = /^([A-Z]+_)*TEST/.test(name);
         bodies.push({ file, line: lineOf(text, m.index), name: isTest ? first : name, isTest, body: m[2], checks: CHECKS.test(m[2]) });
     }
 }
