@@ -73,17 +73,17 @@ export async function writeAhead(jobs) {
 function fillHistory(pg, name, rows) {
     const list = pg.query(name, "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns WHERE table_schema = 'stint' AND table_name = 'history' AND column_name <> 'id'");
     const sources = Number(pg.query(name, 'SELECT count(*) FROM stint.history'));
-    const oldest = Date.now() - 86400000;
+    const yesterday = Date.now() - 86400000;
     const copies = Math.ceil(rows / sources);
     const step = Math.max(1, Math.round(1000000 / sources));
     for (let done = 0; done < copies; done += step) {
         const last = Math.min(copies, done + step);
         // A version 7 id: the time, then random bits.
-        const id = `(lpad(to_hex(${oldest} + g * 100), 12, '0') || '7' || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid`;
+        const id = `(lpad(to_hex(${yesterday} + g * 100), 12, '0') || '7' || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid`;
         pg.query(
             name,
             `INSERT INTO stint.history(id, ${list}) SELECT ${id}, ${list}
-             FROM (SELECT * FROM stint.history WHERE id > '${oldest.toString(16).padStart(12, '0')}-7fff-8000-0000-000000000000'::uuid ORDER BY id DESC LIMIT ${sources}) AS h,
+             FROM (SELECT * FROM stint.history ORDER BY id DESC LIMIT ${sources}) AS h,
              generate_series(${done + 1}, ${last}) AS g`,
         );
     }

@@ -2,7 +2,8 @@
 // left(queue), close(). Settings are the fastest of those that their makers document.
 import { connect } from 'node:net';
 
-const postgres = (port, database) => ({ host: '127.0.0.1', port, user: 'bench', database });
+/** By the socket in that folder, as stint. */
+const postgres = (folder, database) => ({ host: folder, port: 5432, user: 'stint', database });
 
 async function bullmq(port) {
     const { Queue, Worker } = await import('bullmq');
@@ -29,11 +30,11 @@ async function bullmq(port) {
     };
 }
 
-async function pgBoss(port) {
+async function pgBoss(folder) {
     const { PgBoss } = await import('pg-boss');
     const { default: pg } = await import('pg');
-    const pool = new pg.Pool({ ...postgres(port, 'pg-boss'), max: 1 });
-    const boss = new PgBoss({ ...postgres(port, 'pg-boss'), max: 32, useListenNotify: true, supervise: false, schedule: false });
+    const pool = new pg.Pool({ ...postgres(folder, 'pg-boss'), max: 1 });
+    const boss = new PgBoss({ ...postgres(folder, 'pg-boss'), max: 32, useListenNotify: true, supervise: false, schedule: false });
     boss.on('error', (e) => console.error(e.message));
     await boss.start();
     for (const q of ['single', 'bulk', 'late']) await boss.createQueue(q, { notify: true });
@@ -50,10 +51,10 @@ async function pgBoss(port) {
     };
 }
 
-async function graphile(port) {
+async function graphile(folder) {
     const { run, makeWorkerUtils, Logger } = await import('graphile-worker');
     const { default: pg } = await import('pg');
-    const pool = new pg.Pool({ ...postgres(port, 'graphile-worker'), max: 32 });
+    const pool = new pg.Pool({ ...postgres(folder, 'graphile-worker'), max: 32 });
     for (const on of ['error', 'connect']) pool.on(on, (x) => x.on?.('error', () => {}));
     const logger = new Logger(() => () => {});
     const utils = await makeWorkerUtils({ pgPool: pool, logger });
@@ -159,4 +160,4 @@ async function beanstalkd(port) {
 const peers = { bullmq, 'pg-boss': pgBoss, 'graphile-worker': graphile, beanstalkd };
 
 /** "bullmq always" -> the adapter of bullmq. */
-export const open = (name, port) => peers[name.split(' ')[0]](port);
+export const open = (name, where) => peers[name.split(' ')[0]](where);

@@ -1,11 +1,11 @@
-// harness.mjs PEER PORT: W1 to W5 of docs/performance.md for one peer, in one process, a line of JSON each.
+// harness.mjs PEER PORT|FOLDER: W1 to W5 of docs/performance.md for one peer, in one process, a line of JSON each.
 // The work is that of `stint bench`: the same 186 bytes, the same numbers in flight, the same batches.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { size } from '../lib/machine.mjs';
 import { open } from './adapters.mjs';
 
-const [, , name, port] = process.argv;
+const [, , name, where] = process.argv; // a port of loopback, or the folder of PostgreSQL's socket
 const CAP_MS = 10000; // of each workload; the rate is then that of what was done
 const note = '0123456789'.repeat(9).slice(0, 84); // makes 186 bytes of it
 const job = (i, at = 0) => ({ user: i, email: `user${i}@example.org`, template: 'welcome', locale: 'en-GB', note, t: at });
@@ -76,7 +76,7 @@ async function latency(peer, count) {
     return [late.length, now() - start, late];
 }
 
-const peer = await open(name, Number(port));
+const peer = await open(name, Number(where) || where);
 line('W5', ...(await latency(peer, size(200, 10))));
 const [queued, ms] = await bulk(peer, size(100000, 2000));
 line('W3', queued, ms);

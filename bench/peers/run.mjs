@@ -58,9 +58,9 @@ async function isListening() {
 
 /** A database of its own: in the cluster that stint's stores are in, or in a fresh one. */
 async function onPostgres(peer, run) {
-    const pg = isPostgres ? await cluster() : await Cluster.start('peer');
+    const pg = isPostgres ? await cluster() : await Cluster.start();
     pg.database(peer.name); // the adapters know it by that name
-    const lines = await run(pg.port);
+    const lines = await run(pg.folder);
     if (isPostgres) pg.drop(peer.name);
     else await pg.stop();
     return lines;
@@ -81,8 +81,8 @@ async function onServer(peer, run) {
 }
 
 async function measure(peer) {
-    const lines = await (peer.server ? onServer : onPostgres)(peer, async (port) => {
-        const client = start(node, [join(here, 'harness.mjs'), peer.name, `${port}`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const lines = await (peer.server ? onServer : onPostgres)(peer, async (where) => {
+        const client = start(node, [join(here, 'harness.mjs'), peer.name, `${where}`], { stdio: ['ignore', 'pipe', 'inherit'] });
         let text = '';
         client.stdout.on('data', (piece) => (text += piece));
         const [code] = await once(client, 'close');

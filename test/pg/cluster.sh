@@ -4,6 +4,8 @@
 # and also when this script is killed. It flushes as in production; what makes it quick is that nothing else is asked of it.
 # Without PostgreSQL on this machine the command runs without STINT_TEST_PG: its tests skip and say why, or fail with
 # REQUIRE=pg. A STINT_TEST_PG that is set already is left as it is.
+# For the bench: STINT_PG_FILES names the folder that the database's files go into, because /tmp may be memory, and
+# STINT_PG_SETTINGS=default leaves PostgreSQL's settings as they are.
 set -euo pipefail
 unset "${!PG@}" # PGHOST and its like would turn everything below to another server
 version=15
@@ -26,16 +28,18 @@ fi
 
 # In /tmp whatever TMPDIR says: the path of a socket has at most 107 bytes, and each folder above must let the owner pass.
 dir=$(mktemp -d /tmp/stint-pg.XXXXXX)
-[ ${#as_owner[@]} = 0 ] || chown "$owner" "$dir"
+files=$dir
+[ -z "${STINT_PG_FILES:-}" ] || files=$(mktemp -d "$STINT_PG_FILES/pg.XXXXXX")
+[ ${#as_owner[@]} = 0 ] || chown "$owner" "$dir" "$files"
 
 # Holds the other end of a pipe: it ends with this script, however that ends, and then the cluster goes.
 remove_at_end() {
     trap '' INT TERM HUP
     cat >/dev/null
-    if [ -e "$dir/data/postmaster.pid" ]; then
-        "${as_owner[@]}" "$bin/pg_ctl" stop -D "$dir/data" -m immediate -s >/dev/null 2>&1 || true
+    if [ -e "$files/data/postmaster.pid" ]; then
+        "${as_owner[@]}" "$bin/pg_ctl" stop -D "$files/data" -m immediate -s >/dev/null 2>&1 || true
     fi
-    rm -rf "$dir"
+    rm -rf "$dir" "$files"
 }
 exec 8> >(remove_at_end)
 remover=$!
@@ -46,18 +50,23 @@ finish() {
 }
 trap finish EXIT
 
-start() {
-    "${as_owner[@]}" "$bin/initdb" -D "$dir/data" -U stint -A trust -E UTF8 --locale=C --no-sync --no-instructions &&
-        cat >>"$dir/data/postgresql.conf" <<CONF &&
-listen_addresses = ''
-unix_socket_directories = '$dir'
+settings() {
+    echo "listen_addresses = ''"
+    echo "unix_socket_directories = '$dir'"
+    [ "${STINT_PG_SETTINGS:-}" != default ] || return 0
+    cat <<'CONF'
 max_connections = 200
 shared_buffers = 128MB
 max_wal_size = 4GB
 checkpoint_timeout = 1h
 log_line_prefix = '%m [%p] %d %x '
 CONF
-        "${as_owner[@]}" "$bin/pg_ctl" start -D "$dir/data" -l "$dir/log" -w -s
+}
+
+start() {
+    "${as_owner[@]}" "$bin/initdb" -D "$files/data" -U stint -A trust -E UTF8 --locale=C --no-sync --no-instructions &&
+        settings >>"$files/data/postgresql.conf" &&
+        "${as_owner[@]}" "$bin/pg_ctl" start -D "$files/data" -l "$dir/log" -w -s
 }
 if ! start >"$dir/start" 2>&1 8>&-; then
     cat "$dir/start" "$dir/log" >&2 2>/dev/null || true
@@ -68,7 +77,7 @@ fi
 status=0
 STINT_TEST_PG="postgresql://stint@/postgres?host=$dir" "$@" 8>&- || status=$?
 # A server that died is a finding, whatever the tests say.
-if [ ! -e "$dir/data/postmaster.pid" ] || grep -E 'PANIC:|terminated by signal (4|6|7|8|11)' "$dir/log" >&2; then
+if [ ! -e "$files/data/postmaster.pid" ] || grep -E 'PANIC:|terminated by signal (4|6|7|8|11)' "$dir/log" >&2; then
     tail -50 "$dir/log" >&2
     echo "cluster: PostgreSQL crashed while the tests ran" >&2
     status=1
