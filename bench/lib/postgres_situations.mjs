@@ -2,7 +2,7 @@
 // history of ten million rows beside which nothing may become slower.
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isSmoke, median, record, size } from './machine.mjs';
+import { isSmoke, record, size } from './machine.mjs';
 import { bareDrain, cluster } from './postgres.mjs';
 import { columns, figure, heading, number, say } from './report.mjs';
 import { Server } from './server.mjs';
@@ -44,12 +44,14 @@ export async function writeAhead(jobs) {
     const step = Math.min(jobs, 100000);
     const server = await Server.start('wal');
     const from = lsn();
-    for (let done = 0; done < jobs; done += step) {
-        await server.load('enqueue', { jobs: step, batch: size(1000, 100), 'in-flight': 2, seconds: 120 });
+    let done = 0;
+    while (done < jobs) {
+        const enqueued = await server.load('enqueue', { jobs: step, batch: size(1000, 100), 'in-flight': 2, seconds: 120 });
         const drained = await server.load('drain', { batch: size(1000, 100), 'in-flight': 3, seconds: 120 });
-        if (drained.jobs !== step) throw new Error(`${drained.jobs} of ${step} jobs were drained`);
+        if (drained.jobs !== enqueued.jobs) throw new Error(`${drained.jobs} of ${enqueued.jobs} jobs were drained`);
+        done += drained.jobs;
     }
-    const each = (lsn() - from) / jobs;
+    const each = (lsn() - from) / done;
     await sleep(size(1500, 1200)); // backends tell what they did once a second
     const tables = pg
         .query(
@@ -60,9 +62,9 @@ export async function writeAhead(jobs) {
         .split('\n')
         .map((line) => line.split('\t'));
     await server.stopAndForget();
-    record({ wal_bytes_a_job: each, bare_wal_bytes_a_job: bare, jobs, tables });
+    record({ wal_bytes_a_job: each, bare_wal_bytes_a_job: bare, jobs: done, tables });
     if (isSmoke) return;
-    heading(`What ${number(jobs)} jobs leave behind: enqueued, claimed, completed`);
+    heading(`What ${number(done)} jobs leave behind: enqueued, claimed, completed`);
     columns('', 'stint', 'bare', 'times');
     figure({ name: 'WAL bytes a job', shown: number(each), limit: number(bare), ratio: each / bare });
     columns('table', 'live rows', 'dead rows', 'MiB');
@@ -108,6 +110,9 @@ async function claimTime(server, max) {
 
 const LISTS = { 'list, newest 100': '/v1/jobs?limit=100', 'list, newest 100 completed': '/v1/jobs?limit=100&state=completed', 'list, 100 of a queue': '/v1/jobs?limit=100&queue=bench' };
 
+/** A quarter of the calls were faster: what else the machine does only adds. */
+const quick = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 4)];
+
 /** Claims and lists with ten million rows in the history against ten thousand: call by call in turn, on one PostgreSQL. */
 export async function longHistory() {
     const rows = size(10000000, 2000);
@@ -115,9 +120,9 @@ export async function longHistory() {
     const pg = await cluster();
     const servers = { old: await Server.start('old'), fresh: await Server.start('fresh') };
     for (const server of Object.values(servers)) {
+        await server.load('enqueue', { jobs: size(40000, 2000), batch: size(1000, 100), seconds: 60, queue: 'late' }); // for the claims
         await server.load('enqueue', { jobs: size(10000, 100), batch: size(1000, 100), seconds: 60 });
         await server.load('drain', { batch: size(1000, 100), seconds: 60 });
-        await server.load('enqueue', { jobs: size(100000, 1000), batch: size(1000, 100), seconds: 60, queue: 'late' });
     }
     say(`  filling the history with ${number(rows)} rows …`);
     fillHistory(pg, 'old', rows);
@@ -136,10 +141,10 @@ export async function longHistory() {
     for (const server of Object.values(servers)) await server.stopAndForget();
     record({ long_history: times, rows });
     if (isSmoke) return;
-    heading(`With ${number(rows)} rows in the history: medians of ${calls} calls`);
+    heading(`With ${number(rows)} rows in the history: the quickest quarter of ${calls} calls ends at`);
     columns('', 'with', 'without', 'ratio', 'floor');
     for (const [name, { old, fresh }] of Object.entries(times)) {
-        const [a, b] = [median(old), median(fresh)];
+        const [a, b] = [quick(old), quick(fresh)];
         figure({ name, shown: `${a.toFixed(2)} ms`, limit: `${b.toFixed(2)} ms`, ratio: a / b, floor: 1.1, most: true });
     }
 }
