@@ -223,6 +223,26 @@ STORE_TEST(an_idempotency_key_gives_the_same_verdicts_again)
     CHECK_INT(count_of(s, (struct job_filter){0}), 1);
 }
 
+STORE_TEST(an_idempotency_key_repeats_refusals_to_the_letter)
+{
+    const struct job_spec specs[] = {{.kind = STR("no name")}, {.kind = STR("k"), .queue = STR("full")}};
+    (void)set_queue(s, STR("full"), settings_with(.max_queued = 0));
+    for (int i = 0; i < 2; i++) {
+        AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+        op.tenant = s->tenant;
+        op.specs = specs;
+        op.count = 2;
+        op.partial = true;
+        op.idempotency_key = STR("key-1");
+        run_op(s, &op.op);
+        CHECK_INT(op.replayed, i);
+        VERDICT_CODE(op.verdicts[0], RC_INVALID, "invalid_field");
+        VERDICT_CODE(op.verdicts[1], RC_BUSY, "queue_full");
+        CHECK_TRUE(id_is_zero(op.verdicts[0].job));
+        CHECK_TRUE(id_is_zero(op.verdicts[1].job));
+    }
+}
+
 STORE_TEST(an_idempotency_key_with_another_body_is_a_mistake)
 {
     struct store_enqueue first = enqueue_under_key(s, STR("key-1"), 1, A_SPEC);

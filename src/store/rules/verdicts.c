@@ -28,6 +28,15 @@ void verdicts_pack(const struct store_enqueue *op, struct buf *out)
     }
 }
 
+/* The API's word: a refused item has no other reason of its rc. */
+static const char *code_of(enum rc rc)
+{
+    return rc == RC_INVALID   ? "invalid_field"
+           : rc == RC_TOO_BIG ? "args_too_big"
+           : rc == RC_BUSY    ? "queue_full"
+                              : NULL;
+}
+
 bool verdicts_unpack(struct store_enqueue *op, struct str packed)
 {
     for (size_t i = 0; i < op->count; i++) {
@@ -42,13 +51,14 @@ bool verdicts_unpack(struct store_enqueue *op, struct str packed)
             return false;
         }
         *v = (struct enqueue_verdict){.rc = (enum rc)p.rc,
-                                      .job = id_from_parts(p.ordinal, p.random),
                                       .state = (enum job_state)p.state,
                                       .duplicate = p.duplicate,
                                       .pruned = p.pruned};
-        if (v->rc) {
+        if (!v->rc) { /* what was refused has no job */
+            v->job = id_from_parts(p.ordinal, p.random);
+        } else {
             v->e.rc = v->rc;
-            v->e.code = v->rc == RC_INVALID ? "invalid_field" : NULL;
+            v->e.code = code_of(v->rc);
             str_copy(v->e.text, sizeof v->e.text, str_sub(packed, 0, p.text_bytes));
             str_copy(v->e.field, sizeof v->e.field,
                      str_sub(packed, p.text_bytes, p.text_bytes + p.field_bytes));
