@@ -281,3 +281,20 @@ STORE_TEST(claims_of_a_thousand_jobs_give_each_once)
     CHECK_INT(got, 1000);
     check_counts(s);
 }
+
+STORE_TEST(a_claim_keeps_the_order_behind_jobs_that_are_too_late)
+{
+    for (int i = 0; i < 2; i++) {
+        (void)a_queued_job(s, .kind = STR("x"), .deadline_ms = SECOND);
+    }
+    struct id first = a_queued_job(s, .kind = STR("x"));
+    struct id second = a_queued_job(s, .kind = STR("y"));
+    struct id last = a_queued_job(s, .priority = 1);
+    advance(s, SECOND); /* and the timer is behind */
+    struct claimed c = claim(s, .max = 2);
+    CHECK_INT(c.count, 2);
+    CHECK_ID(c.jobs[0].id, first);
+    CHECK_ID(c.jobs[1].id, second);
+    CHECK_STATE(s, last, JOB_QUEUED);
+    check_counts(s);
+}

@@ -118,7 +118,9 @@ static enum rc hand_out(struct writer *w, struct store_claim *op, const struct l
     return rc;
 }
 
-static enum rc claim_one(struct writer *w, struct store_claim *op, int64_t ordinal, struct err *e)
+/* *is_late: the job was too late to start and has ended. Others stay where they are unless may_give. */
+static enum rc claim_one(struct writer *w, struct store_claim *op, int64_t ordinal, bool may_give,
+                         bool *is_late, struct err *e)
 {
     struct job *j = &op->jobs[op->count];
     struct viewer viewer = {w->engine, w->db, op->op.a};
@@ -133,9 +135,12 @@ static enum rc claim_one(struct writer *w, struct store_claim *op, int64_t ordin
     if (rc) {
         return rc;
     }
-    if (j->deadline_at &&
-        j->deadline_at <= w->keeper.now) { /* too late to start: end it here, the timer may be behind */
+    *is_late = j->deadline_at && j->deadline_at <= w->keeper.now;
+    if (*is_late) { /* end it here, the timer may be behind */
         return tick_one(w, ordinal, e);
+    }
+    if (!may_give) {
+        return RC_OK;
     }
     rc = hand_out(w, op, l, &view, e);
     op->count += rc == RC_OK;
@@ -194,17 +199,39 @@ static bool is_heavy(const struct store_claim *op)
     return arena_bytes(op->op.a) > STORE_CLAIM_BYTES;
 }
 
+/* *again: there were late ones among the heads. What stands behind them comes before the rest of these, so the heads
+ * have to be looked up anew. */
+static enum rc claim_heads(struct writer *w, struct store_claim *op, const struct heads *h, size_t until,
+                           bool *again, struct err *e)
+{
+    enum rc rc = RC_OK;
+    *again = false;
+    for (size_t i = 0; i < h->count && op->count < until && !rc && !is_heavy(op); i++) {
+        bool is_late = false;
+        rc = claim_one(w, op, h->items[i].id, !*again, &is_late, e);
+        if (*again && !is_late) {
+            break;
+        }
+        *again = is_late;
+    }
+    return rc;
+}
+
 static enum rc claim_queue(struct writer *w, struct store_claim *op, struct queue_row *q,
                            const struct wanted_kinds *kinds, int64_t want, struct err *e)
 {
     struct walk walk = {.kinds = kinds};
-    const struct heads *h = &walk.heads;
     enum rc rc = RC_OK;
     size_t until = op->count + (size_t)want;
     while (!rc && op->count < until && walk.at < q->line_count && !is_heavy(op)) {
+        size_t from = walk.at;
+        bool again = false;
         rc = next_heads(w, q, (int64_t)(until - op->count), &walk, e);
-        for (size_t i = 0; i < h->count && op->count < until && !rc && !is_heavy(op); i++) {
-            rc = claim_one(w, op, h->items[i].id, e);
+        if (!rc) {
+            rc = claim_heads(w, op, &walk.heads, until, &again, e);
+        }
+        if (again) {
+            walk.at = from;
         }
     }
     return rc;
