@@ -173,6 +173,22 @@ DURABLE_STORE_TEST(a_claim_gets_the_jobs_that_were_enqueued_before_it_in_the_sam
     CHECK_STATE(s, last.verdicts[1].job, JOB_QUEUED);
 }
 
+DURABLE_STORE_TEST(a_queue_is_shown_as_the_same_round_has_left_it)
+{
+    (void)listen_to(s);
+    struct store_enqueue jobs = two_jobs(s), last = two_jobs(s);
+    AN_OP(s, set, store_set_queue, STORE_SET_QUEUE);
+    set.tenant = s->tenant;
+    set.name = STR("default");
+    set.pause = -1;
+    jobs.op.next = &set.op;
+    store_submit_list(s->store, &jobs.op);
+    run_op(s, &last.op);
+    CHECK_INT(set.op.rc, RC_OK);
+    CHECK_INT(set.queue->counts[JOB_QUEUED], 2);
+    CHECK_INT(set.queue->oldest_queued_at, TEST_BEGINS);
+}
+
 DURABLE_STORE_TEST(a_read_leaves_the_timer_alone)
 {
     struct listener *l = listen_to(s);

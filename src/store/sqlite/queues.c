@@ -36,6 +36,29 @@ static enum rc oldest(struct db *db, int64_t queue, int64_t *out, struct err *e)
     return rc;
 }
 
+/* The same for the committer: the table of lines gets the counts of the round when it ends. */
+static enum rc oldest_now(struct writer *w, const struct queue_row *row, int64_t *out, struct err *e)
+{
+    enum rc rc = RC_OK;
+    *out = 0;
+    for (size_t i = 0; i < row->line_count && !rc; i++) {
+        struct db_stmt *q = NULL;
+        bool has_row = false;
+        rc = row->lines[i]->queued ? stmt(w->db, SQL_JOB_HEADS, &q, e) : RC_OK;
+        if (rc || !q) {
+            continue;
+        }
+        db_bind_int(q, 1, row->lines[i]->id);
+        db_bind_int(q, 2, 1);
+        rc = db_step(q, &has_row, e);
+        if (!rc && has_row) {
+            *out = !*out || db_int(q, 1) < *out ? db_int(q, 1) : *out;
+            db_reset(q);
+        }
+    }
+    return rc;
+}
+
 enum rc queue_set_run(struct writer *w, struct store_op *base, struct err *e)
 {
     struct store_set_queue *op = (struct store_set_queue *)base;
@@ -74,7 +97,7 @@ enum rc queue_set_run(struct writer *w, struct store_op *base, struct err *e)
             }
         }
     }
-    return rc ? rc : oldest(w->db, q->id, &v->oldest_queued_at, e);
+    return rc ? rc : oldest_now(w, q, &v->oldest_queued_at, e);
 }
 
 enum rc queue_delete_run(struct writer *w, struct store_op *base, struct err *e)
