@@ -108,6 +108,25 @@ STORE_TEST(an_empty_queue_can_be_deleted_with_its_settings)
     check_counts(s);
 }
 
+STORE_TEST(a_deleted_queue_comes_back_with_a_job_that_is_retried)
+{
+    struct id id = a_final_job(s, JOB_FAILED, .queue = STR("q"));
+    AN_OP(s, op, store_delete_queue, STORE_DELETE_QUEUE);
+    op.tenant = s->tenant;
+    op.name = STR("q");
+    run_op(s, &op.op);
+    VERDICT(retry(s, id), RC_OK);
+    struct queue_view *q = queue_of(s, STR("q"));
+    CHECK_TRUE(q != NULL);
+    CHECK_INT(q->counts[JOB_QUEUED], 1);
+    CHECK_INT(q->counts[JOB_FAILED], 0);
+    AN_OP(s, again, store_delete_queue, STORE_DELETE_QUEUE);
+    again.tenant = s->tenant;
+    again.name = STR("q");
+    FAILS(store_run(s->store, &again.op, e), RC_CONFLICT);
+    check_counts(s);
+}
+
 STORE_TEST(an_unknown_queue_cannot_be_deleted)
 {
     AN_OP(s, op, store_delete_queue, STORE_DELETE_QUEUE);

@@ -99,6 +99,14 @@ static void begin_round(struct keeper *k, struct row *r)
     r->flags &= ~(int64_t)(FLAG_CANCEL | FLAG_LOST);
 }
 
+/* A job that lives has a queue: one that was deleted meanwhile comes back, as with a new job. */
+static enum rc bring_queue_back(struct keeper *k, struct row *r, struct err *e)
+{
+    k->engine->count_out(k, r);
+    enum rc rc = k->engine->set_queue(k, r, r->queue, e);
+    return rc ? rc : k->engine->count_in(k, r, e);
+}
+
 static enum rc retry(struct keeper *k, struct row *r, struct act_verdict *v, struct err *e)
 {
     enum job_state to = r->state;
@@ -122,6 +130,9 @@ static enum rc retry(struct keeper *k, struct row *r, struct act_verdict *v, str
     }
     if (!rc) {
         rc = keep_end(k, r, e);
+    }
+    if (!rc) {
+        rc = bring_queue_back(k, r, e);
     }
     begin_round(k, r);
     k->engine->count_total(k, r, TOTAL_RETRIED);
