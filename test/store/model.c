@@ -1,247 +1,344 @@
-/* model.c: see model.h. */
+/* model.c: see model.h: jobs, their ends, what time does to them. */
 #include "model.h"
 
-const struct str model_queues[MODEL_QUEUES] = {{"a", 1}, {"b", 1}, {"c", 1}};
-const struct str model_kinds[MODEL_KINDS] = {{"x", 1}, {"y", 1}};
-const struct str model_keys[MODEL_KEYS] = {{"k0", 2}, {"k1", 2}, {"k2", 2},  {"k3", 2},
-                                           {"k4", 2}, {"k5", 2}, {"k6", 2},  {"k7", 2},
-                                           {"k8", 2}, {"k9", 2}, {"k10", 3}, {"k11", 3}};
+#include <string.h>
 
-void model_begin(struct model *m)
+#define DAY_MS 86400000LL
+
+struct model *model_new(enum model_bug bug)
 {
-    for (int i = 0; i < MODEL_KEYS; i++) {
-        m->holder[i] = -1;
-    }
+    struct model *m = mem_alloc(sizeof *m);
+    m->a = arena_new();
+    m->bug = bug;
+    return m;
 }
 
-static void free_key(struct model *m, const struct model_job *job)
+void model_free(struct model *m)
 {
-    if (job->key >= 0 && m->holder[job->key] == (int)(job - m->jobs)) {
-        m->holder[job->key] = -1;
-    }
+    arena_free(m->a);
+    mem_free(m);
 }
 
-struct enqueue_verdict model_enqueue(struct model *m, const struct job_spec *spec, struct model_job as,
-                                     int64_t now)
+struct model_job *model_find(const struct model *m, int64_t tenant, struct id id)
 {
-    if (as.key >= 0 && m->holder[as.key] >= 0) {
-        struct model_job *holder = &m->jobs[m->holder[as.key]];
-        return (struct enqueue_verdict){.duplicate = true, .job = holder->id, .state = holder->c.state};
-    }
-    struct model_job *job = &m->jobs[m->count++];
-    *job = as;
-    job->round = 1;
-    job->c.run_at = spec->run_at ? spec->run_at : now + spec->delay_ms;
-    job->c.state = job->c.run_at > now ? JOB_SCHEDULED : JOB_QUEUED;
-    job->c.deadline_at = spec->deadline_ms ? now + spec->deadline_ms : 0;
-    if (as.key >= 0) {
-        m->holder[as.key] = m->count - 1;
-    }
-    return (struct enqueue_verdict){.state = job->c.state};
-}
-
-/* By priority, then by how long it could have run, then by age. */
-static bool goes_before(const struct model_job *a, const struct model_job *b)
-{
-    if (a->priority != b->priority) {
-        return a->priority < b->priority;
-    }
-    return a->c.run_at != b->c.run_at ? a->c.run_at < b->c.run_at : id_ordinal(a->id) < id_ordinal(b->id);
-}
-
-struct model_job *model_next(struct model *m, int queue, int kind)
-{
-    struct model_job *best = NULL;
-    for (int i = 0; i < m->count && !m->is_paused[queue]; i++) {
-        struct model_job *job = &m->jobs[i];
-        if (job->c.state == JOB_QUEUED && job->queue == queue && (kind < 0 || job->kind == kind) &&
-            (!best || goes_before(job, best))) {
-            best = job;
+    for (int i = m->count - 1; i >= 0; i--) {
+        struct model_job *job = m->jobs[i];
+        if (id_eq(job->v.id, id)) {
+            return job->v.tenant == tenant || m->bug == BUG_TENANT_IGNORED ? job : NULL;
         }
     }
-    return best;
+    return NULL;
 }
 
-void model_claimed(struct model_job *job, int64_t lease, int64_t lease_ms, int64_t now)
+bool model_has_passed_deadline(const struct model *m)
 {
-    job->c.state = JOB_PROCESSING;
-    job->c.attempt++;
-    job->c.lease_ms = lease_ms;
-    job->c.lease_until = now + lease_ms;
-    job->c.timeout_at = now + job->timeout_ms;
-    job->lease = lease;
-    job->n = job->hash = 0;
-    job->is_lost = job->is_lease_raised = false;
+    for (int i = 0; i < m->count; i++) {
+        const struct job *v = &m->jobs[i]->v;
+        if (!job_state_is_final(v->state) && v->deadline_at && v->deadline_at <= m->now) {
+            return true;
+        }
+    }
+    return false;
 }
 
-static void apply(struct model *m, struct model_job *job, const struct job_outcome *o)
+/* ---- queues and unique keys */
+
+struct model_queue *model_queue_find(struct model *m, int64_t tenant, struct str name)
 {
-    job->c.state = o->to;
-    job->c.attempt = o->attempt;
-    job->c.lost = o->lost;
-    job->c.snoozes = o->snoozes;
-    job->c.run_at = o->run_at;
-    job->c.lease_until = job->c.timeout_at = job->c.cancel_at = 0;
-    job->is_lost = o->event == JOB_EV_LOST;
-    job->is_lease_raised |= o->raise_lease;
-    if (job_state_is_final(o->to)) {
-        job->reason = o->reason;
-        free_key(m, job);
+    for (int i = 0; i < m->queue_count; i++) {
+        if (m->queues[i].tenant == tenant && str_eq(m->queues[i].name, name)) {
+            return &m->queues[i];
+        }
+    }
+    return NULL;
+}
+
+struct model_queue *model_queue_get(struct model *m, int64_t tenant, struct str name)
+{
+    struct model_queue *q = model_queue_find(m, tenant, name);
+    if (!q) {
+        q = &m->queues[m->queue_count++];
+        *q = (struct model_queue){tenant, arena_str(m->a, name), false, {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
+    }
+    return q;
+}
+
+struct model_key *model_key_find(struct model *m, int64_t tenant, struct str key)
+{
+    for (int i = 0; i < m->key_count; i++) {
+        if (m->keys[i].tenant == tenant && str_eq(m->keys[i].key, key)) {
+            return &m->keys[i];
+        }
+    }
+    return NULL;
+}
+
+void model_key_put(struct model *m, const struct model_job *job, int64_t held_until)
+{
+    struct model_key *k = model_key_find(m, job->v.tenant, job->v.unique_key);
+    k = k ? k : &m->keys[m->key_count++];
+    *k = (struct model_key){job->v.tenant, job->v.unique_key, job->v.id, held_until};
+}
+
+void model_key_free(struct model *m, const struct model_job *job)
+{
+    struct model_key *k = job->holds_key ? model_key_find(m, job->v.tenant, job->v.unique_key) : NULL;
+    if (k && id_eq(k->job, job->v.id) && !k->held_until) {
+        *k = m->keys[--m->key_count];
     }
 }
 
-/* ---- reports */
-
-static struct report_verdict refused(enum rc rc)
+void model_sum(struct model *m, const struct model_job *job, enum model_total total)
 {
-    return (struct report_verdict){.rc = rc};
+    m->sums[job->v.tenant == m->tenants[1]][total]++;
 }
 
-static void renew(struct model_job *job, const struct report *r, int64_t now)
+/* ---- events and artifacts */
+
+void model_add_event(struct model *m, struct model_job *job, struct str type, struct str data)
 {
-    job->c.lease_ms = r->lease_ms ? r->lease_ms : job->c.lease_ms;
-    job->c.lease_until = now + job->c.lease_ms;
+    struct model_event *event = arena_alloc(m->a, sizeof *event);
+    struct model_event **last = &job->events;
+    while (*last) {
+        last = &(*last)->next;
+    }
+    *last = event;
+    event->row = (struct job_event_row){++job->v.last_seq, m->now, arena_str(m->a, type),
+                                        data.p ? arena_str(m->a, data) : STR("null")};
 }
 
-static struct job_outcome ended_by_worker(const struct model_job *job, bool is_complete)
+struct job_event_row model_end_event(struct model *m, const struct model_job *job)
 {
-    return (struct job_outcome){.to = is_complete ? JOB_COMPLETED : JOB_FAILED,
-                                .reason = is_complete ? JOB_REASON_NONE : JOB_REASON_ERROR,
-                                .attempt = job->c.attempt,
-                                .lost = job->c.lost,
-                                .snoozes = job->c.snoozes,
-                                .run_at = job->c.run_at};
+    const struct job *v = &job->v;
+    const char *reason = job_reason_name(v->reason);
+    struct str error = STR("");
+    if (v->has_error && v->state != JOB_COMPLETED) {
+        error =
+            arena_printf(m->a, ",\"error\":{\"class\":\"%s\",\"code\":\"%.*s\",\"message\":\"%.*s\"}",
+                         error_class_name(v->error.class), STR_ARG(v->error.code), STR_ARG(v->error.message));
+    }
+    struct str quoted = *reason ? arena_printf(m->a, "\"%s\"", reason) : STR("null");
+    return (struct job_event_row){
+        v->last_seq, v->finished_at, STR("end"),
+        arena_printf(m->a, "{\"state\":\"%s\",\"reason\":%.*s,\"attempt\":%lld%.*s}",
+                     job_state_name(v->state), STR_ARG(quoted), (long long)v->attempt, STR_ARG(error))};
 }
 
-static void under_lease(struct model *m, struct model_job *job, const struct report *r, int64_t now)
+struct model_artifact *model_artifact_find(const struct model_job *job, struct str name, int64_t lease)
 {
-    struct job_outcome o;
-    switch (r->op) {
-    case REPORT_COMPLETE:
-        o = ended_by_worker(job, true);
-        break;
-    case REPORT_FAIL:
-        o = job_decide_fail(&job->c, &job->retry, r->error.class, r->retry_after_ms, now, 0);
-        break;
-    case REPORT_SNOOZE:
-        o = job_decide_snooze(&job->c, r->delay_ms, now);
-        break;
-    case REPORT_RELEASE:
-        o = job_decide_release(&job->c, now);
-        break;
-    default:
-        renew(job, r, now);
+    struct model_artifact *a = job->artifacts;
+    while (a && !(a->lease == lease && str_eq(a->is.name, name))) {
+        a = a->next;
+    }
+    return a;
+}
+
+void model_stage(struct model *m, struct model_job *job, struct artifact artifact)
+{
+    struct model_artifact *a = model_artifact_find(job, artifact.name, job->v.lease);
+    if (!a) {
+        a = arena_alloc(m->a, sizeof *a);
+        a->next = job->artifacts;
+        a->lease = job->v.lease;
+        job->artifacts = a;
+    }
+    a->is = artifact;
+    a->is.job = job->v.id;
+    a->is.created_at = m->now;
+    a->is.size = (int64_t)artifact.bytes.n;
+    a->is.name = arena_str(m->a, artifact.name);
+    a->is.media_type = arena_str(m->a, artifact.media_type);
+    a->is.bytes = arena_str(m->a, artifact.bytes);
+}
+
+void model_drop_staged(struct model_job *job)
+{
+    struct model_artifact **at = &job->artifacts;
+    while (*at) {
+        if ((*at)->lease) {
+            *at = (*at)->next;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+}
+
+static void publish_staged(struct model_job *job)
+{
+    for (struct model_artifact *a = job->artifacts; a; a = a->next) {
+        a->lease = a->lease == job->v.lease ? 0 : a->lease;
+    }
+}
+
+/* ---- transitions */
+
+struct job_counters model_counters(const struct model_job *job)
+{
+    const struct job *v = &job->v;
+    bool is_running = v->state == JOB_PROCESSING;
+    return (struct job_counters){.state = v->state,
+                                 .attempt = v->attempt,
+                                 .lost = v->lost,
+                                 .snoozes = v->snoozes,
+                                 .waits = v->waits,
+                                 .lost_max = v->lost_max,
+                                 .on_lost = v->on_lost,
+                                 .cancel_requested = v->cancel_requested,
+                                 .lease_until = is_running ? v->lease_until : 0,
+                                 .lease_ms = v->lease_ms,
+                                 .timeout_at = is_running ? job->timeout_at : 0,
+                                 .cancel_at = is_running ? job->cancel_at : 0,
+                                 .deadline_at = v->deadline_at,
+                                 .run_at = v->run_at};
+}
+
+static int64_t retention_ms(struct model *m, const struct model_job *job)
+{
+    const struct model_queue *q = model_queue_get(m, job->v.tenant, job->v.queue);
+    int64_t told = job->v.state == JOB_COMPLETED ? q->settings.retain_completed_ms
+                   : job->v.state == JOB_FAILED  ? q->settings.retain_failed_ms
+                                                 : q->settings.retain_cancelled_ms;
+    return told >= 0 ? told : job->v.state == JOB_FAILED ? 14 * DAY_MS : 7 * DAY_MS;
+}
+
+void model_finish(struct model *m, struct model_job *job, enum job_state to, enum job_reason reason)
+{
+    struct job *v = &job->v;
+    v->state = to;
+    v->reason = reason;
+    v->finished_at = m->now;
+    int64_t kept_ms = retention_ms(m, job);
+    v->expires_at = kept_ms == JOB_FOREVER_MS ? 0 : m->now + kept_ms;
+    v->last_seq++; /* `end` */
+    v->cancel_requested = false;
+    v->lease_until = 0;
+    job->is_lost = false;
+    model_key_free(m, job);
+    if (to == JOB_COMPLETED) {
+        publish_staged(job);
+    }
+    if (m->bug != BUG_STAGED_SURVIVES) {
+        model_drop_staged(job);
+    }
+    if (to != JOB_SKIPPED) {
+        model_sum(m, job,
+                  to == JOB_COMPLETED ? SUM_COMPLETED
+                  : to == JOB_FAILED  ? SUM_FAILED
+                                      : SUM_CANCELLED);
+    }
+}
+
+void model_apply(struct model *m, struct model_job *job, const struct job_outcome *o)
+{
+    struct job *v = &job->v;
+    if (o->lost > v->lost && m->bug != BUG_COUNT_OFF) {
+        model_sum(m, job, SUM_LOST);
+    }
+    if (o->event == JOB_EV_FAIL_RETRY) {
+        model_sum(m, job, SUM_RETRIED);
+    }
+    v->attempt = o->attempt;
+    v->lost = o->lost;
+    v->snoozes = o->snoozes;
+    v->run_at = o->run_at;
+    job->is_raised |= o->raise_lease;
+    if (job_state_is_final(o->to)) {
+        model_finish(m, job, o->to, o->reason);
         return;
     }
-    apply(m, job, &o);
+    v->state = o->to;
+    v->lease_until = 0;
+    job->is_lost |= o->event == JOB_EV_LOST;
 }
 
-struct report_verdict model_report(struct model *m, struct model_job *job, const struct report *r,
-                                   int64_t now)
+/* ---- time */
+
+static struct str error_text(enum job_event event)
 {
-    bool is_result = r->op == REPORT_COMPLETE || (r->op == REPORT_FAIL && r->error.class == ERROR_PERMANENT);
-    if (r->lease != job->lease || job->is_lease_raised) {
-        return refused(RC_LEASE_LOST);
-    }
-    if (job->n && r->n == job->n && r->hash == job->hash) {
-        struct report_verdict again = job->verdict;
-        again.replayed = true;
-        return again;
-    }
-    if (job->n && r->n <= job->n) {
-        return refused(RC_CONFLICT);
-    }
-    if (job->c.state == JOB_PROCESSING) {
-        under_lease(m, job, r, now);
-    } else if (job->c.state == JOB_QUEUED && job->is_lost && is_result) {
-        struct job_outcome o = ended_by_worker(job, r->op == REPORT_COMPLETE);
-        apply(m, job, &o);
-    } else {
-        return refused(RC_LEASE_LOST);
-    }
-    job->n = r->n;
-    job->hash = r->hash;
-    job->verdict = (struct report_verdict){
-        .state = job->c.state, .cancel = job->c.cancel_requested && job->c.state == JOB_PROCESSING};
-    if (job->c.state == JOB_SCHEDULED || (job->c.state == JOB_QUEUED && r->op != REPORT_RELEASE)) {
-        job->verdict.run_at = job->c.run_at;
-    }
-    return job->verdict;
+    return event == JOB_EV_EXPIRE   ? STR("the deadline passed")
+           : event == JOB_EV_POISON ? STR("the lease was lost too often")
+           : event == JOB_EV_LOST   ? STR("the lease was lost: nothing was heard from the worker")
+                                    : STR("the job ran longer than its timeout");
 }
 
-/* ---- actions */
-
-static enum rc cancel_job(struct model *m, struct model_job *job, int64_t now)
+bool model_pass_time(struct model *m, struct model_job *job)
 {
-    enum job_state to;
-    if (job->c.state == JOB_CANCELLED) {
-        return RC_OK; /* one's own repeat */
+    struct job_outcome o;
+    struct job_counters c = model_counters(job);
+    if (!job_decide_due(&c, &job->v.retry, m->now, 0, &o)) {
+        return false;
     }
-    if (!job_next_state(job->c.state, JOB_EV_CANCEL, &to)) {
-        return RC_CONFLICT;
+    bool has_jitter = o.event == JOB_EV_FAIL_RETRY && job->v.retry.backoff == BACKOFF_EXPONENTIAL &&
+                      !job->v.retry.no_jitter;
+    if (has_jitter) { /* whatever it was: the decision takes no more of it than the policy allows */
+        const struct job *seen = m->peek(m->peek_ctx, job->v.tenant, job->v.id);
+        uint64_t jitter = seen && seen->run_at > m->now ? (uint64_t)(seen->run_at - m->now) : 0;
+        (void)!job_decide_due(&c, &job->v.retry, m->now, jitter, &o);
     }
-    if (to == JOB_PROCESSING) {
-        job->c.cancel_at = job->c.cancel_requested ? job->c.cancel_at : now + JOB_CANCEL_GRACE_MS;
-        job->c.cancel_requested = true;
-        return RC_OK;
+    if (o.event == JOB_EV_EXPIRE || o.event == JOB_EV_POISON || o.event == JOB_EV_LOST ||
+        o.event == JOB_EV_FAIL_RETRY || o.event == JOB_EV_FAIL_FINAL) {
+        job->v.has_error = true;
+        job->v.error = (struct job_error){.class = o.class, .message = error_text(o.event)};
     }
-    job->c.state = to;
-    job->reason = JOB_REASON_CANCELLED;
-    job->is_lost = false;
-    free_key(m, job);
-    return RC_OK;
+    model_apply(m, job, &o);
+    return true;
 }
 
-static enum rc retry_job(struct model *m, struct model_job *job, int64_t now)
+void model_run_tick(struct model *m, struct store_tick *op)
 {
-    enum job_state to;
-    if (job->is_erased || !job_next_state(job->c.state, JOB_EV_RETRY, &to) ||
-        (job->key >= 0 && m->holder[job->key] >= 0)) {
-        return RC_CONFLICT;
-    }
-    if (job->key >= 0) {
-        m->holder[job->key] = (int)(job - m->jobs);
-    }
-    job->c = (struct job_counters){
-        .state = to, .lost_max = job->c.lost_max, .on_lost = job->c.on_lost, .run_at = now};
-    job->reason = JOB_REASON_NONE;
-    job->round++;
-    job->is_lease_raised = true;
-    job->is_lost = false;
-    return RC_OK;
-}
-
-struct act_verdict model_act(struct model *m, struct model_job *job, enum job_action action, int64_t now)
-{
-    enum job_state to;
-    enum rc rc = RC_CONFLICT;
-    if (action == ACT_CANCEL) {
-        rc = cancel_job(m, job, now);
-    } else if (action == ACT_RETRY) {
-        rc = retry_job(m, job, now);
-    } else if (action == ACT_ERASE) {
-        rc = job_state_is_final(job->c.state) ? RC_OK : RC_CONFLICT;
-        job->is_erased |= rc == RC_OK;
-    } else if (job_next_state(job->c.state, JOB_EV_PROMOTE, &to)) {
-        job->c.state = to;
-        job->c.run_at = now;
-        rc = RC_OK;
-    }
-    return (struct act_verdict){.job = job->id, .rc = rc, .state = job->c.state};
-}
-
-int64_t model_tick(struct model *m, int64_t now)
-{
-    int64_t changed = 0;
+    op->applied = 0;
     for (int i = 0; i < m->count; i++) {
-        struct model_job *job = &m->jobs[i];
-        struct job_outcome o;
-        bool has_changed = false;
-        while (job_decide_due(&job->c, &job->retry, now, 0, &o)) {
-            apply(m, job, &o);
-            has_changed = true;
-        }
-        changed += has_changed ? 1 : 0;
+        op->applied += model_pass_time(m, m->jobs[i]);
     }
-    return changed;
+}
+
+/* ---- the door */
+
+void model_run(struct model *m, struct store_op *op, const struct store_op *got)
+{
+    op->rc = RC_OK;
+    switch (op->kind) {
+    case STORE_ENQUEUE:
+        model_run_enqueue(m, (struct store_enqueue *)op, (const struct store_enqueue *)got);
+        break;
+    case STORE_CLAIM:
+        model_run_claim(m, (struct store_claim *)op, (const struct store_claim *)got);
+        break;
+    case STORE_REPORT:
+        model_run_report(m, (struct store_report *)op, (const struct store_report *)got);
+        break;
+    case STORE_ACT:
+        model_run_act(m, (struct store_act *)op, (const struct store_act *)got);
+        break;
+    case STORE_PATCH:
+        model_run_patch(m, (struct store_patch *)op, (const struct store_patch *)got);
+        break;
+    case STORE_STAGE_ARTIFACT:
+        model_run_stage(m, (struct store_stage_artifact *)op);
+        break;
+    case STORE_TICK:
+        model_run_tick(m, (struct store_tick *)op);
+        break;
+    case STORE_PRUNE:
+        model_run_prune(m, (struct store_prune *)op);
+        break;
+    case STORE_SET_QUEUE:
+    case STORE_DELETE_QUEUE:
+    case STORE_LIST_QUEUES:
+        model_run_queue(m, op);
+        break;
+    case STORE_CREATE_KEY:
+    case STORE_REVOKE_KEY:
+    case STORE_LIST_KEYS:
+        model_run_key(m, op, got);
+        break;
+    case STORE_LIST_ARTIFACTS:
+    case STORE_GET_ARTIFACT:
+    case STORE_GET_SERIES:
+    case STORE_LIST_SERIES:
+        model_run_series(m, op);
+        break;
+    default:
+        model_run_read(m, op, got);
+    }
 }

@@ -1,49 +1,164 @@
-/* model.h: the store as a small pure thing in memory: arrays, the decisions of core/, no engine. The differential test
- * gives the same operations to both and compares every answer. Written from store.h alone. */
+/* model.h: the store as a small plain thing in memory: arrays, the decisions of core/, no engine, no index, no maintained
+ * count. Written from store.h. The differential test (differential.h) gives the same operations to an engine and to it.
+ *
+ * Where store.h leaves a choice (a new id, a lease number, a jitter, which queue a claim begins with) the model takes the
+ * engine's when the contract allows it, and its own otherwise: then the two answers differ, and that is a mismatch. */
 #ifndef STINT_TEST_MODEL_H
 #define STINT_TEST_MODEL_H
 
-#include "store_test.h"
+#include "base/buf.h"
+#include "store/store.h"
 
-#define MODEL_JOBS_MAX 8000
-#define MODEL_QUEUES   3
-#define MODEL_KINDS    2
-#define MODEL_KEYS     12
+#define MODEL_JOBS_MAX    6000
+#define MODEL_QUEUES_MAX  32
+#define MODEL_KEYS_MAX    512 /* unique keys; as many idempotency keys, API keys */
+#define MODEL_ENTRIES_MAX 2000
+
+/* Mistakes that the model can make on purpose: a test of the test. */
+enum model_bug {
+    BUG_NONE,
+    BUG_OLD_LEASE_COMPLETES, /* complete is accepted under any lease */
+    BUG_KEY_FREED_EARLY,     /* a unique key is free as soon as its job is claimed */
+    BUG_COUNT_OFF,           /* a lost lease is not counted */
+    BUG_SEQ_GAP,             /* a checkpoint takes an event number */
+    BUG_RETRY_KEEPS_LEASE,   /* a retry accepts what the round before it says */
+    BUG_STALE_IS_NEW,        /* a report with a lower number is accepted */
+    BUG_PRIORITY_IGNORED,    /* the oldest first */
+    BUG_PAUSE_IGNORED,       /* a paused queue gives */
+    BUG_TENANT_IGNORED,      /* another tenant's job is found */
+    BUG_STAGED_SURVIVES,     /* an artifact outlives the lease it was staged under */
+    BUG_REPLAY_RUNS_AGAIN,   /* an enqueue with a known idempotency key enqueues again */
+    MODEL_BUGS,
+};
+
+struct model_event {
+    struct job_event_row row;
+    struct model_event *next;
+};
+
+struct model_artifact {
+    struct artifact is;
+    int64_t lease; /* it was staged under; 0 = published */
+    struct model_artifact *next;
+};
 
 struct model_job {
-    struct id id;
-    struct job_counters c;
-    struct retry_policy retry;
-    int queue, kind, key; /* key -1 = none */
-    int64_t priority, timeout_ms, round;
-    enum job_reason reason;
-    int64_t lease;        /* the last number that was handed out */
-    bool is_lease_raised; /* … and nothing under it is accepted any more */
-    bool is_erased;       /* and cannot be retried: its args are gone */
-    bool is_lost;         /* its lease ended, and nobody has claimed since: its result is still welcome */
-    int64_t n, hash;      /* of the last accepted report under the lease; n 0 = none */
-    struct report_verdict verdict;
+    struct job v;   /* as the store shows it; v.lease = the last number that was handed out */
+    int number;     /* 0, 1, …: in order of enqueue */
+    bool is_raised; /* nothing under v.lease is accepted any more */
+    bool is_lost;   /* its lease ended, and nobody has claimed since: its result is still welcome */
+    bool is_erased, holds_key;
+    int64_t timeout_at, cancel_at;
+    int64_t n, hash; /* of the last accepted report under the lease; n 0 = none */
+    struct report_verdict said;
+    struct model_event *events;
+    struct model_artifact *artifacts;
 };
+
+struct model_queue {
+    int64_t tenant;
+    struct str name;
+    bool is_paused;
+    struct queue_settings settings;
+};
+
+struct model_key { /* a unique key that is held, or was until held_until */
+    int64_t tenant;
+    struct str key;
+    struct id job;
+    int64_t held_until; /* 0 = while the job lives */
+};
+
+struct model_promise { /* what an idempotency key stands for */
+    int64_t tenant;
+    struct str key;
+    unsigned char hash[32];
+    struct enqueue_verdict *verdicts;
+    int64_t expires_at;
+};
+
+struct model_entry { /* of a series; the array is in order of publication */
+    int64_t tenant;
+    struct str name;
+    struct series_entry is;
+};
+
+enum model_total { SUM_ENQUEUED, SUM_COMPLETED, SUM_FAILED, SUM_CANCELLED, SUM_LOST, SUM_RETRIED, SUMS };
 
 struct model {
-    struct model_job jobs[MODEL_JOBS_MAX];
-    int count;
-    int holder[MODEL_KEYS]; /* of a unique key; -1 = nobody */
-    bool is_paused[MODEL_QUEUES];
+    struct arena *a;
+    enum model_bug bug;
+    int64_t now;
+    int64_t tenants[2];
+    int64_t sums[2][SUMS];
+    struct model_job *jobs[MODEL_JOBS_MAX]; /* ascending ids */
+    int count, enqueued;
+    struct model_queue queues[MODEL_QUEUES_MAX];
+    int queue_count;
+    struct model_key keys[MODEL_KEYS_MAX];
+    int key_count;
+    struct model_promise promises[MODEL_KEYS_MAX];
+    int promise_count;
+    struct model_entry entries[MODEL_ENTRIES_MAX];
+    int entry_count;
+    struct api_key api_keys[MODEL_KEYS_MAX];
+    int api_key_count;
+    int64_t
+        before; /* where a walk by cursor stands: the ordinal of the last job that was shown; 0 = at the newest */
+    struct job *(*peek)(void *ctx, int64_t tenant,
+                        struct id id); /* the engine's view, where it had a choice */
+    void *peek_ctx;
 };
 
-extern const struct str model_queues[MODEL_QUEUES], model_kinds[MODEL_KINDS], model_keys[MODEL_KEYS];
+struct model *model_new(enum model_bug bug);
+void model_free(struct model *m);
+/* Answers `op` (the inputs are set) at m->now; `got` is the engine's answer to the same. */
+void model_run(struct model *m, struct store_op *op, const struct store_op *got);
+struct model_job *model_find(const struct model *m, int64_t tenant, struct id id);
+bool model_has_passed_deadline(
+    const struct model *m); /* … of a live job: a claim may end it, or the next tick */
 
-void model_begin(struct model *m);
-/* Each answers what the store must answer; ids, lease numbers and times come from the store's answer or the test. */
-struct enqueue_verdict model_enqueue(struct model *m, const struct job_spec *spec, struct model_job as,
-                                     int64_t now);
-/* The job that a claim must get next, or NULL; model_claimed then hands it out. */
-struct model_job *model_next(struct model *m, int queue, int kind);
-void model_claimed(struct model_job *job, int64_t lease, int64_t lease_ms, int64_t now);
-struct report_verdict model_report(struct model *m, struct model_job *job, const struct report *r,
-                                   int64_t now);
-struct act_verdict model_act(struct model *m, struct model_job *job, enum job_action action, int64_t now);
-int64_t model_tick(struct model *m, int64_t now); /* how many jobs it changed */
+/* ---- between its files */
+
+struct model_queue *model_queue_find(struct model *m, int64_t tenant, struct str name);
+struct model_queue *model_queue_get(struct model *m, int64_t tenant, struct str name);
+struct model_key *model_key_find(struct model *m, int64_t tenant, struct str key);
+void model_key_put(struct model *m, const struct model_job *job, int64_t held_until);
+void model_key_free(struct model *m, const struct model_job *job); /* if it is the job's while it lives */
+bool model_pass_time(struct model *m,
+                     struct model_job *job); /* true: it was due, and is what time made of it */
+void model_sum(struct model *m, const struct model_job *job, enum model_total total);
+struct job_counters model_counters(const struct model_job *job);
+void model_apply(struct model *m, struct model_job *job, const struct job_outcome *o);
+void model_finish(struct model *m, struct model_job *job, enum job_state to, enum job_reason reason);
+void model_add_event(struct model *m, struct model_job *job, struct str type, struct str data);
+struct job_event_row model_end_event(struct model *m, const struct model_job *job);
+void model_stage(struct model *m, struct model_job *job, struct artifact artifact);
+void model_drop_staged(struct model_job *job);
+struct model_artifact *model_artifact_find(const struct model_job *job, struct str name, int64_t lease);
+void model_remove(struct model *m, struct model_job *job);
+/* What the store shows. Lease numbers that nobody was told are the engine's choice. */
+struct job model_view(const struct model_job *job, const struct job *got);
+bool model_matches(const struct model_job *job, int64_t tenant, const struct job_filter *filter);
+
+void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct store_enqueue *got);
+void model_run_claim(struct model *m, struct store_claim *op, const struct store_claim *got);
+void model_run_report(struct model *m, struct store_report *op, const struct store_report *got);
+void model_run_stage(struct model *m, struct store_stage_artifact *op);
+void model_run_act(struct model *m, struct store_act *op, const struct store_act *got);
+void model_run_patch(struct model *m, struct store_patch *op, const struct store_patch *got);
+void model_run_tick(struct model *m, struct store_tick *op);
+void model_run_prune(struct model *m, struct store_prune *op);
+void model_run_queue(struct model *m, struct store_op *op); /* set, delete, list */
+void model_run_key(struct model *m, struct store_op *op,
+                   const struct store_op *got); /* create, revoke, list */
+void model_run_read(struct model *m, struct store_op *op,
+                    const struct store_op *got);             /* jobs, events, stats */
+void model_run_series(struct model *m, struct store_op *op); /* and artifacts */
+
+/* Everything that an answered operation says, as text, in an order of its own where store.h leaves it free. */
+void answer_print(const struct model *m, const struct store_op *op, struct buf *out);
+/* What it asked. */
+void question_print(const struct model *m, const struct store_op *op, struct buf *out);
 
 #endif

@@ -1,0 +1,98 @@
+/* model_claim.c: which jobs a claim may get from the model. See model.h. */
+#include "model.h"
+
+static bool goes_before(const struct model *m, const struct job *a, const struct job *b)
+{
+    if (a->priority != b->priority && m->bug != BUG_PRIORITY_IGNORED) {
+        return a->priority < b->priority;
+    }
+    return a->run_at != b->run_at ? a->run_at < b->run_at : id_ordinal(a->id) < id_ordinal(b->id);
+}
+
+static bool is_listed(const struct str *names, size_t count, struct str name)
+{
+    bool is_in = count == 0;
+    for (size_t i = 0; i < count; i++) {
+        is_in |= str_eq(names[i], name);
+    }
+    return is_in;
+}
+
+static bool is_wanted(struct model *m, const struct store_claim *op, const struct job *v)
+{
+    if (v->state != JOB_QUEUED || v->tenant != op->tenant || !is_listed(op->kinds, op->kind_count, v->kind) ||
+        !is_listed(op->queues, op->queue_count, v->queue)) {
+        return false;
+    }
+    return !model_queue_get(m, v->tenant, v->queue)->is_paused || m->bug == BUG_PAUSE_IGNORED;
+}
+
+/* The next job of `queue` ("" = any) for this claim, or NULL. */
+static struct model_job *next_of(struct model *m, const struct store_claim *op, struct str queue)
+{
+    struct model_job *best = NULL;
+    for (int i = 0; i < m->count; i++) {
+        struct job *v = &m->jobs[i]->v;
+        bool is_late = v->deadline_at && v->deadline_at <= m->now;
+        if (is_wanted(m, op, v) && !is_late && (!queue.n || str_eq(v->queue, queue)) &&
+            (!best || goes_before(m, v, &best->v))) {
+            best = m->jobs[i];
+        }
+    }
+    return best;
+}
+
+static void hand_out(struct model *m, struct model_job *job, const struct store_claim *op, int64_t lease)
+{
+    struct job *v = &job->v;
+    const struct queue_settings *s = &model_queue_get(m, v->tenant, v->queue)->settings;
+    int64_t lease_ms = op->lease_ms > 0 ? op->lease_ms : s->lease_ms > 0 ? s->lease_ms : JOB_LEASE_DEFAULT_MS;
+    model_drop_staged(job);
+    v->lease = lease > v->lease + job->is_raised ? lease : v->lease + 1;
+    v->lease_ms = lease_ms < JOB_LEASE_MAX_MS ? lease_ms : JOB_LEASE_MAX_MS;
+    v->lease_until = m->now + v->lease_ms;
+    v->started_at = m->now;
+    v->worker = arena_str(m->a, op->worker);
+    v->state = JOB_PROCESSING;
+    v->attempt++;
+    job->timeout_at = m->now + v->timeout_ms;
+    job->cancel_at = job->n = 0;
+    job->is_lost = job->is_raised = false;
+    if (m->bug == BUG_KEY_FREED_EARLY) {
+        model_key_free(m, job);
+    }
+}
+
+/* A claim may end what it meets too late to start; when it does, is its own business. */
+static void end_late(struct model *m, const struct store_claim *op)
+{
+    for (int i = 0; i < m->count; i++) {
+        struct model_job *job = m->jobs[i];
+        bool is_late = job->v.deadline_at && job->v.deadline_at <= m->now;
+        const struct job *seen =
+            is_late && is_wanted(m, op, &job->v) ? m->peek(m->peek_ctx, op->tenant, job->v.id) : NULL;
+        if (seen && job_state_is_final(seen->state)) {
+            (void)model_pass_time(m, job);
+        }
+    }
+}
+
+void model_run_claim(struct model *m, struct store_claim *op, const struct store_claim *got)
+{
+    op->count = 0;
+    op->jobs = arena_array(op->op.a, struct job, (size_t)op->max + got->count + 1);
+    end_late(m, op);
+    for (size_t i = 0; i < got->count && (int64_t)i < op->max; i++) {
+        struct model_job *job = model_find(m, op->tenant, got->jobs[i].id);
+        if (!job || next_of(m, op, job->v.queue) != job) {
+            break; /* the queues are in any order, the jobs of one are not */
+        }
+        hand_out(m, job, op, got->jobs[i].lease);
+        op->jobs[op->count++] = job->v;
+    }
+    struct model_job *job = NULL;
+    while ((int64_t)op->count < op->max && (job = next_of(m, op, STR_NONE))) {
+        hand_out(m, job, op, 0);
+        op->jobs[op->count++] = job->v;
+    }
+}

@@ -1,0 +1,205 @@
+/* model_enqueue.c: new jobs of the model. See model.h. */
+#include "model.h"
+
+#include <string.h>
+
+#define IDEMPOTENCY_MS 86400000LL
+
+/* ---- enqueue */
+
+static struct str queue_name(const struct job_spec *s)
+{
+    return s->queue.n ? s->queue : STR("default");
+}
+
+static int64_t waiting_in(const struct model *m, int64_t tenant, struct str queue)
+{
+    int64_t count = 0;
+    for (int i = 0; i < m->count; i++) {
+        const struct job *v = &m->jobs[i]->v;
+        count += v->tenant == tenant && v->state < JOB_PROCESSING && str_eq(v->queue, queue);
+    }
+    return count;
+}
+
+/* How many items before this one count against the limit of its queue. */
+static int64_t asked_before(const struct store_enqueue *op, size_t item)
+{
+    int64_t count = 0;
+    struct err e;
+    for (size_t i = 0; i < item; i++) {
+        count += str_eq(queue_name(&op->specs[i]), queue_name(&op->specs[item])) &&
+                 job_spec_check(&op->specs[i], &e) == RC_OK;
+    }
+    return count;
+}
+
+static bool check_items(struct model *m, struct store_enqueue *op)
+{
+    bool is_good = true;
+    for (size_t i = 0; i < op->count; i++) {
+        struct enqueue_verdict *v = &op->verdicts[i];
+        const struct model_queue *q = model_queue_find(m, op->tenant, queue_name(&op->specs[i]));
+        v->rc = job_spec_check(&op->specs[i], &v->e);
+        if (!v->rc && q && q->settings.max_queued >= 0 &&
+            waiting_in(m, op->tenant, q->name) + asked_before(op, i) >= q->settings.max_queued) {
+            v->rc = err_set_code(&v->e, RC_BUSY, "queue_full", "queue", "full");
+        }
+        is_good = is_good && !v->rc;
+    }
+    return is_good;
+}
+
+static struct retry_policy policy_of(const struct job_spec *s, const struct queue_settings *q)
+{
+    struct retry_policy defaults = retry_default(), p = s->retry;
+    if (q->max_attempts > 0) {
+        defaults.max_attempts = q->max_attempts;
+    }
+    if (q->retry_base_ms >= 0) {
+        defaults.base_ms = q->retry_base_ms;
+        defaults.cap_ms = defaults.cap_ms > defaults.base_ms ? defaults.cap_ms : defaults.base_ms;
+    }
+    retry_fill(&p, &defaults);
+    return p;
+}
+
+static struct str keep(struct model *m, struct str s)
+{
+    return s.n ? arena_str(m->a, s) : STR_NONE;
+}
+
+static struct model_job *add_job(struct model *m, int64_t tenant, const struct job_spec *s, struct id id)
+{
+    const struct model_queue *q = model_queue_get(m, tenant, queue_name(s));
+    struct model_job *job = arena_alloc(m->a, sizeof *job);
+    static const struct id nobody;
+    bool is_new_id = m->count == 0 || id_ordinal(id) > id_ordinal(m->jobs[m->count - 1]->v.id);
+    m->jobs[m->count++] = job;
+    job->number = m->enqueued++;
+    job->v = (struct job){.id = is_new_id ? id : nobody,
+                          .tenant = tenant,
+                          .queue = q->name,
+                          .kind = keep(m, s->kind),
+                          .round = 1,
+                          .args = keep(m, s->args),
+                          .tags = keep(m, s->tags),
+                          .group = keep(m, s->group),
+                          .limit_keys = keep(m, s->limit_keys),
+                          .unique_key = keep(m, s->unique_key),
+                          .priority =
+                              s->priority || q->settings.priority == -1 ? s->priority : q->settings.priority,
+                          .retry = policy_of(s, &q->settings),
+                          .timeout_ms = s->timeout_ms                ? s->timeout_ms
+                                        : q->settings.timeout_ms > 0 ? q->settings.timeout_ms
+                                                                     : JOB_TIMEOUT_DEFAULT_MS,
+                          .deadline_at = s->deadline_ms ? m->now + s->deadline_ms : 0,
+                          .lost_max = s->lost_max ? s->lost_max : JOB_LOST_MAX_DEFAULT,
+                          .on_lost = s->on_lost,
+                          .lease_ms = JOB_LEASE_DEFAULT_MS,
+                          .progress_permille = -1,
+                          .created_at = m->now,
+                          .run_at = s->run_at ? s->run_at : m->now + s->delay_ms};
+    job->v.state = job->v.run_at > m->now ? JOB_SCHEDULED : JOB_QUEUED;
+    job->holds_key = s->unique_key.n && !s->unique_for_ms;
+    model_sum(m, job, SUM_ENQUEUED);
+    return job;
+}
+
+static void enqueue_one(struct model *m, int64_t tenant, const struct job_spec *s, struct id id,
+                        struct enqueue_verdict *v)
+{
+    const struct model_key *k = s->unique_key.n ? model_key_find(m, tenant, s->unique_key) : NULL;
+    if (k && (!k->held_until || k->held_until > m->now)) {
+        const struct model_job *holder = model_find(m, tenant, k->job);
+        *v = (struct enqueue_verdict){.job = k->job,
+                                      .duplicate = true,
+                                      .pruned = !holder,
+                                      .state = holder ? holder->v.state : JOB_COMPLETED};
+        return;
+    }
+    struct model_job *job = add_job(m, tenant, s, id);
+    if (s->unique_key.n) {
+        bool is_for_ever = s->unique_for_ms > INT64_MAX - m->now;
+        model_key_put(m, job, !s->unique_for_ms ? 0 : is_for_ever ? INT64_MAX : m->now + s->unique_for_ms);
+    }
+    *v = (struct enqueue_verdict){.job = job->v.id, .state = job->v.state};
+}
+
+static struct model_promise *promise_of(struct model *m, const struct store_enqueue *op)
+{
+    for (int i = 0; i < m->promise_count; i++) {
+        if (m->promises[i].tenant == op->tenant && str_eq(m->promises[i].key, op->idempotency_key)) {
+            return &m->promises[i];
+        }
+    }
+    return NULL;
+}
+
+/* True: the answer is given. */
+static bool replay(struct model *m, struct store_enqueue *op)
+{
+    const struct model_promise *p = promise_of(m, op);
+    if (!p || p->expires_at <= m->now || m->bug == BUG_REPLAY_RUNS_AGAIN) {
+        return false;
+    }
+    if (memcmp(p->hash, op->body_hash, sizeof p->hash) != 0) {
+        op->op.rc = err_set_code(&op->op.e, RC_INVALID, "idempotency_mismatch", NULL, "another body");
+        return true;
+    }
+    memcpy(op->verdicts, p->verdicts, op->count * sizeof *op->verdicts);
+    return op->replayed = true;
+}
+
+static void promise(struct model *m, const struct store_enqueue *op)
+{
+    struct model_promise *p = promise_of(m, op);
+    p = p ? p : &m->promises[m->promise_count++];
+    *p = (struct model_promise){.tenant = op->tenant,
+                                .key = arena_str(m->a, op->idempotency_key),
+                                .verdicts = arena_array(m->a, struct enqueue_verdict, op->count + 1),
+                                .expires_at = m->now + IDEMPOTENCY_MS};
+    memcpy(p->hash, op->body_hash, sizeof p->hash);
+    memcpy(p->verdicts, op->verdicts, op->count * sizeof *op->verdicts);
+}
+
+static void refuse(struct store_enqueue *op)
+{
+    bool is_full = true;
+    for (size_t i = 0; i < op->count; i++) {
+        is_full = is_full && (!op->verdicts[i].rc || op->verdicts[i].rc == RC_BUSY);
+    }
+    if (op->count == 1) {
+        op->op.rc = op->verdicts[0].rc;
+        op->op.e = op->verdicts[0].e;
+    } else if (is_full) {
+        op->op.rc = err_set_code(&op->op.e, RC_BUSY, "queue_full", NULL, "full");
+    } else {
+        op->op.rc = err_set_code(&op->op.e, RC_INVALID, "invalid_field", NULL, "some are refused");
+    }
+}
+
+void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct store_enqueue *got)
+{
+    op->verdicts = arena_array(op->op.a, struct enqueue_verdict, op->count + 1);
+    if (op->idempotency_key.n > JOB_KEY_MAX_BYTES) {
+        op->op.rc = err_set_code(&op->op.e, RC_INVALID, "invalid_field", NULL, "too long");
+        return;
+    }
+    if (op->idempotency_key.n && replay(m, op)) {
+        return;
+    }
+    if (!check_items(m, op) && !op->partial) {
+        refuse(op);
+        return;
+    }
+    for (size_t i = 0; i < op->count; i++) {
+        if (!op->verdicts[i].rc) {
+            enqueue_one(m, op->tenant, &op->specs[i], got->op.rc ? (struct id){0} : got->verdicts[i].job,
+                        &op->verdicts[i]);
+        }
+    }
+    if (op->idempotency_key.n) {
+        promise(m, op);
+    }
+}
