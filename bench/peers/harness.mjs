@@ -80,6 +80,7 @@ const peer = await open(name, Number(where) || where);
 line('W5', ...(await latency(peer, size(200, 10))));
 const [queued, ms] = await bulk(peer, size(100000, 2000));
 line('W3', queued, ms);
+await peer.settle?.();
 line('W4', ...(await drain(peer, queued)));
 await produce(peer, 100, 1); // to warm up
 line('W1', ...(await produce(peer, size(2000, 20), 1)));
