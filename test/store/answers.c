@@ -112,6 +112,18 @@ static void put_job(const struct model *m, const struct job *j, struct buf *out)
     buf_append_c(out, "\n");
 }
 
+/* From wherever they are. */
+static void put_bytes(const struct artifact *a, struct buf *out)
+{
+    struct buf file = BUF_LIMIT(1 << 20);
+    struct err e = {0};
+    if (a->path.n && buf_read_file(&file, a->path.p, &e)) {
+        put_str(out, "cannot read", str_from(e.text));
+    }
+    put_str(out, "bytes", a->path.n ? buf_str(&file) : a->bytes);
+    buf_dispose(&file);
+}
+
 static void put_artifact(const struct model *m, const struct artifact *a, struct buf *out)
 {
     char hex[9] = "";
@@ -119,7 +131,6 @@ static void put_artifact(const struct model *m, const struct artifact *a, struct
     put_id(m, a->job, out);
     put_str(out, "name", a->name);
     put_str(out, "media_type", a->media_type);
-    put_str(out, "bytes", a->bytes);
     put_str(out, "sha256", str_from(hex));
     put(out, "size", a->size);
     put(out, "created_at", a->created_at);
@@ -249,6 +260,7 @@ static void print_series(const struct model *m, const struct store_op *op, struc
 {
     const struct store_get_series *x = (const struct store_get_series *)op;
     for (size_t i = 0; i < x->count; i++) {
+        put_bytes(&x->entries[i].artifact, out);
         put_entry(m, x->name, &x->entries[i], out);
     }
 }
@@ -348,6 +360,7 @@ static void print_one(const struct model *m, const struct store_op *op, struct b
         break;
     case STORE_GET_ARTIFACT:
         put_artifact(m, &((const struct store_get_artifact *)op)->artifact, out);
+        put_bytes(&((const struct store_get_artifact *)op)->artifact, out);
         break;
     case STORE_TICK:
         put(out, "applied", ((const struct store_tick *)op)->applied);

@@ -238,6 +238,11 @@ struct store_op *question_copy(const struct store_op *op, struct arena *a)
 {
     struct store_op *copy = arena_alloc(a, sizes[op->kind]);
     memcpy(copy, op, sizes[op->kind]);
+    if (op->kind == STORE_STAGE_ARTIFACT) { /* the model has no files: ours hold their own name */
+        struct artifact *x = &((struct store_stage_artifact *)copy)->artifact;
+        x->bytes = x->path.n ? str_sub(x->path, x->path.n - (size_t)x->size, x->path.n) : x->bytes;
+        x->path = STR_NONE;
+    }
     return copy;
 }
 

@@ -1,6 +1,7 @@
 /* differential_words.c: what the differential test asks: jobs, and what workers say. See differential.h. */
 #include "differential.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -294,6 +295,19 @@ struct store_op *word_report(struct pair *p)
     return &op->op;
 }
 
+/* A finished file where the store wants them, which holds its own name. */
+static void put_into_file(struct pair *p, struct artifact *a)
+{
+    static int made;
+    const char *folder = store_files_dir(p->s->store);
+    struct str name = arena_printf(p->a, "upload-%d.tmp", made++);
+    a->path = arena_printf(p->a, "%s/%s", folder, name.p);
+    a->size = (int64_t)name.n;
+    a->bytes = STR_NONE;
+    FILE *f = fopen(a->path.p, "wx");
+    ck_assert_msg(f && fwrite(name.p, name.n, 1, f) == 1 && fclose(f) == 0, "cannot write %s", a->path.p);
+}
+
 struct store_op *word_stage(struct pair *p)
 {
     WORDED(op, store_stage_artifact, STORE_STAGE_ARTIFACT);
@@ -305,6 +319,10 @@ struct store_op *word_stage(struct pair *p)
                                      .media_type = STR("text/plain"),
                                      .bytes = word_text(p, "staged", 1000)};
     op->artifact.size = (int64_t)op->artifact.bytes.n;
+    op->artifact.sha256[0] = (unsigned char)word_below(p, 256);
     op->only_queues = word_percent(p, 5) ? STR("[\"a\"]") : STR_NONE;
+    if (word_percent(p, 30) && *store_files_dir(p->s->store)) {
+        put_into_file(p, &op->artifact);
+    }
     return &op->op;
 }

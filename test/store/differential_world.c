@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define STEPS_A_DUMP 400
 #define JOBS_KEPT    1200
@@ -93,6 +94,15 @@ static void compare(struct pair *p, const struct store_op *got, struct store_op 
     buf_dispose(&b);
 }
 
+/* A refused file is ours still. */
+static void remove_refused(const struct store_op *op)
+{
+    const struct store_stage_artifact *x = (const struct store_stage_artifact *)op;
+    if (op->kind == STORE_STAGE_ARTIFACT && op->rc && x->artifact.path.n) {
+        (void)unlink(x->artifact.path.p);
+    }
+}
+
 static void ask_both(struct pair *p, struct store_op **ops, int count)
 {
     struct store_op *want[ASKED_MAX];
@@ -101,6 +111,7 @@ static void ask_both(struct pair *p, struct store_op **ops, int count)
     }
     ask(p, ops, count);
     for (int i = 0; i < count; i++) {
+        remove_refused(ops[i]);
         compare(p, ops[i], want[i]);
     }
 }

@@ -28,6 +28,7 @@ enum model_bug {
     BUG_TENANT_IGNORED,      /* another tenant's job is found */
     BUG_STAGED_SURVIVES,     /* an artifact outlives the lease it was staged under */
     BUG_REPLAY_RUNS_AGAIN,   /* an enqueue with a known idempotency key enqueues again */
+    BUG_LATE_IS_REFUSED,     /* what a lost lease still brings */
     MODEL_BUGS,
 };
 

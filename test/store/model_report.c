@@ -37,7 +37,7 @@ static bool may_apply(const struct model *m, const struct model_job *job, const 
     if (job->v.state == JOB_PROCESSING && !is_over) {
         return true;
     }
-    bool is_late = job->v.state == JOB_QUEUED && job->is_lost;
+    bool is_late = job->v.state == JOB_QUEUED && job->is_lost && m->bug != BUG_LATE_IS_REFUSED;
     return (is_late || is_over) && is_final_say(in) ? true : lease_lost(v);
 }
 
