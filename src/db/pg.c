@@ -298,11 +298,7 @@ void pg_close(struct pg *c)
         return;
     }
     PQfreemem(c->notification);
-    if (c->is_lost && PQsocket(c->handle) >= 0) {
-        /* The goodbye would wait for a server that does not listen. */
-        (void)PQsetnonblocking(c->handle, 1);
-    }
-    PQfinish(c->handle);
+    PQfinish(c->handle); /* its goodbye does not wait either */
     for (size_t i = 0; i < PG_STATEMENTS; i++) {
         mem_free(c->statements[i]);
     }

@@ -16,8 +16,8 @@
  *
  * A statement that fails ends its batch: the rest of it answers PG_ABORTED and did not run; the connection goes on with
  * the next batch (behind BEGIN: with a ROLLBACK). Several batches may be under way. The server keeps small answers back
- * until the batch ends, so a statement that waits for a lock holds up the answers of those before it. Nothing here waits longer than the
- * connection's time limit; what goes over it has lost the connection. */
+ * until the batch ends, so a statement that waits for a lock holds up the answers of those before it too. Nothing here
+ * waits longer than the connection's time limit; what goes over it has lost the connection. */
 #ifndef STINT_DB_PG_H
 #define STINT_DB_PG_H
 

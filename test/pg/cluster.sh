@@ -4,6 +4,7 @@
 # and also when this script is killed. It flushes as in production; what makes it quick is that nothing else is asked of it.
 # Without PostgreSQL on this machine the command runs without STINT_TEST_PG: its tests skip and say why, or fail with
 # REQUIRE=pg. A STINT_TEST_PG that is set already is left as it is.
+# STINT_TEST_POOLER names the same database through pgbouncer in transaction mode, where that is installed.
 # For the bench: STINT_PG_FILES names the folder that the database's files go into, because /tmp may be memory, and
 # STINT_PG_SETTINGS=default leaves PostgreSQL's settings as they are.
 set -euo pipefail
@@ -36,6 +37,7 @@ files=$dir
 remove_at_end() {
     trap '' INT TERM HUP
     cat >/dev/null
+    [ ! -e "$dir/pooler.pid" ] || kill "$(cat "$dir/pooler.pid")" 2>/dev/null || true
     if [ -e "$files/data/postmaster.pid" ]; then
         "${as_owner[@]}" "$bin/pg_ctl" stop -D "$files/data" -m immediate -s >/dev/null 2>&1 || true
     fi
@@ -68,14 +70,41 @@ start() {
         settings >>"$files/data/postgresql.conf" &&
         "${as_owner[@]}" "$bin/pg_ctl" start -D "$files/data" -l "$dir/log" -w -s
 }
+
+start_pooler() {
+    cat >"$dir/pooler.ini" <<CONF
+[databases]
+* = host=$dir
+[pgbouncer]
+listen_addr =
+unix_socket_dir = $dir
+logfile = $dir/pooler.log
+pidfile = $dir/pooler.pid
+auth_type = trust
+auth_file = $dir/pooler.users
+pool_mode = transaction
+default_pool_size = 20
+max_client_conn = 500
+CONF
+    echo '"stint" ""' >"$dir/pooler.users"
+    chmod a+r "$dir/pooler.ini" "$dir/pooler.users"
+    "${as_owner[@]}" pgbouncer -d -q "$dir/pooler.ini" || { cat "$dir/pooler.log" >&2; return 1; }
+}
+PATH=$PATH:/usr/sbin
+pooler=
 if ! start >"$dir/start" 2>&1 8>&-; then
     cat "$dir/start" "$dir/log" >&2 2>/dev/null || true
     echo "cluster: PostgreSQL does not start" >&2
     exit 1
 fi
 
+if command -v pgbouncer >/dev/null; then
+    start_pooler 8>&-
+    pooler="postgresql://stint@/postgres?host=$dir&port=6432"
+fi
+
 status=0
-STINT_TEST_PG="postgresql://stint@/postgres?host=$dir" "$@" 8>&- || status=$?
+STINT_TEST_PG="postgresql://stint@/postgres?host=$dir" STINT_TEST_POOLER="$pooler" "$@" 8>&- || status=$?
 # A server that died is a finding, whatever the tests say.
 if [ ! -e "$files/data/postmaster.pid" ] || grep -E 'PANIC:|terminated by signal (4|6|7|8|11)' "$dir/log" >&2; then
     tail -50 "$dir/log" >&2

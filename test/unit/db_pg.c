@@ -2,6 +2,7 @@
 #include "pg_rig.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- values */
@@ -250,4 +251,42 @@ PG_TEST(plain_statements_run_as_one_transaction)
     OK(pg_exec(c, "CREATE TEMP TABLE t (i int); INSERT INTO t VALUES (5)", e));
     CHECK_INT(pg_rig_int(c, "SELECT i FROM t"), 5);
     OK(pg_exec(c, "", e));
+}
+
+/* ---- behind a pooler in transaction mode */
+
+PG_TEST(behind_a_pooler_nothing_relies_on_the_session)
+{
+    static const char sql[] = "SELECT $1::bigint + 1";
+    const struct pg_options o = {.setup = "SELECT 1/0"}; /* not run there */
+    const char *dsn = getenv("STINT_TEST_POOLER");
+    struct pg *pooled[2] = {NULL, NULL};
+    if (!dsn || !*dsn) {
+        pg_rig_skip("STINT_TEST_POOLER names no pooler (test/pg/cluster.sh starts one)");
+        return;
+    }
+    CHECK_FALSE(pg_is_pooled(c));
+    for (int i = 0; i < 2; i++) {
+        OK(pg_open(&pooled[i], dsn, &o, e));
+        CHECK_TRUE(pg_is_pooled(pooled[i]));
+    }
+    for (int64_t n = 0; n < 20; n++) { /* they meet on the same sessions of the server */
+        struct pg *p = pooled[n % 2];
+        struct pg_query q = PG_QUERY(a);
+        struct pg_rows *r = NULL;
+        pg_bind_int(&q, n);
+        OK(pg_send(p, "BEGIN", NULL, e));
+        OK(pg_send(p, sql, &q, e));
+        OK(pg_send(p, "COMMIT", NULL, e));
+        OK(pg_sync(p, e));
+        OK(pg_next(p, NULL, e));
+        OK(pg_next(p, &r, e));
+        CHECK_INT(pg_int(r, 0, 0), n + 1);
+        pg_rows_free(r);
+        OK(pg_next(p, NULL, e));
+    }
+    FAILS(pg_run(pooled[0], "SELECT 1/0", NULL, NULL, e), RC_INVALID);
+    OK(pg_run(pooled[0], "SELECT 1", NULL, NULL, e));
+    pg_close(pooled[0]);
+    pg_close(pooled[1]);
 }
