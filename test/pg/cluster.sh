@@ -33,7 +33,8 @@ files=$dir
 [ -z "${STINT_PG_FILES:-}" ] || files=$(mktemp -d "$STINT_PG_FILES/pg.XXXXXX")
 [ ${#as_owner[@]} = 0 ] || chown "$owner" "$dir" "$files"
 
-# Holds the other end of a pipe: it ends with this script, however that ends, and then the cluster goes.
+# Holds the other end of a pipe: it ends with this script, however that ends, and then the cluster goes. A session of its own
+# outlives the signals that end ours.
 remove_at_end() {
     trap '' INT TERM HUP
     cat >/dev/null
@@ -43,12 +44,15 @@ remove_at_end() {
     fi
     rm -rf "$dir" "$files"
 }
-exec 8> >(remove_at_end)
+exec 8> >(exec setsid bash -c "$(declare -p dir files bin as_owner && declare -f remove_at_end) && remove_at_end")
 remover=$!
 
 finish() {
     exec 8>&-
-    while kill -0 "$remover" 2>/dev/null; do read -rt 0.05 <> <(:) || true; done
+    for ((i = 0; i < 300; i++)); do
+        kill -0 "$remover" 2>/dev/null || break
+        read -rt 0.05 <> <(:) || true
+    done
 }
 trap finish EXIT
 
@@ -92,14 +96,15 @@ CONF
 }
 PATH=$PATH:/usr/sbin
 pooler=
-if ! start >"$dir/start" 2>&1 8>&-; then
+# In a shell of its own: a function whose redirection closes 8 keeps a copy of it, and a signal then would find the pipe held.
+if ! (start) >"$dir/start" 2>&1 8>&-; then
     cat "$dir/start" "$dir/log" >&2 2>/dev/null || true
     echo "cluster: PostgreSQL does not start" >&2
     exit 1
 fi
 
 if command -v pgbouncer >/dev/null; then
-    start_pooler 8>&-
+    (start_pooler) 8>&-
     pooler="postgresql://stint@/postgres?host=$dir&port=6432"
 fi
 
