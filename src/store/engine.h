@@ -10,7 +10,9 @@
 struct store {
     const struct store_engine *engine;
     struct store_options options;
-    int64_t wall_at_start, boot_at_start; /* the default clock: wall time at start + elapsed boot time */
+    /* The default clock: wall time at start + elapsed boot time. An engine whose database has a clock corrects the first. */
+    _Atomic int64_t wall_at_start;
+    int64_t boot_at_start;
     _Atomic int64_t grace_at; /* since when the server is back: leases renewed before get their grace (J6) */
     unsigned char secret[32];
 };
@@ -27,7 +29,7 @@ struct store_engine {
     enum rc (*health)(struct store *s);
 };
 
-extern const struct store_engine sqlite_engine, sqlite_memory_engine;
+extern const struct store_engine sqlite_engine, sqlite_memory_engine, pg_engine;
 
 /* Fills the common part; engines call it first of all. */
 void store_start(struct store *s, const struct store_engine *engine, const struct store_options *options);

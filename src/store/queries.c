@@ -5,7 +5,7 @@
 #include "base/asset.h"
 #include "base/buf.h"
 
-#define QUERY_MAX_BYTES 8192
+#define QUERY_MAX_BYTES 16384
 #define BLOCKS_MAX      256
 
 struct block_list {
@@ -39,13 +39,14 @@ static struct str block_text(const struct block_list *l, struct str name)
     return STR_NONE;
 }
 
+/* Blocks may name blocks; never in a circle: they are ours. */
 static void expand(const struct block_list *l, struct buf *out, struct str text)
 {
     struct str rest = text;
     while (rest.n) {
         buf_append_str(out, str_cut(rest, '@', &rest));
         if (rest.n) {
-            buf_append_str(out, block_text(l, str_cut(rest, '@', &rest)));
+            expand(l, out, block_text(l, str_cut(rest, '@', &rest)));
         }
     }
 }

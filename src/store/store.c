@@ -76,10 +76,16 @@ enum rc store_open(struct store **out, const char *url, const struct store_optio
     if (str_eq(s, STR("memory:"))) {
         return sqlite_memory_engine.open(out, "", options, e);
     }
+    if (str_starts(s, STR("postgres:")) || str_starts(s, STR("postgresql:"))) {
+        struct str dsn = STR_NONE;
+        (void)str_cut(s, ':', &dsn);
+        return pg_engine.open(out, str_starts(dsn, STR("//")) ? url : dsn.p, options, e);
+    }
     if (str_starts(s, STR("sqlite:"))) {
         s = str_sub(s, sizeof "sqlite:" - 1, s.n);
     } else if (str_find(s, STR("://"), 0) < s.n) {
-        return err_set(e, RC_INVALID, "store %s: only sqlite:PATH and memory: are known", url);
+        return err_set(e, RC_INVALID, "store %s: only sqlite:PATH, postgresql://... and memory: are known",
+                       url);
     }
     if (!s.n) {
         return err_set(e, RC_INVALID, "store: the path is empty");

@@ -101,9 +101,12 @@ struct store_options {
     int readers;             /* 0 = 2 */
     bool read_only;          /* admin look: no migration, no lock taken */
     const char *synchronous; /* SQLite, mutant builds only: overrides FULL; NULL otherwise */
+    bool unsafe;             /* PostgreSQL: a server that does not flush what it commits will do */
+    int committers;          /* PostgreSQL: 0 = 4 */
 };
 
-/* Opens, migrates (all or nothing) and starts the threads. url: `sqlite:PATH`, a plain PATH, or `memory:`. Creates what
+/* Opens, migrates (all or nothing) and starts the threads. url: `sqlite:PATH`, a plain PATH, `memory:`, or
+ * `postgresql://…` (`postgres:` before any DSN that libpq takes). Creates what
  * is missing. Running leases get their restart grace (J6): none ends before now + min(lease, 30 s).
  * RC_BUSY: another server holds the file. RC_FATAL: damaged, or written by a newer version; nothing was touched. */
 MUST_CHECK enum rc store_open(struct store **out, const char *url, const struct store_options *options,

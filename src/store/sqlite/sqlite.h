@@ -10,9 +10,9 @@
 #define STINT_STORE_SQLITE_SQLITE_H
 
 #include "db/db.h"
+#include "store/map.h"
 #include "store/op_queue.h"
 #include "store/rules/rules.h"
-#include "store/sqlite/map.h"
 #include "store/sqlite/names.h"
 #include "store/sqlite/sql.h"
 

@@ -1,5 +1,5 @@
 /* map.c: see map.h. Open addressing, at most half full. */
-#include "store/sqlite/map.h"
+#include "store/map.h"
 
 #include "base/arena.h"
 #include "base/id.h"

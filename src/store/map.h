@@ -1,7 +1,7 @@
 /* map.h: from bytes to a pointer: what the committer keeps in memory (words, queues, lines) is found by it. The hash is
  * keyed by a random number, because strangers choose the names. Keys must outlive the map; nothing is ever removed. */
-#ifndef STINT_STORE_SQLITE_MAP_H
-#define STINT_STORE_SQLITE_MAP_H
+#ifndef STINT_STORE_MAP_H
+#define STINT_STORE_MAP_H
 
 #include "base/str.h"
 

@@ -1,0 +1,33 @@
+-- The schema's versions and its shape. `-- name: x` begins a query; @x@ is replaced by the query of that name.
+
+-- name: migration_all
+SELECT version, checksum, oldest_program, shape FROM stint.migration ORDER BY version
+
+-- name: migration_add
+INSERT INTO stint.migration (version, name, checksum, applied_at, oldest_program, shape)
+VALUES ($1, $2, $3, $4, $5, (@schema_shape@))
+
+-- name: schema_shape
+-- What the migrations make, without partitions and without what an administrator may tune. From the catalogs' own columns:
+-- the texts that PostgreSQL makes of expressions differ from release to release.
+SELECT md5(string_agg(line, E'\n' ORDER BY line COLLATE "C")) FROM (
+  SELECT format('column %s.%s %s %s %s %s', c.relname, a.attname, a.attnum, a.atttypid::regtype, a.attnotnull, a.atthasdef)
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+  WHERE c.relnamespace = 'stint'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    AND a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL
+  SELECT format('index %s %s %s %s %s', n.relname, i.indrelid::regclass, i.indkey, i.indisunique, i.indpred IS NOT NULL)
+  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class n ON n.oid = i.indexrelid
+  JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+  WHERE c.relnamespace = 'stint'::regnamespace AND NOT c.relispartition
+  UNION ALL
+  SELECT format('constraint %s %s %s', o.conname, o.conrelid::regclass, o.contype)
+  FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_class c ON c.oid = o.conrelid
+  WHERE c.relnamespace = 'stint'::regnamespace AND NOT c.relispartition AND o.contype <> 'n'
+  UNION ALL
+  SELECT format('trigger %s %s', t.tgname, t.tgrelid::regclass)
+  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+  WHERE c.relnamespace = 'stint'::regnamespace AND NOT c.relispartition AND NOT t.tgisinternal
+  UNION ALL
+  SELECT format('function %s(%s) %s %s', p.proname, p.proargtypes, p.prosecdef, md5(p.prosrc))
+  FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'stint'::regnamespace) AS lines (line)

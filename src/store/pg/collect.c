@@ -1,0 +1,131 @@
+/* collect.c: see collect.h. */
+#include "store/pg/collect.h"
+
+#define ROUND_OPS_MAX    4096
+#define ROUND_WEIGHT_MAX 10000
+
+/* How long it will take, roughly: one is an enqueued job. */
+static int64_t weight(const struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_ENQUEUE:
+        return 1 + (int64_t)((const struct store_enqueue *)op)->count;
+    case STORE_CLAIM:
+        return 1 + 2 * ((const struct store_claim *)op)->max;
+    case STORE_REPORT:
+        return 1 + 2 * (int64_t)((const struct store_report *)op)->count;
+    case STORE_ACT:
+        return 2000;
+    case STORE_STAGE_ARTIFACT:
+        return 1000;
+    default:
+        return 10;
+    }
+}
+
+bool collect_is_alone(const struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_ENQUEUE:
+    case STORE_CLAIM:
+    case STORE_REPORT:
+    case STORE_PATCH:
+    case STORE_STAGE_ARTIFACT:
+        return false;
+    case STORE_ACT:
+        return !((const struct store_act *)op)->ids;
+    default:
+        return true;
+    }
+}
+
+struct store_op *collect_cut(struct store_op *list)
+{
+    int64_t total = 0;
+    int ops = 0;
+    for (struct store_op *op = list; op; op = op->next) {
+        total += weight(op);
+        ops++;
+        bool is_end = op->next && (collect_is_alone(op) || collect_is_alone(op->next) ||
+                                   ops == ROUND_OPS_MAX || total + weight(op->next) > ROUND_WEIGHT_MAX);
+        if (is_end) {
+            struct store_op *rest = op->next;
+            op->next = NULL;
+            return rest;
+        }
+    }
+    return NULL;
+}
+
+/* How many ids and keys at most. */
+static void measure(const struct store_op *list, size_t *ids, size_t *keys)
+{
+    *ids = *keys = 0;
+    for (const struct store_op *op = list; op; op = op->next) {
+        *ids += op->kind == STORE_REPORT ? ((const struct store_report *)op)->count
+                : op->kind == STORE_ACT  ? ((const struct store_act *)op)->count
+                                         : 1;
+        *keys += op->kind == STORE_ENQUEUE ? ((const struct store_enqueue *)op)->count : 0;
+    }
+}
+
+static void collect_keys(const struct store_enqueue *op, struct collected *out)
+{
+    for (size_t i = 0; i < op->count; i++) {
+        if (op->specs[i].unique_key.n && op->specs[i].unique_key.n <= JOB_KEY_MAX_BYTES) {
+            out->keys[out->key_count++] =
+                (struct key_entry){.tenant = op->tenant, .key = op->specs[i].unique_key};
+        }
+    }
+}
+
+static void collect_reports(const struct store_report *op, struct collected *out)
+{
+    for (size_t i = op->op.items_done; i < op->count; i++) {
+        out->ids[out->id_count++] = op->items[i].job;
+    }
+}
+
+static void collect_act(const struct store_act *op, struct collected *out)
+{
+    for (size_t i = op->op.items_done; op->ids && i < op->count; i++) {
+        out->ids[out->id_count++] = op->ids[i];
+    }
+}
+
+static void collect_one(const struct store_op *op, struct collected *out)
+{
+    switch (op->kind) {
+    case STORE_ENQUEUE: /* with an idempotency key it is not known yet whether anything is to be enqueued */
+        if (!((const struct store_enqueue *)op)->idempotency_key.n) {
+            collect_keys((const struct store_enqueue *)op, out);
+        }
+        break;
+    case STORE_REPORT:
+        collect_reports((const struct store_report *)op, out);
+        break;
+    case STORE_ACT:
+        collect_act((const struct store_act *)op, out);
+        break;
+    case STORE_PATCH:
+        out->ids[out->id_count++] = ((const struct store_patch *)op)->job_id;
+        break;
+    case STORE_STAGE_ARTIFACT:
+        out->ids[out->id_count++] = ((const struct store_stage_artifact *)op)->job;
+        break;
+    default:
+        break;
+    }
+    out->may_finish |= op->kind == STORE_REPORT || op->kind == STORE_ACT || op->kind == STORE_TICK;
+}
+
+void collect(struct committer *w, const struct store_op *list, struct collected *out)
+{
+    size_t ids = 0, keys = 0;
+    measure(list, &ids, &keys);
+    *out = (struct collected){.ids = arena_array(w->keeper.scratch, struct id, ids + 1),
+                              .keys = arena_array(w->keeper.scratch, struct key_entry, keys + 1)};
+    for (const struct store_op *op = list; op; op = op->next) {
+        collect_one(op, out);
+    }
+}

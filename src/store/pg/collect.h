@@ -1,0 +1,22 @@
+/* collect.h: what a round will need, seen from its operations before it begins. Committer only. */
+#ifndef STINT_STORE_PG_COLLECT_H
+#define STINT_STORE_PG_COLLECT_H
+
+#include "store/pg/unique.h"
+
+struct collected {
+    struct id *ids; /* of jobs to lock */
+    size_t id_count;
+    struct key_entry *keys; /* unique keys to reserve */
+    size_t key_count;
+    bool may_finish; /* a job may end */
+};
+
+/* Cuts the list behind the operations that fit into one round; at least one does. What is left is returned. */
+struct store_op *collect_cut(struct store_op *list);
+/* In the round's scratch arena. */
+void collect(struct committer *w, const struct store_op *list, struct collected *out);
+/* Does the operation run in a round of its own? */
+bool collect_is_alone(const struct store_op *op);
+
+#endif

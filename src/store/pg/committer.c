@@ -1,0 +1,47 @@
+/* committer.c: the thread that turns writes into rounds. */
+#include "store/pg/keeper.h"
+
+void committer_init(struct committer *w, struct pg_engine *s, int number)
+{
+    *w = (struct committer){.keeper = {.engine = &pg_keeper, .store = &s->base, .scratch = arena_new()},
+                            .engine = s,
+                            .number = number};
+    op_queue_init(&w->ops);
+    link_init(&w->link, s->dsn, number == s->committer_count ? LINK_SLOW : LINK_COMMITTER, s->stop_fd);
+}
+
+void committer_dispose(struct committer *w)
+{
+    link_close(&w->link);
+    settings_dispose(&w->settings);
+    map_dispose(&w->work.row_by_id);
+    map_dispose(&w->work.count_by_key);
+    map_dispose(&w->work.key_by_name);
+    map_dispose(&w->work.waiting_by_queue);
+    arena_free(w->keeper.scratch);
+}
+
+/* The slow lane runs operations one by one: each may wait for a stranger. */
+static struct store_op *cut_one(struct store_op *list)
+{
+    struct store_op *rest = list->next;
+    list->next = NULL;
+    return rest;
+}
+
+void *pg_committer_main(void *arg)
+{
+    struct committer *w = arg;
+    bool is_slow = w->number == w->engine->committer_count, is_over = false;
+    while (!is_over) {
+        struct store_op *list = op_queue_take_all(&w->ops, 0, &is_over);
+        atomic_store(&w->is_busy, list != NULL);
+        while (list) {
+            struct store_op *rest = is_slow ? cut_one(list) : NULL;
+            list = pg_round_run(w, list);
+            list = list ? list : rest;
+        }
+        atomic_store(&w->is_busy, false);
+    }
+    return NULL;
+}

@@ -1,0 +1,279 @@
+/* engine.c: opens and closes a node of a PostgreSQL store: checks, schema, threads, the private folder of files. */
+#include "store/pg/keeper.h"
+
+#include "store/pg/migrate.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READERS     4
+#define READERS_MAX 16
+
+/* ---- what other files use */
+
+void pg_engine_set_health(struct pg_engine *s, enum rc rc)
+{
+    atomic_store(&s->health, (int)rc);
+}
+
+void pg_engine_refuse(struct pg_engine *s, struct store_op *list, const struct err *why)
+{
+    struct store_round *r = store_round_new();
+    for (struct store_op *op = list; op; op = op->next) {
+        op->rc = why->rc;
+        op->e = *why;
+    }
+    r->done = list;
+    store_deliver(&s->base, r);
+}
+
+struct id pg_engine_next_id(struct pg_engine *s, int64_t now)
+{
+    pthread_mutex_lock(&s->id_lock);
+    struct id id = id_next(&s->ids, now);
+    pthread_mutex_unlock(&s->id_lock);
+    return id;
+}
+
+void pg_engine_see_clock(struct pg_engine *s, int64_t database_now)
+{
+    atomic_store(&s->base.wall_at_start, database_now - (clock_boot_ms() - s->base.boot_at_start));
+}
+
+/* ---- the private folder: what is in it is a cache, and of uploads under way */
+
+static enum rc make_files_dir(struct pg_engine *s, struct err *e)
+{
+    const char *root = getenv("TMPDIR");
+    char path[4096];
+    str_print(path, sizeof path, "%s/stint-node-XXXXXX", root && *root ? root : "/tmp");
+    if (!mkdtemp(path)) {
+        return err_from_errno(e, errno, path);
+    }
+    s->files_dir = mem_c_str(str_from(path));
+    return RC_OK;
+}
+
+static void remove_files_dir(struct pg_engine *s)
+{
+    DIR *dir = s->files_dir ? opendir(s->files_dir) : NULL;
+    char path[4096 + 300];
+    for (struct dirent *d = dir ? readdir(dir) : NULL; d; d = readdir(dir)) {
+        str_print(path, sizeof path, "%s/%s", s->files_dir, d->d_name);
+        (void)unlink(path); /* "." and ".." are no files */
+    }
+    if (dir) {
+        closedir(dir);
+        (void)rmdir(s->files_dir);
+    }
+}
+
+/* ---- threads */
+
+static enum rc start_threads(struct pg_engine *s, struct err *e)
+{
+    for (int i = 0; i <= s->committer_count && !s->base.options.read_only; i++) {
+        struct committer *w = &s->committers[i];
+        if (pthread_create(&w->thread, NULL, pg_committer_main, w) != 0) {
+            return err_set(e, RC_FATAL, "no thread for a committer");
+        }
+        w->has_thread = true;
+    }
+    int want = s->base.options.readers > 0 ? s->base.options.readers : READERS;
+    want = want > READERS_MAX ? READERS_MAX : want;
+    s->readers = mem_alloc((size_t)want * sizeof *s->readers);
+    s->reader_threads = mem_alloc((size_t)want * sizeof *s->reader_threads);
+    for (int i = 0; i < want; i++) {
+        struct reader *r = &s->readers[i];
+        *r = (struct reader){.engine = s, .scratch = arena_new()};
+        link_init(&r->link, s->dsn, LINK_READER, s->stop_fd);
+        if (pthread_create(&s->reader_threads[i], NULL, pg_reader_main, r) != 0) {
+            arena_free(r->scratch);
+            return err_set(e, RC_FATAL, "no thread for a reader");
+        }
+        s->reader_count++;
+    }
+    return RC_OK;
+}
+
+static void join_committers(struct pg_engine *s, int from, int until)
+{
+    for (int i = from; i < until; i++) {
+        op_queue_close(&s->committers[i].ops);
+    }
+    for (int i = from; i < until; i++) {
+        if (s->committers[i].has_thread) {
+            pthread_join(s->committers[i].thread, NULL);
+        }
+    }
+}
+
+/* In the order in which they hand work on: committers, the slow lane, readers (a round's callback may submit reads). A database
+ * that is away is not waited for. */
+static void stop_threads(struct pg_engine *s)
+{
+    (void)!eventfd_write(s->stop_fd, 1);
+    join_committers(s, 0, s->committer_count);
+    join_committers(s, s->committer_count, s->committer_count + 1);
+    op_queue_close(&s->reads);
+    for (int i = 0; i < s->reader_count; i++) {
+        pthread_join(s->reader_threads[i], NULL);
+        link_close(&s->readers[i].link);
+        arena_free(s->readers[i].scratch);
+    }
+}
+
+static void dispose(struct pg_engine *s)
+{
+    for (int i = 0; i <= s->committer_count; i++) {
+        committer_dispose(&s->committers[i]);
+    }
+    remove_files_dir(s);
+    close(s->stop_fd);
+    mem_free(s->partitions.known);
+    mem_free(s->committers);
+    mem_free(s->readers);
+    mem_free(s->reader_threads);
+    mem_free(s->files_dir);
+    mem_free(s->dsn);
+    mem_free(s);
+}
+
+static void engine_close(struct store *store)
+{
+    struct pg_engine *s = (struct pg_engine *)store;
+    stop_threads(s);
+    dispose(s);
+}
+
+/* ---- open */
+
+static enum rc read_meta(struct pg_engine *s, struct pg *c, struct err *e)
+{
+    struct pg_rows *r = NULL;
+    enum rc rc = pg_run(c, pg_sql(PG_SQL_META_ALL), NULL, &r, e);
+    for (size_t i = 0; !rc && i < pg_count(r); i++) {
+        struct str bytes = pg_str(r, i, 2);
+        if (str_eq(pg_str(r, i, 0), STR("epoch"))) {
+            s->epoch = pg_int(r, i, 1);
+        } else if (str_eq(pg_str(r, i, 0), STR("secret")) && bytes.n == sizeof s->base.secret) {
+            memcpy(s->base.secret, bytes.p, bytes.n);
+        }
+    }
+    pg_rows_free(r);
+    return rc;
+}
+
+static enum rc read_clock(struct pg_engine *s, struct pg *c, struct err *e)
+{
+    struct arena *a = arena_new();
+    struct pg_query q = PG_QUERY(a);
+    struct pg_rows *r = NULL;
+    pg_bind_int_or_null(&q, false, 0);
+    enum rc rc = pg_run(c, pg_sql(PG_SQL_ROUND_CLOCK), &q, &r, e);
+    if (!rc) {
+        pg_engine_see_clock(s, pg_int(r, 0, 0));
+    }
+    pg_rows_free(r);
+    arena_free(a);
+    return rc;
+}
+
+/* On a connection of its own, which may wait longer than those of the threads. */
+static enum rc prepare(struct pg_engine *s, struct err *e)
+{
+    struct link l;
+    link_init(&l, s->dsn, LINK_ADMIN, s->stop_fd);
+    enum rc rc = link_open(&l, e);
+    if (!rc) {
+        rc = server_check(l.c, s->base.options.unsafe, e);
+    }
+    if (!rc) {
+        rc = s->base.options.read_only ? pg_migrate_check(l.c, e) : migrate(l.c, clock_wall_ms(), e);
+    }
+    if (!rc) {
+        rc = read_meta(s, l.c, e);
+    }
+    if (!rc) {
+        rc = read_clock(s, l.c, e);
+    }
+    link_close(&l);
+    return rc;
+}
+
+static struct pg_engine *engine_new(const char *dsn, const struct store_options *options)
+{
+    struct pg_engine *s = mem_alloc(sizeof *s);
+    store_start(&s->base, &pg_engine, options);
+    s->dsn = mem_c_str(str_from(dsn));
+    s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->committer_count = options->committers > 0 ? options->committers : COMMITTERS;
+    s->committer_count = s->committer_count > COMMITTERS_MAX ? COMMITTERS_MAX : s->committer_count;
+    pthread_mutex_init(&s->id_lock, NULL);
+    pthread_mutex_init(&s->due.lock, NULL);
+    pthread_mutex_init(&s->partitions.lock, NULL);
+    op_queue_init(&s->reads);
+    s->committers = mem_alloc(((size_t)s->committer_count + 1) * sizeof *s->committers);
+    for (int i = 0; i <= s->committer_count; i++) {
+        committer_init(&s->committers[i], s, i);
+    }
+    return s;
+}
+
+static enum rc engine_open(struct store **out, const char *location, const struct store_options *options,
+                           struct err *e)
+{
+    struct pg_engine *s = engine_new(location, options);
+    enum rc rc = pg_sql_load(e);
+    if (!rc) {
+        rc = prepare(s, e);
+    }
+    if (!rc) {
+        rc = make_files_dir(s, e);
+    }
+    if (!rc) {
+        atomic_store(&s->base.grace_at, store_now(&s->base));
+        rc = start_threads(s, e);
+    }
+    if (rc) {
+        err_wrap(e, rc, "store");
+        stop_threads(s);
+        dispose(s);
+        return rc;
+    }
+    *out = &s->base;
+    return RC_OK;
+}
+
+/* ---- the rest of the engine's table */
+
+static void engine_submit(struct store *store, struct store_op *first)
+{
+    route_submit((struct pg_engine *)store, first);
+}
+
+static void engine_grace(struct store *store)
+{
+    atomic_store(&store->grace_at, store_now(store));
+}
+
+static const char *engine_files_dir(struct store *store)
+{
+    return ((struct pg_engine *)store)->files_dir;
+}
+
+static enum rc engine_health(struct store *store)
+{
+    return (enum rc)atomic_load(&((struct pg_engine *)store)->health);
+}
+
+const struct store_engine pg_engine = {
+    "postgresql", engine_open, engine_close, engine_submit, engine_grace, engine_files_dir, engine_health,
+};

@@ -1,0 +1,120 @@
+/* link.c: see link.h. */
+#include "store/pg/link.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <poll.h>
+
+#define BACKOFF_FIRST_MS 50
+#define BACKOFF_MAX_MS   2000
+
+#define ANY                                                                                                  \
+    "set_config('jit','off',l),set_config('search_path','pg_catalog',l),"                                    \
+    "set_config('idle_in_transaction_session_timeout','30s',l)"
+/* Plans must not depend on statistics of tables that are empty one minute and full the next: every statement of ours has
+ * its index, and joins begin with what the statement brings. */
+#define BY_INDEX                                                                                             \
+    ANY ",set_config('enable_seqscan','off',l),set_config('enable_bitmapscan','off',l),"                     \
+        "set_config('enable_hashjoin','off',l),set_config('enable_mergejoin','off',l),"                      \
+        "set_config('plan_cache_mode','force_generic_plan',l)"
+#define SETTINGS(is_local, lock, statement, others)                                                          \
+    "SELECT set_config('lock_timeout','" lock "',l),set_config('statement_timeout','" statement              \
+    "',l)," others " FROM (VALUES (" is_local ")) AS s(l)"
+/* For the session, and for one transaction. */
+#define BOTH(lock, statement, others)                                                                        \
+    SETTINGS("false", lock, statement, others), SETTINGS("true", lock, statement, others)
+
+static const struct {
+    const char *name, *session, *transaction;
+    int64_t timeout_ms;
+} kinds[] = {
+    [LINK_COMMITTER] = {"stint committer", BOTH("250ms", "20s", BY_INDEX), 25000},
+    [LINK_SLOW] = {"stint slow lane", BOTH("10s", "20s", BY_INDEX), 25000},
+    [LINK_READER] = {"stint reader", BOTH("2s", "20s", BY_INDEX), 25000},
+    [LINK_LISTENER] = {"stint listener", BOTH("2s", "20s", ANY), 10000},
+    [LINK_ADMIN] = {"stint admin", BOTH("60s", "10min", ANY), 610000},
+};
+
+void link_init(struct link *l, const char *dsn, enum link_kind kind, int stop_fd)
+{
+    *l = (struct link){.dsn = dsn, .kind = kind, .stop_fd = stop_fd};
+}
+
+void link_close(struct link *l)
+{
+    pg_close(l->c);
+    l->c = NULL;
+}
+
+const char *link_transaction_setup(const struct link *l)
+{
+    return pg_is_pooled(l->c) ? kinds[l->kind].transaction : NULL;
+}
+
+enum rc link_open(struct link *l, struct err *e)
+{
+    const struct pg_options o = {.timeout_ms = kinds[l->kind].timeout_ms,
+                                 .stop_fd = l->stop_fd,
+                                 .name = kinds[l->kind].name,
+                                 .setup = kinds[l->kind].session};
+    enum rc rc = pg_open(&l->c, l->dsn, &o, e);
+    if (rc) {
+        l->c = NULL;
+        return rc;
+    }
+    if (l->down_since_us) {
+        log_info("store.connected", L_C("as", kinds[l->kind].name), L_C("host", pg_host(l->c)),
+                 L_INT("away_ms", (clock_mono_us() - l->down_since_us) / 1000));
+    }
+    l->down_since_us = l->retry_at_us = l->backoff_ms = 0;
+    return RC_OK;
+}
+
+static void note_failure(struct link *l, const struct err *e)
+{
+    int64_t now = clock_mono_us();
+    if (!l->down_since_us) {
+        l->down_since_us = now;
+        log_warn("store.unreachable", L_C("as", kinds[l->kind].name), L_C("error", e->text));
+    }
+    l->backoff_ms = l->backoff_ms ? 2 * l->backoff_ms : BACKOFF_FIRST_MS;
+    l->backoff_ms = l->backoff_ms < BACKOFF_MAX_MS ? l->backoff_ms : BACKOFF_MAX_MS;
+    l->retry_at_us = now + l->backoff_ms * 1000;
+}
+
+/* True: the store is being closed. */
+static bool sleep_until(const struct link *l, int64_t until_us)
+{
+    struct pollfd fd = {.fd = l->stop_fd > 0 ? l->stop_fd : -1, .events = POLLIN};
+    int64_t left_us = until_us - clock_mono_us();
+    return left_us > 0 && poll(&fd, 1, (int)(left_us / 1000 + 1)) > 0;
+}
+
+enum rc link_ready(struct link *l, int64_t wait_ms, struct err *e)
+{
+    struct err why = {.text = "postgresql: the database cannot be reached"};
+    while (!l->c) {
+        int64_t give_up_us = (l->down_since_us ? l->down_since_us : clock_mono_us()) + wait_ms * 1000;
+        if (clock_mono_us() >= l->retry_at_us) {
+            if (!link_open(l, &why)) {
+                return RC_OK;
+            }
+            note_failure(l, &why);
+        }
+        if (l->retry_at_us > give_up_us || sleep_until(l, l->retry_at_us)) {
+            return err_set_code(e, RC_BUSY, "store_unavailable", NULL, "%s", why.text);
+        }
+    }
+    return RC_OK;
+}
+
+void link_settle(struct link *l)
+{
+    if (l->c && !pg_is_lost(l->c) && (pg_drain(l->c, NULL) || pg_in_transaction(l->c))) {
+        (void)!pg_exec(l->c, "ROLLBACK", NULL);
+    }
+    if (l->c && (pg_is_lost(l->c) || pg_in_transaction(l->c))) {
+        link_close(l);
+    }
+}

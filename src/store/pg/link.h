@@ -1,0 +1,39 @@
+/* link.h: a connection that comes back. Each thread of the engine owns one: it is opened when it is needed, closed when it
+ * is lost, and tried again at growing intervals, so that a database that restarts finds its nodes again. */
+#ifndef STINT_STORE_PG_LINK_H
+#define STINT_STORE_PG_LINK_H
+
+#include "db/pg.h"
+
+#define LINK_WAIT_MS 5000 /* no operation waits longer for a database that is away */
+
+enum link_kind {
+    LINK_COMMITTER, /* lock_timeout 250 ms */
+    LINK_SLOW,      /* the slow lane: lock_timeout 10 s */
+    LINK_READER,
+    LINK_LISTENER,
+    LINK_ADMIN, /* migrations */
+};
+
+struct link {
+    struct pg *c; /* NULL: not connected */
+    const char *dsn;
+    enum link_kind kind;
+    int stop_fd;
+    int64_t down_since_us, retry_at_us, backoff_ms; /* 0: it was never down, or is up */
+};
+
+void link_init(struct link *l, const char *dsn, enum link_kind kind, int stop_fd);
+void link_close(struct link *l);
+/* Makes sure that there is a connection. While the database is away each try waits for its turn; once it has been away for
+ * wait_ms, tries that are not due fail at once. RC_BUSY: it is away, code `store_unavailable`; the other codes are
+ * pg_open's. */
+MUST_CHECK enum rc link_ready(struct link *l, int64_t wait_ms, struct err *e);
+/* One try, now. */
+MUST_CHECK enum rc link_open(struct link *l, struct err *e);
+/* After any failure: closes a connection that is lost, or in a transaction that cannot be rolled back. */
+void link_settle(struct link *l);
+/* Behind BEGIN when settings cannot be the session's (a pooler): the statement that sets them; NULL: not needed. */
+const char *link_transaction_setup(const struct link *l);
+
+#endif

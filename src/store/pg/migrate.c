@@ -1,0 +1,198 @@
+/* migrate.c: see migrate.h. */
+#include "store/pg/migrate.h"
+
+#include "store/pg/sql.h"
+
+#include "base/asset.h"
+#include "base/fault.h"
+
+#define FOLDER         "sql/pg/migrations/"
+#define OLDEST_PROGRAM 1 /* the oldest schema version whose program may run on the newest one */
+#define LOCK           "SELECT pg_advisory_xact_lock(495874305652) /* stint */"
+#define HAS_SCHEMA     "SELECT to_regclass('stint.migration') IS NOT NULL"
+
+struct schema {
+    int64_t version, oldest_program;
+    struct str shape; /* that the newest migration left */
+};
+
+static bool is_migration(const struct asset *a)
+{
+    return str_starts(str_from(a->name), STR(FOLDER));
+}
+
+static const struct asset *migration(int64_t version)
+{
+    for (const struct asset *a = asset_table; a->name; a++) {
+        if (is_migration(a) && --version == 0) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+static int64_t newest_version(void)
+{
+    int64_t count = 0;
+    while (migration(count + 1)) {
+        count++;
+    }
+    return count;
+}
+
+static int64_t checksum(const struct asset *a)
+{
+    return (int64_t)(str_hash(asset_get(a->name)) >> 1);
+}
+
+/* ---- the check */
+
+static enum rc check_applied(const struct pg_rows *r, struct arena *a, struct schema *out, struct err *e)
+{
+    for (size_t i = 0; i < pg_count(r); i++) {
+        const struct asset *known = migration((int64_t)i + 1);
+        out->version = pg_int(r, i, 0);
+        out->oldest_program = pg_int(r, i, 2);
+        out->shape = arena_str(a, pg_str(r, i, 3));
+        if (out->version != (int64_t)i + 1 || (known && pg_int(r, i, 1) != checksum(known))) {
+            return err_set(
+                e, RC_FATAL,
+                "migration %lld of the schema stint is not the one that this program knows: it was made by "
+                "another build of it",
+                (long long)out->version);
+        }
+    }
+    if (out->oldest_program > newest_version()) {
+        return err_set(
+            e, RC_FATAL,
+            "the schema stint has version %lld, written by a newer program, and is no longer for this one, "
+            "which knows %lld: run the newer release",
+            (long long)out->version, (long long)newest_version());
+    }
+    return RC_OK;
+}
+
+static enum rc check_shape(struct pg *c, const struct schema *s, struct err *e)
+{
+    struct pg_rows *r = NULL;
+    enum rc rc = pg_run(c, pg_sql(PG_SQL_SCHEMA_SHAPE), NULL, &r, e);
+    if (!rc && !str_eq(pg_str(r, 0, 0), s->shape)) {
+        rc = err_set(
+            e, RC_FATAL,
+            "the schema stint was changed by hand: its tables, indexes or functions are not those that its "
+            "migrations make; undo the change");
+    }
+    pg_rows_free(r);
+    return rc;
+}
+
+/* out->version 0: there is no schema. */
+static enum rc look(struct pg *c, struct arena *a, struct schema *out, struct err *e)
+{
+    struct pg_rows *r = NULL;
+    *out = (struct schema){0};
+    enum rc rc = pg_run(c, HAS_SCHEMA, NULL, &r, e);
+    if (rc || !pg_bool(r, 0, 0)) {
+        pg_rows_free(r);
+        return rc;
+    }
+    pg_rows_free(r);
+    r = NULL;
+    rc = pg_run(c, pg_sql(PG_SQL_MIGRATION_ALL), NULL, &r, e);
+    if (!rc) {
+        rc = check_applied(r, a, out, e);
+    }
+    pg_rows_free(r);
+    if (!rc && out->version) {
+        rc = check_shape(c, out, e);
+    }
+    return rc;
+}
+
+enum rc pg_migrate_check(struct pg *c, struct err *e)
+{
+    struct arena *a = arena_new();
+    struct schema s;
+    enum rc rc = look(c, a, &s, e);
+    if (!rc && s.version < newest_version()) {
+        rc = err_set(e, RC_NOT_FOUND,
+                     s.version ? "the schema stint is of an older program: run `stint migrate`"
+                               : "the database holds no store: run `stint migrate`");
+    }
+    arena_free(a);
+    return rc;
+}
+
+/* ---- applying, in a transaction that holds the lock */
+
+static enum rc remember(struct pg *c, const struct asset *m, int64_t version, int64_t now, struct err *e)
+{
+    struct arena *a = arena_new();
+    struct pg_query q = PG_QUERY(a);
+    pg_bind_int(&q, version);
+    pg_bind_str(&q, str_sub(str_from(m->name), sizeof FOLDER - 1, SIZE_MAX));
+    pg_bind_int(&q, checksum(m));
+    pg_bind_int(&q, now);
+    pg_bind_int(&q, OLDEST_PROGRAM);
+    enum rc rc = pg_run(c, pg_sql(PG_SQL_MIGRATION_ADD), &q, NULL, e);
+    arena_free(a);
+    return rc;
+}
+
+static enum rc apply_from(struct pg *c, int64_t applied, int64_t now, struct err *e)
+{
+    enum rc rc = RC_OK;
+    const struct asset *m = NULL;
+    for (int64_t version = applied + 1; !rc && (m = migration(version)); version++) {
+        if (FAULT("store.migrate.step")) {
+            return err_set(e, RC_FATAL, "fault: migrate");
+        }
+        rc = pg_exec(c, asset_get(m->name).p, e);
+        if (!rc) {
+            rc = remember(c, m, version, now, e);
+        }
+        if (rc) {
+            err_wrap(e, rc, "migration %lld", (long long)version);
+        }
+    }
+    if (rc == RC_DENIED) {
+        err_wrap(e, rc,
+                 "the role may not make the schema stint: run `stint migrate` as the database's owner, or "
+                 "GRANT CREATE "
+                 "ON DATABASE to the role");
+    }
+    return rc;
+}
+
+static enum rc migrate_locked(struct pg *c, int64_t now, struct err *e)
+{
+    struct arena *a = arena_new();
+    struct schema s;
+    enum rc rc = pg_exec(c, LOCK, e);
+    if (!rc) {
+        rc = look(c, a, &s, e); /* somebody else may have done it meanwhile */
+    }
+    if (!rc && s.version < newest_version()) {
+        rc = apply_from(c, s.version, now, e);
+    }
+    arena_free(a);
+    return rc;
+}
+
+enum rc migrate(struct pg *c, int64_t now, struct err *e)
+{
+    enum rc rc = pg_migrate_check(c, e);
+    if (rc != RC_NOT_FOUND) {
+        return rc;
+    }
+    err_clear(e);
+    rc = pg_exec(c, "BEGIN", e);
+    if (!rc) {
+        rc = migrate_locked(c, now, e);
+    }
+    if (!rc) {
+        return pg_exec(c, "COMMIT", e);
+    }
+    (void)!pg_exec(c, "ROLLBACK", NULL);
+    return rc;
+}

@@ -1,0 +1,21 @@
+/* migrate.h: the schema and its versions, and the server's own settings: what must be right before a node starts.
+ *
+ * Migrations are the files sql/pg/migrations/NNNN_name.sql, applied in order, in one transaction, under an advisory lock: ten
+ * nodes may start at once, and a kill at any point leaves nothing behind. A migration only expands, so that nodes of the
+ * release before it go on; each row of stint.migration says the oldest program that may still run (oldest_program).
+ * What was applied is remembered with a checksum of its file and the shape of the schema that it left. */
+#ifndef STINT_STORE_PG_MIGRATE_H
+#define STINT_STORE_PG_MIGRATE_H
+
+#include "db/pg.h"
+
+/* Is the server new enough, does it speak UTF-8, does it flush what it commits? RC_INVALID says what to do. With
+ * `is_unsafe_allowed` the last is not asked. */
+MUST_CHECK enum rc server_check(struct pg *c, bool is_unsafe_allowed, struct err *e);
+/* Brings the schema up to date. RC_FATAL: of a newer program, or changed by hand · RC_DENIED: rights are missing. The
+ * connection is not in a transaction, before and after. */
+MUST_CHECK enum rc migrate(struct pg *c, int64_t now, struct err *e);
+/* The same, but changes nothing: RC_NOT_FOUND when something is to be applied. */
+MUST_CHECK enum rc pg_migrate_check(struct pg *c, struct err *e);
+
+#endif

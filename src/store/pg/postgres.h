@@ -1,0 +1,267 @@
+/* postgres.h: the PostgreSQL engine, inside: one of any number of equal nodes on a database. What operations mean is
+ * store/rules; here is how a round of them becomes one transaction.
+ *
+ *   submit ──▶ writes ──▶ committers: a thread, a connection and a transaction at a time each ──▶ store_deliver
+ *          └─▶ reads  ──▶ readers:    a thread and a connection each, one snapshot an operation ──▶ store_deliver
+ *
+ * A round (rounds.c) of a committer:
+ *   1. BEGIN; the clock; locks, in order of ids, on all jobs that its reports, acts and patches name; their rows   one trip
+ *   2. the rules decide, operation by operation, over the rows in memory; what they write is collected (rows.c, keeper.c)
+ *   3. the writes as arrays, the claims, COMMIT                                                                    one trip
+ * A round of enqueues and claims alone begins with 3. What the rules ask and 1 has not brought is asked for at once.
+ *
+ * Which committer: an operation that names jobs goes to that of its first job, so that operations on a job keep their order;
+ * what else came in one list stays together; claims go to the first. A round that fails is rolled back and replayed in
+ * halves; a single operation that waits for a lock of a stranger goes to the slow lane, a committer of its own. */
+#ifndef STINT_STORE_PG_POSTGRES_H
+#define STINT_STORE_PG_POSTGRES_H
+
+#include "store/map.h"
+#include "store/op_queue.h"
+#include "store/pg/link.h"
+#include "store/pg/sql.h"
+#include "store/rules/rules.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define COMMITTERS_MAX   16
+#define COMMITTERS       4
+#define RETENTIONS_MAX   32
+#define SCANNED_ROWS_MAX 20000 /* a list or a bulk action looks at no more rows at once */
+
+struct pg_engine;
+struct pg_row;    /* rows.h */
+struct key_entry; /* unique.c */
+
+/* ---- settings of queues, as one version of table queue has them: settings.c */
+
+struct queue_entry {
+    int64_t tenant;
+    struct str name;
+    bool is_paused;
+    int64_t deleted_total; /* -1: it was not deleted */
+    struct queue_settings settings;
+};
+
+struct settings {
+    struct arena *a;
+    struct map queues;
+    int64_t version; /* 0: not loaded */
+    int64_t retentions
+        [RETENTIONS_MAX]; /* all that are in use, ours included; more than fit are made when they come */
+    size_t retention_count;
+};
+
+/* ---- what a round collects for its last batch */
+
+struct count_entry {
+    int64_t tenant, what, drop_at, n;
+    struct str queue, kind;
+    struct count_entry *next;
+};
+
+struct new_job { /* an insert */
+    struct row row;
+    const struct job_spec *spec;
+    struct new_job *next;
+};
+
+struct event_entry {
+    struct id job;
+    struct job_event_row event;
+    struct event_entry *next;
+};
+
+struct show { /* a job that an operation wants to see as it is when the round is over */
+    struct id job;
+    struct arena *a;
+    struct job *out;
+    struct show *next;
+};
+
+struct kept_entry { /* an idempotency key that the round has reserved */
+    const struct store_enqueue *op;
+    struct str verdicts; /* p NULL: to be freed */
+    int64_t expires_at;
+    struct kept_entry *next;
+};
+
+#define FIFO(type)                                                                                           \
+    struct {                                                                                                 \
+        type *first, *last;                                                                                  \
+        size_t count;                                                                                        \
+    }
+#define FIFO_ADD(fifo, item)                                                                                 \
+    do {                                                                                                     \
+        if ((fifo)->last) {                                                                                  \
+            (fifo)->last->next = (item);                                                                     \
+        } else {                                                                                             \
+            (fifo)->first = (item);                                                                          \
+        }                                                                                                    \
+        (fifo)->last = (item);                                                                               \
+        (fifo)->count++;                                                                                     \
+    } while (0)
+
+struct round_work {
+    FIFO(struct pg_row) rows; /* loaded; rows.c */
+    FIFO(struct new_job) jobs;
+    FIFO(struct event_entry) events;
+    FIFO(struct count_entry) counts;
+    FIFO(struct key_entry) keys;
+    FIFO(struct kept_entry) kept;
+    FIFO(struct show) shows;
+    FIFO(struct artifact_work) artifacts; /* artifacts.c */
+    struct map row_by_id, count_by_key, key_by_name, waiting_by_queue;
+    int64_t due_at; /* the earliest due time that the round writes; 0: none */
+    bool is_timed;  /* it writes, or takes away, a due time */
+};
+
+/* ---- threads */
+
+struct answer; /* batch.h */
+
+struct committer {
+    struct keeper keeper; /* first; its fields are of the round that runs */
+    struct pg_engine *engine;
+    struct op_queue ops;
+    pthread_t thread;
+    bool has_thread;
+    _Atomic bool is_busy;
+    int number; /* engine.committer_count: the slow lane */
+    struct link link;
+    struct settings settings;
+    struct round_work work;
+    struct answer *answers, **last_answer; /* of the batch under way */
+    bool is_begun;                         /* a transaction is open */
+    bool is_checked;                       /* … and its settings are those of the database */
+    bool is_running;                       /* operations run: settings must not change under them */
+    uint64_t due_epoch;                    /* due.c */
+    struct err failure;                    /* of an ask that has no rc of its own */
+    int64_t refuse_until_us;               /* keeper.is_refusing: then it tries again */
+    int64_t prepared_day;                  /* partitions.c */
+};
+
+struct reader {
+    struct pg_engine *engine;
+    struct link link;
+    struct arena *scratch; /* of the operation */
+    int64_t now;
+};
+
+struct due_watch { /* due.c */
+    pthread_mutex_t lock;
+    int64_t told;
+    uint64_t epoch;
+};
+
+struct partitions { /* partitions.c: those that are known to be there */
+    pthread_mutex_t lock;
+    int64_t *known;
+    size_t count, room;
+};
+
+struct pg_engine {
+    struct store base;
+    char *dsn, *files_dir;
+    struct op_queue reads;
+    struct committer *committers; /* committer_count, and the slow lane */
+    int committer_count;
+    struct reader *readers;
+    pthread_t *reader_threads;
+    int reader_count;
+    _Atomic int health;
+    int stop_fd; /* readable when the store is being closed, so that no wait for the database is long */
+    int64_t epoch;
+    pthread_mutex_t id_lock;
+    struct id_generator ids;
+    _Atomic uint32_t turn;
+    struct due_watch due;
+    struct partitions partitions;
+};
+
+#define SLOW_LANE(s) (&(s)->committers[(s)->committer_count])
+
+/* ---- engine.c */
+/* Answers the list: RC_BUSY, code `store_unavailable`, with the reason. */
+void pg_engine_refuse(struct pg_engine *s, struct store_op *list, const struct err *why);
+void pg_engine_set_health(struct pg_engine *s, enum rc rc);
+struct id pg_engine_next_id(struct pg_engine *s, int64_t now);
+/* The database's clock is this now, but for the way of the answer. */
+void pg_engine_see_clock(struct pg_engine *s, int64_t database_now);
+
+/* ---- route.c: which thread runs what */
+void route_submit(struct pg_engine *s, struct store_op *first);
+
+/* ---- committer.c, readers.c */
+void *pg_committer_main(void *committer);
+void committer_init(struct committer *w, struct pg_engine *s, int number);
+void committer_dispose(struct committer *w);
+void *pg_reader_main(void *reader);
+
+/* The code of a round that must run again because it went by old settings. */
+#define SETTINGS_CHANGED "settings_changed"
+
+/* ---- rounds.c: runs the list, all of it or its first part; what is left is returned. */
+struct store_op *pg_round_run(struct committer *w, struct store_op *list);
+/* ---- transact.c: one attempt. *rest: what had no time; *list is what is left of it. After a failure the transaction is not
+ * settled yet. */
+MUST_CHECK enum rc round_transact(struct committer *w, struct store_op **list, struct store_op **rest,
+                                  struct err *e);
+/* Makes sure that the round's transaction is open, that keeper.now is the database's and that the settings are current.
+ * For whatever asks the database in the middle of a round. */
+MUST_CHECK enum rc round_begin(struct committer *w, struct err *e);
+/* One statement in the round's transaction, at once. */
+MUST_CHECK enum rc round_ask(struct committer *w, enum pg_sql_query query, const struct pg_query *q,
+                             struct pg_rows **out, struct err *e);
+
+/* ---- settings.c */
+MUST_CHECK enum rc settings_load(struct committer *w, struct err *e); /* in the round's transaction */
+void settings_dispose(struct settings *s);
+/* NULL: the queue has none of its own. */
+const struct queue_entry *settings_find(const struct settings *s, int64_t tenant, struct str name);
+const struct queue_settings *settings_of(const struct settings *s, int64_t tenant, struct str name);
+
+/* ---- counts.c */
+enum count_what { COUNT_TOTALS = JOB_STATES }; /* what: a state, or COUNT_TOTALS + enum queue_total */
+void counts_add(struct committer *w, const struct count_entry *c);
+MUST_CHECK enum rc counts_send(struct committer *w, struct err *e);
+
+/* ---- due.c: the next instant at which a tick has work, in the whole database */
+void due_begin(struct committer *w);
+/* What the round tells: `found` is what its last batch read (0: none). */
+int64_t due_tell(struct committer *w, int64_t found);
+int64_t due_told(struct pg_engine *s);
+
+/* ---- partitions.c */
+#define DROP_NEVER INT64_MAX
+/* When the history of a job that expires then is dropped: DROP_NEVER for expires_at 0. */
+int64_t partition_drop_at(int64_t finished_at, int64_t expires_at);
+/* Makes the partitions that jobs which end now would go to, where they are missing: on the committer's connection, before its
+ * transaction. What cannot be made is no failure: its rows go to the rest. */
+void partitions_prepare(struct committer *w);
+
+/* ---- operations of their own: one in a round, alone. The rc is a failure of the round. */
+MUST_CHECK enum rc pg_act_by_filter_run(struct committer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_queue_set_run(struct committer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_queue_delete_run(struct committer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_key_create_run(struct committer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_key_revoke_run(struct committer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_tick_run(struct committer *w, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_prune_run(struct committer *w, struct store_op *op, struct err *e);
+/* claim.c: sends the claim's statement; its answer fills the op. */
+MUST_CHECK enum rc claim_send(struct committer *w, struct store_claim *op, struct err *e);
+
+/* ---- reads, each on one snapshot */
+MUST_CHECK enum rc pg_job_get_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_job_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_event_read_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_artifact_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_artifact_get_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_series_get_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_series_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_queue_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_stats_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_key_list_run(struct reader *r, struct store_op *op, struct err *e);
+
+#endif

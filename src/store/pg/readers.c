@@ -1,0 +1,91 @@
+/* readers.c: threads that answer reads, each with its own connection, each operation on one snapshot. */
+#include "store/pg/postgres.h"
+
+#include "base/log.h"
+
+#define BEGIN_SNAPSHOT "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+static const struct {
+    enum rc (*run)(struct reader *r, struct store_op *op, struct err *e);
+    bool is_one_statement; /* which is a snapshot by itself */
+} reads[STORE_OP_KINDS] = {
+    [STORE_GET_JOB] = {pg_job_get_run, false},
+    [STORE_LIST_KEYS] = {pg_key_list_run, true},
+};
+
+static enum rc begin(struct reader *r, bool is_one_statement, struct err *e)
+{
+    const char *setup = link_transaction_setup(&r->link);
+    enum rc rc = RC_OK;
+    if (!is_one_statement || setup) {
+        rc = pg_run(r->link.c, BEGIN_SNAPSHOT, NULL, NULL, e);
+    }
+    return rc || !setup ? rc : pg_run(r->link.c, setup, NULL, NULL, e);
+}
+
+static enum rc run_once(struct reader *r, struct store_op *op, struct err *e)
+{
+    bool is_one_statement = reads[op->kind].is_one_statement;
+    enum rc rc = link_ready(&r->link, LINK_WAIT_MS, e);
+    if (!rc) {
+        rc = begin(r, is_one_statement, e);
+    }
+    if (!rc) {
+        op->rc = RC_OK;
+        rc = reads[op->kind].run ? reads[op->kind].run(r, op, e)
+                                 : store_answer(op, RC_DENIED, NULL, "this store does not do that: %s",
+                                                store_op_name(op->kind));
+    }
+    if (!rc && pg_in_transaction(r->link.c)) {
+        rc = pg_run(r->link.c, "COMMIT", NULL, NULL, e);
+    }
+    return rc;
+}
+
+/* A read that has lost its connection, or met a table that was just dropped, is read once more: it changes nothing. */
+static bool is_worth_another_try(const struct reader *r)
+{
+    enum pg_fault fault = r->link.c ? pg_fault(r->link.c) : PG_NONE;
+    return fault == PG_LOST || fault == PG_UNKNOWN || fault == PG_RETRY || fault == PG_MISSING;
+}
+
+static void run(struct reader *r, struct store_op *op)
+{
+    struct err e = {0};
+    struct store_round *round = store_round_new();
+    enum rc rc = RC_OK;
+    for (int i = 0; i < 2; i++) {
+        err_clear(&op->e);
+        err_clear(&e);
+        arena_reset(r->scratch);
+        r->now = store_now(&r->engine->base);
+        rc = run_once(r, op, &e);
+        if (!rc) {
+            break;
+        }
+        bool is_again = is_worth_another_try(r);
+        link_settle(&r->link);
+        if (!is_again) {
+            break;
+        }
+    }
+    if (rc) {
+        if (rc != RC_BUSY) {
+            log_error("store.refused", L_C("op", store_op_name(op->kind)), L_C("error", e.text));
+        }
+        op->rc = err_set_code(&op->e, RC_BUSY, rc == RC_BUSY ? "store_unavailable" : "store_error", NULL,
+                              "%s", e.text);
+    }
+    round->done = op;
+    store_deliver(&r->engine->base, round);
+}
+
+void *pg_reader_main(void *arg)
+{
+    struct reader *r = arg;
+    struct store_op *op = NULL;
+    while ((op = op_queue_take_one(&r->engine->reads))) {
+        run(r, op);
+    }
+    return NULL;
+}

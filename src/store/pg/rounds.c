@@ -1,0 +1,184 @@
+/* rounds.c: rounds and their failures. What goes wrong unexpectedly rolls the round back and replays it in halves, down to
+ * single operations; no savepoints (design.md section 6). */
+#include "store/pg/artifacts.h"
+#include "store/pg/batch.h"
+#include "store/pg/collect.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+#include <assert.h>
+
+#define STALE_SETTINGS "ST001" /* sql/pg/migrations/0001_first.sql, check_settings */
+#define REPLAYS_MAX    20      /* of a single operation: deadlocks, settings that change all the time */
+#define SPACE_LOOK_US  1000000LL
+
+/* ---- answers */
+
+static void deliver(struct committer *w, struct store_op *list)
+{
+    struct store_round *r = w->keeper.round;
+    r->done = list;
+    w->keeper.round = NULL;
+    store_deliver(&w->engine->base, r);
+}
+
+static void answer_all(struct committer *w, struct store_op *list, enum rc rc, const struct err *e)
+{
+    for (struct store_op *op = list; op; op = op->next) {
+        op->rc = rc;
+        op->e = *e;
+        op->e.rc = rc;
+    }
+    store_round_clear_changes(w->keeper.round);
+    deliver(w, list);
+}
+
+/* Splits behind the first half; there are two or more. */
+static struct store_op *halve(struct store_op *list)
+{
+    struct store_op *slow = list, *fast = list->next;
+    while (fast && fast->next) {
+        slow = slow->next;
+        fast = fast->next->next;
+    }
+    struct store_op *second = slow->next;
+    slow->next = NULL;
+    return second;
+}
+
+static struct store_op *append(struct store_op *list, struct store_op *rest)
+{
+    struct store_op *last = list;
+    while (last && last->next) {
+        last = last->next;
+    }
+    if (last) {
+        last->next = rest;
+    }
+    return list ? list : rest;
+}
+
+enum verdict { FAIL_ALL, REPLAY, REPLAY_HALVES, TO_SLOW_LANE, WITHOUT_ENQUEUES };
+
+static bool has_code(const struct err *e, const char *code)
+{
+    return e->code && str_eq(str_from(e->code), str_from(code));
+}
+
+/* What a failure asks for; the error becomes what callers are told. */
+static enum verdict judge(struct committer *w, bool is_single, int replays, enum rc *rc, struct err *e)
+{
+    enum pg_fault fault = w->link.c ? pg_fault(w->link.c) : PG_LOST;
+    if (has_code(e, "store_unavailable")) {
+        return FAIL_ALL;
+    }
+    if (fault == PG_UNKNOWN || has_code(e, "outcome_unknown")) {
+        *rc = err_set_code(e, RC_BUSY, "outcome_unknown", NULL,
+                           "the database did not say whether it has kept this: ask before it is sent again");
+        return FAIL_ALL;
+    }
+    if (!w->link.c || fault == PG_LOST || fault == PG_READ_ONLY || fault == PG_OVERLOADED) {
+        struct err why = *e;
+        *rc = err_set_code(e, RC_BUSY, "store_unavailable", NULL, "%s", why.text);
+        return FAIL_ALL;
+    }
+    if (has_code(e, SETTINGS_CHANGED) || str_eq(str_from(pg_sqlstate(w->link.c)), STR(STALE_SETTINGS))) {
+        w->settings.version = 0;
+        return replays < REPLAYS_MAX ? REPLAY : FAIL_ALL;
+    }
+    if (*rc == RC_FULL && !w->keeper.is_refusing) {
+        return WITHOUT_ENQUEUES;
+    }
+    if (!is_single) {
+        return REPLAY_HALVES;
+    }
+    if (fault == PG_LOCKED && w->number < w->engine->committer_count) {
+        return TO_SLOW_LANE;
+    }
+    return fault == PG_RETRY && replays < REPLAYS_MAX ? REPLAY : FAIL_ALL;
+}
+
+/* A failure that no replay has healed. RC_FATAL would end the process: a database that is odd about one operation must not. */
+static void fail_list(struct committer *w, struct store_op *list, enum rc rc, struct err *e)
+{
+    if (rc == RC_FATAL || rc == RC_CONFLICT || rc == RC_NOT_FOUND) {
+        log_error("store.refused", L_C("op", store_op_name(list->kind)), L_C("error", e->text));
+        struct err why = *e;
+        rc = err_set_code(e, RC_BUSY, "store_error", NULL, "%s", why.text);
+    }
+    answer_all(w, list, rc, e);
+}
+
+static void clean_up(struct committer *w, struct store_op *list)
+{
+    pg_artifacts_end_round(w, false);
+    batch_forget(w);
+    link_settle(&w->link);
+    for (struct store_op *op = list; op; op = op->next) {
+        op->items_run = op->items_done;
+    }
+}
+
+/* A full disk is looked at again once a second: by trying. */
+static void refuse_from_now(struct committer *w)
+{
+    w->keeper.is_refusing = true;
+    w->refuse_until_us = clock_mono_us() + SPACE_LOOK_US;
+}
+
+static void look_for_space(struct committer *w)
+{
+    if (w->keeper.is_refusing && clock_mono_us() > w->refuse_until_us) {
+        w->keeper.is_refusing = false;
+    }
+}
+
+/* Runs the list as one round, or as smaller ones when it fails; returns what had no time. */
+static struct store_op *run(struct committer *w, struct store_op *list, int replays)
+{
+    struct err e = {0};
+    struct store_op *rest = NULL;
+    w->keeper.round = store_round_new();
+    enum rc rc = round_transact(w, &list, &rest, &e);
+    if (!rc) {
+        pg_artifacts_end_round(w, true);
+        (void)FAULT("store.round.answer"); /* only to die or pause here */
+        if (rest) {
+            rest->items_done = rest->items_run;
+        }
+        pg_engine_set_health(w->engine, w->keeper.is_refusing ? RC_FULL : RC_OK);
+        deliver(w, list);
+        return rest;
+    }
+    list = append(list, rest);
+    assert(list != NULL); /* a round has at least one operation */
+    enum verdict v = judge(w, !list->next, replays, &rc, &e);
+    clean_up(w, list);
+    if (v == FAIL_ALL) {
+        fail_list(w, list, rc, &e);
+        return NULL;
+    }
+    store_round_free(w->keeper.round);
+    w->keeper.round = NULL;
+    if (v == TO_SLOW_LANE) {
+        op_queue_push(&SLOW_LANE(w->engine)->ops, list);
+        return NULL;
+    }
+    if (v == REPLAY_HALVES) {
+        struct store_op *second = halve(list);
+        return append(run(w, list, 0), second);
+    }
+    if (v == WITHOUT_ENQUEUES) {
+        refuse_from_now(w);
+    }
+    return run(w, list, replays + 1);
+}
+
+struct store_op *pg_round_run(struct committer *w, struct store_op *list)
+{
+    struct store_op *rest = collect_cut(list);
+    look_for_space(w);
+    return append(run(w, list, 0), rest);
+}

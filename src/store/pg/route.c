@@ -1,0 +1,97 @@
+/* route.c: which thread runs an operation. Operations that name jobs go to the committer of their first job, so that those on
+ * one job keep their order. All else that came in one list goes to one committer, together: to the first when there is a
+ * claim among it, so that claims of this node never compete, to an idle one when there is none. */
+#include "store/pg/collect.h"
+
+#include <string.h>
+
+static const struct id *job_of(const struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_REPORT: {
+        const struct store_report *r = (const struct store_report *)op;
+        return r->count ? &r->items[0].job : NULL;
+    }
+    case STORE_ACT: {
+        const struct store_act *a = (const struct store_act *)op;
+        return a->ids && a->count ? &a->ids[0] : NULL;
+    }
+    case STORE_PATCH:
+        return &((const struct store_patch *)op)->job_id;
+    case STORE_STAGE_ARTIFACT:
+        return &((const struct store_stage_artifact *)op)->job;
+    default:
+        return NULL;
+    }
+}
+
+static int committer_of(const struct pg_engine *s, const struct id *job)
+{
+    uint32_t random = 0; /* the end of an id is random */
+    memcpy(&random, job->b + sizeof job->b - sizeof random, sizeof random);
+    return (int)(random % (uint32_t)s->committer_count);
+}
+
+/* For a list without a claim: whoever waits for work, else in turn. */
+static int pick_idle(struct pg_engine *s)
+{
+    uint32_t first = atomic_fetch_add(&s->turn, 1);
+    for (int i = 0; i < s->committer_count; i++) {
+        struct committer *w = &s->committers[i];
+        if (!atomic_load(&w->is_busy)) {
+            return i;
+        }
+    }
+    return (int)(first % (uint32_t)s->committer_count);
+}
+
+static int home_of(struct pg_engine *s, const struct store_op *first)
+{
+    bool is_one_kind = true;
+    for (const struct store_op *op = first; op; op = op->next) {
+        if (op->kind == STORE_CLAIM) {
+            return 0;
+        }
+        is_one_kind = is_one_kind && op->kind == STORE_ENQUEUE;
+    }
+    return is_one_kind ? pick_idle(s) : s->committer_count - 1;
+}
+
+struct lists {
+    struct store_op *first, **last;
+};
+
+static void add(struct lists *l, struct store_op *op)
+{
+    op->next = NULL;
+    op->items_done = op->items_run = 0;
+    if (!l->first) {
+        l->last = &l->first;
+    }
+    *l->last = op;
+    l->last = &op->next;
+}
+
+void route_submit(struct pg_engine *s, struct store_op *first)
+{
+    struct lists by_committer[COMMITTERS_MAX] = {0}, homeless = {0}, reads = {0};
+    for (struct store_op *op = first, *next = NULL; op; op = next) {
+        const struct id *job = job_of(op);
+        next = op->next;
+        add(!store_op_is_write(op->kind) ? &reads
+            : job                        ? &by_committer[committer_of(s, job)]
+                                         : &homeless,
+            op);
+    }
+    if (homeless.first) {
+        op_queue_push(&s->committers[home_of(s, homeless.first)].ops, homeless.first);
+    }
+    for (int i = 0; i < s->committer_count; i++) {
+        if (by_committer[i].first) {
+            op_queue_push(&s->committers[i].ops, by_committer[i].first);
+        }
+    }
+    if (reads.first) {
+        op_queue_push(&s->reads, reads.first);
+    }
+}

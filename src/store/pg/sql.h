@@ -1,0 +1,69 @@
+/* sql.h: the named queries of sql/pg/queries, by number. Each has one text for the whole life of the program, so that its
+ * address can be pg_send's key. A new query: its block in the .sql file and its line here. */
+#ifndef STINT_STORE_PG_SQL_H
+#define STINT_STORE_PG_SQL_H
+
+#include "base/err.h"
+
+/* clang-format off */
+#define PG_SQL_QUERIES(X) \
+    X(MIGRATION_ALL, "migration_all") \
+    X(MIGRATION_ADD, "migration_add") \
+    X(SCHEMA_SHAPE, "schema_shape") \
+    X(META_ALL, "meta_all") \
+    X(ROUND_CLOCK, "round_clock") \
+    X(SETTINGS_ALL, "settings_all") \
+    X(SETTINGS_RAISE, "settings_raise") \
+    X(QUEUE_PUT, "queue_put") \
+    X(QUEUE_WAITING, "queue_waiting") \
+    X(COUNT_ADD, "count_add") \
+    X(COUNT_FOLD, "count_fold") \
+    X(PARTITION_MAKE, "partition_make") \
+    X(PARTITION_ALL, "partition_all") \
+    X(TENANT_ADD, "tenant_add") \
+    X(TENANT_GET, "tenant_get") \
+    X(KEY_ADD, "key_add") \
+    X(KEY_GET, "key_get") \
+    X(KEY_REVOKE, "key_revoke") \
+    X(KEY_LIST, "key_list") \
+    X(UNIQUE_RESERVE, "unique_reserve") \
+    X(UNIQUE_LOCK, "unique_lock") \
+    X(UNIQUE_PUT, "unique_put") \
+    X(UNIQUE_FREE, "unique_free") \
+    X(UNIQUE_RELEASE, "unique_release") \
+    X(IDEMPOTENCY_RESERVE, "idempotency_reserve") \
+    X(IDEMPOTENCY_LOCK, "idempotency_lock") \
+    X(IDEMPOTENCY_PUT, "idempotency_put") \
+    X(IDEMPOTENCY_FREE, "idempotency_free") \
+    X(JOB_LOCK, "job_lock") \
+    X(HISTORY_LOCK, "history_lock") \
+    X(JOB_ERROR, "job_error") \
+    X(JOB_INSERT, "job_insert") \
+    X(JOB_SAVE, "job_save") \
+    X(JOB_FINISH, "job_finish") \
+    X(JOB_RESTORE, "job_restore") \
+    X(JOB_DELETE, "job_delete") \
+    X(HISTORY_DELETE, "history_delete") \
+    X(HISTORY_ERASE, "history_erase") \
+    X(JOB_DUE, "job_due") \
+    X(JOB_NEXT_DUE, "job_next_due") \
+    X(JOB_VIEW, "job_view") \
+    X(HISTORY_VIEW, "history_view") \
+    X(EVENT_INSERT, "event_insert") \
+    X(EVENT_FINISH, "event_finish") \
+    X(EVENT_RESTORE, "event_restore") \
+    X(EVENT_DELETE, "event_delete") \
+    X(EVENT_HISTORY_DELETE, "event_history_delete") \
+    X(CLAIM, "claim") \
+    X(CLAIM_ANY_KIND, "claim_any_kind") \
+    X(CLAIM_ANY_QUEUE, "claim_any_queue")
+/* clang-format on */
+
+#define PG_SQL_AS_ENUM(upper, name) PG_SQL_##upper,
+enum pg_sql_query { PG_SQL_QUERIES(PG_SQL_AS_ENUM) PG_SQL_COUNT };
+
+/* Reads the query files that the program carries, once. RC_FATAL: a query is missing (a bug of the build). Any thread. */
+MUST_CHECK enum rc pg_sql_load(struct err *e);
+const char *pg_sql(enum pg_sql_query q);
+
+#endif

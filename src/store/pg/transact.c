@@ -1,0 +1,305 @@
+/* transact.c: one round as one transaction: asks, rules, writes, COMMIT: see postgres.h. */
+#include "store/pg/artifacts.h"
+#include "store/pg/batch.h"
+#include "store/pg/collect.h"
+#include "store/pg/unique.h"
+#include "store/pg/views.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+
+#define ROUND_RUN_MAX_US                                                                                     \
+    60000 /* then the rest waits for the next round: nobody holds a committer for 100 ms */
+
+/* ---- the transaction */
+
+static enum rc take_clock(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    w->keeper.now = pg_int(rows, 0, 0);
+    w->is_checked = w->settings.version == pg_int(rows, 0, 1);
+    if (!w->engine->base.options.now) {
+        pg_engine_see_clock(w->engine, w->keeper.now);
+    }
+    return RC_OK;
+}
+
+static enum rc send_begin(struct committer *w, struct err *e)
+{
+    const char *setup = link_transaction_setup(&w->link);
+    enum rc rc = batch_send_text(w, "BEGIN", e);
+    return rc || !setup ? rc : batch_send_text(w, setup, e);
+}
+
+/* BEGIN, the clock and the locks on `ids` in one trip; then what they have not brought. */
+static enum rc begin_with(struct committer *w, const struct id *ids, size_t count, struct err *e)
+{
+    const struct store_options *o = &w->engine->base.options;
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    pg_bind_int_or_null(&q, o->now != NULL, w->keeper.now);
+    enum rc rc = send_begin(w, e);
+    if (!rc) {
+        rc = batch_send(w, PG_SQL_ROUND_CLOCK, &q, take_clock, NULL, e);
+    }
+    if (!rc && count) {
+        rc = rows_send_lock(w, ids, count, e);
+    }
+    if (!rc) {
+        w->is_begun = true;
+        rc = batch_run(w, e);
+    }
+    if (!rc && !w->is_checked && w->is_running) { /* rules have gone by the old ones already */
+        w->settings.version = 0;
+        return err_set_code(e, RC_BUSY, SETTINGS_CHANGED, NULL, "the settings of queues have changed");
+    }
+    if (!rc && !w->is_checked) {
+        rc = settings_load(w, e);
+        w->is_checked = true;
+        rows_see_settings(w);
+    }
+    return !rc && count ? rows_load_missing(w, ids, count, e) : rc;
+}
+
+enum rc round_begin(struct committer *w, struct err *e)
+{
+    return w->is_begun ? RC_OK : begin_with(w, NULL, 0, e);
+}
+
+enum rc round_ask(struct committer *w, enum pg_sql_query query, const struct pg_query *q,
+                  struct pg_rows **out, struct err *e)
+{
+    enum rc rc = round_begin(w, e);
+    return rc ? rc : pg_run(w->link.c, pg_sql(query), q, out, e);
+}
+
+static void reset(struct committer *w)
+{
+    struct round_work *work = &w->work;
+    struct map maps[] = {work->row_by_id, work->count_by_key, work->key_by_name, work->waiting_by_queue};
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
+        map_clear(&maps[i]);
+    }
+    *work = (struct round_work){
+        .row_by_id = maps[0], .count_by_key = maps[1], .key_by_name = maps[2], .waiting_by_queue = maps[3]};
+    arena_reset(w->keeper.scratch);
+    batch_forget(w);
+    w->is_begun = w->is_checked = w->is_running = false;
+    err_clear(&w->failure);
+    w->keeper.now = store_now(&w->engine->base);
+}
+
+static enum rc begin(struct committer *w, struct store_op *list, struct err *e)
+{
+    struct collected c = {0};
+    reset(w);
+    due_begin(w);
+    if (FAULT("store.round.begin")) {
+        return err_set(e, RC_BUSY, "fault: begin");
+    }
+    enum rc rc = link_ready(&w->link, LINK_WAIT_MS, e);
+    if (!rc && !w->settings.version) {
+        rc = settings_load(w, e);
+    }
+    if (rc) {
+        return rc;
+    }
+    collect(w, list, &c);
+    if (c.may_finish) {
+        partitions_prepare(w);
+    }
+    if (c.id_count) {
+        rc = begin_with(w, c.ids, c.id_count, e);
+    }
+    if (!rc && c.key_count) {
+        rc = unique_reserve(w, c.keys, c.key_count, e);
+    }
+    return rc;
+}
+
+/* ---- the operations */
+
+static enum rc claim_run(struct keeper *k, struct store_op *op, struct err *e)
+{
+    (void)k; /* its statement goes with the last batch */
+    (void)e;
+    op->rc = RC_OK;
+    return RC_OK;
+}
+
+static enum rc not_here(struct keeper *k, struct store_op *op, struct err *e)
+{
+    (void)k;
+    (void)e;
+    return store_answer(op, RC_DENIED, NULL, "this store does not do that: %s", store_op_name(op->kind));
+}
+
+static enum rc run_act(struct keeper *k, struct store_op *op, struct err *e)
+{
+    bool by_ids = ((const struct store_act *)op)->ids;
+    return by_ids ? rules_act(k, op, e) : not_here(k, op, e);
+}
+
+#define ALONE(name)                                                                                          \
+    static enum rc run_##name(struct keeper *k, struct store_op *op, struct err *e)                          \
+    {                                                                                                        \
+        return pg_##name##_run((struct committer *)k, op, e);                                                \
+    }
+ALONE(key_create)
+ALONE(key_revoke)
+ALONE(tick)
+
+static const struct {
+    enum rc (*run)(struct keeper *k, struct store_op *op, struct err *e);
+} writes[STORE_OP_KINDS] = {
+    [STORE_ENQUEUE] = {rules_enqueue},
+    [STORE_CLAIM] = {claim_run},
+    [STORE_REPORT] = {rules_report},
+    [STORE_ACT] = {run_act},
+    [STORE_PATCH] = {rules_patch},
+    [STORE_STAGE_ARTIFACT] = {rules_stage_artifact},
+    [STORE_CREATE_KEY] = {run_key_create},
+    [STORE_REVOKE_KEY] = {run_key_revoke},
+    [STORE_TICK] = {run_tick},
+};
+
+static bool is_whole(const struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_REPORT:
+        return op->items_run == ((const struct store_report *)op)->count;
+    case STORE_ACT:
+        return !((const struct store_act *)op)->ids || op->items_run == ((const struct store_act *)op)->count;
+    default:
+        return true;
+    }
+}
+
+/* *rest: those that did not get their turn, the first perhaps half done. Nothing is answered yet. */
+static enum rc run_operations(struct committer *w, struct store_op **list, struct store_op **rest,
+                              struct err *e)
+{
+    w->is_running = true;
+    w->keeper.run_until_us = clock_mono_us() + ROUND_RUN_MAX_US;
+    for (struct store_op **at = list; *at; at = &(*at)->next) {
+        struct store_op *op = *at;
+        op->rc = RC_OK;
+        err_clear(&op->e);
+        enum rc rc = (writes[op->kind].run ? writes[op->kind].run : not_here)(&w->keeper, op, e);
+        if (!rc && w->failure.rc) {
+            rc = w->failure.rc;
+            *e = w->failure;
+        }
+        if (rc) {
+            return rc;
+        }
+        if (FAULT("store.round.middle")) {
+            return err_set(e, RC_BUSY, "fault: middle");
+        }
+        if (!is_whole(op)) {
+            *rest = op;
+            *at = NULL;
+            return RC_OK;
+        }
+        if (op->next && keeper_is_over(&w->keeper)) {
+            *rest = op->next;
+            op->next = NULL;
+        }
+    }
+    return RC_OK;
+}
+
+/* ---- the last batch */
+
+static enum rc take_due(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
+{
+    (void)w;
+    (void)e;
+    *(int64_t *)arg = pg_count(rows) ? pg_int(rows, 0, 0) : 0;
+    return RC_OK;
+}
+
+static enum rc send_claims(struct committer *w, const struct store_op *list, struct err *e)
+{
+    enum rc rc = RC_OK;
+    for (const struct store_op *op = list; op && !rc; op = op->next) {
+        if (op->kind == STORE_CLAIM) {
+            w->work.is_timed = true;
+            rc = claim_send(w, (struct store_claim *)op, e);
+        }
+    }
+    return rc;
+}
+
+static enum rc send_writes(struct committer *w, const struct store_op *list, struct err *e)
+{
+    static enum rc (*const steps[])(struct committer * w, struct err * e) = {
+        inserts_send, rows_send, events_send, pg_artifacts_send, unique_send, counts_send};
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0] && !rc; i++) {
+        rc = steps[i](w, e);
+    }
+    if (!rc) {
+        rc = send_claims(w, list, e);
+    }
+    return rc ? rc : views_send_shows(w, e);
+}
+
+static enum rc finish(struct committer *w, const struct store_op *list, int64_t *next_due_at, struct err *e)
+{
+    enum rc rc = w->is_begun ? RC_OK : send_begin(w, e);
+    w->is_begun = true;
+    if (!rc) {
+        rc = send_writes(w, list, e);
+    }
+    if (!rc && w->work.is_timed) {
+        rc = batch_send(w, PG_SQL_JOB_NEXT_DUE, NULL, take_due, next_due_at, e);
+    }
+    if (!rc && FAULT("store.round.commit")) {
+        return err_set_code(e, RC_BUSY, "outcome_unknown", NULL, "fault: commit");
+    }
+    if (!rc) {
+        rc = batch_send_text(w, "COMMIT", e);
+    }
+    return rc ? rc : batch_run(w, e);
+}
+
+static int64_t job_count(const struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_ENQUEUE:
+        return (int64_t)((const struct store_enqueue *)op)->count;
+    case STORE_CLAIM:
+        return (int64_t)((const struct store_claim *)op)->count;
+    case STORE_REPORT:
+        return (int64_t)(op->items_run - op->items_done);
+    default:
+        return 0;
+    }
+}
+
+enum rc round_transact(struct committer *w, struct store_op **list, struct store_op **rest, struct err *e)
+{
+    struct store_round *r = w->keeper.round;
+    int64_t start = clock_mono_us(), found = 0;
+    *rest = NULL;
+    enum rc rc = begin(w, *list, e);
+    if (!rc) {
+        rc = run_operations(w, list, rest, e);
+    }
+    int64_t ran = clock_mono_us();
+    r->run_us += ran - start;
+    if (!rc) {
+        rc = finish(w, *list, &found, e);
+    }
+    r->flush_us += clock_mono_us() - ran;
+    if (!rc) {
+        r->flushes++;
+        r->next_due_at = w->work.is_timed ? due_tell(w, found) : due_told(w->engine);
+        for (const struct store_op *op = *list; op; op = op->next) {
+            r->operations++;
+            r->jobs += job_count(op);
+        }
+    }
+    return rc;
+}
