@@ -7,9 +7,13 @@
 
 static const struct {
     enum rc (*run)(struct reader *r, struct store_op *op, struct err *e);
-    bool is_one_statement; /* which is a snapshot by itself */
+    bool is_one_statement; /* which is a snapshot by itself; or it brings its transaction with it (reads.h) */
 } reads[STORE_OP_KINDS] = {
-    [STORE_GET_JOB] = {pg_job_get_run, false},
+    [STORE_GET_JOB] = {pg_job_get_run, true},
+    [STORE_LIST_JOBS] = {pg_job_list_run, true},
+    [STORE_READ_EVENTS] = {pg_event_read_run, true},
+    [STORE_LIST_QUEUES] = {pg_queue_list_run, true},
+    [STORE_STATS] = {pg_stats_run, true},
     [STORE_LIST_KEYS] = {pg_key_list_run, true},
 };
 

@@ -54,6 +54,19 @@
     X(EVENT_RESTORE, "event_restore") \
     X(EVENT_DELETE, "event_delete") \
     X(EVENT_HISTORY_DELETE, "event_history_delete") \
+    X(JOB_BRIEF, "job_brief") \
+    X(HISTORY_BRIEF, "history_brief") \
+    X(EVENT_READ, "event_read") \
+    X(EVENT_FIRST, "event_first") \
+    X(EVENT_HISTORY_READ, "event_history_read") \
+    X(EVENT_HISTORY_FIRST, "event_history_first") \
+    X(JOB_LIST, "job_list") \
+    X(JOB_LIST_LIVE, "job_list_live") \
+    X(JOB_LIST_DEAD, "job_list_dead") \
+    X(QUEUE_LIST, "queue_list") \
+    X(QUEUE_SUMS, "queue_sums") \
+    X(QUEUE_KINDS, "queue_kinds") \
+    X(STORE_SIZE, "store_size") \
     X(CLAIM, "claim") \
     X(CLAIM_ANY_KIND, "claim_any_kind") \
     X(CLAIM_ANY_QUEUE, "claim_any_queue")
