@@ -257,6 +257,50 @@ STORE_TEST(a_stall_of_the_server_gives_running_leases_the_same_time)
     CHECK_STATE(s, job->id, JOB_QUEUED);
 }
 
+STORE_TEST(a_stall_counts_once_however_often_the_store_looks)
+{
+    (void)a_queued_job(s, .timeout_ms = MINUTE); /* J6 */
+    struct job *job = claim_one(s, .lease_ms = MINUTE);
+    VERDICT(cancel(s, job->id), RC_OK);
+    advance(s, 2 * SECOND);
+    store_grace(s->store);
+    for (int64_t at = 2 * SECOND; at < JOB_CANCEL_GRACE_MS + 2 * SECOND; at += SECOND) {
+        CHECK_STATE(s, job->id, JOB_PROCESSING);
+        (void)pass(s, SECOND);
+    }
+    CHECK_STATE(s, job->id, JOB_CANCELLED);
+}
+
+STORE_TEST(a_cancel_that_was_asked_after_a_stall_has_its_usual_grace)
+{
+    (void)a_queued_job(s, .timeout_ms = DAY);
+    struct job *job = claim_one(s, .lease_ms = MINUTE);
+    advance(s, 20 * SECOND);
+    store_grace(s->store);
+    VERDICT(cancel(s, job->id), RC_OK);
+    (void)pass(s, JOB_CANCEL_GRACE_MS - 1);
+    CHECK_STATE(s, job->id, JOB_PROCESSING);
+    (void)pass(s, 1);
+    CHECK_STATE(s, job->id, JOB_CANCELLED);
+}
+
+STORE_TEST(a_timeout_stands_still_during_a_stall_and_goes_on_behind_the_next_word)
+{
+    (void)a_queued_job(s, .timeout_ms = 10 * MINUTE); /* J6 */
+    struct job *job = claim_one(s, .lease_ms = MINUTE);
+    advance(s, HOUR);
+    store_grace(s->store);
+    (void)tick(s);
+    VERDICT(heartbeat(s, job, 1), RC_OK);
+    for (int64_t i = 2; i <= 20; i++) {
+        (void)pass(s, 30 * SECOND);
+        CHECK_STATE(s, job->id, JOB_PROCESSING);
+        VERDICT(heartbeat(s, job, i), RC_OK);
+    }
+    (void)pass(s, 30 * SECOND);
+    CHECK_FALSE(state_of(s, job->id) == JOB_PROCESSING);
+}
+
 DURABLE_STORE_TEST(a_restart_keeps_what_was_scheduled)
 {
     struct id id = a_scheduled_job(s, MINUTE);

@@ -193,6 +193,7 @@ static void note_report(struct row *r, const struct report *in, const struct rep
 static enum rc renew(struct keeper *k, struct row *r, const struct report *in, bool is_news,
                      struct report_verdict *v, struct err *e)
 {
+    bool was_away = rules_add_grace(k, r);
     r->lease_ms = in->lease_ms ? in->lease_ms : r->lease_ms;
     r->lease_until = k->now + r->lease_ms;
     row_set_due(r);
@@ -203,7 +204,7 @@ static enum rc renew(struct keeper *k, struct row *r, const struct report *in, b
     if (is_news) {
         row_changed(k, r);
     }
-    return k->engine->save_renewed(k, r, e);
+    return was_away ? k->engine->save(k, r, e) : k->engine->save_renewed(k, r, e);
 }
 
 static enum rc complete(struct keeper *k, struct row *r, const struct report *in, struct report_verdict *v,

@@ -23,6 +23,10 @@ MUST_CHECK enum rc rules_act_on(struct keeper *k, enum job_action action, struct
 
 /* What time has done to the row, which is due; saves it. */
 MUST_CHECK enum rc rules_tick(struct keeper *k, struct row *r, struct err *e);
+/* J6. What runs against the worker of a processing job stands still while nobody could report: its lease, timeout and cancel
+ * grace go on from the server's return. False: the worker has spoken since. Counts once: a lease renewed behind it keeps
+ * what it did. */
+bool rules_add_grace(const struct keeper *k, struct row *r);
 /* When a lease ends, the restart grace counted in (J6). Any thread. */
 int64_t rules_lease_end(const struct store *s, int64_t lease_until, int64_t lease_ms);
 

@@ -56,31 +56,36 @@ static enum rc apply(struct keeper *k, struct row *r, const struct job_outcome *
     return rc ? rc : k->engine->save(k, r, e);
 }
 
-/* J6. What runs against the worker stands still while nobody could report: from its last word to the server's return. */
-static void add_grace(const struct keeper *k, struct row *r)
+bool rules_add_grace(const struct keeper *k, struct row *r)
 {
     int64_t grace = grace_end(k->store, r->lease_until, r->lease_ms);
-    if (grace <= k->now) {
-        return;
+    if (!grace) {
+        return false;
     }
-    int64_t away_ms = atomic_load(&k->store->grace_at) - (r->lease_until - r->lease_ms);
-    r->timeout_at += away_ms;
-    r->cancel_at += r->cancel_at ? away_ms : 0;
+    int64_t grace_at = atomic_load(&k->store->grace_at), last_word_at = r->lease_until - r->lease_ms;
+    int64_t asked_at = r->cancel_at - JOB_CANCEL_GRACE_MS;
+    if (r->cancel_at && asked_at < grace_at) {
+        r->cancel_at += grace_at - (asked_at > last_word_at ? asked_at : last_word_at);
+    }
+    r->timeout_at += grace_at - last_word_at;
     r->lease_until = r->lease_until > grace ? r->lease_until : grace;
+    return true;
 }
 
+/* The grace is counted in anew at every look, and kept only by the worker's next word: else it would add up. */
 enum rc rules_tick(struct keeper *k, struct row *r, struct err *e)
 {
     struct job_outcome o;
+    struct row judged = *r;
     if (r->state == JOB_PROCESSING) {
-        add_grace(k, r);
+        rules_add_grace(k, &judged);
     }
-    struct job_counters c = row_counters(r);
+    struct job_counters c = row_counters(&judged);
     struct retry_policy p = row_retry(r);
     if (job_decide_due(&c, &p, k->now, random_u64(), &o)) {
         return apply(k, r, &o, e);
     }
-    row_set_due(r);
+    r->due_at = job_due_at(&c);
     return k->engine->save(k, r, e);
 }
 
