@@ -49,7 +49,7 @@ CREATE TABLE stint.api_key (
 
 -- Settings (-1 = our default) and the pause switch. A queue needs no row here: it is there when it has counts, so that an
 -- enqueue, perhaps in somebody's long transaction, never waits for another's first enqueue to the same queue. A deleted one
--- is back when more has been enqueued than deleted_total.
+-- is back when more has come into it than deleted_total.
 CREATE TABLE stint.queue (
   tenant int NOT NULL,
   name text COLLATE "C" NOT NULL,
@@ -77,7 +77,7 @@ BEGIN
 END $$;
 
 -- Maintained counts: nothing ever runs count(*) over jobs. what: 0 … 7 a state of core/job.h, 8 … 13 a total of
--- store/rules/keeper.h. kind: of queued jobs, else ''. drop_at: of final states, the partition they lie in, else 0.
+-- store/rules/keeper.h, 14 jobs that entered the queue while it was deleted. kind: of queued jobs, else ''. drop_at: of final states, the partition they lie in, else 0.
 -- Rounds append to count_delta, so that no row is hot; one node at a time folds it into count; readers add both.
 CREATE TABLE stint.count (
   tenant int NOT NULL,
@@ -189,6 +189,7 @@ CREATE INDEX history_id ON stint.history (id);
 CREATE INDEX history_dead ON stint.history (tenant, id) WHERE state = 5;
 
 CREATE TABLE stint.history_rest PARTITION OF stint.history DEFAULT;
+CREATE INDEX history_rest_drop ON stint.history_rest (drop_at);
 CREATE TABLE stint.history_for_ever PARTITION OF stint.history FOR VALUES IN (9223372036854775807);
 
 -- Events of live jobs; of finished ones beside their rows in history.
@@ -226,6 +227,23 @@ BEGIN
   RETURN true;
 END $$;
 
+-- Drops the partitions of a drop time, and what was counted of them; says how many jobs that were, NULL: somebody uses them, try
+-- later. Nobody waits for this longer than for those whom it waits for, and that is 50 ms. First the tables, so that all who
+-- have counted jobs of theirs are through; then what is not folded yet: its folding, if under way, has ended by then.
+CREATE FUNCTION stint.drop_partition(wanted bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  jobs bigint;
+BEGIN
+  PERFORM set_config('lock_timeout', '50ms', true);
+  EXECUTE format('DROP TABLE IF EXISTS stint.history_%s', wanted);
+  EXECUTE format('DROP TABLE IF EXISTS stint.event_history_%s', wanted);
+  WITH gone AS (DELETE FROM stint.count_delta WHERE drop_at = wanted RETURNING n) SELECT coalesce(sum(n), 0) INTO jobs FROM gone;
+  WITH gone AS (DELETE FROM stint.count WHERE drop_at = wanted RETURNING n) SELECT jobs + coalesce(sum(n), 0) INTO jobs FROM gone;
+  RETURN jobs;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+  RETURN NULL;
+END $$;
+
 -- held_until: 0 = while the job is live; 9223372036854775807 = for ever.
 CREATE TABLE stint.unique_key (
   tenant int NOT NULL,
@@ -250,7 +268,8 @@ CREATE TABLE stint.idempotency (
 
 CREATE INDEX idempotency_expiry ON stint.idempotency (expires_at);
 
--- lease > 0: staged under that lease; 0: published. drop_at: of its finished job, 0 while that lives.
+-- lease > 0: staged under that lease; 0: published. drop_at: when it goes unless a series holds it; 0: staged, or held by a
+-- series alone. bytes: NULL when they are in blob.
 CREATE TABLE stint.artifact (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   job uuid NOT NULL,
@@ -262,13 +281,16 @@ CREATE TABLE stint.artifact (
   name text COLLATE "C" NOT NULL,
   media_type text NOT NULL,
   sha256 bytea NOT NULL,
+  bytes bytea,
   UNIQUE (job, name, lease)
 );
 
-CREATE INDEX artifact_content ON stint.artifact (tenant, sha256);
+ALTER TABLE stint.artifact ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+CREATE INDEX artifact_content ON stint.artifact (tenant, sha256) WHERE bytes IS NULL;
 CREATE INDEX artifact_drop ON stint.artifact (drop_at) WHERE drop_at > 0;
 
--- The bytes of artifacts, once for each tenant, in parts of 256 KiB.
+-- The bytes of big artifacts, once for each tenant, in parts of 256 KiB.
 CREATE TABLE stint.blob (
   tenant int NOT NULL,
   part int NOT NULL,
@@ -278,6 +300,27 @@ CREATE TABLE stint.blob (
 );
 
 ALTER TABLE stint.blob ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+-- Contents of which it is to be seen, from check_at on, whether an artifact still names them.
+CREATE TABLE stint.blob_check (
+  tenant int NOT NULL,
+  sha256 bytea NOT NULL,
+  check_at bigint NOT NULL
+);
+
+CREATE INDEX blob_check_at ON stint.blob_check (check_at);
+CREATE INDEX blob_check_content ON stint.blob_check (tenant, sha256);
+
+CREATE FUNCTION stint.artifact_gone() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO stint.blob_check (tenant, sha256, check_at) VALUES (OLD.tenant, OLD.sha256, 1);
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER artifact_gone AFTER DELETE ON stint.artifact FOR EACH ROW WHEN (OLD.bytes IS NULL)
+EXECUTE FUNCTION stint.artifact_gone();
+CREATE TRIGGER artifact_replaced AFTER UPDATE OF sha256 ON stint.artifact FOR EACH ROW WHEN (OLD.bytes IS NULL)
+EXECUTE FUNCTION stint.artifact_gone();
 
 -- The newest n of a name live on outside their job's retention.
 CREATE TABLE stint.series_entry (
@@ -308,3 +351,5 @@ CREATE TABLE stint.service (
   term bigint NOT NULL,
   until bigint NOT NULL
 );
+
+INSERT INTO stint.service (name, node, term, until) VALUES ('care', '00000000-0000-0000-0000-000000000000', 0, 0);

@@ -76,8 +76,9 @@ coalesce(sum(n) FILTER (WHERE what = 8), 0)::bigint
 
 -- name: queue_list
 -- $1 tenant · $2 … $3 names, both ends included
-WITH sums (name, blocked, scheduled, queued, processing, completed, failed, cancelled, skipped, enqueued_total) AS (
-  SELECT queue, @state_sums@
+WITH sums (name, blocked, scheduled, queued, processing, completed, failed, cancelled, skipped, enqueued_total,
+  revivals) AS (
+  SELECT queue, @state_sums@, coalesce(sum(n) FILTER (WHERE what = 14), 0)::bigint
   FROM (@counts@ UNION ALL SELECT tenant, name, '', 0, 0 FROM stint.queue) AS c
   WHERE tenant = $1::bigint::int AND queue >= $2::text COLLATE "C" AND queue <= $3::text COLLATE "C" GROUP BY queue
 )
@@ -87,7 +88,7 @@ SELECT s.name, coalesce(q.is_paused, false), coalesce(q.lease_ms, -1), coalesce(
   coalesce(q.max_queued, -1), s.blocked, s.scheduled, s.queued, s.processing, s.completed, s.failed, s.cancelled, s.skipped,
   CASE WHEN s.queued > 0 THEN (@queue_oldest@) END
 FROM sums AS s LEFT JOIN stint.queue AS q ON q.tenant = $1::bigint::int AND q.name = s.name
-WHERE q.deleted_total IS NULL OR s.enqueued_total > q.deleted_total
+WHERE q.deleted_total IS NULL OR s.enqueued_total + s.revivals > q.deleted_total
 ORDER BY s.name
 
 -- name: queue_oldest

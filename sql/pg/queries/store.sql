@@ -38,16 +38,6 @@ INSERT INTO stint.count_delta (tenant, queue, kind, what, drop_at, n)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
 WHERE $7::bigint IS NULL OR stint.check_settings($7::bigint)
 
--- name: count_fold
--- $1: at most so many deltas
-WITH gone AS (
-  DELETE FROM stint.count_delta WHERE ctid = ANY (ARRAY(SELECT ctid FROM stint.count_delta LIMIT $1 FOR UPDATE SKIP LOCKED))
-  RETURNING tenant, queue, kind, what, drop_at, n
-)
-INSERT INTO stint.count AS c (tenant, queue, kind, what, drop_at, n)
-SELECT tenant, queue, kind, what, drop_at, sum(n) FROM gone GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
-ON CONFLICT (tenant, queue, what, kind, drop_at) DO UPDATE SET n = c.n + excluded.n
-
 -- name: partition_make
 SELECT stint.make_partition($1)
 

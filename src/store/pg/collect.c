@@ -30,8 +30,9 @@ bool collect_is_alone(const struct store_op *op)
     case STORE_CLAIM:
     case STORE_REPORT:
     case STORE_PATCH:
-    case STORE_STAGE_ARTIFACT:
         return false;
+    case STORE_STAGE_ARTIFACT: /* a file's way to the database is long */
+        return ((const struct store_stage_artifact *)op)->artifact.path.n > 0;
     case STORE_ACT:
         return !((const struct store_act *)op)->ids;
     default:

@@ -1,4 +1,5 @@
 /* committer.c: the thread that turns writes into rounds. */
+#include "store/pg/care.h"
 #include "store/pg/keeper.h"
 
 void committer_init(struct committer *w, struct pg_engine *s, int number)
@@ -34,7 +35,7 @@ void *pg_committer_main(void *arg)
     struct committer *w = arg;
     bool is_slow = w->number == w->engine->committer_count, is_over = false;
     while (!is_over) {
-        struct store_op *list = op_queue_take_all(&w->ops, 0, &is_over);
+        struct store_op *list = op_queue_take_all(&w->ops, is_slow ? care_wait_ms(w) : 0, &is_over);
         atomic_store(&w->is_busy, list != NULL);
         while (list) {
             struct store_op *rest = is_slow ? cut_one(list) : NULL;
@@ -42,6 +43,9 @@ void *pg_committer_main(void *arg)
             list = list ? list : rest;
         }
         atomic_store(&w->is_busy, false);
+        if (is_slow && !is_over) {
+            care_run(w);
+        }
     }
     return NULL;
 }

@@ -1,5 +1,6 @@
 /* counts.c: the deltas of a round: appended as rows of their own, so that no two rounds ever wait for a count. */
 #include "store/pg/batch.h"
+#include "store/pg/care.h"
 #include "store/pg/keeper.h"
 
 static struct str count_name(struct arena *a, const struct count_entry *c)
@@ -78,6 +79,7 @@ enum rc counts_send(struct committer *w, struct err *e)
     pg_bind_ints(&q, numbers[2], n);
     pg_bind_ints(&q, numbers[3], n);
     pg_bind_int_or_null(&q, !w->is_checked, w->settings.version);
+    care_note(w->engine, (int64_t)n);
     return batch_send(w, PG_SQL_COUNT_ADD, &q, NULL, NULL, e);
 }
 

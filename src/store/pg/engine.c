@@ -135,6 +135,7 @@ static void dispose(struct pg_engine *s)
     for (int i = 0; i <= s->committer_count; i++) {
         committer_dispose(&s->committers[i]);
     }
+    cache_close(&s->cache);
     remove_files_dir(s);
     close(s->stop_fd);
     mem_free(s->partitions.known);
@@ -237,6 +238,9 @@ static enum rc engine_open(struct store **out, const char *location, const struc
     }
     if (!rc) {
         rc = make_files_dir(s, e);
+    }
+    if (!rc) {
+        rc = cache_open(&s->cache, s->files_dir, CACHE_BYTES, e);
     }
     if (!rc) {
         atomic_store(&s->base.grace_at, store_now(&s->base));

@@ -95,6 +95,17 @@ static struct count_entry count_of(const struct row *r, int64_t drop_at, int64_t
                                 .kind = r->state == JOB_QUEUED ? r->kind : STR("")};
 }
 
+/* A deleted queue is back with a job that enters it, however that comes. */
+static void count_revival(struct committer *w, const struct row *r)
+{
+    const struct queue_entry *q = settings_find(&w->settings, r->tenant, r->queue);
+    const struct count_entry c = {
+        .tenant = r->tenant, .what = COUNT_REVIVALS, .n = 1, .queue = r->queue, .kind = STR("")};
+    if (q && q->deleted_total >= 0) {
+        counts_add(w, &c);
+    }
+}
+
 /* Where the row will lie when it is final; a new job never is. */
 static enum rc count_in(struct keeper *k, struct row *r, struct err *e)
 {
@@ -105,6 +116,9 @@ static enum rc count_in(struct keeper *k, struct row *r, struct err *e)
         row_of(r)->counted = drop_at;
     }
     counts_add(of(k), &c);
+    if (of(k)->settings.has_deleted && !drop_at) {
+        count_revival(of(k), r);
+    }
     return RC_OK;
 }
 

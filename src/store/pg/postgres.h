@@ -18,6 +18,7 @@
 
 #include "store/map.h"
 #include "store/op_queue.h"
+#include "store/pg/cache.h"
 #include "store/pg/link.h"
 #include "store/pg/sql.h"
 #include "store/rules/rules.h"
@@ -47,7 +48,8 @@ struct queue_entry {
 struct settings {
     struct arena *a;
     struct map queues;
-    int64_t version; /* 0: not loaded */
+    bool has_deleted; /* some queue was deleted */
+    int64_t version;  /* 0: not loaded */
     int64_t retentions
         [RETENTIONS_MAX]; /* all that are in use, ours included; more than fit are made when they come */
     size_t retention_count;
@@ -137,6 +139,7 @@ struct committer {
     bool is_checked;                       /* … and its settings are those of the database */
     bool is_running;                       /* operations run: settings must not change under them */
     uint64_t due_epoch;                    /* due.c */
+    int64_t cared_at_us;                   /* care.c */
     struct err failure;                    /* of an ask that has no rc of its own */
     int64_t refuse_until_us;               /* keeper.is_refusing: then it tries again */
     int64_t prepared_day;                  /* partitions.c */
@@ -178,6 +181,8 @@ struct pg_engine {
     _Atomic uint32_t turn;
     struct due_watch due;
     struct partitions partitions;
+    struct file_cache cache; /* in files_dir */
+    _Atomic int64_t deltas;  /* of counts, written since the last fold; care.c */
 };
 
 #define SLOW_LANE(s) (&(s)->committers[(s)->committer_count])
@@ -223,7 +228,10 @@ const struct queue_entry *settings_find(const struct settings *s, int64_t tenant
 const struct queue_settings *settings_of(const struct settings *s, int64_t tenant, struct str name);
 
 /* ---- counts.c */
-enum count_what { COUNT_TOTALS = JOB_STATES }; /* what: a state, or COUNT_TOTALS + enum queue_total */
+enum count_what { /* or a state, or COUNT_TOTALS + enum queue_total */
+                  COUNT_TOTALS = JOB_STATES,
+                  COUNT_REVIVALS = COUNT_TOTALS + QUEUE_TOTALS, /* jobs that entered a deleted queue */
+};
 void counts_add(struct committer *w, const struct count_entry *c);
 MUST_CHECK enum rc counts_send(struct committer *w, struct err *e);
 

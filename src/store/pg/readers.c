@@ -14,6 +14,10 @@ static const struct {
     [STORE_READ_EVENTS] = {pg_event_read_run, true},
     [STORE_LIST_QUEUES] = {pg_queue_list_run, true},
     [STORE_STATS] = {pg_stats_run, true},
+    [STORE_LIST_ARTIFACTS] = {pg_artifact_list_run, true},
+    [STORE_GET_ARTIFACT] = {pg_artifact_get_run, true},
+    [STORE_GET_SERIES] = {pg_series_get_run, true},
+    [STORE_LIST_SERIES] = {pg_series_list_run, true},
     [STORE_LIST_KEYS] = {pg_key_list_run, true},
 };
 

@@ -22,6 +22,7 @@ static const struct queue_entry *read_entry(struct settings *s, const struct pg_
     q->name = arena_str(s->a, pg_str(r, at, 1));
     q->is_paused = pg_bool(r, at, 2);
     q->deleted_total = pg_is_null(r, at, 3) ? -1 : pg_int(r, at, 3);
+    s->has_deleted |= q->deleted_total >= 0;
     settings_members(&q->settings, members);
     for (int i = 0; i < QUEUE_SETTINGS; i++) {
         *members[i] = pg_int(r, at, 4 + i);
@@ -57,6 +58,7 @@ static void read_all(struct settings *s, const struct pg_rows *rows)
     s->a = s->a ? s->a : arena_new();
     arena_reset(s->a);
     s->retention_count = 0;
+    s->has_deleted = false;
     note_retentions(s, &unset);
     for (size_t i = 0; i < pg_count(rows); i++) {
         note_retentions(s, &read_entry(s, rows, i)->settings);

@@ -67,6 +67,42 @@
     X(QUEUE_SUMS, "queue_sums") \
     X(QUEUE_KINDS, "queue_kinds") \
     X(STORE_SIZE, "store_size") \
+    X(ARTIFACT_STAGE, "artifact_stage") \
+    X(ARTIFACT_SETTLE, "artifact_settle") \
+    X(ARTIFACT_PUBLISH, "artifact_publish") \
+    X(ARTIFACT_HAS, "artifact_has") \
+    X(ARTIFACT_REMOVE, "artifact_remove") \
+    X(ARTIFACT_ERASE, "artifact_erase") \
+    X(SERIES_ERASE, "series_erase") \
+    X(SERIES_INSERT, "series_insert") \
+    X(SERIES_TRIM, "series_trim") \
+    X(ARTIFACT_GET, "artifact_get") \
+    X(ARTIFACT_LIST, "artifact_list") \
+    X(SERIES_GET, "series_get") \
+    X(SERIES_LIST, "series_list") \
+    X(BLOB_WANTED, "blob_wanted") \
+    X(BLOB_PUT, "blob_put") \
+    X(BLOB_CHECK_ADD, "blob_check_add") \
+    X(BLOB_LOCK, "blob_lock") \
+    X(BLOB_SIZE, "blob_size") \
+    X(BLOB_READ, "blob_read") \
+    X(SERVICE_TAKE, "service_take") \
+    X(SERVICE_UNTIL, "service_until") \
+    X(PARTITION_EXPIRED, "partition_expired") \
+    X(PARTITION_DROP, "partition_drop") \
+    X(REST_EXPIRE, "rest_expire") \
+    X(ARTIFACT_EXPIRE, "artifact_expire") \
+    X(BLOB_CHECK_NEXT, "blob_check_next") \
+    X(BLOB_TRY_LOCK, "blob_try_lock") \
+    X(BLOB_EXPIRE, "blob_expire") \
+    X(BLOB_CHECK_DONE, "blob_check_done") \
+    X(UNIQUE_EXPIRE, "unique_expire") \
+    X(IDEMPOTENCY_EXPIRE, "idempotency_expire") \
+    X(EXPIRE_NEXT, "expire_next") \
+    X(COUNT_TRY_LOCK, "count_try_lock") \
+    X(COUNT_TIDY, "count_tidy") \
+    X(QUEUE_DELETE, "queue_delete") \
+    X(QUEUE_LINES, "queue_lines") \
     X(CLAIM, "claim") \
     X(CLAIM_ANY_KIND, "claim_any_kind") \
     X(CLAIM_ANY_QUEUE, "claim_any_queue")

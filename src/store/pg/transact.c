@@ -104,6 +104,10 @@ static enum rc begin(struct committer *w, struct store_op *list, struct err *e)
     if (rc) {
         return rc;
     }
+    rc = pg_artifacts_prepare(w, list, e);
+    if (rc) {
+        return rc;
+    }
     collect(w, list, &c);
     if (c.may_finish) {
         partitions_prepare(w);
@@ -147,7 +151,10 @@ static enum rc run_act(struct keeper *k, struct store_op *op, struct err *e)
     }
 ALONE(key_create)
 ALONE(key_revoke)
+ALONE(queue_set)
+ALONE(queue_delete)
 ALONE(tick)
+ALONE(prune)
 
 static const struct {
     enum rc (*run)(struct keeper *k, struct store_op *op, struct err *e);
@@ -158,9 +165,12 @@ static const struct {
     [STORE_ACT] = {run_act},
     [STORE_PATCH] = {rules_patch},
     [STORE_STAGE_ARTIFACT] = {rules_stage_artifact},
+    [STORE_SET_QUEUE] = {run_queue_set},
+    [STORE_DELETE_QUEUE] = {run_queue_delete},
     [STORE_CREATE_KEY] = {run_key_create},
     [STORE_REVOKE_KEY] = {run_key_revoke},
     [STORE_TICK] = {run_tick},
+    [STORE_PRUNE] = {run_prune},
 };
 
 static bool is_whole(const struct store_op *op)

@@ -3,7 +3,7 @@
 
 #include <sys/stat.h>
 
-static bool is_our_file(const struct keeper *k, const struct artifact *a)
+bool rules_is_our_file(const struct keeper *k, const struct artifact *a)
 {
     struct str dir = str_from(store_files_dir(k->store));
     struct stat st;
@@ -27,7 +27,7 @@ static bool refuse(const struct keeper *k, struct store_stage_artifact *op, cons
         store_answer(&op->op, RC_INVALID, "invalid_field", "the artifact needs a name");
     } else if (a->bytes.n > JOB_ARTIFACT_ROW_BYTES || a->size > JOB_ARTIFACT_MAX_BYTES) {
         store_answer(&op->op, RC_TOO_BIG, NULL, "the artifact is too big");
-    } else if (a->path.n && !is_our_file(k, a)) {
+    } else if (a->path.n && !rules_is_our_file(k, a)) {
         store_answer(&op->op, RC_INVALID, NULL,
                      "the artifact's file is not a finished file of the files folder");
     } else {

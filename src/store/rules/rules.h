@@ -12,6 +12,8 @@ MUST_CHECK enum rc rules_report(struct keeper *k, struct store_op *op, struct er
 MUST_CHECK enum rc rules_act(struct keeper *k, struct store_op *op, struct err *e); /* by ids */
 MUST_CHECK enum rc rules_patch(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_stage_artifact(struct keeper *k, struct store_op *op, struct err *e);
+/* Is the artifact's path that of a file of its size in the store's folder? */
+bool rules_is_our_file(const struct keeper *k, const struct artifact *a);
 
 /* ---- an act by filter: the engine picks rows that pass op->filter and are in one of the states of the action */
 uint32_t rules_act_states(enum job_action action);

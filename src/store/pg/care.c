@@ -1,0 +1,114 @@
+/* care.c: see care.h. */
+#include "store/pg/care.h"
+
+#include "base/clock.h"
+
+#define SERVICE       STR("care")
+#define FOLD_DELTAS   10000
+#define FOLD_AFTER_MS 1000
+#define IDLE_MS       5000 /* to see that counts were written */
+
+/* A start of a node is what holds a lease; later starts have greater ids (query service_take). */
+static struct id node_id(const struct committer *w)
+{
+    return id_from_parts(w->engine->epoch, 0);
+}
+
+static enum rc read_until(struct committer *w, int64_t *until, struct err *e)
+{
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    struct pg_rows *rows = NULL;
+    pg_bind_str(&q, SERVICE);
+    enum rc rc = round_ask(w, PG_SQL_SERVICE_UNTIL, &q, &rows, e);
+    *until = !rc && pg_count(rows) ? pg_int(rows, 0, 0) : 0;
+    pg_rows_free(rows);
+    return rc;
+}
+
+enum rc care_take(struct committer *w, bool *is_ours, int64_t *until, struct err *e)
+{
+    const struct id node = node_id(w);
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    struct pg_rows *rows = NULL;
+    enum rc rc = round_begin(w, e); /* it brings the clock */
+    pg_bind_str(&q, SERVICE);
+    pg_bind_uuid(&q, &node);
+    pg_bind_int(&q, w->keeper.now);
+    pg_bind_int(&q, w->keeper.now + CARE_LEASE_MS);
+    if (!rc) {
+        rc = round_ask(w, PG_SQL_SERVICE_TAKE, &q, &rows, e);
+    }
+    *is_ours = !rc && pg_count(rows);
+    pg_rows_free(rows);
+    return rc || *is_ours ? rc : read_until(w, until, e);
+}
+
+/* ---- counts */
+
+static enum rc fold(struct committer *w, int64_t *folded, struct err *e)
+{
+    struct pg_query q = PG_QUERY(w->keeper.scratch), tidy = PG_QUERY(w->keeper.scratch);
+    struct pg_rows *rows = NULL;
+    *folded = 0;
+    enum rc rc = pg_run(w->link.c, pg_sql(PG_SQL_COUNT_TRY_LOCK), NULL, &rows, e);
+    bool is_ours = !rc && pg_bool(rows, 0, 0);
+    pg_rows_free(rows);
+    if (rc || !is_ours) {
+        return rc;
+    }
+    rows = NULL;
+    pg_bind_int(&q, FOLD_DELTAS);
+    rc = pg_run(w->link.c, pg_sql(PG_SQL_COUNT_FOLD), &q, &rows, e);
+    *folded = rc ? 0 : pg_int(rows, 0, 0);
+    pg_rows_free(rows);
+    if (!rc) {
+        pg_bind_int(&tidy, store_now(&w->engine->base));
+        rc = pg_run(w->link.c, pg_sql(PG_SQL_COUNT_TIDY), &tidy, NULL, e);
+    }
+    return rc;
+}
+
+static enum rc fold_once(struct committer *w, int64_t *folded, struct err *e)
+{
+    arena_reset(w->keeper.scratch);
+    enum rc rc = link_ready(&w->link, 0, e);
+    if (rc) {
+        return rc;
+    }
+    rc = pg_exec(w->link.c, "BEGIN", e);
+    if (!rc) {
+        rc = fold(w, folded, e);
+    }
+    if (!rc) {
+        rc = pg_exec(w->link.c, "COMMIT", e);
+    }
+    link_settle(&w->link);
+    return rc;
+}
+
+void care_note(struct pg_engine *s, int64_t deltas)
+{
+    atomic_fetch_add(&s->deltas, deltas);
+}
+
+int64_t care_wait_ms(const struct committer *w)
+{
+    return atomic_load(&w->engine->deltas) > 0 ? FOLD_AFTER_MS : IDLE_MS;
+}
+
+/* Deltas that come meanwhile are counted for the next time. What fails is tried again then. */
+void care_run(struct committer *w)
+{
+    struct err e = {0};
+    int64_t noted = atomic_load(&w->engine->deltas), folded = 0, now_us = clock_mono_us();
+    if (!noted || now_us - w->cared_at_us < FOLD_AFTER_MS * 1000) {
+        return;
+    }
+    w->cared_at_us = now_us;
+    do {
+        if (fold_once(w, &folded, &e)) {
+            return; /* readers add what is not folded */
+        }
+    } while (folded >= FOLD_DELTAS);
+    atomic_fetch_sub(&w->engine->deltas, noted);
+}
