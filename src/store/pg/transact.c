@@ -141,7 +141,7 @@ static enum rc not_here(struct keeper *k, struct store_op *op, struct err *e)
 static enum rc run_act(struct keeper *k, struct store_op *op, struct err *e)
 {
     bool by_ids = ((const struct store_act *)op)->ids;
-    return by_ids ? rules_act(k, op, e) : not_here(k, op, e);
+    return by_ids ? rules_act(k, op, e) : pg_act_by_filter_run((struct committer *)k, op, e);
 }
 
 #define ALONE(name)                                                                                          \
