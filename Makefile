@@ -305,7 +305,7 @@ format: ## Lets clang-format rewrite our sources
 	@find $(wildcard src test bench) -name '*.[ch]' -not -path '*/planted/*' -not -path '*/node_modules/*' -print0 | xargs -0 -r clang-format -i
 
 .PHONY: run
-run: all ## Starts stint here and shows it at work on a real repository (REPO=, ONCE=1)
+run: all ## Starts stint here and shows it at work on a real repository (REPO=, ONCE=1, STORE=postgres)
 	@tools/run-demo.sh
 
 .PHONY: install

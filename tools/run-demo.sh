@@ -4,10 +4,19 @@
 #   REPO=URL-or-path   the repository (default: this checkout)
 #   ONCE=1             stop after the answers
 #   LISTEN=HOST:PORT   the address (default 127.0.0.1:7420)
+#   STORE=postgres     on a PostgreSQL of its own, which goes at the end; or STORE=postgresql://…: on yours
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stint=build/release/stint
 repo=${REPO:-.}
+
+if [ "${STORE:-}" = postgres ]; then
+    tools/deps.sh test
+    export -n STINT_TEST_PG
+    STORE='' exec test/pg/cluster.sh "$0"
+fi
+store=()
+[ -z "${STORE:-${STINT_TEST_PG:-}}" ] || store=(--store "${STORE:-$STINT_TEST_PG}")
 
 dev=
 stop() {
@@ -26,7 +35,7 @@ fi
 mkdir -p -m 700 var
 exec {ready}< <(
     trap '' INT # Ctrl-C reaches the whole group; the trap above decides the order
-    exec "$stint" dev --listen "${LISTEN:-127.0.0.1:7420}" "${allow[@]}" 2>>var/dev.log
+    exec "$stint" dev "${store[@]}" --listen "${LISTEN:-127.0.0.1:7420}" "${allow[@]}" 2>>var/dev.log
 )
 dev=$!
 if ! read -r -u "$ready" line; then

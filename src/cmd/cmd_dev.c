@@ -187,6 +187,9 @@ static enum rc start_server(struct dev *d, struct err *e)
     add(&w, PROGRAM);
     add(&w, "serve");
     add_option(&w, d, "--store", "store");
+    if (options_flag(d->o, "store-unsafe")) {
+        add(&w, "--store-unsafe");
+    }
     add_option(&w, d, "--listen", "listen");
     add_option(&w, d, "--dev-file", "dev-file");
     add_option(&w, d, "--log-level", "log-level");

@@ -316,7 +316,8 @@ static int run_in_server(const struct verb *v, struct place *p)
 static int run_in_store(const struct verb *v, struct place *p)
 {
     struct err e = {0};
-    enum rc rc = store_open(&p->store, options_str(p->o, "store").p, NULL, &e);
+    const struct store_options so = {.unsafe = options_flag(p->o, "store-unsafe")};
+    enum rc rc = store_open(&p->store, options_str(p->o, "store").p, &so, &e);
 
     rc = rc ? rc : v->in_store(p, &e);
     store_close(p->store);

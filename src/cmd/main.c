@@ -8,16 +8,20 @@
 
 const struct command command_table[] = {
     {"dev", cmd_dev, "Server, workers and a key for development, in one", "",
-     "store listen dev-file slots scratch queue exec allow-path log-level", NULL},
+     "store store-unsafe listen dev-file slots scratch queue exec allow-path log-level", NULL},
     {"serve", cmd_serve, "Runs the server", "",
-     "store listen port-file dev-file drain log-level max-body max-connections max-waiting-claims "
+     "store store-unsafe listen port-file dev-file drain log-level max-body max-connections "
+     "max-waiting-claims "
      "max-streams "
      "claim-wait "
      "event-heartbeat head-timeout body-timeout idle-timeout progress-every prune-every index-timeout",
      "SIGTERM or SIGINT: claims end, running requests and streams are finished, exit 0; a second one ends it "
      "at once.\n"},
+    {"migrate", cmd_migrate, "Brings a store up to date, as a server does at its start", "",
+     "store store-unsafe",
+     "For people who let other rights change the schema than those that their servers have."},
     {"keys", cmd_keys, "Makes, lists and revokes API keys", "create | ls | revoke ID",
-     "store tenant name scopes queues expires url key json",
+     "store store-unsafe tenant name scopes queues expires url key json",
      "In a store that no server holds (--store), or through a server (--url, --key) with a key of scope "
      "admin.\n"
      "The key itself is printed once, by create, and cannot be shown again.\n"},

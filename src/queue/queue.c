@@ -352,8 +352,11 @@ enum rc queue_open(struct queue **out, const struct queue_options *options, stru
     pthread_mutex_init(&q->inbox.lock, NULL);
     q->inbox.task.run = on_inbox;
     q->flush.run = on_flush;
-    const struct store_options so = {
-        .now = options->now, .now_ctx = options->now_ctx, .on_round = on_round, .on_round_ctx = q};
+    const struct store_options so = {.now = options->now,
+                                     .now_ctx = options->now_ctx,
+                                     .on_round = on_round,
+                                     .on_round_ctx = q,
+                                     .unsafe = options->store_unsafe};
     enum rc rc = store_open(&q->store, options->store_url, &so, e);
 
     if (rc) {

@@ -22,6 +22,8 @@ struct store_engine {
     /* location: what the URL says behind the scheme. */
     enum rc (*open)(struct store **out, const char *location, const struct store_options *options,
                     struct err *e);
+    /* store_migrate; NULL: open does all there is to do. */
+    enum rc (*migrate)(const char *location, const struct store_options *options, struct err *e);
     void (*close)(struct store *s);
     void (*submit)(struct store *s, struct store_op *first); /* a list, linked by next */
     void (*grace)(struct store *s);

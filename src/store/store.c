@@ -68,29 +68,61 @@ enum rc store_answer(struct store_op *op, enum rc rc, const char *code, const ch
 
 /* ---- open and close */
 
-enum rc store_open(struct store **out, const char *url, const struct store_options *options, struct err *e)
+/* A URL may hold a password: what is said of it is its scheme. */
+static enum rc find_engine(const char *url, const struct store_engine **engine, const char **location,
+                           struct err *e)
 {
-    static const struct store_options none = {0};
     struct str s = str_from(url);
-    options = options ? options : &none;
+    *location = url;
     if (str_eq(s, STR("memory:"))) {
-        return sqlite_memory_engine.open(out, "", options, e);
+        *engine = &sqlite_memory_engine;
+        return RC_OK;
     }
     if (str_starts(s, STR("postgres:")) || str_starts(s, STR("postgresql:"))) {
-        struct str dsn = STR_NONE;
-        (void)str_cut(s, ':', &dsn);
-        return pg_engine.open(out, str_starts(dsn, STR("//")) ? url : dsn.p, options, e);
+        struct str rest = STR_NONE;
+        (void)str_cut(s, ':', &rest);
+        *location = str_starts(rest, STR("//")) ? url : rest.p;
+        *engine = &pg_engine;
+        return RC_OK;
     }
+    size_t scheme = str_find(s, STR("://"), 0);
     if (str_starts(s, STR("sqlite:"))) {
-        s = str_sub(s, sizeof "sqlite:" - 1, s.n);
-    } else if (str_find(s, STR("://"), 0) < s.n) {
-        return err_set(e, RC_INVALID, "store %s: only sqlite:PATH, postgresql://... and memory: are known",
-                       url);
+        *location = url + sizeof "sqlite:" - 1;
+    } else if (scheme < s.n) {
+        return err_set(
+            e, RC_INVALID,
+            "store %.*s://...: only sqlite:PATH, postgresql://USER@HOST/DATABASE and memory: are known",
+            (int)scheme, url);
     }
-    if (!s.n) {
-        return err_set(e, RC_INVALID, "store: the path is empty");
+    *engine = &sqlite_engine;
+    return **location ? RC_OK : err_set(e, RC_INVALID, "store: the path is empty");
+}
+
+static const struct store_options no_options = {0};
+
+enum rc store_open(struct store **out, const char *url, const struct store_options *options, struct err *e)
+{
+    const struct store_engine *engine = NULL;
+    const char *location = NULL;
+    enum rc rc = find_engine(url, &engine, &location, e);
+    return rc ? rc : engine->open(out, location, options ? options : &no_options, e);
+}
+
+enum rc store_migrate(const char *url, const struct store_options *options, struct err *e)
+{
+    const struct store_engine *engine = NULL;
+    const char *location = NULL;
+    struct store *s = NULL;
+    enum rc rc = find_engine(url, &engine, &location, e);
+    options = options ? options : &no_options;
+    if (!rc && engine->migrate) {
+        return engine->migrate(location, options, e);
     }
-    return sqlite_engine.open(out, s.p, options, e);
+    if (!rc) {
+        rc = engine->open(&s, location, options, e);
+    }
+    store_close(s);
+    return rc;
 }
 
 void store_start(struct store *s, const struct store_engine *engine, const struct store_options *options)

@@ -111,6 +111,9 @@ struct store_options {
  * RC_BUSY: another server holds the file. RC_FATAL: damaged, or written by a newer version; nothing was touched. */
 MUST_CHECK enum rc store_open(struct store **out, const char *url, const struct store_options *options,
                               struct err *e);
+/* Brings the store up to date and starts nothing; for people who let other rights change the schema than those a server
+ * has. Failures as store_open's. */
+MUST_CHECK enum rc store_migrate(const char *url, const struct store_options *options, struct err *e);
 /* Finishes what was submitted, stops the threads, closes. NULL is fine. Not from the round callback. */
 void store_close(struct store *s);
 int64_t store_now(struct store *s);

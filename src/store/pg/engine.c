@@ -187,18 +187,24 @@ static enum rc read_clock(struct pg_engine *s, struct pg *c, struct err *e)
     return rc;
 }
 
+static enum rc open_schema(struct link *l, const struct store_options *options, struct err *e)
+{
+    enum rc rc = link_open(l, e);
+    if (!rc) {
+        rc = server_check(l->c, options->unsafe, e);
+    }
+    if (!rc) {
+        rc = options->read_only ? pg_migrate_check(l->c, e) : migrate(l->c, clock_wall_ms(), e);
+    }
+    return rc;
+}
+
 /* On a connection of its own, which may wait longer than those of the threads. */
 static enum rc prepare(struct pg_engine *s, struct err *e)
 {
     struct link l;
     link_init(&l, s->dsn, LINK_ADMIN, s->stop_fd);
-    enum rc rc = link_open(&l, e);
-    if (!rc) {
-        rc = server_check(l.c, s->base.options.unsafe, e);
-    }
-    if (!rc) {
-        rc = s->base.options.read_only ? pg_migrate_check(l.c, e) : migrate(l.c, clock_wall_ms(), e);
-    }
+    enum rc rc = open_schema(&l, &s->base.options, e);
     if (!rc) {
         rc = read_meta(s, l.c, e);
     }
@@ -256,6 +262,18 @@ static enum rc engine_open(struct store **out, const char *location, const struc
     return RC_OK;
 }
 
+static enum rc engine_migrate(const char *location, const struct store_options *options, struct err *e)
+{
+    struct link l;
+    link_init(&l, location, LINK_ADMIN, -1);
+    enum rc rc = pg_sql_load(e);
+    if (!rc) {
+        rc = open_schema(&l, options, e);
+    }
+    link_close(&l);
+    return rc ? err_wrap(e, rc, "store") : RC_OK;
+}
+
 /* ---- the rest of the engine's table */
 
 static void engine_submit(struct store *store, struct store_op *first)
@@ -279,5 +297,6 @@ static enum rc engine_health(struct store *store)
 }
 
 const struct store_engine pg_engine = {
-    "postgresql", engine_open, engine_close, engine_submit, engine_grace, engine_files_dir, engine_health,
+    "postgresql",  engine_open,  engine_migrate,   engine_close,
+    engine_submit, engine_grace, engine_files_dir, engine_health,
 };

@@ -401,8 +401,8 @@ static enum rc engine_health(struct store *store)
 }
 
 const struct store_engine sqlite_engine = {
-    "sqlite", open_file, engine_close, engine_submit, engine_grace, engine_files_dir, engine_health,
+    "sqlite", open_file, NULL, engine_close, engine_submit, engine_grace, engine_files_dir, engine_health,
 };
 const struct store_engine sqlite_memory_engine = {
-    "memory", open_memory, engine_close, engine_submit, engine_grace, engine_files_dir, engine_health,
+    "memory", open_memory, NULL, engine_close, engine_submit, engine_grace, engine_files_dir, engine_health,
 };
