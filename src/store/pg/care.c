@@ -8,12 +8,6 @@
 #define FOLD_AFTER_MS 1000
 #define IDLE_MS       5000 /* to see that counts were written */
 
-/* A start of a node is what holds a lease; later starts have greater ids (query service_take). */
-static struct id node_id(const struct committer *w)
-{
-    return id_from_parts(w->engine->epoch, 0);
-}
-
 static enum rc read_until(struct committer *w, int64_t *until, struct err *e)
 {
     struct pg_query q = PG_QUERY(w->keeper.scratch);
@@ -27,12 +21,11 @@ static enum rc read_until(struct committer *w, int64_t *until, struct err *e)
 
 enum rc care_take(struct committer *w, bool *is_ours, int64_t *until, struct err *e)
 {
-    const struct id node = node_id(w);
     struct pg_query q = PG_QUERY(w->keeper.scratch);
     struct pg_rows *rows = NULL;
     enum rc rc = round_begin(w, e); /* it brings the clock */
     pg_bind_str(&q, SERVICE);
-    pg_bind_uuid(&q, &node);
+    pg_bind_uuid(&q, &w->engine->node);
     pg_bind_int(&q, w->keeper.now);
     pg_bind_int(&q, w->keeper.now + CARE_LEASE_MS);
     if (!rc) {

@@ -176,6 +176,7 @@ struct pg_engine {
     _Atomic int health;
     int stop_fd; /* readable when the store is being closed, so that no wait for the database is long */
     int64_t epoch;
+    struct id node; /* of this start; later ones are greater, whatever the tests' clock says */
     pthread_mutex_t id_lock;
     struct id_generator ids;
     _Atomic uint32_t turn;
