@@ -240,7 +240,7 @@ test-programs: $(B)/test/unit $(B)/test/store $(FUZZ_BIN) $(LIMITS_BIN) program 
 .PHONY: test
 test: ## Every test: unit, store, fuzz corpus, checks, end to end, pipelines
 	@$(MAKE) MODE=test test-programs
-	@tools/run-tests.sh build/test unit store fuzz checks e2e pipeline
+	@tools/run-tests.sh build/test unit store fuzz checks e2e e2e-pg pipeline
 
 .PHONY: test-unit
 test-unit: ## Only the unit tests (seconds); ONLY=text runs those whose name has the text
@@ -252,8 +252,8 @@ test-store: ## Only the store's conformance and fault tests; ONLY= as above, ENG
 	@$(MAKE) MODE=test build/test/test/store
 	@STINT_TEST_ENGINES=$(ENGINES) test/pg/cluster.sh build/test/test/store $(ONLY)
 
-.PHONY: test-e2e test-pipeline test-fuzz test-checks
-test-e2e test-pipeline test-fuzz test-checks: ## One suite of make test
+.PHONY: test-e2e test-e2e-pg test-pipeline test-fuzz test-checks
+test-e2e test-e2e-pg test-pipeline test-fuzz test-checks: ## One suite of make test
 	@$(MAKE) MODE=test test-programs
 	@tools/run-tests.sh build/test $(@:test-%=%)
 

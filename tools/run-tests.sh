@@ -5,6 +5,9 @@
 # Suites: unit store (Check), fuzz (corpus replay), checks (planted violations), and folders of node:test files: e2e pipeline chaos soak.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+if [ "$1" = --node ]; then # of ourselves, within a cluster
+    exec node --test --test-reporter=spec "test/$2"/*.test.mjs
+fi
 build=$1
 shift
 export STINT_BIN=$PWD/$build/stint STINT_BUILD=$PWD/$build
@@ -20,6 +23,17 @@ run_node() { # FOLDER
     node --test --test-reporter=spec "${files[@]}"
 }
 
+# What the API means must not depend on the engine: the same tests, on a database for each server.
+run_e2e_pg() {
+    local names="artifacts auth bulk errors history index_api jobs leases openapi streams tenants workers" name files=()
+    for name in $names; do
+        files+=("test/e2e/$name.test.mjs")
+    done
+    STINT_TEST_ENGINE=pg test/pg/cluster.sh bash -c '
+        [ -n "${STINT_TEST_PG:-}" ] || { echo "e2e-pg: no test files: there is no PostgreSQL"; [ "${REQUIRE:-}" != pg ]; exit; }
+        exec node --test --test-reporter=spec "$@"' e2e-pg "${files[@]}"
+}
+
 run_fuzz() {
     local target
     for target in "$build"/test/fuzz/f_*; do
@@ -30,6 +44,8 @@ run_fuzz() {
 
 run_suite() { # NAME
     case "$1" in
+    e2e-pg) run_e2e_pg ;;
+    e2e) test/pg/cluster.sh "$0" --node e2e ;;
     unit | store) test/pg/cluster.sh "$build/test/$1" ;;
     fuzz) run_fuzz ;;
     checks) test/checks/run.sh ;;
@@ -39,7 +55,7 @@ run_suite() { # NAME
 
 closing_lines() { # NAME: what the runner said last about the whole
     case "$1" in
-    e2e | pipeline | chaos | soak) grep -E '^(ℹ|#) (tests|pass|fail|cancelled|skipped|duration_ms) |no test files$' "$build/log/$1" | tr '\n' ' ' || true ;;
+    e2e | e2e-pg | pipeline | chaos | soak) grep -E '^(ℹ|#) (tests|pass|fail|cancelled|skipped|duration_ms) |no test files$' "$build/log/$1" | tr '\n' ' ' || true ;;
     fuzz) grep -c 'inputs replayed$' "$build/log/$1" | sed 's/$/ fuzz targets replayed their corpus/' || true ;;
     *) tail -n 200 "$build/log/$1" | grep -E '^[0-9]+%: |passed' | tail -1 || true ;;
     esac

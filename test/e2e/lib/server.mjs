@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after } from 'node:test';
 import { checkAnswer } from './openapi.mjs';
+import { makeDatabase } from './postgres.mjs';
 
 export const BIN = resolve(process.env.STINT_BIN ?? 'build/test/stint');
 
@@ -37,18 +38,27 @@ export function createKey(store, args = []) {
     return stint(['keys', 'create', '--store', store, ...args]).trim();
 }
 
+/* Servers that are started one after the other on one folder share a store, as they do with a file. */
+const databases = new Map();
+after(() => [...databases.values()].forEach((db) => db.drop()));
+function databaseOf(dir) {
+    if (!databases.has(dir.path)) databases.set(dir.path, makeDatabase());
+    return databases.get(dir.path);
+}
+
 /**
  * Starts `stint serve` and waits for its ready line. Options: dir (makeDir; made and removed with the server when absent),
- * store (default: a file in dir), key (created when absent), listen, args, env. What the server logs is in `log`.
+ * store (default: a file in dir; with STINT_TEST_ENGINE=pg a database of its own), key (created when absent), listen, args, env. What the server logs is in `log`.
  */
 export async function startServer(options = {}) {
     const dir = options.dir ?? makeDir();
-    const store = options.store ?? `sqlite:${dir.file('stint.db')}`;
+    const database = options.store || process.env.STINT_TEST_ENGINE !== 'pg' ? undefined : databaseOf(dir);
+    const store = options.store ?? database?.dsn ?? `sqlite:${dir.file('stint.db')}`;
     const key = options.key ?? (existsSync(store.replace(/^sqlite:/, '')) ? undefined : createKey(store));
     const server = { dir, store, key, log: [], url: undefined, proc: undefined, exit: undefined };
     server.proc = spawn(BIN, ['serve', '--store', store, '--listen', options.listen ?? '127.0.0.1:0', ...(options.args ?? [])], {
         stdio: ['ignore', 'ignore', 'pipe'],
-        env: { ...process.env, ...options.env },
+        env: { ...process.env, ...(database ? { TMPDIR: dir.path } : {}), ...options.env },
     });
     ours(server.proc);
     server.exit = once(server.proc, 'exit').then(([code, signal]) => ({ code, signal }));
@@ -78,6 +88,7 @@ export async function startServer(options = {}) {
     const ready = await server.logged(/ server\.ready /);
     server.url = /url=(\S+)/.exec(ready)[1];
     server.call = (method, path, body, more = {}) => call(server, method, path, body, more);
+    if (database) server.dump = database.dump;
     return server;
 }
 

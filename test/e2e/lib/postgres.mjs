@@ -1,0 +1,62 @@
+// postgres.mjs: databases of the suite's own cluster (test/pg/cluster.sh), one for each store, and psql beside the server.
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { promisify } from 'node:util';
+
+export const CLUSTER = process.env.STINT_TEST_PG;
+/** For test(): why the tests of a file are left out, or false. With REQUIRE=pg a skip is a failure. */
+export const SKIP = CLUSTER ? false : 'no PostgreSQL: run by test/pg/cluster.sh';
+if (SKIP && /\bpg\b/.test(process.env.REQUIRE ?? '')) throw new Error(`REQUIRE=pg, but ${SKIP}`);
+
+let count = 0;
+const PSQL = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1'];
+
+/** The cluster's DSN (postgresql://ROLE@/DATABASE?…: no host, so no URL for the URL class) with another database, or role. */
+export function dsn(database, role) {
+    const [, owner, rest] = /^postgresql:\/\/([^@]*)@\/[^?]*(.*)$/.exec(CLUSTER);
+    return `postgresql://${role ?? owner}@/${database}${rest}`;
+}
+
+/** A new database: { dsn, psql(sql) → rows as arrays of texts, drop() }. */
+export function makeDatabase() {
+    const name = `e2e_${process.pid}_${++count}`;
+    execFileSync('psql', [...PSQL, CLUSTER, '-c', `CREATE DATABASE ${name}`]);
+    const url = dsn(name);
+    return {
+        name,
+        dsn: url,
+        /** Fails with an Error whose message is what PostgreSQL said. */
+        psql: async (sql, role) => {
+            const { stdout } = await promisify(execFile)('psql', [...PSQL, '-F', '\t', role ? dsn(name, role) : url, '-c', sql]);
+            return stdout.split('\n').slice(0, -1).map((line) => line.split('\t'));
+        },
+        /** A session that stays: say(sql) resolves with its last line of output. */
+        session: () => openSession(url),
+        /** All that is in it, as SQL. */
+        dump: () => execFileSync('pg_dump', ['--inserts', url], { encoding: 'utf8', maxBuffer: 1 << 28 }),
+        drop: () => execFileSync('psql', [...PSQL, CLUSTER, '-c', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`]),
+    };
+}
+
+function openSession(url) {
+    const proc = spawn('psql', [...PSQL, '-F', '\t', url], { stdio: ['pipe', 'pipe', 'inherit'] });
+    let text = '';
+    let wake = () => {};
+    proc.stdout.on('data', (chunk) => {
+        text += chunk;
+        wake();
+    });
+    return {
+        say: async (sql) => {
+            text = '';
+            proc.stdin.write(`${sql};\n\\echo said\n`);
+            while (!text.includes('said\n')) await new Promise((resolve) => (wake = resolve));
+            return text.slice(0, text.indexOf('said\n')).trim();
+        },
+        close: async () => {
+            const exit = once(proc, 'exit');
+            proc.stdin.end();
+            await exit;
+        },
+    };
+}
