@@ -40,6 +40,7 @@ static struct listener *listen_to(struct store_test *s)
     pthread_mutex_init(&l->lock, NULL);
     s->options.on_round = hear;
     s->options.on_round_ctx = l;
+    s->options.committers = 1; /* one after another, so that the last round is that of the last operation */
     reopen(s);
     return l;
 }

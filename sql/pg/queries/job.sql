@@ -150,6 +150,9 @@ UPDATE stint.history SET flags = u.flags, args = NULL, result = NULL, checkpoint
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS u (id, drop_at, flags)
 WHERE history.id = u.id AND history.drop_at = u.drop_at
 
+-- name: job_last_id
+(SELECT id FROM stint.job ORDER BY id DESC LIMIT 1) UNION ALL (SELECT id FROM stint.history ORDER BY id DESC LIMIT 1)
+
 -- name: job_due
 SELECT @row_columns@ FROM stint.job WHERE due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 

@@ -3,6 +3,12 @@
 -- name: meta_all
 SELECT name, number, bytes FROM stint.meta
 
+-- name: meta_raise_ordinal
+-- last_ordinal: of the greatest id that a node had given when jobs were removed, so that none comes again.
+INSERT INTO stint.meta (name, number)
+SELECT 'last_ordinal', $1 WHERE NOT EXISTS (SELECT FROM stint.meta WHERE name = 'last_ordinal' AND number >= $1)
+ON CONFLICT (name) DO UPDATE SET number = greatest(meta.number, excluded.number)
+
 -- name: round_clock
 SELECT coalesce($1::bigint, stint.now()), (SELECT number FROM stint.meta WHERE name = 'settings_version')
 

@@ -40,15 +40,37 @@ bool collect_is_alone(const struct store_op *op)
     }
 }
 
-struct store_op *collect_cut(struct store_op *list)
+/* Does an enqueue ask for a state that a claim before it may have changed? */
+static bool depends_on_claims(const struct committer *w, const struct store_enqueue *op)
+{
+    for (size_t i = 0; i < op->count; i++) {
+        struct str queue = op->specs[i].queue.n ? op->specs[i].queue : STR("default");
+        if (op->specs[i].unique_key.n || settings_of(&w->settings, op->tenant, queue)->max_queued >= 0) {
+            return true;
+        }
+    }
+    return !w->settings.version; /* limits are not known yet */
+}
+
+static bool may_follow_claim(const struct committer *w, const struct store_op *op)
+{
+    return op->kind == STORE_CLAIM ||
+           (op->kind == STORE_ENQUEUE && !depends_on_claims(w, (const struct store_enqueue *)op));
+}
+
+struct store_op *collect_cut(const struct committer *w, struct store_op *list)
 {
     int64_t total = 0;
     int ops = 0;
+    bool has_claim = false;
     for (struct store_op *op = list; op; op = op->next) {
+        const struct store_op *next = op->next;
         total += weight(op);
         ops++;
-        bool is_end = op->next && (collect_is_alone(op) || collect_is_alone(op->next) ||
-                                   ops == ROUND_OPS_MAX || total + weight(op->next) > ROUND_WEIGHT_MAX);
+        has_claim |= op->kind == STORE_CLAIM;
+        bool is_end = next && (collect_is_alone(op) || collect_is_alone(next) || ops == ROUND_OPS_MAX ||
+                               total + weight(next) > ROUND_WEIGHT_MAX || op->kind == STORE_PATCH ||
+                               (has_claim && !may_follow_claim(w, next)));
         if (is_end) {
             struct store_op *rest = op->next;
             op->next = NULL;

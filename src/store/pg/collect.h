@@ -12,8 +12,9 @@ struct collected {
     bool may_finish; /* a job may end */
 };
 
-/* Cuts the list behind the operations that fit into one round; at least one does. What is left is returned. */
-struct store_op *collect_cut(struct store_op *list);
+/* Cuts the list behind the operations that fit into one round; at least one does. What is left is returned. Also cut is
+ * what would have to see what the database makes of the last batch: all that follows a claim but plain new jobs. */
+struct store_op *collect_cut(const struct committer *w, struct store_op *list);
 /* In the round's scratch arena. */
 void collect(struct committer *w, const struct store_op *list, struct collected *out);
 /* Does the operation run in a round of its own? */

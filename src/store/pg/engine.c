@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define READERS     4
-#define READERS_MAX 16
+#define READERS      4
+#define READERS_MAX  16
+#define CLOSE_WAIT_S 5
 
 /* ---- what other files use */
 
@@ -40,6 +42,14 @@ struct id pg_engine_next_id(struct pg_engine *s, int64_t now)
     struct id id = id_next(&s->ids, now);
     pthread_mutex_unlock(&s->id_lock);
     return id;
+}
+
+int64_t pg_engine_last_ordinal(struct pg_engine *s)
+{
+    pthread_mutex_lock(&s->id_lock);
+    int64_t ordinal = s->ids.last_ordinal;
+    pthread_mutex_unlock(&s->id_lock);
+    return ordinal;
 }
 
 void pg_engine_see_clock(struct pg_engine *s, int64_t database_now)
@@ -103,28 +113,38 @@ static enum rc start_threads(struct pg_engine *s, struct err *e)
     return RC_OK;
 }
 
-static void join_committers(struct pg_engine *s, int from, int until)
+/* What was submitted is finished, but a database that is away, or a lock that is held, is waited for no longer than until then. */
+static void join(struct pg_engine *s, pthread_t thread, const struct timespec *until)
 {
-    for (int i = from; i < until; i++) {
+    if (pthread_timedjoin_np(thread, NULL, until) != 0) {
+        (void)!eventfd_write(s->stop_fd, 1);
+        pthread_join(thread, NULL);
+    }
+}
+
+static void join_committers(struct pg_engine *s, int from, int end, const struct timespec *until)
+{
+    for (int i = from; i < end; i++) {
         op_queue_close(&s->committers[i].ops);
     }
-    for (int i = from; i < until; i++) {
+    for (int i = from; i < end; i++) {
         if (s->committers[i].has_thread) {
-            pthread_join(s->committers[i].thread, NULL);
+            join(s, s->committers[i].thread, until);
         }
     }
 }
 
-/* In the order in which they hand work on: committers, the slow lane, readers (a round's callback may submit reads). A database
- * that is away is not waited for. */
+/* In the order in which they hand work on: committers, the slow lane, readers (a round's callback may submit reads). */
 static void stop_threads(struct pg_engine *s)
 {
-    (void)!eventfd_write(s->stop_fd, 1);
-    join_committers(s, 0, s->committer_count);
-    join_committers(s, s->committer_count, s->committer_count + 1);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CLOSE_WAIT_S;
+    join_committers(s, 0, s->committer_count, &until);
+    join_committers(s, s->committer_count, s->committer_count + 1, &until);
     op_queue_close(&s->reads);
     for (int i = 0; i < s->reader_count; i++) {
-        pthread_join(s->reader_threads[i], NULL);
+        join(s, s->reader_threads[i], &until);
         link_close(&s->readers[i].link);
         arena_free(s->readers[i].scratch);
     }
@@ -164,9 +184,24 @@ static enum rc read_meta(struct pg_engine *s, struct pg *c, struct err *e)
         struct str bytes = pg_str(r, i, 2);
         if (str_eq(pg_str(r, i, 0), STR("epoch"))) {
             s->epoch = pg_int(r, i, 1);
+        } else if (str_eq(pg_str(r, i, 0), STR("last_ordinal"))) {
+            s->ids.last_ordinal = pg_int(r, i, 1);
         } else if (str_eq(pg_str(r, i, 0), STR("secret")) && bytes.n == sizeof s->base.secret) {
             memcpy(s->base.secret, bytes.p, bytes.n);
         }
+    }
+    pg_rows_free(r);
+    return rc;
+}
+
+/* Ids grow also when the clock has stepped back since the newest was given. */
+static enum rc read_last_id(struct pg_engine *s, struct pg *c, struct err *e)
+{
+    struct pg_rows *r = NULL;
+    enum rc rc = pg_run(c, pg_sql(PG_SQL_JOB_LAST_ID), NULL, &r, e);
+    for (size_t i = 0; !rc && i < pg_count(r); i++) {
+        int64_t ordinal = id_ordinal(pg_uuid(r, i, 0));
+        s->ids.last_ordinal = ordinal > s->ids.last_ordinal ? ordinal : s->ids.last_ordinal;
     }
     pg_rows_free(r);
     return rc;
@@ -207,6 +242,9 @@ static enum rc prepare(struct pg_engine *s, struct err *e)
     enum rc rc = open_schema(&l, &s->base.options, e);
     if (!rc) {
         rc = read_meta(s, l.c, e);
+    }
+    if (!rc) {
+        rc = read_last_id(s, l.c, e);
     }
     if (!rc) {
         rc = read_clock(s, l.c, e);

@@ -66,26 +66,29 @@ static void bind_places(struct pg_query *q, const struct jobs_list *l)
     pg_bind_ints(q, states, l->count);
 }
 
-static struct jobs_list list_of(struct committer *w)
+static struct jobs_list list_of(struct committer *w, size_t until)
 {
     struct arena *a = w->keeper.scratch;
-    size_t count = w->work.jobs.count;
+    size_t count = until - w->work.jobs_sent, at = 0;
     struct jobs_list l = {.items = arena_array(a, const struct new_job *, count),
                           .numbers = arena_array(a, int64_t, count),
                           .texts = arena_array(a, struct str, count)};
-    for (const struct new_job *j = w->work.jobs.first; j; j = j->next) {
-        l.items[l.count++] = j;
+    for (const struct new_job *j = w->work.jobs.first; j && at < until; j = j->next, at++) {
+        if (at >= w->work.jobs_sent) {
+            l.items[l.count++] = j;
+        }
     }
+    w->work.jobs_sent = until;
     return l;
 }
 
-enum rc inserts_send(struct committer *w, struct err *e)
+enum rc inserts_send(struct committer *w, size_t until, struct err *e)
 {
-    if (!w->work.jobs.count) {
+    if (until == w->work.jobs_sent) {
         return RC_OK;
     }
     struct pg_query q = PG_QUERY(w->keeper.scratch);
-    struct jobs_list l = list_of(w);
+    struct jobs_list l = list_of(w, until);
     bind_places(&q, &l);
     bind_numbers(&q, &l, offsetof(struct row, priority), INT64_MIN);
     bind_numbers(&q, &l, offsetof(struct row, run_at), INT64_MIN);

@@ -191,15 +191,18 @@ static void drop_texts(struct pg_row *r)
 static enum rc erase(struct keeper *k, struct row *r, struct err *e)
 {
     struct pg_row *row = row_of(r);
+    enum rc rc = pg_artifacts_remove(of(k), row, false, e);
     row->is_erased = true;
     drop_texts(row);
-    return pg_artifacts_remove(of(k), row, false, e);
+    r->flags &= ~(int64_t)(FLAG_EVENTS | FLAG_ARTIFACTS | FLAG_STAGED);
+    r->flags |= FLAG_ERASED;
+    return rc;
 }
 
 static enum rc remove_row(struct keeper *k, struct row *r, struct err *e)
 {
     struct pg_row *row = row_of(r);
-    row->is_gone = true;
+    row->is_gone = of(k)->work.is_shrinking = true;
     return pg_artifacts_remove(of(k), row, true, e);
 }
 

@@ -11,7 +11,7 @@
  * A round of enqueues and claims alone begins with 3. What the rules ask and 1 has not brought is asked for at once.
  *
  * Which committer: an operation that names jobs goes to that of its first job, so that operations on a job keep their order;
- * what else came in one list stays together; claims go to the first. A round that fails is rolled back and replayed in
+ * claims and whatever else names no job go to the first, enqueues that came alone to an idle one. A round that fails is rolled back and replayed in
  * halves; a single operation that waits for a lock of a stranger goes to the slow lane, a committer of its own. */
 #ifndef STINT_STORE_PG_POSTGRES_H
 #define STINT_STORE_PG_POSTGRES_H
@@ -75,6 +75,12 @@ struct event_entry {
     struct event_entry *next;
 };
 
+struct claim_entry {
+    struct store_claim *op;
+    size_t jobs_before; /* how many new jobs of the round it may get */
+    struct claim_entry *next;
+};
+
 struct show { /* a job that an operation wants to see as it is when the round is over */
     struct id job;
     struct arena *a;
@@ -112,11 +118,14 @@ struct round_work {
     FIFO(struct count_entry) counts;
     FIFO(struct key_entry) keys;
     FIFO(struct kept_entry) kept;
+    FIFO(struct claim_entry) claims;
     FIFO(struct show) shows;
     FIFO(struct artifact_work) artifacts; /* artifacts.c */
     struct map row_by_id, count_by_key, key_by_name, waiting_by_queue;
-    int64_t due_at; /* the earliest due time that the round writes; 0: none */
-    bool is_timed;  /* it writes, or takes away, a due time */
+    int64_t due_at;    /* the earliest due time that the round writes; 0: none */
+    bool is_timed;     /* it writes, or takes away, a due time */
+    bool is_shrinking; /* jobs go: the greatest id that ever was is remembered */
+    size_t jobs_sent;
 };
 
 /* ---- threads */
@@ -193,6 +202,7 @@ struct pg_engine {
 void pg_engine_refuse(struct pg_engine *s, struct store_op *list, const struct err *why);
 void pg_engine_set_health(struct pg_engine *s, enum rc rc);
 struct id pg_engine_next_id(struct pg_engine *s, int64_t now);
+int64_t pg_engine_last_ordinal(struct pg_engine *s); /* of the ids so far, of this node */
 /* The database's clock is this now, but for the way of the answer. */
 void pg_engine_see_clock(struct pg_engine *s, int64_t database_now);
 
@@ -258,7 +268,7 @@ MUST_CHECK enum rc pg_key_create_run(struct committer *w, struct store_op *op, s
 MUST_CHECK enum rc pg_key_revoke_run(struct committer *w, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_tick_run(struct committer *w, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_prune_run(struct committer *w, struct store_op *op, struct err *e);
-/* claim.c: sends the claim's statement; its answer fills the op. */
+/* claim.c: sends the claim's statement; its answer fills the op. Behind it a round has only new jobs (collect_cut). */
 MUST_CHECK enum rc claim_send(struct committer *w, struct store_claim *op, struct err *e);
 
 /* ---- reads, each on one snapshot */

@@ -178,7 +178,7 @@ static struct store_op *run(struct committer *w, struct store_op *list, int repl
 
 struct store_op *pg_round_run(struct committer *w, struct store_op *list)
 {
-    struct store_op *rest = collect_cut(list);
+    struct store_op *rest = collect_cut(w, list);
     look_for_space(w);
     return append(run(w, list, 0), rest);
 }

@@ -1,6 +1,6 @@
 /* route.c: which thread runs an operation. Operations that name jobs go to the committer of their first job, so that those on
- * one job keep their order. All else that came in one list goes to one committer, together: to the first when there is a
- * claim among it, so that claims of this node never compete, to an idle one when there is none. */
+ * one job keep their order. All else goes to the first, in order, so that claims of this node never compete; but for enqueues
+ * that came without any of it: those go to whoever is idle. */
 #include "store/pg/collect.h"
 
 #include <string.h>
@@ -32,7 +32,7 @@ static int committer_of(const struct pg_engine *s, const struct id *job)
     return (int)(random % (uint32_t)s->committer_count);
 }
 
-/* For a list without a claim: whoever waits for work, else in turn. */
+/* Whoever waits for work, else in turn. */
 static int pick_idle(struct pg_engine *s)
 {
     uint32_t first = atomic_fetch_add(&s->turn, 1);
@@ -47,14 +47,12 @@ static int pick_idle(struct pg_engine *s)
 
 static int home_of(struct pg_engine *s, const struct store_op *first)
 {
-    bool is_one_kind = true;
     for (const struct store_op *op = first; op; op = op->next) {
-        if (op->kind == STORE_CLAIM) {
+        if (op->kind != STORE_ENQUEUE) {
             return 0;
         }
-        is_one_kind = is_one_kind && op->kind == STORE_ENQUEUE;
     }
-    return is_one_kind ? pick_idle(s) : s->committer_count - 1;
+    return pick_idle(s);
 }
 
 struct lists {

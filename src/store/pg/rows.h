@@ -39,8 +39,9 @@ struct pg_row *rows_add(struct committer *w, const struct pg_rows *r, size_t at,
 void rows_see_settings(struct committer *w);
 
 /* Queues the statements that write what has become of the round's rows, new jobs and events. */
-MUST_CHECK enum rc rows_send(struct committer *w, struct err *e);    /* save.c */
-MUST_CHECK enum rc inserts_send(struct committer *w, struct err *e); /* insert.c */
-MUST_CHECK enum rc events_send(struct committer *w, struct err *e);  /* events.c */
+MUST_CHECK enum rc rows_send(struct committer *w, struct err *e);   /* save.c */
+MUST_CHECK enum rc events_send(struct committer *w, struct err *e); /* events.c */
+/* insert.c: the first `until` jobs of the round, without those that were sent already. */
+MUST_CHECK enum rc inserts_send(struct committer *w, size_t until, struct err *e);
 
 #endif

@@ -11,6 +11,8 @@
     X(MIGRATION_ADD, "migration_add") \
     X(SCHEMA_SHAPE, "schema_shape") \
     X(META_ALL, "meta_all") \
+    X(META_RAISE_ORDINAL, "meta_raise_ordinal") \
+    X(JOB_LAST_ID, "job_last_id") \
     X(ROUND_CLOCK, "round_clock") \
     X(SETTINGS_ALL, "settings_all") \
     X(SETTINGS_RAISE, "settings_raise") \

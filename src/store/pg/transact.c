@@ -125,8 +125,11 @@ static enum rc begin(struct committer *w, struct store_op *list, struct err *e)
 
 static enum rc claim_run(struct keeper *k, struct store_op *op, struct err *e)
 {
-    (void)k; /* its statement goes with the last batch */
+    struct round_work *work = &((struct committer *)k)->work; /* its statement goes with the last batch */
+    struct claim_entry *c = arena_alloc(k->scratch, sizeof *c);
     (void)e;
+    *c = (struct claim_entry){.op = (struct store_claim *)op, .jobs_before = work->jobs.count};
+    FIFO_ADD(&work->claims, c);
     op->rc = RC_OK;
     return RC_OK;
 }
@@ -229,38 +232,51 @@ static enum rc take_due(struct committer *w, const struct pg_rows *rows, void *a
     return RC_OK;
 }
 
-static enum rc send_claims(struct committer *w, const struct store_op *list, struct err *e)
+/* Each claim between the new jobs before it and those behind. */
+static enum rc send_claims(struct committer *w, struct err *e)
 {
     enum rc rc = RC_OK;
-    for (const struct store_op *op = list; op && !rc; op = op->next) {
-        if (op->kind == STORE_CLAIM) {
-            w->work.is_timed = true;
-            rc = claim_send(w, (struct store_claim *)op, e);
+    for (const struct claim_entry *c = w->work.claims.first; c && !rc; c = c->next) {
+        w->work.is_timed = true;
+        rc = inserts_send(w, c->jobs_before, e);
+        if (!rc) {
+            rc = claim_send(w, c->op, e);
         }
     }
-    return rc;
+    return rc ? rc : inserts_send(w, w->work.jobs.count, e);
 }
 
-static enum rc send_writes(struct committer *w, const struct store_op *list, struct err *e)
+static enum rc send_last_ordinal(struct committer *w, struct err *e)
+{
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    if (!w->work.is_shrinking) {
+        return RC_OK;
+    }
+    pg_bind_int(&q, pg_engine_last_ordinal(w->engine));
+    return batch_send(w, PG_SQL_META_RAISE_ORDINAL, &q, NULL, NULL, e);
+}
+
+static enum rc send_writes(struct committer *w, struct err *e)
 {
     static enum rc (*const steps[])(struct committer * w, struct err * e) = {
-        inserts_send, rows_send, events_send, pg_artifacts_send, unique_send, counts_send};
-    enum rc rc = RC_OK;
+        rows_send, events_send, pg_artifacts_send, unique_send, counts_send, send_last_ordinal};
+    const struct claim_entry *claim = w->work.claims.first;
+    enum rc rc = inserts_send(w, claim ? claim->jobs_before : w->work.jobs.count, e);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0] && !rc; i++) {
         rc = steps[i](w, e);
     }
     if (!rc) {
-        rc = send_claims(w, list, e);
+        rc = send_claims(w, e);
     }
     return rc ? rc : views_send_shows(w, e);
 }
 
-static enum rc finish(struct committer *w, const struct store_op *list, int64_t *next_due_at, struct err *e)
+static enum rc finish(struct committer *w, int64_t *next_due_at, struct err *e)
 {
     enum rc rc = w->is_begun ? RC_OK : send_begin(w, e);
     w->is_begun = true;
     if (!rc) {
-        rc = send_writes(w, list, e);
+        rc = send_writes(w, e);
     }
     if (!rc && w->work.is_timed) {
         rc = batch_send(w, PG_SQL_JOB_NEXT_DUE, NULL, take_due, next_due_at, e);
@@ -300,7 +316,7 @@ enum rc round_transact(struct committer *w, struct store_op **list, struct store
     int64_t ran = clock_mono_us();
     r->run_us += ran - start;
     if (!rc) {
-        rc = finish(w, *list, &found, e);
+        rc = finish(w, &found, e);
     }
     r->flush_us += clock_mono_us() - ran;
     if (!rc) {
