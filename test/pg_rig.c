@@ -40,16 +40,46 @@ const char *pg_rig_server(const char **why)
 }
 
 /* postgresql://WHO/DATABASE?OPTIONS with the other database. */
-const char *pg_rig_dsn(const char *database)
+static const char *with_database(const char *server, const char *database)
 {
-    const char *why = "";
-    struct str dsn = str_from(pg_rig_server(&why));
-    ck_assert_msg(dsn.p, "%s", why);
+    struct str dsn = str_from(server);
     size_t who = str_find(dsn, STR("://"), 0) + 3;
     size_t path = str_find_char(dsn, '/', who);
     size_t options = str_find_char(dsn, '?', path < dsn.n ? path : who);
     path = path < options ? path : options;
     return keep("%.*s/%s%.*s", (int)path, dsn.p, database, (int)(dsn.n - options), dsn.p + options);
+}
+
+const char *pg_rig_dsn(const char *database)
+{
+    const char *why = "";
+    const char *server = pg_rig_server(&why);
+    ck_assert_msg(server != NULL, "%s", why);
+    return with_database(server, database);
+}
+
+const char *pg_rig_dsn_pooled(const char *database)
+{
+    const char *pooler = getenv("STINT_TEST_POOLER");
+    return pooler && *pooler ? with_database(pooler, database) : NULL;
+}
+
+const char *pg_rig_database_of(const char *dsn)
+{
+    const char *path = strchr(strstr(dsn, "://") + 3, '/');
+    return keep("%.*s", (int)strcspn(path + 1, "?"), path + 1);
+}
+
+const char *pg_rig_folder(void)
+{
+    const char *why = "";
+    const char *host = strstr(pg_rig_server(&why), "host=/");
+    return host ? keep("%.*s", (int)strcspn(host + 5, "&"), host + 5) : NULL;
+}
+
+const char *pg_rig_dsn_in(const char *folder, const char *database)
+{
+    return keep("postgresql://stint@/%s?host=%s", database, folder);
 }
 
 struct pg *pg_rig_connect(const char *dsn)

@@ -9,6 +9,12 @@
 const char *pg_rig_server(const char **why);
 /* The DSN of another database of that server. */
 const char *pg_rig_dsn(const char *database);
+/* The same through the pooler; NULL: there is none. */
+const char *pg_rig_dsn_pooled(const char *database);
+const char *pg_rig_database_of(const char *dsn);
+/* The folder of the server's socket, .s.PGSQL.5432; NULL: it has none that we know. And its DSN by another folder. */
+const char *pg_rig_folder(void);
+const char *pg_rig_dsn_in(const char *folder, const char *database);
 /* The DSN of a new database for the running test, empty or a copy of `from` (NULL: empty); dropped when the test ends. */
 const char *pg_rig_database(const char *from);
 /* Makes the database `name` with `fill`, once for all tests of the cluster; its DSN is for nobody else. */

@@ -18,6 +18,7 @@ struct store_engine {
     /* The url of an empty store for the running test; NULL when the engine cannot run here, and why. */
     const char *(*url)(const char **why);
     enum store_need gives; /* and what is below */
+    bool is_server;
 };
 
 static const char *sqlite_url(const char **why)
@@ -55,8 +56,13 @@ static const char *pg_url(const char **why)
 static const struct store_engine engines[] = {
     {"sqlite", sqlite_url, NEEDS_FILE},
     {"memory", memory_url, NEEDS_NOTHING},
-    {"pg", pg_url, NEEDS_DURABLE},
+    {"pg", pg_url, NEEDS_DURABLE, true},
 };
+
+static bool is_fit(const struct store_engine *engine, enum store_need need)
+{
+    return need == NEEDS_SERVER ? engine->is_server : engine->gives >= need;
+}
 
 static bool is_chosen(const struct store_engine *engine)
 {
@@ -126,7 +132,7 @@ void store_test_register(const struct test_case *t, void (*run)(struct store_tes
                          enum store_need need)
 {
     for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
-        if (engines[i].gives < need || !is_chosen(&engines[i])) {
+        if (!is_fit(&engines[i], need) || !is_chosen(&engines[i])) {
             continue;
         }
         struct store_case *c = mem_alloc(sizeof *c);

@@ -50,6 +50,7 @@ enum store_need {
     NEEDS_NOTHING,
     NEEDS_DURABLE, /* keeps what it has over a close */
     NEEDS_FILE,    /* is one file of one server */
+    NEEDS_SERVER,  /* is a database server, and nothing else */
 };
 
 /* Puts one test per engine into the registry: of those that STINT_TEST_ENGINES lists (`sqlite,memory`). */
@@ -70,6 +71,8 @@ void store_test_register(const struct test_case *t, void (*run)(struct store_tes
 #define DURABLE_STORE_TEST(test_name) STORE_TEST_(test_name, 20, NEEDS_DURABLE)
 /* For tests whose subject is the file: its disk, its one owner, the end of the server when it cannot be flushed. */
 #define FILE_STORE_TEST(test_name) STORE_TEST_(test_name, 20, NEEDS_FILE)
+/* For tests whose subject is the database server: strangers on it, and connections to it. */
+#define SERVER_STORE_TEST(test_name) STORE_TEST_(test_name, 60, NEEDS_SERVER)
 
 /* ---- the store itself */
 

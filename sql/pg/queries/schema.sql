@@ -16,16 +16,16 @@ SELECT md5(string_agg(line, E'\n' ORDER BY line COLLATE "C")) FROM (
   WHERE c.relnamespace = 'stint'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
     AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
-  SELECT format('index %s %s %s %s %s', n.relname, i.indrelid::regclass, i.indkey, i.indisunique, i.indpred IS NOT NULL)
+  SELECT format('index %s %s %s %s %s', n.relname, c.relname, i.indkey, i.indisunique, i.indpred IS NOT NULL)
   FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class n ON n.oid = i.indexrelid
   JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
   WHERE c.relnamespace = 'stint'::regnamespace AND NOT c.relispartition
   UNION ALL
-  SELECT format('constraint %s %s %s', o.conname, o.conrelid::regclass, o.contype)
+  SELECT format('constraint %s %s %s', o.conname, c.relname, o.contype)
   FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_class c ON c.oid = o.conrelid
   WHERE c.relnamespace = 'stint'::regnamespace AND NOT c.relispartition AND o.contype <> 'n'
   UNION ALL
-  SELECT format('trigger %s %s', t.tgname, t.tgrelid::regclass)
+  SELECT format('trigger %s %s', t.tgname, c.relname)
   FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
   WHERE c.relnamespace = 'stint'::regnamespace AND NOT c.relispartition AND NOT t.tgisinternal
   UNION ALL

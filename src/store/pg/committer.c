@@ -22,12 +22,24 @@ void committer_dispose(struct committer *w)
     arena_free(w->keeper.scratch);
 }
 
-/* The slow lane runs operations one by one: each may wait for a stranger. */
-static struct store_op *cut_one(struct store_op *list)
+static struct store_op *append(struct store_op *list, struct store_op *more)
+{
+    struct store_op **end = &list;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = more;
+    return list;
+}
+
+/* The slow lane runs operations one by one, in turn: each may wait for a stranger. */
+static struct store_op *run_one(struct committer *w, struct store_op *list)
 {
     struct store_op *rest = list->next;
+    bool is_over = false;
     list->next = NULL;
-    return rest;
+    list = append(rest, pg_round_run(w, list));
+    return list ? append(list, op_queue_take_all(&w->ops, 1, &is_over)) : list;
 }
 
 void *pg_committer_main(void *arg)
@@ -38,9 +50,7 @@ void *pg_committer_main(void *arg)
         struct store_op *list = op_queue_take_all(&w->ops, is_slow ? care_wait_ms(w) : 0, &is_over);
         atomic_store(&w->is_busy, list != NULL);
         while (list) {
-            struct store_op *rest = is_slow ? cut_one(list) : NULL;
-            list = pg_round_run(w, list);
-            list = list ? list : rest;
+            list = is_slow ? run_one(w, list) : pg_round_run(w, list);
         }
         atomic_store(&w->is_busy, false);
         if (is_slow && !is_over) {

@@ -137,9 +137,7 @@ static void join_committers(struct pg_engine *s, int from, int end, const struct
 /* In the order in which they hand work on: committers, the slow lane, readers (a round's callback may submit reads). */
 static void stop_threads(struct pg_engine *s)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += CLOSE_WAIT_S;
+    const struct timespec until = {.tv_sec = clock_wall_ms() / 1000 + CLOSE_WAIT_S};
     join_committers(s, 0, s->committer_count, &until);
     join_committers(s, s->committer_count, s->committer_count + 1, &until);
     op_queue_close(&s->reads);

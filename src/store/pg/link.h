@@ -9,7 +9,7 @@
 
 enum link_kind {
     LINK_COMMITTER, /* lock_timeout 250 ms */
-    LINK_SLOW,      /* the slow lane: lock_timeout 10 s */
+    LINK_SLOW,      /* the slow lane: 500 ms, again and again */
     LINK_READER,
     LINK_LISTENER,
     LINK_ADMIN, /* migrations */

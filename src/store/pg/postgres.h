@@ -151,7 +151,8 @@ struct committer {
     int64_t cared_at_us;                   /* care.c */
     struct err failure;                    /* of an ask that has no rc of its own */
     int64_t refuse_until_us;               /* keeper.is_refusing: then it tries again */
-    int64_t prepared_day;                  /* partitions.c */
+    int64_t hurry_until_us; /* a stranger's lock was met: until then locks are waited for but briefly */
+    int64_t prepared_day;   /* partitions.c */
 };
 
 struct reader {

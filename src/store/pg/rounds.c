@@ -13,6 +13,8 @@
 #define STALE_SETTINGS "ST001" /* sql/pg/migrations/0001_first.sql, check_settings */
 #define REPLAYS_MAX    20      /* of a single operation: deadlocks, settings that change all the time */
 #define SPACE_LOOK_US  1000000LL
+#define HURRY_US       1000000LL
+#define LOCK_WAIT_US   10000000LL /* of one operation, in the slow lane */
 
 /* ---- answers */
 
@@ -60,17 +62,37 @@ static struct store_op *append(struct store_op *list, struct store_op *rest)
     return list ? list : rest;
 }
 
-enum verdict { FAIL_ALL, REPLAY, REPLAY_HALVES, TO_SLOW_LANE, WITHOUT_ENQUEUES };
+enum verdict { FAIL_ALL, REPLAY, REPLAY_HALVES, TO_SLOW_LANE, LATER, WITHOUT_ENQUEUES };
 
 static bool has_code(const struct err *e, const char *code)
 {
     return e->code && str_eq(str_from(e->code), str_from(code));
 }
 
+/* A stranger holds a lock. Whose operation meets it is found out quickly, and waits for it where it is in nobody's way:
+ * in the slow lane, in turn with others. */
+static enum verdict judge_lock(struct committer *w, struct store_op *list, enum rc *rc, struct err *e)
+{
+    int64_t now = clock_mono_us();
+    bool is_slow = w->number == w->engine->committer_count;
+    if (!is_slow) {
+        w->hurry_until_us = now + HURRY_US;
+        return list->next ? REPLAY_HALVES : TO_SLOW_LANE;
+    }
+    list->until_us = list->until_us ? list->until_us : now + LOCK_WAIT_US;
+    if (now < list->until_us) {
+        return LATER;
+    }
+    *rc = err_set_code(e, RC_BUSY, "store_unavailable", NULL,
+                       "another transaction of the database holds for long what this needs");
+    return FAIL_ALL;
+}
+
 /* What a failure asks for; the error becomes what callers are told. */
-static enum verdict judge(struct committer *w, bool is_single, int replays, enum rc *rc, struct err *e)
+static enum verdict judge(struct committer *w, struct store_op *list, int replays, enum rc *rc, struct err *e)
 {
     enum pg_fault fault = w->link.c ? pg_fault(w->link.c) : PG_LOST;
+    bool is_single = !list->next;
     if (has_code(e, "store_unavailable")) {
         return FAIL_ALL;
     }
@@ -78,6 +100,9 @@ static enum verdict judge(struct committer *w, bool is_single, int replays, enum
         *rc = err_set_code(e, RC_BUSY, "outcome_unknown", NULL,
                            "the database did not say whether it has kept this: ask before it is sent again");
         return FAIL_ALL;
+    }
+    if (w->link.c && fault == PG_LOST && !replays) {
+        return REPLAY; /* nothing of it has happened; with the next connection, if there is one soon */
     }
     if (!w->link.c || fault == PG_LOST || fault == PG_READ_ONLY || fault == PG_OVERLOADED) {
         struct err why = *e;
@@ -91,11 +116,11 @@ static enum verdict judge(struct committer *w, bool is_single, int replays, enum
     if (*rc == RC_FULL && !w->keeper.is_refusing) {
         return WITHOUT_ENQUEUES;
     }
+    if (fault == PG_LOCKED) {
+        return judge_lock(w, list, rc, e);
+    }
     if (!is_single) {
         return REPLAY_HALVES;
-    }
-    if (fault == PG_LOCKED && w->number < w->engine->committer_count) {
-        return TO_SLOW_LANE;
     }
     return fault == PG_RETRY && replays < REPLAYS_MAX ? REPLAY : FAIL_ALL;
 }
@@ -154,7 +179,7 @@ static struct store_op *run(struct committer *w, struct store_op *list, int repl
     }
     list = append(list, rest);
     assert(list != NULL); /* a round has at least one operation */
-    enum verdict v = judge(w, !list->next, replays, &rc, &e);
+    enum verdict v = judge(w, list, replays, &rc, &e);
     clean_up(w, list);
     if (v == FAIL_ALL) {
         fail_list(w, list, rc, &e);
@@ -165,6 +190,9 @@ static struct store_op *run(struct committer *w, struct store_op *list, int repl
     if (v == TO_SLOW_LANE) {
         op_queue_push(&SLOW_LANE(w->engine)->ops, list);
         return NULL;
+    }
+    if (v == LATER) {
+        return list;
     }
     if (v == REPLAY_HALVES) {
         struct store_op *second = halve(list);

@@ -63,6 +63,7 @@ static void add(struct lists *l, struct store_op *op)
 {
     op->next = NULL;
     op->items_done = op->items_run = 0;
+    op->until_us = 0;
     if (!l->first) {
         l->last = &l->first;
     }

@@ -29,7 +29,11 @@ static enum rc send_begin(struct committer *w, struct err *e)
 {
     const char *setup = link_transaction_setup(&w->link);
     enum rc rc = batch_send_text(w, "BEGIN", e);
-    return rc || !setup ? rc : batch_send_text(w, setup, e);
+    if (!rc && setup) {
+        rc = batch_send_text(w, setup, e);
+    }
+    bool is_in_hurry = !rc && clock_mono_us() < w->hurry_until_us;
+    return is_in_hurry ? batch_send_text(w, "SET LOCAL lock_timeout = '20ms'", e) : rc;
 }
 
 /* BEGIN, the clock and the locks on `ids` in one trip; then what they have not brought. */

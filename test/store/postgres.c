@@ -1,0 +1,311 @@
+/* What only a server's database can do to the store: locks of strangers, connections that are cut, a pooler between. */
+#include "store_test.h"
+
+#include "base/clock.h"
+#include "pg_rig.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A connection of a stranger to the test's database. */
+static struct pg *a_stranger(struct store_test *s)
+{
+    return pg_rig_connect(s->url);
+}
+
+static void say_sql(struct pg *c, const char *sql)
+{
+    struct err err = {0}, *e = &err;
+    OK(pg_exec(c, sql, e));
+}
+
+static enum rc try_enqueue(struct store_test *s, struct job_spec spec, struct err *e)
+{
+    AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+    spec.kind = spec.kind.n ? spec.kind : STR("k");
+    spec.args = STR("{}");
+    op.tenant = s->tenant;
+    op.specs = &spec;
+    op.count = 1;
+    return store_run(s->store, &op.op, e);
+}
+
+/* Ends the connections of the store, and of nobody else. */
+static void cut_connections(struct store_test *s)
+{
+    struct pg *c = pg_rig_connect(pg_rig_dsn("postgres"));
+    char sql[400];
+    str_print(sql, sizeof sql,
+              "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+              "WHERE datname = '%s' AND application_name LIKE 'stint %%'",
+              pg_rig_database_of(s->url));
+    CHECK_TRUE(pg_rig_int(c, sql) > 0);
+    pg_close(c);
+}
+
+/* ---- locks of strangers */
+
+struct waiter {
+    struct store_test *s;
+    struct arena *a;
+    pthread_t thread;
+    enum rc rc;
+    bool is_duplicate;
+};
+
+static void *enqueue_held(void *arg)
+{
+    struct waiter *w = arg;
+    struct job_spec spec = {.kind = STR("k"), .args = STR("{}"), .unique_key = STR("held")};
+    struct store_enqueue op;
+    store_init(&op.op, sizeof op, STORE_ENQUEUE, w->a);
+    op.tenant = w->s->tenant;
+    op.specs = &spec;
+    op.count = 1;
+    w->rc = store_run(w->s->store, &op.op, NULL);
+    w->is_duplicate = !w->rc && op.verdicts[0].duplicate;
+    return NULL;
+}
+
+static void hold_key(struct store_test *s, struct pg *c)
+{
+    char sql[300];
+    str_print(sql, sizeof sql,
+              "BEGIN; INSERT INTO stint.unique_key (tenant, scope, key, job, held_until) "
+              "VALUES (%lld, 0, 'held', gen_random_uuid(), 9223372036854775807)",
+              (long long)s->tenant);
+    say_sql(c, sql);
+}
+
+SERVER_STORE_TEST(a_transaction_that_holds_a_unique_key_for_long_holds_up_nobody_else)
+{
+    struct pg *c = a_stranger(s);
+    struct waiter w = {.s = s, .a = arena_new()};
+    hold_key(s, c);
+    CHECK_INT(pthread_create(&w.thread, NULL, enqueue_held, &w), 0);
+    int64_t begun = clock_mono_us();
+    for (int i = 0; i < 20; i++) {
+        struct job *job = a_processing_job(s, .unique_key = arena_printf(s->a, "free-%d", i));
+        VERDICT(complete(s, job, 1), RC_OK);
+    }
+    CHECK_TRUE(clock_mono_us() - begun < 8000000); /* the one that waits does so for 10 s */
+    say_sql(c, "ROLLBACK");
+    pthread_join(w.thread, NULL);
+    CHECK_INT(w.rc, RC_OK);
+    CHECK_FALSE(w.is_duplicate);
+    CHECK_INT(count_of(s, (struct job_filter){0}), 21);
+    check_counts(s);
+    arena_free(w.a);
+    pg_close(c);
+}
+
+SERVER_STORE_TEST(who_waits_for_a_key_gets_it_as_the_other_transaction_has_left_it)
+{
+    struct pg *c = a_stranger(s);
+    struct waiter w = {.s = s, .a = arena_new()};
+    hold_key(s, c);
+    CHECK_INT(pthread_create(&w.thread, NULL, enqueue_held, &w), 0);
+    (void)a_queued_job(s);
+    say_sql(c, "COMMIT");
+    pthread_join(w.thread, NULL);
+    CHECK_INT(w.rc, RC_OK);
+    CHECK_TRUE(w.is_duplicate);
+    arena_free(w.a);
+    pg_close(c);
+}
+
+SERVER_STORE_TEST(an_operation_does_not_wait_for_a_strangers_lock_for_ever)
+{
+    struct pg *c = a_stranger(s);
+    hold_key(s, c);
+    FAILS(try_enqueue(s, (struct job_spec){.unique_key = STR("held")}, e), RC_BUSY);
+    CHECK_STR(str_from(e->code), STR("store_unavailable"));
+    say_sql(c, "ROLLBACK");
+    OK(try_enqueue(s, (struct job_spec){.unique_key = STR("held")}, e));
+    pg_close(c);
+}
+
+/* ---- connections that are cut */
+
+SERVER_STORE_TEST(a_connection_that_was_cut_between_rounds_is_not_noticed)
+{
+    struct id id = a_queued_job(s);
+    for (int i = 0; i < 3; i++) {
+        cut_connections(s);
+        struct job *job = claim_one(s);
+        CHECK_ID(job->id, id);
+        cut_connections(s);
+        VERDICT(release(s, job, 1), RC_OK);
+        cut_connections(s);
+        CHECK_STATE(s, id, JOB_QUEUED);
+    }
+    check_counts(s);
+}
+
+/* The trigger ends the backend in the middle of the round, `count` times. */
+static void die_in_rounds(struct pg *c, const char *when, int count)
+{
+    char sql[1000];
+    str_print(
+        sql, sizeof sql,
+        "CREATE SEQUENCE public.deaths; GRANT ALL ON public.deaths TO PUBLIC; "
+        "CREATE FUNCTION public.die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF nextval('public.deaths') <= %d THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; "
+        "RETURN NULL; END $$; "
+        "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON stint.job %s FOR EACH ROW "
+        "WHEN (new.kind = 'die') EXECUTE FUNCTION public.die()",
+        count, when);
+    say_sql(c, sql);
+}
+
+SERVER_STORE_TEST(a_connection_that_is_cut_in_a_round_leaves_nothing_and_the_round_runs_again)
+{
+    struct pg *c = a_stranger(s);
+    die_in_rounds(c, "NOT DEFERRABLE", 1);
+    OK(try_enqueue(s, (struct job_spec){.kind = STR("die")}, e));
+    CHECK_INT(count_of(s, (struct job_filter){0}), 1);
+    check_counts(s);
+    pg_close(c);
+}
+
+SERVER_STORE_TEST(a_connection_that_is_cut_in_each_round_is_told_as_a_store_that_is_away)
+{
+    struct pg *c = a_stranger(s);
+    die_in_rounds(c, "NOT DEFERRABLE", 1000);
+    FAILS(try_enqueue(s, (struct job_spec){.kind = STR("die")}, e), RC_BUSY);
+    CHECK_STR(str_from(e->code), STR("store_unavailable"));
+    OK(try_enqueue(s, (struct job_spec){.kind = STR("k")}, e));
+    CHECK_INT(count_of(s, (struct job_filter){0}), 1);
+    pg_close(c);
+}
+
+SERVER_STORE_TEST(a_connection_that_is_cut_in_a_commit_leaves_the_outcome_open_and_says_so)
+{
+    struct pg *c = a_stranger(s);
+    die_in_rounds(c, "DEFERRABLE INITIALLY DEFERRED", 1);
+    FAILS(try_enqueue(s, (struct job_spec){.kind = STR("die")}, e), RC_BUSY);
+    CHECK_STR(str_from(e->code), STR("outcome_unknown"));
+    OK(try_enqueue(s, (struct job_spec){.kind = STR("die")}, e));
+    CHECK_INT(count_of(s, (struct job_filter){0}), 1);
+    check_counts(s);
+    pg_close(c);
+}
+
+/* ---- a database that is away: its socket is, and its connections were cut */
+
+static void go_away(struct store_test *s)
+{
+    CHECK_INT(unlink(test_path(".s.PGSQL.5432")), 0);
+    cut_connections(s);
+}
+
+static void come_back(void)
+{
+    struct str socket = str_from(pg_rig_folder());
+    char path[200];
+    str_print(path, sizeof path, "%.*s/.s.PGSQL.5432", STR_ARG(socket));
+    CHECK_INT(symlink(path, test_path(".s.PGSQL.5432")), 0);
+}
+
+/* The store again, but its database is found through a link in the test's folder. */
+static bool reopen_through_link(struct store_test *s)
+{
+    if (!pg_rig_folder()) {
+        pg_rig_skip("STINT_TEST_PG names no socket that could go away");
+        return false;
+    }
+    come_back();
+    str_copy(s->url, sizeof s->url, str_from(pg_rig_dsn_in(test_dir(), pg_rig_database_of(s->url))));
+    reopen(s);
+    return true;
+}
+
+SERVER_STORE_TEST(a_database_that_is_away_fails_operations_soon_and_has_all_of_them_when_it_is_back)
+{
+    struct id kept[20];
+    if (!reopen_through_link(s)) {
+        return;
+    }
+    for (int i = 0; i < 20; i++) {
+        kept[i] = a_queued_job(s);
+    }
+    go_away(s);
+    for (int i = 0; i < 10; i++) {
+        int64_t begun = clock_mono_us();
+        FAILS(try_enqueue(s, (struct job_spec){0}, e), RC_BUSY);
+        CHECK_STR(str_from(e->code), STR("store_unavailable"));
+        CHECK_TRUE(clock_mono_us() - begun < 6000000);
+        err_clear(e);
+    }
+    come_back();
+    int64_t until = clock_mono_us() + 10000000;
+    while (try_enqueue(s, (struct job_spec){0}, e)) { /* it fails at once until the next try is due */
+        CHECK_TRUE(clock_mono_us() < until);
+    }
+    for (int i = 0; i < 20; i++) {
+        CHECK_STATE(s, kept[i], JOB_QUEUED);
+    }
+    CHECK_INT(count_of(s, (struct job_filter){0}), 21);
+    check_counts(s);
+}
+
+SERVER_STORE_TEST(a_store_whose_database_is_away_can_be_closed)
+{
+    if (!reopen_through_link(s)) {
+        return;
+    }
+    (void)a_queued_job(s);
+    go_away(s);
+    int64_t begun = clock_mono_us();
+    store_close(s->store);
+    s->store = NULL;
+    CHECK_TRUE(clock_mono_us() - begun < 6000000);
+}
+
+/* ---- a pooler in transaction mode */
+
+SERVER_STORE_TEST(jobs_live_behind_a_pooler)
+{
+    const char *dsn = pg_rig_dsn_pooled(pg_rig_database_of(s->url));
+    if (!dsn) {
+        pg_rig_skip("STINT_TEST_POOLER names no pooler");
+        return;
+    }
+    str_copy(s->url, sizeof s->url, str_from(dsn));
+    reopen(s);
+    for (int i = 0; i < 5; i++) {
+        struct job *job = a_processing_job(s, .unique_key = STR("u"));
+        VERDICT(say(s, job, 1, STR("note")), RC_OK);
+        VERDICT(heartbeat(s, job, 2), RC_OK);
+        VERDICT(fail(s, job, 3, ERROR_TRANSIENT), RC_OK);
+        (void)pass(s, HOUR);
+        struct job *again = claim_one(s);
+        VERDICT(complete(s, again, 1, .result = STR("1")), RC_OK);
+        CHECK_STATE(s, job->id, JOB_COMPLETED);
+        check_events(s, job->id);
+    }
+    pause_queue(s, STR("default"));
+    struct id id = a_queued_job(s);
+    claim_none(s);
+    VERDICT(cancel(s, id), RC_OK);
+    CHECK_INT(count_of(s, (struct job_filter){0}), 6);
+    check_counts(s);
+}
+
+/* ---- what messages say */
+
+TEST(no_message_about_a_store_has_its_password)
+{
+    static const char *const urls[] = {
+        "postgre://me:hunter2@127.0.0.1:1/db", "postgres://me:hunter2@127.0.0.1:1/db",
+        "postgresql://me:hunter2@[::1/db", "postgres:host=127.0.0.1 port=1 password=hunter2",
+        "postgresql://me:hunter2@127.0.0.1:1/db?no_such=option"};
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        struct store *store = NULL;
+        CHECK_TRUE(store_open(&store, urls[i], NULL, e) != RC_OK);
+        CHECK_TRUE(strlen(e->text) > 0);
+        ck_assert_msg(!strstr(e->text, "hunter2"), "%s", e->text);
+        err_clear(e);
+    }
+}
