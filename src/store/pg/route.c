@@ -45,14 +45,17 @@ static int pick_idle(struct pg_engine *s)
     return (int)(first % (uint32_t)s->committer_count);
 }
 
+/* Of what names no job. */
 static int home_of(struct pg_engine *s, const struct store_op *first)
 {
+    bool has_enqueue = false;
     for (const struct store_op *op = first; op; op = op->next) {
-        if (op->kind != STORE_ENQUEUE) {
+        if (store_op_is_write(op->kind) && op->kind != STORE_ENQUEUE && !job_of(op)) {
             return 0;
         }
+        has_enqueue |= op->kind == STORE_ENQUEUE;
     }
-    return pick_idle(s);
+    return has_enqueue ? pick_idle(s) : 0;
 }
 
 struct lists {
@@ -73,17 +76,12 @@ static void add(struct lists *l, struct store_op *op)
 
 void route_submit(struct pg_engine *s, struct store_op *first)
 {
-    struct lists by_committer[COMMITTERS_MAX] = {0}, homeless = {0}, reads = {0};
+    struct lists by_committer[COMMITTERS_MAX] = {0}, reads = {0};
+    int home = home_of(s, first);
     for (struct store_op *op = first, *next = NULL; op; op = next) {
         const struct id *job = job_of(op);
         next = op->next;
-        add(!store_op_is_write(op->kind) ? &reads
-            : job                        ? &by_committer[committer_of(s, job)]
-                                         : &homeless,
-            op);
-    }
-    if (homeless.first) {
-        op_queue_push(&s->committers[home_of(s, homeless.first)].ops, homeless.first);
+        add(!store_op_is_write(op->kind) ? &reads : &by_committer[job ? committer_of(s, job) : home], op);
     }
     for (int i = 0; i < s->committer_count; i++) {
         if (by_committer[i].first) {
