@@ -133,11 +133,26 @@ static void pass_time(struct pair *p, int64_t ms)
     atomic_store(&p->s->now, p->m->now);
 }
 
+static void step_prune(struct pair *p);
+
+static void pass_time_to_drop(struct pair *p)
+{
+    int64_t until = model_dropped_at(p->m);
+    while (until > p->m->now) { /* more may have run out by then */
+        pass_time(p, until - p->m->now);
+        until = model_dropped_at(p->m);
+    }
+    if (until) {
+        step_prune(p);
+    }
+}
+
 static void step_clock(struct pair *p)
 {
     int64_t dice = chance_below(&p->c, 100);
     int64_t most = dice < 70 ? 12 * SECOND : dice < 92 ? 2 * MINUTE : dice < 98 ? HOUR : 3 * DAY;
     pass_time(p, chance_below(&p->c, most / 1000) * 1000);
+    pass_time_to_drop(p);
 }
 
 static void step_tick(struct pair *p)
@@ -291,6 +306,7 @@ static void step_kind(struct pair *p, unsigned places)
     int64_t dice = chance_below(&p->c, 100);
     if (p->m->count > JOBS_KEPT) {
         pass_time(p, 16 * DAY);
+        pass_time_to_drop(p);
         step_tick(p);
         step_prune(p);
     } else if (dice < 52) {
@@ -360,6 +376,7 @@ void world_begin(struct pair *p, struct store_test *s, uint64_t seed, enum model
     *p = (struct pair){
         .s = s, .m = model_new(bug), .a = arena_new(), .seed = seed, .difference = BUF_LIMIT(1 << 20)};
     p->m->now = atomic_load(&s->now);
+    p->m->drops_by_day = is_server(s);
     p->m->peek = peek;
     p->m->peek_ctx = p;
 }

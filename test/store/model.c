@@ -320,7 +320,7 @@ void model_run(struct model *m, struct store_op *op, const struct store_op *got)
         model_run_tick(m, (struct store_tick *)op);
         break;
     case STORE_PRUNE:
-        model_run_prune(m, (struct store_prune *)op);
+        model_run_prune(m, (struct store_prune *)op, (const struct store_prune *)got);
         break;
     case STORE_SET_QUEUE:
     case STORE_DELETE_QUEUE:

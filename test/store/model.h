@@ -90,6 +90,7 @@ struct model {
     struct arena *a;
     enum model_bug bug;
     int64_t now;
+    bool drops_by_day; /* the engine's choice: see model_dropped_at */
     int64_t tenants[2];
     int64_t sums[2][SUMS];
     struct model_job *jobs[MODEL_JOBS_MAX]; /* ascending ids */
@@ -116,6 +117,9 @@ void model_free(struct model *m);
 /* Answers `op` (the inputs are set) at m->now; `got` is the engine's answer to the same. */
 void model_run(struct model *m, struct store_op *op, const struct store_op *got);
 struct model_job *model_find(const struct model *m, int64_t tenant, struct id id);
+/* Until when time must go on, and be followed by a prune, because finished jobs have run out that the engine keeps until the
+ * end of their day, or month, in sight or out of it; 0: there are none. */
+int64_t model_dropped_at(const struct model *m);
 bool model_has_passed_deadline(
     const struct model *m); /* … of a live job: a claim may end it, or the next tick */
 
@@ -149,7 +153,7 @@ void model_run_stage(struct model *m, struct store_stage_artifact *op);
 void model_run_act(struct model *m, struct store_act *op, const struct store_act *got);
 void model_run_patch(struct model *m, struct store_patch *op, const struct store_patch *got);
 void model_run_tick(struct model *m, struct store_tick *op);
-void model_run_prune(struct model *m, struct store_prune *op);
+void model_run_prune(struct model *m, struct store_prune *op, const struct store_prune *got);
 void model_run_queue(struct model *m, struct store_op *op); /* set, delete, list */
 void model_run_key(struct model *m, struct store_op *op,
                    const struct store_op *got); /* create, revoke, list */

@@ -255,7 +255,22 @@ static void keep_earlier(int64_t *at, int64_t than)
     }
 }
 
-void model_run_prune(struct model *m, struct store_prune *op)
+int64_t model_dropped_at(const struct model *m)
+{
+    int64_t until = 0;
+    for (int i = 0; m->drops_by_day && i < m->count; i++) {
+        const struct job *v = &m->jobs[i]->v;
+        if (v->expires_at && v->expires_at <= m->now) {
+            int64_t day_ms = 86400000,
+                    unit = v->expires_at - v->finished_at > 35 * day_ms ? 30 * day_ms : day_ms;
+            int64_t at = (v->expires_at / unit + 1) * unit;
+            until = at > until ? at : until;
+        }
+    }
+    return until;
+}
+
+void model_run_prune(struct model *m, struct store_prune *op, const struct store_prune *got)
 {
     op->removed = op->next_at = 0;
     for (int i = m->count - 1; i >= 0; i--) {
@@ -284,5 +299,8 @@ void model_run_prune(struct model *m, struct store_prune *op)
         } else {
             keep_earlier(&op->next_at, at);
         }
+    }
+    if (m->drops_by_day) {
+        op->next_at = got->next_at;
     }
 }

@@ -163,6 +163,11 @@ bool is_durable(const struct store_test *s)
     return s->engine->gives >= NEEDS_DURABLE;
 }
 
+bool is_server(const struct store_test *s)
+{
+    return s->engine->is_server;
+}
+
 void run_op(struct store_test *s, struct store_op *op)
 {
     struct err err = {0}, *e = &err;

@@ -78,6 +78,7 @@ void store_test_register(const struct test_case *t, void (*run)(struct store_tes
 
 void reopen(struct store_test *s);           /* closes it and opens it again, at the test's time */
 bool is_durable(const struct store_test *s); /* the engine keeps what it has over a close, and flushes */
+bool is_server(const struct store_test *s);  /* the engine is a database server */
 void run_op(struct store_test *s, struct store_op *op); /* store_run that must answer RC_OK */
 /* As if somebody else asked: helpers act for the other tenant until the next call. */
 void as_tenant(struct store_test *s, int64_t tenant);

@@ -2,6 +2,7 @@
 #include "store/pg/unique.h"
 
 #include "store/pg/batch.h"
+#include "store/pg/rows.h"
 
 #include "base/id.h"
 
@@ -115,10 +116,11 @@ enum rc unique_find_holder(struct keeper *keeper, int64_t tenant, struct str key
     if (rc || id_is_zero(k->job)) {
         return rc;
     }
+    const struct pg_row *r = rows_find(w, k->job); /* the round may have changed it */
     *out = (struct key_holder){.job = k->job,
                                .is_held = k->held_until == 0 || k->held_until > keeper->now,
-                               .is_known = k->is_known,
-                               .state = k->state};
+                               .is_known = r ? !r->is_gone : k->is_known,
+                               .state = r ? r->row.state : k->state};
     return RC_OK;
 }
 
