@@ -133,17 +133,11 @@ static void pass_time(struct pair *p, int64_t ms)
     atomic_store(&p->s->now, p->m->now);
 }
 
-static void step_prune(struct pair *p);
-
+/* More may have run out by then. */
 static void pass_time_to_drop(struct pair *p)
 {
-    int64_t until = model_dropped_at(p->m);
-    while (until > p->m->now) { /* more may have run out by then */
+    for (int64_t until = 0; (until = model_dropped_at(p->m)) > p->m->now;) {
         pass_time(p, until - p->m->now);
-        until = model_dropped_at(p->m);
-    }
-    if (until) {
-        step_prune(p);
     }
 }
 
@@ -152,7 +146,6 @@ static void step_clock(struct pair *p)
     int64_t dice = chance_below(&p->c, 100);
     int64_t most = dice < 70 ? 12 * SECOND : dice < 92 ? 2 * MINUTE : dice < 98 ? HOUR : 3 * DAY;
     pass_time(p, chance_below(&p->c, most / 1000) * 1000);
-    pass_time_to_drop(p);
 }
 
 static void step_tick(struct pair *p)
@@ -174,6 +167,7 @@ static void step_prune(struct pair *p)
 {
     int64_t removed = 0;
     bool is_more = true;
+    pass_time_to_drop(p);
     PAIR_OP(op, store_prune, STORE_PRUNE);
     struct store_op *want = question_copy(&op->op, p->a);
     while (is_more) {
@@ -306,7 +300,6 @@ static void step_kind(struct pair *p, unsigned places)
     int64_t dice = chance_below(&p->c, 100);
     if (p->m->count > JOBS_KEPT) {
         pass_time(p, 16 * DAY);
-        pass_time_to_drop(p);
         step_tick(p);
         step_prune(p);
     } else if (dice < 52) {

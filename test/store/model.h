@@ -117,8 +117,8 @@ void model_free(struct model *m);
 /* Answers `op` (the inputs are set) at m->now; `got` is the engine's answer to the same. */
 void model_run(struct model *m, struct store_op *op, const struct store_op *got);
 struct model_job *model_find(const struct model *m, int64_t tenant, struct id id);
-/* Until when time must go on, and be followed by a prune, because finished jobs have run out that the engine keeps until the
- * end of their day, or month, in sight or out of it; 0: there are none. */
+/* When a prune removes all jobs that have run out by now: the engine may keep them until their day ends, or their block of 30
+ * days; 0: there are none. */
 int64_t model_dropped_at(const struct model *m);
 bool model_has_passed_deadline(
     const struct model *m); /* … of a live job: a claim may end it, or the next tick */

@@ -301,6 +301,7 @@ void model_run_prune(struct model *m, struct store_prune *op, const struct store
         }
     }
     if (m->drops_by_day) {
-        op->next_at = got->next_at;
+        op->next_at = got->next_at; /* and it may count artifacts, too */
+        op->removed = got->removed > op->removed ? got->removed : op->removed;
     }
 }

@@ -55,16 +55,16 @@ UPDATE stint.artifact AS a SET drop_at = CASE WHEN a.drop_at = 0 THEN 1 ELSE a.d
 FROM (SELECT DISTINCT artifact FROM gone ORDER BY 1) AS g WHERE a.id = g.artifact AND a.lease = 0
 
 -- name: artifact_job
--- Whose artifacts are they? A job that has expired is unknown, though its partition still stands.
+-- Whose artifacts are they?
 SELECT 1 FROM stint.job WHERE id = $1 AND ($2::bigint = 0 OR tenant = $2)
 UNION ALL
-SELECT 1 FROM stint.history WHERE id = $1 AND ($2::bigint = 0 OR tenant = $2) AND (expires_at = 0 OR expires_at > $3)
+SELECT 1 FROM stint.history WHERE id = $1 AND ($2::bigint = 0 OR tenant = $2)
 LIMIT 1
 
 -- name: artifact_get
--- $3 now. No row: no such job; a NULL name: no such artifact.
+-- $3 name. No row: no such job; a NULL name: no such artifact.
 SELECT a.name, a.media_type, a.sha256, a.size, a.created_at, a.bytes, a.tenant
-FROM (@artifact_job@) AS j LEFT JOIN stint.artifact AS a ON a.job = $1 AND a.name = $4 AND a.lease = 0
+FROM (@artifact_job@) AS j LEFT JOIN stint.artifact AS a ON a.job = $1 AND a.name = $3 AND a.lease = 0
 
 -- name: artifact_list
 SELECT a.name, a.media_type, a.sha256, a.size, a.created_at, NULL::bytea, a.tenant

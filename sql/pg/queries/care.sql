@@ -1,9 +1,8 @@
 -- What is past its time. Each statement takes a bounded chunk and leaves what others hold; any number of nodes may run them at
 -- once, though the lease `care` has one do it.
 --
--- For all reads: a finished job is unknown from its expires_at on, though its row stays until its partition is dropped at
--- drop_at, which may be a day later (a month, for long retentions). A statement over history says
--- (expires_at = 0 OR expires_at > now).
+-- A finished job is seen until its partition is dropped at drop_at, which may be a day behind its expires_at (a month, for
+-- long retentions).
 
 -- name: service_take
 -- $1 name · $2 node · $3 now · $4 until. A row: the service is the node's until then. The youngest node takes it over at

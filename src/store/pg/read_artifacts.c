@@ -33,11 +33,10 @@ static enum rc ask(struct reader *r, enum pg_sql_query query, struct pg_query *q
     return pg_run(r->link.c, pg_sql(query), q, rows, e);
 }
 
-static void bind_job(struct reader *r, struct pg_query *q, const struct id *job, int64_t tenant)
+static void bind_job(struct pg_query *q, const struct id *job, int64_t tenant)
 {
     pg_bind_uuid(q, job);
     pg_bind_int(q, tenant);
-    pg_bind_int(q, r->now);
 }
 
 enum rc pg_artifact_list_run(struct reader *r, struct store_op *base, struct err *e)
@@ -47,7 +46,7 @@ enum rc pg_artifact_list_run(struct reader *r, struct store_op *base, struct err
     struct pg_rows *rows = NULL;
     op->count = 0;
     op->artifacts = NULL;
-    bind_job(r, &q, &op->job, op->tenant);
+    bind_job(&q, &op->job, op->tenant);
     enum rc rc = ask(r, PG_SQL_ARTIFACT_LIST, &q, &rows, e);
     if (!rc && !pg_count(rows)) {
         store_answer(base, RC_NOT_FOUND, NULL, "no such job");
@@ -78,7 +77,7 @@ enum rc pg_artifact_get_run(struct reader *r, struct store_op *base, struct err 
     struct store_get_artifact *op = (struct store_get_artifact *)base;
     struct pg_query q = PG_QUERY(r->scratch);
     struct pg_rows *rows = NULL;
-    bind_job(r, &q, &op->job, op->tenant);
+    bind_job(&q, &op->job, op->tenant);
     pg_bind_str(&q, op->name);
     enum rc rc = ask(r, PG_SQL_ARTIFACT_GET, &q, &rows, e);
     if (!rc && (!pg_count(rows) || pg_is_null(rows, 0, 0))) {
