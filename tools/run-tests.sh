@@ -49,6 +49,7 @@ run_suite() { # NAME
     unit | store) test/pg/cluster.sh "$build/test/$1" ;;
     fuzz) run_fuzz ;;
     checks) test/checks/run.sh ;;
+    e2e) (export -f run_node && test/pg/cluster.sh bash -c 'run_node e2e') ;;
     *) run_node "$1" ;;
     esac
 }

@@ -12,6 +12,20 @@ static void answer_status(struct api_call *c, const char *status)
     api_answer(c, 200);
 }
 
+static void answer_ready(struct api_call *c)
+{
+    struct json_out w = api_json(c);
+    const char *note = store_note(queue_store(c->api->queue));
+
+    json_object_begin(&w);
+    json_put_c(&w, "status", "ready");
+    if (note) {
+        json_put_c(&w, "note", note);
+    }
+    json_object_end(&w);
+    api_answer(c, 200);
+}
+
 void api_get_livez(struct api_call *c)
 {
     answer_status(c, "alive");
@@ -28,7 +42,7 @@ void api_get_readyz(struct api_call *c)
     } else if (c->api->draining || queue_is_draining(c->api->queue)) {
         api_fail(c, RC_BUSY, "draining", NULL, "the server is shutting down");
     } else {
-        answer_status(c, "ready");
+        answer_ready(c);
     }
 }
 

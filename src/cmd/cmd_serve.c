@@ -126,6 +126,7 @@ static enum rc open_queue(struct server *s, struct err *e)
     const struct queue_options qo = {.loop = s->loop,
                                      .store_url = options_str(o, "store").p,
                                      .store_unsafe = options_flag(o, "store-unsafe"),
+                                     .listen_dsn = options_str(o, "store-listen").p,
                                      .prune_every_ms = options_int(o, "prune-every"),
                                      .claim_wait_max_ms = options_int(o, "claim-wait"),
                                      .max_waiting_claims = options_int(o, "max-waiting-claims"),

@@ -10,7 +10,7 @@ const struct command command_table[] = {
     {"dev", cmd_dev, "Server, workers and a key for development, in one", "",
      "store store-unsafe listen dev-file slots scratch queue exec allow-path log-level", NULL},
     {"serve", cmd_serve, "Runs the server", "",
-     "store store-unsafe listen port-file dev-file drain log-level max-body max-connections "
+     "store store-unsafe store-listen listen port-file dev-file drain log-level max-body max-connections "
      "max-waiting-claims "
      "max-streams "
      "claim-wait "

@@ -13,6 +13,8 @@ const struct option option_table[] = {
      "where everything is kept: sqlite:PATH, postgresql://USER@HOST/DATABASE, or memory: (gone at the end)"},
     {"store-unsafe", OPT_FLAG, NULL, NULL, 0, 0,
      "start even if PostgreSQL may lose what it has committed (fsync = off and the like)"},
+    {"store-listen", OPT_TEXT, "DSN", NULL, 0, 0,
+     "where to LISTEN: PostgreSQL itself, when --store names a pooler in transaction mode"},
     {"listen", OPT_TEXT, "HOST:PORT", "127.0.0.1:7420", 0, 0,
      "address to listen on; port 0 takes any free one"},
     {"port-file", OPT_TEXT, "PATH", NULL, 0, 0, "write the server's URL to this file when it is ready"},

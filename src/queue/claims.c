@@ -11,13 +11,18 @@
  *    nobody looks for it. Then the token passes on to the next waiting claim of that queue and kind. A claim that comes
  *    back empty proves that there was nothing of its queue and kind any more, and the token ends.
  *  - The woken claim failed, or its client left: it passes the token on; what it was given is released, which is a change.
- *  - Jobs became claimable without a change of their own: a resumed queue. Then all claims of that queue are woken. */
+ *  - Jobs became claimable without a change of their own: a resumed queue. Then all claims of that queue are woken.
+ *
+ * Where several nodes share the store, others tell of lines, not of jobs, and may not be heard at all. A line that was told
+ * wakes one claim, which wakes two more when it got something; and once a second one claim of each sort looks (claims_look).
+ * Both are SCOUTS. */
 #include <assert.h>
 #include <string.h>
 
 #include "queue/parts.h"
 
-#define CANCELS_MAX 1000 /* more of them at once are told with the reports */
+#define CANCELS_MAX   1000 /* more of them at once are told with the reports */
+#define SCOUTS_CALLED 2
 
 enum place { WAITING, IN_STORE };
 
@@ -43,7 +48,7 @@ struct claim_wait {
     struct claim_wait *worker_next, *worker_prev;
     struct line_link *links;
     size_t link_count;
-    bool is_expired, is_abandoned, again;
+    bool is_expired, is_abandoned, again, is_scout;
     uint64_t sent_in_round;
     struct line *token_line; /* NULL: it was not woken for a job */
     char token_kind[JOB_NAME_MAX_BYTES + 1];
@@ -128,6 +133,13 @@ static bool takes_kind(const struct claim_wait *w, struct str kind)
 }
 
 /* ------------------------------------------------------------------ the life of one claim */
+
+static void begin_waiting(struct claim_wait *w)
+{
+    w->place = WAITING;
+    w->q->metrics.waiting_claims++;
+    services_see_waiting(w->q);
+}
 
 static void send(struct claim_wait *w)
 {
@@ -299,8 +311,7 @@ void queue_claim(struct queue *q, struct queue_claim *c)
     if (!is_listening) {
         send(w);
     } else if (c->wait_ms > 0) {
-        w->place = WAITING;
-        q->metrics.waiting_claims++;
+        begin_waiting(w);
     } else {
         refuse(q, op);
     }
@@ -323,12 +334,13 @@ bool queue_claim_cancel(struct queue *q, struct queue_claim *c)
 /* ------------------------------------------------------------------ wake-ups */
 
 /* Gives n tokens of (line, kind) to waiting claims, first come first served; the header says why `again`. */
-static void wake(struct queue *q, struct line *l, struct str kind, size_t n)
+static void wake(struct queue *q, struct line *l, struct str kind, size_t n, bool as_scouts)
 {
     for (struct line_link *k = l->first; k && n > 0; k = k->next) {
         struct claim_wait *w = k->wait;
 
         if (w->place == WAITING && takes_kind(w, kind)) {
+            w->is_scout = as_scouts;
             w->token_line = l; /* it stays while w stands in it */
             str_copy(w->token_kind, sizeof w->token_kind, kind);
             send(w);
@@ -370,7 +382,20 @@ static void settle_token(struct claim_wait *w)
 
     w->token_line = NULL;
     if (!is_used) {
-        wake(w->q, l, str_from(w->token_kind), 1);
+        wake(w->q, l, str_from(w->token_kind), 1, w->is_scout);
+    }
+}
+
+/* A scout that found something calls others: there may be more. */
+static void settle_scout(struct claim_wait *w)
+{
+    const struct store_claim *c = &w->c->claim;
+    const struct job *found = w->is_scout && c->count > 0 ? &c->jobs[c->count - 1] : NULL;
+    struct line *l = found ? line_find(w->q, c->tenant, found->queue) : NULL;
+
+    w->is_scout = false;
+    if (l) {
+        wake(w->q, l, found->kind, SCOUTS_CALLED, true);
     }
 }
 
@@ -381,6 +406,7 @@ static void on_store_done(struct store_op *op)
     struct queue *q = w->q;
 
     settle_token(w);
+    settle_scout(w);
     q->metrics.claimed += (int64_t)c->claim.count;
     reports_claimed(q, &c->claim, w->worker);
     const bool has_answer = op->rc || c->claim.count > 0 || w->cancel_count > 0;
@@ -391,8 +417,7 @@ static void on_store_done(struct store_op *op)
     } else if (w->again) {
         send(w);
     } else {
-        w->place = WAITING;
-        q->metrics.waiting_claims++;
+        begin_waiting(w);
     }
 }
 
@@ -541,7 +566,7 @@ static void wake_for(struct queue *q, const struct store_change *group, size_t n
     struct line *l = group ? line_find(q, group->tenant, group->queue) : NULL;
 
     if (l) {
-        wake(q, l, group->kind, n);
+        wake(q, l, group->kind, n, false);
     }
 }
 
@@ -582,6 +607,64 @@ void claims_wake_queue(struct queue *q, int64_t tenant, struct str queue)
             k->wait->again = true;
         }
     }
+}
+
+/* ------------------------------------------------------------------ other nodes */
+
+void claims_see_line(struct queue *q, const struct store_line *line)
+{
+    struct line *l = line_find(q, line->tenant, line->queue);
+
+    if (l) {
+        wake(q, l, line->kind, 1, true);
+    }
+}
+
+static uint64_t sort_of(const struct store_claim *c)
+{
+    uint64_t h = (uint64_t)c->tenant;
+
+    for (size_t i = 0; i < c->queue_count; i++) {
+        h = h * 31 + table_hash_str(c->tenant, c->queues[i]);
+    }
+    for (size_t i = 0; i < c->kind_count; i++) {
+        h = h * 37 + table_hash_str(0, c->kinds[i]);
+    }
+    return h;
+}
+
+static bool is_new_sort(uint64_t *sorts, size_t slots, uint64_t sort)
+{
+    size_t at = (size_t)sort & (slots - 1);
+
+    sort += sort == 0;
+    while (sorts[at] && sorts[at] != sort) {
+        at = (at + 1) & (slots - 1);
+    }
+    const bool is_new = sorts[at] == 0;
+
+    sorts[at] = sort;
+    return is_new;
+}
+
+void claims_look(struct queue *q)
+{
+    size_t slots = 4;
+
+    while (slots < 2 * (size_t)q->claim_count) {
+        slots *= 2;
+    }
+    uint64_t *sorts = mem_alloc(slots * sizeof *sorts);
+
+    for (struct queue_claim *c = q->claims; c; c = c->next) {
+        struct claim_wait *w = c->wait;
+
+        if (w->place == WAITING && w->link_count > 0 && is_new_sort(sorts, slots, sort_of(&c->claim))) {
+            w->is_scout = true;
+            send(w);
+        }
+    }
+    mem_free(sorts);
 }
 
 /* ------------------------------------------------------------------ the end */

@@ -1,5 +1,6 @@
 /* keys.c: the API keys, in memory, so that no request waits for the store to know its caller. Filled when the queue opens,
- * and kept current by the operations that create and revoke keys, which all come through here (one process owns the store). */
+ * and kept current by the operations that create and revoke keys, which come through here, or are told of
+ * when another process has run them. */
 #include <string.h>
 
 #include "queue/parts.h"
@@ -70,6 +71,45 @@ out:
     return rc;
 }
 
+/* ---- when another node has changed them. One read at a time; what is told meanwhile makes it be read again. */
+
+static void on_read(struct store_op *op)
+{
+    struct queue *q = op->owner;
+    struct keys_reading *r = &q->keys_reading;
+
+    for (size_t i = 0; op->rc == RC_OK && i < r->list.count; i++) {
+        const struct api_key *key = &r->list.keys[i];
+
+        if (key->revoked_at == 0) {
+            key_remember(q, key);
+        } else { /* revoked ones stay in the list */
+            key_forget(q, key_find(q, key->public_id));
+        }
+    }
+    r->is_under_way = false;
+    if (r->again) {
+        keys_read(q);
+    }
+}
+
+void keys_read(struct queue *q)
+{
+    struct keys_reading *r = &q->keys_reading;
+
+    r->again = r->is_under_way;
+    if (r->is_under_way) {
+        return;
+    }
+    r->is_under_way = true;
+    r->a = r->a ? r->a : arena_new();
+    arena_reset(r->a);
+    store_init(&r->list.op, sizeof r->list, STORE_LIST_KEYS, r->a);
+    r->list.op.done = on_read;
+    r->list.op.owner = q;
+    submit(q, &r->list.op);
+}
+
 void keys_see(struct queue *q, const struct store_op *op)
 {
     if (op->kind == STORE_CREATE_KEY) {
@@ -92,4 +132,5 @@ void keys_dispose(struct queue *q)
         key_forget(q, LOOP_OWNER(n, struct key_entry, node));
     }
     table_dispose(&q->keys);
+    arena_free(q->keys_reading.a);
 }

@@ -29,7 +29,7 @@ struct inbox { /* rounds on their way from the store's threads to the loop */
 };
 
 struct services {
-    struct loop_timer due, prune;
+    struct loop_timer due, prune, look;
     struct store_tick tick_op;
     struct store_prune prune_op;
     struct arena *tick_arena, *prune_arena;
@@ -51,6 +51,12 @@ struct worker {
 struct workers {
     struct table by_name;
     struct worker *newest, *oldest;
+};
+
+struct keys_reading { /* keys.c */
+    struct store_list_keys list;
+    struct arena *a;
+    bool is_under_way, again;
 };
 
 struct queue {
@@ -79,7 +85,10 @@ struct queue {
     struct table watched;          /* watches.c */
     struct queue_feed *feeds, *feed_cursor;
     struct queue_watch *watch_cursor;
+    struct watch_lookup *watch_lookups; /* reads of what may have been missed */
+    bool must_look_again;
     struct table keys;
+    struct keys_reading keys_reading;
     struct workers workers;
     struct services services;
 };
@@ -99,6 +108,8 @@ struct folded {
 /* ---- claims.c */
 void claims_ride(struct queue *q, const struct store_enqueue *enqueue);
 void claims_see_changes(struct queue *q, const struct folded *f, size_t count);
+void claims_see_line(struct queue *q, const struct store_line *line); /* as other nodes tell it */
+void claims_look(struct queue *q); /* one claim of each sort that waits looks in the store */
 void claims_wake_queue(struct queue *q, int64_t tenant, struct str queue);
 void claims_end_all(struct queue *q); /* empty, with draining */
 void claims_dispose(struct queue *q);
@@ -122,11 +133,13 @@ void workers_dispose(struct queue *q);
 void watches_see_change(struct queue *q, const struct folded *f);
 void watches_tell_progress(struct queue *q, int64_t tenant, const struct report *r, enum job_state state);
 void watches_drain(struct queue *q);
+void watches_look(struct queue *q); /* changes were missed: every watched job is read, and told */
 void feeds_see_change(struct queue *q, const struct store_change *change);
 void watches_dispose(struct queue *q);
 
 /* ---- keys.c */
 MUST_CHECK enum rc keys_load(struct queue *q, struct err *e);
+void keys_read(struct queue *q); /* the same, while the server runs: another node has changed them */
 void keys_see(struct queue *q, const struct store_op *op);
 void keys_dispose(struct queue *q);
 
@@ -134,6 +147,7 @@ void keys_dispose(struct queue *q);
 void services_start(struct queue *q);
 void services_see_due(struct queue *q, int64_t next_due_at); /* as rounds tell it */
 void services_want_prune(struct queue *q);                   /* a job finished: it will have to go one day */
+void services_see_waiting(struct queue *q);                  /* a claim begins to wait */
 void services_check_stall(struct queue *q);                  /* before anything goes to the store */
 void services_stop(struct queue *q);
 void services_dispose(struct queue *q); /* after the store is closed */

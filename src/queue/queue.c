@@ -231,7 +231,7 @@ static size_t fold_changes(const struct store_round *r, struct folded *out)
 
 static void count_change(struct queue *q, const struct store_change *c)
 {
-    if (c->state_changed) {
+    if (c->state_changed && !c->is_foreign) {
         q->metrics.completed += c->state == JOB_COMPLETED;
         q->metrics.failed += c->state == JOB_FAILED;
         q->metrics.cancelled += c->state == JOB_CANCELLED;
@@ -264,6 +264,21 @@ static void see_changes(struct queue *q, const struct store_round *r)
     mem_free(folded);
 }
 
+/* What other nodes did, as far as it is known. */
+static void see_news(struct queue *q, const struct store_round *r)
+{
+    for (size_t i = 0; i < r->line_count; i++) {
+        claims_see_line(q, &r->lines[i]);
+    }
+    if (r->has_gap) {
+        claims_look(q);
+        watches_look(q);
+    }
+    if (r->keys_changed) {
+        keys_read(q);
+    }
+}
+
 static void see_round(struct queue *q, struct store_round *r)
 {
     q->round++;
@@ -281,6 +296,7 @@ static void see_round(struct queue *q, struct store_round *r)
     if (r->change_count > 0) {
         see_changes(q, r);
     }
+    see_news(q, r);
     services_see_due(q, r->next_due_at);
     store_round_free(r);
 }
@@ -356,7 +372,8 @@ enum rc queue_open(struct queue **out, const struct queue_options *options, stru
                                      .now_ctx = options->now_ctx,
                                      .on_round = on_round,
                                      .on_round_ctx = q,
-                                     .unsafe = options->store_unsafe};
+                                     .unsafe = options->store_unsafe,
+                                     .listen_dsn = options->listen_dsn};
     enum rc rc = store_open(&q->store, options->store_url, &so, e);
 
     if (rc) {
@@ -382,6 +399,7 @@ void queue_close(struct queue *q)
     services_stop(q);
     loop_later_cancel(q->loop, &q->flush);
     store_close(q->store); /* from here on nobody posts */
+    q->store = NULL;
     for (struct store_round *r = take_rounds(q), *next; r; r = next) {
         next = r->next;
         store_round_free(r);

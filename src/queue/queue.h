@@ -17,6 +17,7 @@ struct queue_options {
     struct loop *loop;
     const char *store_url;
     bool store_unsafe;          /* as store_options.unsafe */
+    const char *listen_dsn;     /* as in store_options */
     int64_t prune_every_ms;     /* 0 = 60 s; only while there is something to prune */
     int64_t claim_wait_max_ms;  /* 0 = 60 s */
     int64_t max_waiting_claims; /* 0 = 10,000; over it: RC_BUSY */

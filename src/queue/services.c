@@ -1,5 +1,6 @@
 /* services.c: what time brings. One timer stands at the store's next due time (run_at, leases, timeouts, deadlines) and
- * one at the next pruning; when nothing is due there is none, and the process sleeps.
+ * one at the next pruning; when nothing is due there is none, and the process sleeps. Where other nodes write to the store
+ * too, whose news may be lost, a third has waiting claims look for themselves (store_look_ms).
  *
  * A stall (the process stopped, the machine suspended) looks like a timer that fires far too late. Then the leases that
  * ended meanwhile are not judged at once: their workers could not report either, so they get the restart grace first
@@ -93,6 +94,28 @@ void services_see_due(struct queue *q, int64_t next_due_at)
     }
 }
 
+/* ------------------------------------------------------------------ looking */
+
+static void on_look(struct loop_timer *t)
+{
+    struct queue *q = LOOP_OWNER(t, struct queue, services.look);
+
+    if (q->metrics.waiting_claims > 0 && !q->services.is_stopped && !q->is_draining) {
+        timer_start(q->loop, t, store_look_ms(q->store));
+        claims_look(q);
+    }
+}
+
+void services_see_waiting(struct queue *q)
+{
+    struct loop_timer *t = &q->services.look;
+    const int64_t look_ms = store_look_ms(q->store);
+
+    if (look_ms > 0 && !timer_is_running(t) && !q->services.is_stopped) {
+        timer_start(q->loop, t, look_ms);
+    }
+}
+
 /* ------------------------------------------------------------------ pruning */
 
 static void prune(struct queue *q)
@@ -155,6 +178,7 @@ void services_start(struct queue *q)
 
     s->due.run = on_due;
     s->prune.run = on_prune;
+    s->look.run = on_look;
     s->tick_arena = arena_new();
     s->prune_arena = arena_new();
     s->tick_op.op.done = on_ticked;
@@ -168,6 +192,7 @@ void services_stop(struct queue *q)
     q->services.is_stopped = true;
     timer_stop(q->loop, &q->services.due);
     timer_stop(q->loop, &q->services.prune);
+    timer_stop(q->loop, &q->services.look);
 }
 
 void services_dispose(struct queue *q)

@@ -26,6 +26,13 @@ static struct watched *watched_find(const struct queue *q, struct id job)
     return NULL;
 }
 
+static void tell_store(struct queue *q)
+{
+    if (q->store) { /* not while all are let go at the end */
+        store_set_watching(q->store, q->metrics.watches > 0 || q->feeds);
+    }
+}
+
 void queue_watch_start(struct queue *q, struct queue_watch *w)
 {
     struct watched *d = watched_find(q, w->job);
@@ -43,6 +50,7 @@ void queue_watch_start(struct queue *q, struct queue_watch *w)
     }
     d->first = w;
     q->metrics.watches++;
+    tell_store(q);
 }
 
 void queue_watch_stop(struct queue *q, struct queue_watch *w)
@@ -62,6 +70,7 @@ void queue_watch_stop(struct queue *q, struct queue_watch *w)
     w->next = w->prev = NULL;
     w->of = NULL;
     q->metrics.watches--;
+    tell_store(q);
     if (!d->first) {
         table_remove(&q->watched, &d->node);
         mem_free(d);
@@ -111,6 +120,82 @@ void watches_tell_progress(struct queue *q, int64_t tenant, const struct report 
     tell(q, d, tenant, &news);
 }
 
+/* ------------------------------------------------------------------ changes that nobody told of */
+
+struct watch_lookup {
+    struct store_read_events read;
+    struct queue *q;
+    struct watch_lookup *next, *prev;
+};
+
+static void lookup_free(struct watch_lookup *k)
+{
+    *(k->prev ? &k->prev->next : &k->q->watch_lookups) = k->next;
+    if (k->next) {
+        k->next->prev = k->prev;
+    }
+    arena_free(k->read.op.a);
+    mem_free(k);
+}
+
+static void on_looked_up(struct store_op *op)
+{
+    struct watch_lookup *k = LOOP_OWNER(op, struct watch_lookup, read.op);
+    struct queue *q = k->q;
+    struct watched *d = op->rc == RC_OK ? watched_find(q, k->read.job_id) : NULL;
+
+    if (d) {
+        d->last_seq = k->read.last_seq > d->last_seq ? k->read.last_seq : d->last_seq;
+        const struct queue_news news = {
+            .state = k->read.job->state, .last_seq = d->last_seq, .progress_permille = -1};
+
+        tell(q, d, k->read.tenant, &news);
+    }
+    lookup_free(k);
+    if (!q->watch_lookups && q->must_look_again) {
+        watches_look(q);
+    }
+}
+
+static void look_up(struct queue *q, const struct queue_watch *w)
+{
+    struct watch_lookup *k = mem_alloc(sizeof *k);
+
+    store_init(&k->read.op, sizeof k->read, STORE_READ_EVENTS, arena_new());
+    k->read.op.done = on_looked_up;
+    k->read.tenant = w->tenant;
+    k->read.job_id = w->job;
+    k->read.after = INT64_MAX; /* only how far they go */
+    k->read.limit = 1;
+    k->q = q;
+    k->prev = NULL;
+    k->next = q->watch_lookups;
+    if (k->next) {
+        k->next->prev = k;
+    }
+    q->watch_lookups = k;
+    submit(q, &k->read.op);
+}
+
+void watches_look(struct queue *q)
+{
+    q->must_look_again = q->watch_lookups != NULL; /* those may have read too early */
+    if (q->must_look_again) {
+        return;
+    }
+    for (size_t i = 0; i < q->watched.slot_count; i++) {
+        for (struct table_node *n = q->watched.slots[i]; n; n = n->next) {
+            const struct queue_watch *first = LOOP_OWNER(n, struct watched, node)->first;
+
+            for (const struct queue_watch *w = first; w; w = w->next) {
+                if (w == first || w->tenant != first->tenant) {
+                    look_up(q, w);
+                }
+            }
+        }
+    }
+}
+
 void watches_drain(struct queue *q)
 {
     const struct queue_news news = {.progress_permille = -1, .draining = true};
@@ -133,6 +218,7 @@ void queue_feed_start(struct queue *q, struct queue_feed *f)
         f->next->prev = f;
     }
     q->feeds = f;
+    tell_store(q);
 }
 
 void queue_feed_stop(struct queue *q, struct queue_feed *f)
@@ -145,6 +231,7 @@ void queue_feed_stop(struct queue *q, struct queue_feed *f)
         f->next->prev = f->prev;
     }
     f->next = f->prev = NULL;
+    tell_store(q);
 }
 
 void feeds_see_change(struct queue *q, const struct store_change *c)
@@ -163,6 +250,9 @@ void watches_dispose(struct queue *q)
 {
     for (struct table_node *n; (n = table_any(&q->watched));) {
         queue_watch_stop(q, LOOP_OWNER(n, struct watched, node)->first);
+    }
+    while (q->watch_lookups) {
+        lookup_free(q->watch_lookups);
     }
     table_dispose(&q->watched);
     q->feeds = NULL;

@@ -29,6 +29,10 @@ struct store_engine {
     void (*grace)(struct store *s);
     const char *(*files_dir)(struct store *s);
     enum rc (*health)(struct store *s);
+    /* NULL in an engine whose store belongs to one process. */
+    const char *(*note)(struct store *s);
+    int64_t (*look_ms)(struct store *s);
+    void (*set_watching)(struct store *s, bool is_watching);
 };
 
 extern const struct store_engine sqlite_engine, sqlite_memory_engine, pg_engine;
@@ -42,6 +46,7 @@ void store_deliver(struct store *s, struct store_round *r);
 struct store_round *store_round_new(void);
 struct arena *store_round_arena(struct store_round *r);
 struct store_change *store_round_add(struct store_round *r);
+struct store_line *store_round_add_line(struct store_round *r);
 void store_round_clear_changes(struct store_round *r);
 
 /* op->rc and op->e in one; returns RC_OK, since an answer is no failure of the round. */

@@ -164,6 +164,23 @@ enum rc store_health(struct store *s)
     return s->engine->health(s);
 }
 
+const char *store_note(struct store *s)
+{
+    return s->engine->note ? s->engine->note(s) : NULL;
+}
+
+int64_t store_look_ms(struct store *s)
+{
+    return s->engine->look_ms ? s->engine->look_ms(s) : 0;
+}
+
+void store_set_watching(struct store *s, bool is_watching)
+{
+    if (s->engine->set_watching) {
+        s->engine->set_watching(s, is_watching);
+    }
+}
+
 void store_secret(struct store *s, unsigned char out[32])
 {
     memcpy(out, s->secret, sizeof s->secret);
@@ -236,7 +253,8 @@ static struct store_op *take_waited(struct store_round *r)
 void store_deliver(struct store *s, struct store_round *r)
 {
     struct store_op *waited = take_waited(r);
-    if (s->options.on_round && (r->done || r->change_count || r->flushes)) {
+    bool is_news = r->change_count || r->line_count || r->has_gap || r->keys_changed || r->next_due_at >= 0;
+    if (s->options.on_round && (r->done || is_news || r->flushes)) {
         s->options.on_round(s->options.on_round_ctx, r);
     } else {
         assert(!r->done); /* an operation without a way back */

@@ -80,14 +80,27 @@ struct store_change {
     bool became_queued;     /* a claim may find it now */
     bool state_changed;
     bool cancel_asked; /* of a processing job */
+    bool is_foreign;   /* another node's doing */
     int64_t last_seq;  /* afterwards */
 };
 
+/* A line of which a claim may take something now: what other nodes say. */
+struct store_line {
+    int64_t tenant;
+    struct str queue, kind; /* live until store_round_free */
+};
+
+/* News from elsewhere, of a store that several nodes share, comes in records without operations. Their changes hold what is
+ * known: of a job of which nobody here has to know more than that it changed, state and last_seq. */
 struct store_round {
     struct store_round *next; /* the receiver's */
     struct store_op *done;    /* linked by next; for a read: just that one */
     struct store_change *changes;
     size_t change_count;
+    struct store_line *lines; /* of other nodes, or of an application's own transaction */
+    size_t line_count;
+    bool has_gap;      /* news from elsewhere may be missing: look at everything that is waited for */
+    bool keys_changed; /* elsewhere: list them again */
     int64_t
         next_due_at; /* earliest instant at which STORE_TICK has work; 0 = nothing timed; -1 = unchanged (reads) */
     int64_t operations, jobs, flushes, run_us, flush_us; /* of this round; zero for reads */
@@ -106,6 +119,8 @@ struct store_options {
     const char *synchronous; /* SQLite, mutant builds only: overrides FULL; NULL otherwise */
     bool unsafe;             /* PostgreSQL: a server that does not flush what it commits will do */
     int committers;          /* PostgreSQL: 0 = 4 */
+    const char *
+        listen_dsn; /* PostgreSQL: where LISTEN works, when a pooler stands before the store; NULL: as the url */
 };
 
 /* Opens, migrates (all or nothing) and starts the threads. url: `sqlite:PATH`, a plain PATH, `memory:`, or
@@ -134,6 +149,13 @@ void store_grace(struct store *s);
 const char *store_files_dir(struct store *s);
 /* The greatest fault so far, for /readyz: RC_OK, RC_FULL (last enqueue refused) or RC_FATAL. Any thread. */
 enum rc store_health(struct store *s);
+/* What whoever runs the server should know of the store, in one line, for /readyz; NULL: nothing. Any thread. */
+const char *store_note(struct store *s);
+/* How often to look for what nobody told of, while somebody waits for it: other nodes write to the same store, and their news
+ * may be lost. 0: never, this process is the only one. Any thread. */
+int64_t store_look_ms(struct store *s);
+/* Says whether somebody here waits for news of jobs: other nodes send them only then. Cheap. Any thread. */
+void store_set_watching(struct store *s, bool is_watching);
 /* A 32-byte secret of this store, made at creation: stream tokens and cursors are signed with it. */
 void store_secret(struct store *s, unsigned char out[32]);
 

@@ -3,12 +3,12 @@
  * another round has overtaken may only move the instant forward, never away: too early costs a tick, too late would cost J5. */
 #include "store/pg/postgres.h"
 
-void due_begin(struct committer *w)
+uint64_t due_begin(struct pg_engine *s)
 {
-    struct due_watch *d = &w->engine->due;
-    pthread_mutex_lock(&d->lock);
-    w->due_epoch = d->epoch;
-    pthread_mutex_unlock(&d->lock);
+    pthread_mutex_lock(&s->due.lock);
+    uint64_t epoch = s->due.epoch;
+    pthread_mutex_unlock(&s->due.lock);
+    return epoch;
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -16,16 +16,27 @@ static int64_t earlier(int64_t a, int64_t b)
     return !a || (b && b < a) ? b : a;
 }
 
-int64_t due_tell(struct committer *w, int64_t found)
+int64_t due_tell(struct pg_engine *s, uint64_t epoch, int64_t found, int64_t wrote)
 {
-    struct due_watch *d = &w->engine->due;
+    struct due_watch *d = &s->due;
     pthread_mutex_lock(&d->lock);
-    found = earlier(found, w->work.due_at);
-    d->told = d->epoch == w->due_epoch ? found : earlier(found, d->told);
+    found = earlier(found, wrote);
+    d->told = d->epoch == epoch ? found : earlier(found, d->told);
     d->epoch++;
     found = d->told;
     pthread_mutex_unlock(&d->lock);
     return found;
+}
+
+int64_t due_hear(struct pg_engine *s, int64_t due_at)
+{
+    struct due_watch *d = &s->due;
+    pthread_mutex_lock(&d->lock);
+    d->told = earlier(d->told, due_at);
+    d->epoch++;
+    due_at = d->told;
+    pthread_mutex_unlock(&d->lock);
+    return due_at;
 }
 
 int64_t due_told(struct pg_engine *s)

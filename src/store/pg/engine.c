@@ -110,7 +110,7 @@ static enum rc start_threads(struct pg_engine *s, struct err *e)
         }
         s->reader_count++;
     }
-    return RC_OK;
+    return nodes_start(s, e);
 }
 
 /* What was submitted is finished, but a database that is away, or a lock that is held, is waited for no longer than until then. */
@@ -134,7 +134,8 @@ static void join_committers(struct pg_engine *s, int from, int end, const struct
     }
 }
 
-/* In the order in which they hand work on: committers, the slow lane, readers (a round's callback may submit reads). */
+/* In the order in which they hand work on: committers, the slow lane, readers (a round's callback may submit reads);
+ * the one that tells the other nodes of it all goes last. */
 static void stop_threads(struct pg_engine *s)
 {
     const struct timespec until = {.tv_sec = clock_wall_ms() / 1000 + CLOSE_WAIT_S};
@@ -146,6 +147,10 @@ static void stop_threads(struct pg_engine *s)
         link_close(&s->readers[i].link);
         arena_free(s->readers[i].scratch);
     }
+    if (s->nodes.has_thread) {
+        nodes_leave(s);
+        join(s, s->nodes.thread, &until);
+    }
 }
 
 static void dispose(struct pg_engine *s)
@@ -154,6 +159,7 @@ static void dispose(struct pg_engine *s)
         committer_dispose(&s->committers[i]);
     }
     cache_close(&s->cache);
+    nodes_dispose(s);
     remove_files_dir(s);
     close(s->stop_fd);
     mem_free(s->partitions.known);
@@ -247,6 +253,9 @@ static enum rc prepare(struct pg_engine *s, struct err *e)
     if (!rc) {
         rc = read_clock(s, l.c, e);
     }
+    if (!rc) {
+        rc = nodes_see_start(s, l.c, e);
+    }
     link_close(&l);
     return rc;
 }
@@ -264,6 +273,7 @@ static struct pg_engine *engine_new(const char *dsn, const struct store_options 
     pthread_mutex_init(&s->due.lock, NULL);
     pthread_mutex_init(&s->partitions.lock, NULL);
     op_queue_init(&s->reads);
+    nodes_init(s);
     s->committers = mem_alloc(((size_t)s->committer_count + 1) * sizeof *s->committers);
     for (int i = 0; i <= s->committer_count; i++) {
         committer_init(&s->committers[i], s, i);
@@ -286,7 +296,6 @@ static enum rc engine_open(struct store **out, const char *location, const struc
         rc = cache_open(&s->cache, s->files_dir, CACHE_BYTES, e);
     }
     if (!rc) {
-        atomic_store(&s->base.grace_at, store_now(&s->base));
         rc = start_threads(s, e);
     }
     if (rc) {
@@ -333,7 +342,35 @@ static enum rc engine_health(struct store *store)
     return (enum rc)atomic_load(&((struct pg_engine *)store)->health);
 }
 
+static const char *engine_note(struct store *store)
+{
+    return nodes_note(&((struct pg_engine *)store)->nodes);
+}
+
+static int64_t engine_look_ms(struct store *store)
+{
+    (void)store;
+    return NODES_LOOK_MS;
+}
+
+static void engine_set_watching(struct store *store, bool is_watching)
+{
+    struct nodes *n = &((struct pg_engine *)store)->nodes;
+    if (atomic_exchange(&n->is_watching, is_watching) != is_watching && is_watching) {
+        nodes_wake(n);
+    }
+}
+
 const struct store_engine pg_engine = {
-    "postgresql",  engine_open,  engine_migrate,   engine_close,
-    engine_submit, engine_grace, engine_files_dir, engine_health,
+    .name = "postgresql",
+    .open = engine_open,
+    .migrate = engine_migrate,
+    .close = engine_close,
+    .submit = engine_submit,
+    .grace = engine_grace,
+    .files_dir = engine_files_dir,
+    .health = engine_health,
+    .note = engine_note,
+    .look_ms = engine_look_ms,
+    .set_watching = engine_set_watching,
 };

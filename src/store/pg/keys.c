@@ -49,6 +49,15 @@ static enum rc add_key(struct committer *w, struct api_key *k, bool *is_added, s
     return rc;
 }
 
+/* In the transaction: keys are rare, and the program that makes one may be no node. */
+static enum rc tell_nodes(struct committer *w, struct err *e)
+{
+    const struct str line = STR("keys");
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    pg_bind_strs(&q, &line, 1);
+    return round_ask(w, PG_SQL_NODE_NOTIFY, &q, NULL, e);
+}
+
 enum rc pg_key_create_run(struct committer *w, struct store_op *base, struct err *e)
 {
     struct store_create_key *op = (struct store_create_key *)base;
@@ -70,7 +79,7 @@ enum rc pg_key_create_run(struct committer *w, struct store_op *base, struct err
     if (!rc && !is_added) {
         return store_answer(base, RC_CONFLICT, NULL, "a key with this public id exists");
     }
-    return rc;
+    return rc ? rc : tell_nodes(w, e);
 }
 
 enum rc pg_key_revoke_run(struct committer *w, struct store_op *base, struct err *e)
@@ -95,7 +104,8 @@ enum rc pg_key_revoke_run(struct committer *w, struct store_op *base, struct err
     }
     pg_bind_str(&revoke, op->public_id);
     pg_bind_int(&revoke, w->keeper.now);
-    return round_ask(w, PG_SQL_KEY_REVOKE, &revoke, NULL, e);
+    rc = round_ask(w, PG_SQL_KEY_REVOKE, &revoke, NULL, e);
+    return rc ? rc : tell_nodes(w, e);
 }
 
 /* ---- read */

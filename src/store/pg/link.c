@@ -32,7 +32,8 @@ static const struct {
     [LINK_COMMITTER] = {"stint committer", BOTH("250ms", "20s", BY_INDEX), 25000},
     [LINK_SLOW] = {"stint slow lane", BOTH("500ms", "20s", BY_INDEX), 25000},
     [LINK_READER] = {"stint reader", BOTH("2s", "20s", BY_INDEX), 25000},
-    [LINK_LISTENER] = {"stint listener", BOTH("2s", "20s", ANY), 10000},
+    [LINK_LISTENER] = {"stint listener",
+                       BOTH("2s", "20s", BY_INDEX ",set_config('synchronous_commit','off',l)"), 10000},
     [LINK_ADMIN] = {"stint admin", BOTH("60s", "10min", ANY), 610000},
 };
 

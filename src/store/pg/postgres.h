@@ -20,6 +20,7 @@
 #include "store/op_queue.h"
 #include "store/pg/cache.h"
 #include "store/pg/link.h"
+#include "store/pg/nodes.h"
 #include "store/pg/sql.h"
 #include "store/rules/rules.h"
 
@@ -194,6 +195,7 @@ struct pg_engine {
     struct partitions partitions;
     struct file_cache cache; /* in files_dir */
     _Atomic int64_t deltas;  /* of counts, written since the last fold; care.c */
+    struct nodes nodes;
 };
 
 #define SLOW_LANE(s) (&(s)->committers[(s)->committer_count])
@@ -248,9 +250,12 @@ void counts_add(struct committer *w, const struct count_entry *c);
 MUST_CHECK enum rc counts_send(struct committer *w, struct err *e);
 
 /* ---- due.c: the next instant at which a tick has work, in the whole database */
-void due_begin(struct committer *w);
-/* What the round tells: `found` is what its last batch read (0: none). */
-int64_t due_tell(struct committer *w, int64_t found);
+/* Before a reading. */
+uint64_t due_begin(struct pg_engine *s);
+/* What to tell after it: `found` is what was read, `wrote` the earliest that the round has written (0: none). */
+int64_t due_tell(struct pg_engine *s, uint64_t epoch, int64_t found, int64_t wrote);
+/* The same when another node speaks of an instant; it may have seen less than we. */
+int64_t due_hear(struct pg_engine *s, int64_t due_at);
 int64_t due_told(struct pg_engine *s);
 
 /* ---- partitions.c */

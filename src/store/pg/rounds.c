@@ -174,6 +174,7 @@ static struct store_op *run(struct committer *w, struct store_op *list, int repl
             rest->items_done = rest->items_run;
         }
         pg_engine_set_health(w->engine, w->keeper.is_refusing ? RC_FULL : RC_OK);
+        notify_round(w->engine, w->keeper.round);
         deliver(w, list);
         return rest;
     }

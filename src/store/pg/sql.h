@@ -105,6 +105,11 @@
     X(COUNT_TIDY, "count_tidy") \
     X(QUEUE_DELETE, "queue_delete") \
     X(QUEUE_LINES, "queue_lines") \
+    X(NODE_JOIN, "node_join") \
+    X(NODE_BEAT, "node_beat") \
+    X(NODE_LEAVE, "node_leave") \
+    X(NODE_NOTIFY, "node_notify") \
+    X(NODE_GRACE, "node_grace") \
     X(CLAIM, "claim") \
     X(CLAIM_ANY_KIND, "claim_any_kind") \
     X(CLAIM_ANY_QUEUE, "claim_any_queue")

@@ -14,6 +14,7 @@ enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
     op->more = false;
     w->work.is_timed = true; /* its round tells the next due time, also when nothing was due */
     enum rc rc = round_begin(w, e);
+    rc = rc ? rc : nodes_see_outage(w, e);
     if (rc) {
         return rc;
     }

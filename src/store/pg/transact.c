@@ -97,7 +97,7 @@ static enum rc begin(struct committer *w, struct store_op *list, struct err *e)
 {
     struct collected c = {0};
     reset(w);
-    due_begin(w);
+    w->due_epoch = due_begin(w->engine);
     if (FAULT("store.round.begin")) {
         return err_set(e, RC_BUSY, "fault: begin");
     }
@@ -325,7 +325,8 @@ enum rc round_transact(struct committer *w, struct store_op **list, struct store
     r->flush_us += clock_mono_us() - ran;
     if (!rc) {
         r->flushes++;
-        r->next_due_at = w->work.is_timed ? due_tell(w, found) : due_told(w->engine);
+        r->next_due_at =
+            w->work.is_timed ? due_tell(w->engine, w->due_epoch, found, w->work.due_at) : due_told(w->engine);
         for (const struct store_op *op = *list; op; op = op->next) {
             r->operations++;
             r->jobs += job_count(op);

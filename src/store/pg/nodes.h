@@ -1,0 +1,75 @@
+/* nodes.h: this node among the others on its database: a thread with a session of its own, which listens, tells and beats.
+ *
+ *   a round's changes ──▶ notify.c: lines in the outbox ──▶ nodes.c: one NOTIFY for all that wait, in its own transaction
+ *   LISTEN ──▶ listener.c: lines become a record without operations ──▶ store_deliver
+ *
+ * What is told: `queued TENANT QUEUE KIND`, a line in which a claim finds something · `due AT`, a timed instant is nearer than it
+ * was (`due`: look yourself) · `job …`, of jobs that somebody elsewhere watches, and of cancels · `keys` · `wish` · `nodes`, one
+ * came, went, or began to watch · `aware`, the answer: from here on you are told · `all`, there was more than could be told.
+ * Ours begin with `node ID`, so that nobody hears himself; applications and in-transaction ones do not.
+ *
+ * Nothing depends on it. A notification may be lost, a pooler may stand between (then nobody listens): what waits here is looked
+ * at once a second (store_look_ms; nodes.c for due times). A node beats every 30 s; that is all that an idle one asks. */
+#ifndef STINT_STORE_PG_NODES_H
+#define STINT_STORE_PG_NODES_H
+
+#include "base/buf.h"
+#include "store/pg/link.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct pg_engine;
+struct committer;
+
+#define NODES_LOOK_MS 1000
+
+struct nodes {
+    pthread_t thread;
+    bool has_thread;
+    char *dsn; /* NULL: the store's */
+    struct id id;
+    struct link link;
+    struct arena *scratch;
+    int wake_fd;
+    _Atomic bool is_leaving, is_joined;
+    _Atomic bool is_deaf; /* a pooler stands between: nobody listens here */
+    _Atomic bool others_listen, others_watch;
+    _Atomic bool is_watching; /* somebody here does */
+    bool has_told_watching;   /* and the others know; the thread's, as what follows */
+    bool must_answer;         /* `aware` */
+    bool was_joined;
+    int64_t others, keys_are;
+    int64_t beat_at_ms, look_at_ms;
+    _Atomic int64_t
+        outage_at;        /* by the database's clock: since when its thread's session is gone; 0: it is not */
+    pthread_mutex_t lock; /* of the outbox, and of announced_due_at */
+    struct buf outbox;
+    int64_t announced_due_at;
+};
+
+/* ---- nodes.c */
+void nodes_init(struct pg_engine *s);
+/* Whether leases get their grace, and since when: at the start of this node. */
+MUST_CHECK enum rc nodes_see_start(struct pg_engine *s, struct pg *c, struct err *e);
+/* The same after an outage of the database, before a tick judges leases. In the round's transaction. */
+MUST_CHECK enum rc nodes_see_outage(struct committer *w, struct err *e);
+MUST_CHECK enum rc nodes_start(struct pg_engine *s, struct err *e);
+/* Makes its thread say goodbye and end, when the others have; without its session it ends at once. */
+void nodes_leave(struct pg_engine *s);
+void nodes_dispose(struct pg_engine *s);
+void nodes_wake(struct nodes *n);
+const char *nodes_note(const struct nodes *n);
+
+/* ---- notify.c */
+/* Of a round that is committed, before it is delivered. */
+void notify_round(struct pg_engine *s, const struct store_round *r);
+void notify_line(struct nodes *n, const char *line); /* a line of news by itself */
+/* Sends what waits. The thread's. */
+MUST_CHECK enum rc notify_send(struct nodes *n, struct err *e);
+
+/* ---- listener.c: one notification into the record. The thread's. */
+void listener_hear(struct pg_engine *s, struct str payload, struct store_round *r);
+
+#endif

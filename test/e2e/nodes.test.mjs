@@ -1,0 +1,165 @@
+// Two nodes on one PostgreSQL: what is done at one is seen at the other.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { makeDatabase, SKIP } from './lib/postgres.mjs';
+import { createKey, startServer } from './lib/server.mjs';
+
+let database;
+let key;
+let a;
+let b;
+
+/** Resolves when the database says so; asks again after each answer, as long as the test may run. */
+async function until(sql, wanted = 't') {
+    for (;;) {
+        const rows = await database.psql(sql);
+        if (rows[0]?.[0] === wanted) return;
+    }
+}
+const start = () => startServer({ store: database.dsn, key, args: ['--event-heartbeat', '1s'] });
+const nodesListen = (n) => until(`SELECT count(*) = ${n} FROM stint.node WHERE listens`);
+
+before(async () => {
+    if (SKIP) return;
+    database = makeDatabase();
+    key = createKey(database.dsn);
+    [a, b] = [await start(), await start()];
+    await nodesListen(2);
+});
+after(async () => {
+    await Promise.all([a?.stop(), b?.stop()]);
+    database?.drop();
+});
+
+const claim = async (node, queue, { wait_s = 0, lease_s = 60, worker = `w-${queue}`, max } = {}) =>
+    (await node.call('POST', '/v1/claims', { worker, queues: [queue], lease_s, wait_s, max })).json;
+const enqueue = async (node, queue, more = {}) => (await node.call('POST', '/v1/jobs', { kind: 'k', queue, ...more })).json.id;
+const report = (node, job, n, op, more = {}) => node.call('POST', '/v1/reports', { job: job.id, lease: job.lease, n, op, ...more });
+const waiting = async (node, n) => {
+    for (;;) {
+        const { text } = await node.call('GET', '/metrics');
+        if (new RegExp(`^stint_claims_waiting ${n}$`, 'm').test(text)) return;
+    }
+};
+
+/** The events of a stream, one by one, as text. */
+async function* streamOf(node, id, signal) {
+    const answer = await fetch(`${node.url}/v1/jobs/${id}/events`, { headers: { authorization: `Bearer ${node.key}`, accept: 'text/event-stream' }, signal });
+    const decoder = new TextDecoder();
+    let rest = '';
+    for await (const piece of answer.body) {
+        rest += decoder.decode(piece, { stream: true });
+        const parts = rest.split('\n\n');
+        rest = parts.pop();
+        yield* parts;
+    }
+}
+async function next(stream, pattern) {
+    for (;;) {
+        const { value, done } = await stream.next();
+        assert.ok(!done, `the stream ended without ${pattern}`);
+        if (pattern.test(value)) return value;
+    }
+}
+
+test('a job that is enqueued at one node starts at once at the other', { skip: SKIP, timeout: 60_000 }, async () => {
+    const times = [];
+    for (let i = 0; i < 20; i++) {
+        const claimed = claim(b, 'across', { wait_s: 30 });
+        await waiting(b, 1);
+        const began = performance.now();
+        const id = await enqueue(a, 'across');
+        const { jobs } = await claimed;
+        times.push(performance.now() - began);
+        assert.deepEqual(jobs.map((j) => j.id), [id]);
+        assert.equal((await report(b, jobs[0], 1, 'complete')).status, 200);
+    }
+    times.sort((x, y) => x - y);
+    assert.ok(times[10] < 300, `half of them took longer than ${times[10]} ms: they were found by looking, once a second`);
+});
+
+test('many jobs at one node wake all that wait at the other', { skip: SKIP, timeout: 60_000 }, async () => {
+    const claims = Array.from({ length: 8 }, (_, i) => claim(b, 'crowd', { wait_s: 30, worker: `crowd-${i}`, max: 1 }));
+    await waiting(b, 8);
+    assert.equal((await a.call('POST', '/v1/jobs', Array.from({ length: 8 }, () => ({ kind: 'k', queue: 'crowd' })))).status, 201);
+    const ids = (await Promise.all(claims)).flatMap((c) => c.jobs.map((j) => j.id));
+    assert.equal(new Set(ids).size, 8);
+});
+
+test('a transaction of an application wakes whoever waits', { skip: SKIP, timeout: 60_000 }, async () => {
+    const claimed = claim(b, 'application', { wait_s: 30 });
+    await waiting(b, 1);
+    await database.psql("SELECT stint.enqueue('application', 'k')");
+    assert.equal((await claimed).jobs.length, 1);
+});
+
+test('a stream shows what is reported at the other node', { skip: SKIP, timeout: 60_000 }, async () => {
+    const id = await enqueue(a, 'streamed');
+    const [job] = (await claim(a, 'streamed')).jobs;
+    const controller = new AbortController();
+    const stream = streamOf(b, id, controller.signal);
+    await next(stream, /processing/);
+    await report(a, job, 1, 'progress', { events: [{ type: 'note', data: { n: 1 } }] });
+    await next(stream, /"n":1/);
+    await report(a, job, 2, 'progress', { events: [{ type: 'note', data: { n: 2 } }] });
+    await next(stream, /"n":2/);
+    await report(a, job, 3, 'complete');
+    await next(stream, /event: end/);
+    controller.abort();
+});
+
+test('who waits for the end of a job hears it from the other node', { skip: SKIP, timeout: 60_000 }, async () => {
+    const id = await enqueue(a, 'awaited');
+    const ended = b.call('GET', `/v1/jobs/${id}?wait=30`);
+    const [job] = (await claim(a, 'awaited')).jobs;
+    await report(a, job, 1, 'complete');
+    assert.equal((await ended).json.state, 'completed');
+});
+
+test('a cancel reaches the worker at the other node', { skip: SKIP, timeout: 60_000 }, async () => {
+    const id = await enqueue(a, 'cancelled');
+    const [job] = (await claim(b, 'cancelled', { worker: 'there' })).jobs;
+    assert.equal(job.id, id);
+    const listening = b.call('POST', '/v1/claims', { worker: 'there', queues: ['cancelled'], max: 0, wait_s: 30 });
+    await waiting(b, 1);
+    await a.call('POST', `/v1/jobs/${id}/cancel`);
+    assert.deepEqual((await listening).json.cancel, [id]);
+});
+
+test('a key that is made or revoked at one node counts at the other', { skip: SKIP, timeout: 60_000 }, async () => {
+    const other = createKey(database.dsn);
+    for (;;) if ((await b.call('GET', '/v1/queues', undefined, { key: other })).status === 200) break;
+});
+
+test('the leases of a killed node and of its workers end in time', { skip: SKIP, timeout: 60_000 }, async () => {
+    const c = await start();
+    await nodesListen(3);
+    const id = await enqueue(c, 'orphan');
+    assert.equal((await claim(c, 'orphan', { lease_s: 2 })).jobs[0].id, id);
+    const until = (await c.call('GET', `/v1/jobs/${id}`)).json.lease_until;
+    const claimed = claim(b, 'orphan', { wait_s: 30 });
+    await c.kill();
+    assert.equal((await claimed).jobs[0]?.id, id);
+    const late = Date.now() - Date.parse(until);
+    assert.ok(late > -100 && late < 2000, `claimable ${late} ms after the lease's end`);
+});
+
+test('idle nodes ask the database at most four times a minute each', { skip: SKIP, timeout: 120_000 }, async () => {
+    const quiet = makeDatabase();
+    const quietKey = createKey(quiet.dsn);
+    await quiet.psql(`ALTER DATABASE ${quiet.name} SET log_min_duration_statement = 0`);
+    const outside = database.session(); // its statements are not logged
+    const log = `pg_read_file('${/host=([^&]*)/.exec(quiet.dsn)[1]}/log')`;
+    const logged = async () => Number(await outside.say(`SELECT count(*) FROM regexp_matches(${log}, '(execute|statement)[^\n]*: ', 'g')`));
+    const nodes = [await startServer({ store: quiet.dsn, key: quietKey }), await startServer({ store: quiet.dsn, key: quietKey })];
+    await outside.say('SELECT pg_sleep(4)'); // what a start asks
+    const before = await logged();
+    await outside.say('SELECT pg_sleep(31)'); // time is what is measured: a beat of each, at least
+    const asked = (await logged()) - before;
+    const text = await outside.say(`SELECT right(${log}, 6000)`);
+    assert.ok(asked >= 2, 'nobody beats');
+    assert.ok(asked <= 2 * nodes.length, `${asked} statements of ${nodes.length} nodes: ${text}`);
+    await outside.close();
+    await Promise.all(nodes.map((n) => n.stop()));
+    quiet.drop();
+});
