@@ -93,6 +93,18 @@ test('a transaction of an application wakes whoever waits', { skip: SKIP, timeou
     assert.equal((await claimed).jobs.length, 1);
 });
 
+test("a cancel in an application's transaction reaches the worker", { skip: SKIP, timeout: 60_000 }, async () => {
+    const id = await enqueue(a, 'unwanted');
+    assert.equal((await claim(b, 'unwanted', { worker: 'doomed' })).jobs[0].id, id);
+    const listening = b.call('POST', '/v1/claims', { worker: 'doomed', queues: ['unwanted'], max: 0, wait_s: 30 });
+    await waiting(b, 1);
+    assert.deepEqual(await database.psql(`SELECT stint.cancel('${id}')`), [['processing']]);
+    assert.deepEqual((await listening).json.cancel, [id]);
+    const never = await enqueue(a, 'never');
+    await database.psql(`SELECT stint.cancel('${never}')`);
+    assert.equal((await a.call('GET', `/v1/jobs/${never}?wait=30`)).json.state, 'cancelled');
+});
+
 test('a stream shows what is reported at the other node', { skip: SKIP, timeout: 60_000 }, async () => {
     const id = await enqueue(a, 'streamed');
     const [job] = (await claim(a, 'streamed')).jobs;

@@ -17,7 +17,7 @@ SELECT pg_advisory_lock_shared(@node_lock@)
 
 -- name: node_beat
 -- $1 node · $2 version · $3 listens · $4 watches. About the others: how many, do some listen, do some watch; then whatever this
--- node may have missed: grace_at, what the keys are, the next due time.
+-- node may have missed: grace_at, what the keys are, the next due time, wishes of applications.
 WITH me AS (
   INSERT INTO stint.node AS n (id, started_at, seen_at, version, listens, watches)
   VALUES ($1, stint.now(), stint.now(), $2, $3, $4)
@@ -29,7 +29,8 @@ WITH me AS (
 SELECT count(*), coalesce(bool_or(n.listens), false), coalesce(bool_or(n.listens AND n.watches), false),
   (SELECT number FROM stint.meta WHERE name = 'grace_at'),
   (SELECT count(*) + coalesce(sum(revoked_at / 1000), 0) FROM stint.api_key)::bigint,
-  (SELECT due_at FROM stint.job WHERE due_at > 0 ORDER BY due_at LIMIT 1)
+  (SELECT due_at FROM stint.job WHERE due_at > 0 ORDER BY due_at LIMIT 1),
+  EXISTS (SELECT 1 FROM stint.wish)
 FROM stint.node AS n WHERE n.id <> $1 AND @node_is_alive@
 
 -- name: node_leave
@@ -53,3 +54,7 @@ WITH was_away AS MATERIALIZED (
   ON CONFLICT (name) DO UPDATE SET number = greatest(m.number, excluded.number) RETURNING number
 )
 SELECT greatest((SELECT number FROM kept), (SELECT number FROM stint.meta WHERE name = 'grace_at'))
+
+-- name: wish_take
+DELETE FROM stint.wish WHERE id = ANY (ARRAY(SELECT id FROM stint.wish ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
+RETURNING tenant, job, action

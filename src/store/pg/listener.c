@@ -82,7 +82,7 @@ static void hear_all(struct pg_engine *s, const struct line *l, struct store_rou
 static void hear_wish(struct pg_engine *s, const struct line *l, struct store_round *r)
 {
     (void)l;
-    r->next_due_at = due_hear(s, store_now(&s->base));
+    nodes_see_wishes(s, r);
 }
 
 static void hear_nodes(struct pg_engine *s, const struct line *l, struct store_round *r)

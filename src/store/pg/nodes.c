@@ -106,6 +106,12 @@ static enum rc tell_id(struct nodes *n, enum pg_sql_query query, struct err *e)
     return ask(n, query, &q, NULL, e);
 }
 
+void nodes_see_wishes(struct pg_engine *s, struct store_round *r)
+{
+    atomic_store(&s->nodes.has_wishes, true);
+    r->next_due_at = due_hear(s, store_now(&s->base));
+}
+
 static void take_beat(struct pg_engine *s, const struct pg_rows *rows, uint64_t epoch, struct store_round *r)
 {
     struct nodes *n = &s->nodes;
@@ -118,6 +124,9 @@ static void take_beat(struct pg_engine *s, const struct pg_rows *rows, uint64_t 
     n->keys_are = keys_are;
     int64_t due_at = due_tell(s, epoch, pg_int(rows, 0, 5), 0);
     r->next_due_at = due_at != told ? due_at : r->next_due_at;
+    if (pg_bool(rows, 0, 6)) {
+        nodes_see_wishes(s, r);
+    }
     n->beat_at_ms = now + BEAT_MS;
     n->look_at_ms = now + NODES_LOOK_MS;
 }
@@ -324,6 +333,7 @@ void nodes_init(struct pg_engine *s)
     n->scratch = arena_new();
     n->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     n->keys_are = -1;
+    n->has_wishes = true;
     n->outbox = BUF_LIMIT((size_t)1 << 20);
     pthread_mutex_init(&n->lock, NULL);
     link_init(&n->link, n->dsn ? n->dsn : s->dsn, LINK_LISTENER, s->stop_fd);

@@ -37,6 +37,7 @@ struct nodes {
     _Atomic bool is_deaf; /* a pooler stands between: nobody listens here */
     _Atomic bool others_listen, others_watch;
     _Atomic bool is_watching; /* somebody here does */
+    _Atomic bool has_wishes;  /* table wish may hold something: for the next tick */
     bool has_told_watching;   /* and the others know; the thread's, as what follows */
     bool must_answer;         /* `aware` */
     bool was_joined;
@@ -60,6 +61,8 @@ MUST_CHECK enum rc nodes_start(struct pg_engine *s, struct err *e);
 void nodes_leave(struct pg_engine *s);
 void nodes_dispose(struct pg_engine *s);
 void nodes_wake(struct nodes *n);
+/* There is something in table wish: the record makes the next tick be now. The thread's. */
+void nodes_see_wishes(struct pg_engine *s, struct store_round *r);
 const char *nodes_note(const struct nodes *n);
 
 /* ---- notify.c */

@@ -105,6 +105,7 @@
     X(COUNT_TIDY, "count_tidy") \
     X(QUEUE_DELETE, "queue_delete") \
     X(QUEUE_LINES, "queue_lines") \
+    X(WISH_TAKE, "wish_take") \
     X(NODE_JOIN, "node_join") \
     X(NODE_BEAT, "node_beat") \
     X(NODE_LEAVE, "node_leave") \

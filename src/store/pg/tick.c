@@ -2,6 +2,44 @@
 #include "store/pg/rows.h"
 
 #define TICK_LIMIT_MAX 1000
+#define WISHES         100
+
+static enum rc grant(struct committer *w, const struct pg_rows *rows, size_t at, struct err *e)
+{
+    const struct id job = pg_uuid(rows, at, 1);
+    struct store_act act;
+    if (pg_int(rows, at, 2) > ACT_PURGE) {
+        return RC_OK; /* of a newer release: its functions are not for this one's nodes */
+    }
+    store_init(&act.op, sizeof act, STORE_ACT, w->keeper.scratch);
+    act.tenant = pg_int(rows, at, 0);
+    act.action = (enum job_action)pg_int(rows, at, 2);
+    act.ids = &job;
+    act.count = 1;
+    return rules_act(&w->keeper, &act.op, e);
+}
+
+/* What applications asked of jobs in their transactions (stint.wish): by the rules of the API; what those refuse is refused. */
+static enum rc grant_wishes(struct committer *w, bool *more, struct err *e)
+{
+    _Atomic bool *has_wishes = &w->engine->nodes.has_wishes;
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    struct pg_rows *rows = NULL;
+    if (!atomic_exchange(has_wishes, false)) {
+        return RC_OK;
+    }
+    pg_bind_int(&q, WISHES);
+    enum rc rc = round_ask(w, PG_SQL_WISH_TAKE, &q, &rows, e);
+    for (size_t i = 0; !rc && i < pg_count(rows); i++) {
+        rc = grant(w, rows, i, e);
+    }
+    *more = !rc && pg_count(rows) == WISHES;
+    if (rc || *more) {
+        atomic_store(has_wishes, true);
+    }
+    pg_rows_free(rows);
+    return rc;
+}
 
 enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
 {
@@ -25,7 +63,9 @@ enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
         rc = rules_tick(&w->keeper, &rows_add(w, rows, i, false)->row, e);
         op->applied++;
     }
-    op->more = !rc && (int64_t)pg_count(rows) == limit;
+    bool more_wishes = false;
+    rc = rc ? rc : grant_wishes(w, &more_wishes, e);
+    op->more = !rc && (more_wishes || (int64_t)pg_count(rows) == limit);
     pg_rows_free(rows);
     return rc;
 }
