@@ -239,6 +239,9 @@ static enum rc open_target(struct pg **out, const struct target *t, const struct
     if (rc == RC_OK) {
         rc = ask_session(c, t->any_session, e);
     }
+    if (rc == RC_OK && o->check) {
+        rc = o->check(o->check_ctx, c, e);
+    }
     if (rc == RC_OK && o->setup && !c->is_pooled) {
         rc = pg_exec(c, o->setup, e);
     }

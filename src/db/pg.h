@@ -52,7 +52,10 @@ struct pg_options {
     int64_t timeout_ms; /* for each wait; 0: 30 s */
     int stop_fd;        /* when readable, every wait ends as a lost connection; 0 or less: none */
     const char *name;   /* application_name, unless the DSN has one; NULL: "stint" */
-    const char *setup;  /* statements run once after connecting, for settings; not when pg_is_pooled */
+    /* Asked about each server that would do; one that it refuses is passed over. NULL: all will do. */
+    enum rc (*check)(void *ctx, struct pg *c, struct err *e);
+    void *check_ctx;
+    const char *setup; /* statements run once after connecting, for settings; not when pg_is_pooled */
 };
 
 /* dsn: all that libpq takes. Several hosts are tried in order; one that does not take writes is passed over, unless the

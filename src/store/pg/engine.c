@@ -104,6 +104,7 @@ static enum rc start_threads(struct pg_engine *s, struct err *e)
         struct reader *r = &s->readers[i];
         *r = (struct reader){.engine = s, .scratch = arena_new()};
         link_init(&r->link, s->dsn, LINK_READER, s->stop_fd);
+        r->link.timeline = &s->timeline;
         if (pthread_create(&s->reader_threads[i], NULL, pg_reader_main, r) != 0) {
             arena_free(r->scratch);
             return err_set(e, RC_FATAL, "no thread for a reader");
@@ -243,6 +244,7 @@ static enum rc prepare(struct pg_engine *s, struct err *e)
 {
     struct link l;
     link_init(&l, s->dsn, LINK_ADMIN, s->stop_fd);
+    l.timeline = &s->timeline;
     enum rc rc = open_schema(&l, &s->base.options, e);
     if (!rc) {
         rc = read_meta(s, l.c, e);

@@ -8,6 +8,10 @@
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MAX_MS   2000
+/* Hexadecimal, in the first 8 letters of the name of a file of the log; 0: a standby. */
+#define TIMELINE                                                                                             \
+    "SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE "                                                      \
+    "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END"
 
 #define ANY                                                                                                  \
     "set_config('jit','off',l),set_config('search_path','pg_catalog',l),"                                    \
@@ -53,10 +57,36 @@ const char *link_transaction_setup(const struct link *l)
     return pg_is_pooled(l->c) ? kinds[l->kind].transaction : NULL;
 }
 
+/* A standby that was promoted counts one timeline further. The primary that it has replaced, when it comes back, does not know
+ * that and takes writes, which nobody would ever see again. */
+static enum rc check_timeline(void *link, struct pg *c, struct err *e)
+{
+    struct link *l = link;
+    struct pg_rows *rows = NULL;
+    enum rc rc = pg_run(c, TIMELINE, NULL, &rows, e);
+    if (rc) {
+        return rc;
+    }
+    int64_t timeline = pg_int(rows, 0, 0), newest = atomic_load(l->timeline);
+    pg_rows_free(rows);
+    while (timeline > newest && !atomic_compare_exchange_weak(l->timeline, &newest, timeline)) {
+    }
+    if (timeline && timeline < newest) {
+        return err_set(
+            e, RC_BUSY,
+            "postgresql: %s is an old primary, on timeline %lld where another was promoted to %lld: "
+            "make a standby of it (pg_rewind, pg_basebackup)",
+            pg_host(c), (long long)timeline, (long long)newest);
+    }
+    return RC_OK;
+}
+
 enum rc link_open(struct link *l, struct err *e)
 {
     const struct pg_options o = {.timeout_ms = kinds[l->kind].timeout_ms,
                                  .stop_fd = l->stop_fd,
+                                 .check = l->timeline ? check_timeline : NULL,
+                                 .check_ctx = l,
                                  .name = kinds[l->kind].name,
                                  .setup = kinds[l->kind].session};
     enum rc rc = pg_open(&l->c, l->dsn, &o, e);

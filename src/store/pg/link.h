@@ -1,9 +1,12 @@
 /* link.h: a connection that comes back. Each thread of the engine owns one: it is opened when it is needed, closed when it
- * is lost, and tried again at growing intervals, so that a database that restarts finds its nodes again. */
+ * is lost, and tried again at growing intervals, so that a database that restarts finds its nodes again. A server that another
+ * has replaced is refused (timeline). */
 #ifndef STINT_STORE_PG_LINK_H
 #define STINT_STORE_PG_LINK_H
 
 #include "db/pg.h"
+
+#include <stdatomic.h>
 
 #define LINK_WAIT_MS 5000 /* no operation waits longer for a database that is away */
 
@@ -20,6 +23,8 @@ struct link {
     const char *dsn;
     enum link_kind kind;
     int stop_fd;
+    _Atomic int64_t
+        *timeline; /* the greatest that any link of this node has seen; NULL: it does not matter */
     int64_t down_since_us, retry_at_us, backoff_ms; /* 0: it was never down, or is up */
 };
 

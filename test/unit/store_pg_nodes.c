@@ -1,0 +1,149 @@
+/* store_pg_nodes.c: what nodes on one PostgreSQL tell each other, and which server they refuse. */
+#include "pg_rig.h"
+#include "store/engine.h"
+#include "store/pg/postgres.h"
+
+#include <string.h>
+
+struct ears {
+    struct pg_engine engine;
+    struct store_round *heard;
+};
+
+static void ears_begin(struct ears *g)
+{
+    *g = (struct ears){.heard = store_round_new()};
+    g->engine.node = id_random(1900000000000LL);
+    nodes_init(&g->engine);
+    pthread_mutex_init(&g->engine.due.lock, NULL);
+}
+
+static void ears_end(struct ears *g)
+{
+    nodes_dispose(&g->engine);
+    store_round_free(g->heard);
+}
+
+static void hear(struct ears *g, const char *payload)
+{
+    listener_hear(&g->engine, str_from(payload), g->heard);
+}
+
+TEST(what_another_node_tells_becomes_one_record)
+{
+    struct ears g;
+    ears_begin(&g);
+    const struct id job = id_random(1900000000000LL);
+    char payload[400];
+    str_print(payload, sizeof payload,
+              "node %s\nqueued 7 mail send\ndue 5000\ndue 9000\njob 7 %s 3 12 1 1 mail/send\n",
+              id_text(job).s, id_text(job).s);
+    hear(&g, payload);
+    hear(&g, "keys");
+    CHECK_INT(g.heard->line_count, 1);
+    CHECK_INT(g.heard->lines[0].tenant, 7);
+    CHECK_STR(g.heard->lines[0].queue, STR("mail"));
+    CHECK_STR(g.heard->lines[0].kind, STR("send"));
+    CHECK_INT(g.heard->next_due_at, 5000);
+    CHECK_INT(g.heard->change_count, 1);
+    const struct store_change *c = &g.heard->changes[0];
+    ck_assert(id_eq(c->job, job) && c->is_foreign && c->cancel_asked && c->state_changed &&
+              !c->became_queued);
+    CHECK_INT(c->state, JOB_PROCESSING);
+    CHECK_INT(c->last_seq, 12);
+    CHECK_STR(c->kind, STR("send"));
+    ck_assert(g.heard->keys_changed && !g.heard->has_gap);
+    hear(&g, "all");
+    ck_assert(g.heard->has_gap);
+    ears_end(&g);
+}
+
+TEST(a_node_does_not_hear_itself_nor_what_it_does_not_understand)
+{
+    struct ears g;
+    ears_begin(&g);
+    char payload[200];
+    str_print(payload, sizeof payload, "node %s\nqueued 7 mail send\nall\n", id_text(g.engine.node).s);
+    hear(&g, payload);
+    hear(&g, "");
+    hear(&g, "\n\n \n");
+    hear(&g, "queued 7 mail");
+    hear(&g, "queued x mail send");
+    hear(&g, "job 7 nobody 3 12 1 1 mail/send");
+    hear(&g, "job 7 01900000-0000-7000-8000-000000000000 8 12 1 1 mail/send");
+    hear(&g, "due soon");
+    hear(&g, "of another release");
+    CHECK_INT(g.heard->line_count + g.heard->change_count, 0);
+    CHECK_INT(g.heard->next_due_at, -1);
+    ck_assert(!g.heard->has_gap && !g.heard->keys_changed);
+    ears_end(&g);
+}
+
+static size_t count_lines(struct pg *c, const char *begins, size_t *payloads, struct err *e)
+{
+    struct pg_notification news = {0};
+    size_t lines = 0;
+    *payloads = 0;
+    while (OK(pg_wait_notify(c, 0, 100, &news, e)), news.channel.p) {
+        struct str rest = news.payload, first = str_cut(rest, '\n', &rest);
+        ck_assert(str_starts(first, STR("node ")) && news.payload.n < 8000);
+        for (*payloads += 1; rest.n;) {
+            ck_assert(str_starts(str_cut(rest, '\n', &rest), str_from(begins)));
+            lines++;
+        }
+    }
+    return lines;
+}
+
+static void tell_rounds(struct pg_engine *s, int64_t jobs)
+{
+    struct store_round *r = store_round_new();
+    for (int64_t i = 0; i < jobs; i++) {
+        struct store_change *c = store_round_add(r);
+        c->tenant = 7;
+        c->job = id_random(1900000000000LL);
+        c->queue = STR("mail");
+        c->kind = STR("send");
+    }
+    atomic_store(&s->nodes.is_joined, true);
+    atomic_store(&s->nodes.others_listen, true);
+    atomic_store(&s->nodes.others_watch, true);
+    notify_round(s, r);
+    store_round_free(r);
+}
+
+PG_TEST(news_leaves_in_whole_lines_and_too_much_of_it_as_one_word)
+{
+    struct ears g;
+    size_t payloads = 0;
+    ears_begin(&g);
+    OK(pg_sql_load(e));
+    OK(pg_exec(c, "LISTEN stint", e));
+    g.engine.nodes.link.c = pg_rig_connect(pg_rig_server(&(const char *){NULL}));
+    tell_rounds(&g.engine, 1000);
+    OK(notify_send(&g.engine.nodes, e));
+    CHECK_INT(count_lines(c, "job 7 ", &payloads, e), 1000);
+    ck_assert_int_gt((int)payloads, 5);
+    OK(notify_send(&g.engine.nodes, e));
+    CHECK_INT(count_lines(c, "", &payloads, e), 0);
+    tell_rounds(&g.engine, 10000);
+    OK(notify_send(&g.engine.nodes, e));
+    ck_assert_int_ge((int)count_lines(c, "", &payloads, e), 1);
+    ears_end(&g);
+}
+
+PG_TEST(a_server_that_another_has_replaced_is_refused)
+{
+    const char *why = "";
+    _Atomic int64_t timeline = 0;
+    struct link l;
+    link_init(&l, pg_rig_server(&why), LINK_COMMITTER, 0);
+    l.timeline = &timeline;
+    OK(link_open(&l, e));
+    link_close(&l);
+    CHECK_INT(timeline, pg_rig_int(c, "SELECT timeline_id FROM pg_control_checkpoint()"));
+    timeline++;
+    CHECK_INT(link_open(&l, e), RC_BUSY);
+    ck_assert(str_find(str_from(e->text), STR("is an old primary"), 0) < strlen(e->text));
+    link_close(&l);
+}
