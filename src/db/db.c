@@ -10,6 +10,9 @@
 
 #define CACHE_SLOTS               1024 /* a power of two; programs have a few hundred statements */
 #define STEPS_BETWEEN_ASK         4000
+#define LOG_HEADER_BYTES          32 /* section 4.1 of sqlite.org/fileformat2.html */
+#define LOG_FRAME_BYTES           24
+#define PAGE_BYTES                4096
 #define UNTRUSTED_MAX_VALUE_BYTES (16 << 20)
 
 struct db_stmt {
@@ -390,6 +393,35 @@ enum rc db_checkpoint(struct db *db, bool truncate, struct err *e)
         db->wal_pages = 0; /* the next commit begins the log anew, unless a reader still looks into it */
     }
     return RC_OK;
+}
+
+static int append_zeros(sqlite3_file *f, sqlite3_int64 from, sqlite3_int64 until)
+{
+    static const char zeros[64 << 10]; /* SQLite's own file system writes no more at once */
+    int code = SQLITE_OK;
+    while (code == SQLITE_OK && from < until) {
+        sqlite3_int64 left = until - from;
+        int n = left < (sqlite3_int64)sizeof zeros ? (int)left : (int)sizeof zeros;
+        code = f->pMethods->xWrite(f, zeros, n, from);
+        from += n;
+    }
+    return code == SQLITE_OK ? f->pMethods->xSync(f, SQLITE_SYNC_NORMAL) : code;
+}
+
+/* Zeros are no frames: SQLite writes over them, and a reader of the log ends before them. */
+enum rc db_lengthen_log(struct db *db, int64_t pages, bool *is_long, struct err *e)
+{
+    sqlite3_int64 until = LOG_HEADER_BYTES + pages * (LOG_FRAME_BYTES + PAGE_BYTES), size = 0;
+    sqlite3_file *log = NULL;
+    int code = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&log);
+    if (code == SQLITE_OK && log && log->pMethods) {
+        code = log->pMethods->xFileSize(log, &size);
+    }
+    *is_long = !log || !log->pMethods || size >= until;
+    if (code == SQLITE_OK && !*is_long) {
+        code = append_zeros(log, size, size + DB_LOG_STEP_BYTES < until ? size + DB_LOG_STEP_BYTES : until);
+    }
+    return code == SQLITE_OK ? RC_OK : fail(db, code, e);
 }
 
 void db_interrupt(struct db *db)

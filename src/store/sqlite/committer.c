@@ -7,9 +7,10 @@
 
 /* When the log goes into the database, in pages of 4 KiB. A short pause between two operations is no idleness: somebody
  * who sends one request after the other would wait for a checkpoint in every few hundredth. */
-#define WAL_QUIET_PAGES 1000 /* when nobody asked for WAL_QUIET_MS */
-#define WAL_QUIET_MS    10
-#define WAL_IDLE_PAGES  4000 /* when nobody waits; at writer.wal_hard_pages even if operations wait */
+#define WAL_QUIET_PAGES  1000 /* when nobody asked for WAL_QUIET_MS */
+#define WAL_QUIET_MS     10
+#define WAL_IDLE_PAGES   4000 /* when nobody waits; at writer.wal_hard_pages even if operations wait */
+#define WAL_USED_COMMITS 32   /* a store in use: its log is made long ahead, in quiet moments */
 
 /* ---- health */
 
@@ -58,30 +59,55 @@ static void tidy_wal(struct writer *w)
     }
 }
 
-/* What is left to do when nobody asks for anything. */
-static void use_quiet(struct engine *s, bool is_full)
+static void lengthen_wal(struct writer *w)
 {
-    if (is_full) {
-        space_look(s->writer);
-    } else {
-        move_wal(s->writer);
+    struct err e = {0};
+    int64_t pages = w->wal_hard_pages < WAL_IDLE_PAGES ? w->wal_hard_pages : WAL_IDLE_PAGES;
+    enum rc rc = db_lengthen_log(w->db, pages, &w->is_wal_long, &e);
+    if (rc == RC_FULL) { /* then the log grows as it must */
+        w->is_wal_long = true;
+    } else if (rc) {
+        log_error("store.failed", L_C("what", "log"), L_C("error", e.text));
+        engine_set_health(w->engine, RC_FATAL);
     }
+}
+
+static bool wants_room(const struct writer *w)
+{
+    return !w->is_wal_long && !w->engine->is_memory && !w->keeper.is_refusing &&
+           atomic_load(&w->engine->health) == RC_OK && db_wal_commits(w->db) > WAL_USED_COMMITS;
+}
+
+/* What is left to do when nobody asks for anything. False: nothing, sleep. */
+static bool use_quiet(struct engine *s, bool is_full)
+{
+    struct writer *w = s->writer;
+    if (is_full) {
+        space_look(w);
+        return true;
+    }
+    if (db_wal_pages(w->db) > WAL_QUIET_PAGES) {
+        move_wal(w);
+        return wants_room(w);
+    }
+    if (!wants_room(w)) {
+        return false;
+    }
+    lengthen_wal(w);
+    return true;
 }
 
 void *committer_main(void *arg)
 {
     struct engine *s = arg;
-    bool is_over = false, is_quiet = false; /* quiet: what could be moved was moved, sleep */
+    bool is_over = false, is_quiet = false; /* quiet: nothing is left to do, sleep */
     while (!is_over) {
         /* A full disk is looked at although nobody writes: a server that is not ready is sent nothing. */
         bool is_full = s->writer->keeper.is_refusing && atomic_load(&s->health) == RC_FULL;
-        bool is_long = !is_quiet && db_wal_pages(s->writer->db) > WAL_QUIET_PAGES;
-        int64_t wait_ms = is_full ? SPACE_LOOK_MS : is_long ? WAL_QUIET_MS : 0;
+        bool has_work = !is_quiet && (wants_room(s->writer) || db_wal_pages(s->writer->db) > WAL_QUIET_PAGES);
+        int64_t wait_ms = is_full ? SPACE_LOOK_MS : has_work ? WAL_QUIET_MS : 0;
         struct store_op *list = op_queue_take_all(&s->writes, wait_ms, &is_over);
-        is_quiet = !list;
-        if (!list && !is_over) {
-            use_quiet(s, is_full);
-        }
+        is_quiet = !list && !is_over && !use_quiet(s, is_full);
         while (list) {
             if (atomic_load(&s->health) == RC_FATAL) {
                 engine_refuse(s, list);
