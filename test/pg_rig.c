@@ -144,6 +144,57 @@ const char *pg_rig_database(const char *from)
     return pg_rig_dsn(name);
 }
 
+/* The one number that the statement answers about a text. */
+static int64_t ask_about(struct pg *c, const char *sql, const char *text)
+{
+    struct err err = {0}, *e = &err;
+    struct arena *a = arena_new();
+    struct pg_query q = PG_QUERY(a);
+    struct pg_rows *rows = NULL;
+    pg_bind_c(&q, text);
+    OK(pg_run(c, sql, &q, &rows, e));
+    CHECK_INT(pg_count(rows), 1);
+    int64_t v = pg_int(rows, 0, 0);
+    pg_rows_free(rows);
+    arena_free(a);
+    return v;
+}
+
+/* The lock is ours until the process ends, and with it the connection. */
+static const char *take_shared(struct pg *c)
+{
+    for (int i = 0; i < 64; i++) {
+        const char *name = keep("stint_shared_%d", i);
+        if (ask_about(c, "SELECT pg_try_advisory_lock(hashtext($1::text))::int", name)) {
+            return name;
+        }
+    }
+    ck_abort_msg("all shared databases are in use");
+    return NULL;
+}
+
+const char *pg_rig_shared(const char *from, const char *reset)
+{
+    static struct pg *holder;
+    const char *why = "";
+    struct err err = {0}, *e = &err;
+    holder = pg_rig_connect(pg_rig_server(&why));
+    const char *name = take_shared(holder), *dsn = pg_rig_dsn(name);
+    if (!ask_about(holder, "SELECT count(*) FROM pg_database WHERE datname = $1::text", name)) {
+        char sql[200];
+        str_print(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE %s", name, from);
+        OK(pg_exec(holder, sql, e));
+        return dsn;
+    }
+    (void)ask_about(
+        holder, /* what is left of a test that died */
+        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = $1::text", name);
+    struct pg *c = pg_rig_connect(dsn);
+    OK(pg_exec(c, reset, e));
+    pg_close(c);
+    return dsn;
+}
+
 void pg_rig_template(const char *name, void (*fill)(const char *dsn))
 {
     const char *why = "";

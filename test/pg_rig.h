@@ -17,6 +17,8 @@ const char *pg_rig_folder(void);
 const char *pg_rig_dsn_in(const char *folder, const char *database);
 /* The DSN of a new database for the running test, empty or a copy of `from` (NULL: empty); dropped when the test ends. */
 const char *pg_rig_database(const char *from);
+/* The DSN of a copy of `from` that tests use one after another, and now this one until it ends; `reset` has made it as new. */
+const char *pg_rig_shared(const char *from, const char *reset);
 /* Makes the database `name` with `fill`, once for all tests of the cluster; its DSN is for nobody else. */
 void pg_rig_template(const char *name, void (*fill)(const char *dsn));
 /* The text of the environment's REQUIRE holds "pg": a skip is a failure then. Ends the test so, or says why it is skipped. */

@@ -122,7 +122,9 @@ __attribute__((constructor)) static void draw_seed(void)
 
 STORE_TEST_WITHIN(the_store_answers_like_the_model_to_any_sequence_of_operations, 100)
 {
-    int64_t wanted = is_durable(s) ? repeat("STINT_OPS", 40000, 8000) : repeat("STINT_OPS", 170000, 12000);
+    int64_t wanted = is_server(s)    ? repeat("STINT_OPS", 12000, 3000)
+                     : is_durable(s) ? repeat("STINT_OPS", 40000, 8000)
+                                     : repeat("STINT_OPS", 170000, 12000);
     int64_t operations = 0, items = 0;
     printf("differential: STINT_SEED=%lld\n", (long long)seed_of_run);
     world_listen(s);

@@ -515,7 +515,7 @@ STORE_TEST(jobs_of_queues_that_the_reporter_may_not_touch_are_refused)
         {.job = job->id, .lease = job->lease, .n = 1, .op = REPORT_COMPLETE, .progress_permille = -1}};
     struct store_report op;
     store_init(&op.op, sizeof op, STORE_REPORT, s->a);
-    op.tenant = 1;
+    op.tenant = s->tenant;
     op.items = items;
     op.count = 1;
     op.only_queues = STR("[\"elsewhere\"]");

@@ -40,17 +40,18 @@ struct store_test {
     _Atomic int64_t now;
 };
 
-struct store_case {
-    const struct store_engine *engine;
-    void (*run)(struct store_test *s, struct err *e);
-};
-
 /* What an engine must be for a test to make sense on it. */
 enum store_need {
     NEEDS_NOTHING,
     NEEDS_DURABLE, /* keeps what it has over a close */
     NEEDS_FILE,    /* is one file of one server */
     NEEDS_SERVER,  /* is a database server, and nothing else */
+};
+
+struct store_case {
+    const struct store_engine *engine;
+    void (*run)(struct store_test *s, struct err *e);
+    enum store_need need;
 };
 
 /* Puts one test per engine into the registry: of those that STINT_TEST_ENGINES lists (`sqlite,memory`). */

@@ -243,6 +243,22 @@ static enum rc send_settle(struct committer *w, const struct notes *l, struct er
     return rc ? rc : batch_send(w, PG_SQL_ARTIFACT_PUBLISH, &published, NULL, NULL, e);
 }
 
+/* How many of the series stay behind each publication, counted when all of the round are there: those that follow it push its
+ * own back. */
+static void bind_keeps(struct pg_query *q, const struct notes *l)
+{
+    int64_t *keeps = arena_array(q->a, int64_t, l->count);
+    for (size_t i = 0; i < l->count; i++) {
+        const struct artifact_work *n = l->items[i];
+        keeps[i] = n->keep;
+        for (size_t later = i + 1; later < l->count; later++) {
+            const struct artifact_work *m = l->items[later];
+            keeps[i] += m->tenant == n->tenant && str_eq(m->series, n->series);
+        }
+    }
+    pg_bind_ints(q, keeps, l->count);
+}
+
 static enum rc send_series(struct committer *w, const struct notes *l, struct err *e)
 {
     struct pg_query new = PG_QUERY(w->keeper.scratch), old = PG_QUERY(w->keeper.scratch);
@@ -254,7 +270,7 @@ static enum rc send_series(struct committer *w, const struct notes *l, struct er
     bind_texts(&new, l, OFFSET(result));
     bind_numbers(&old, l, OFFSET(tenant));
     bind_texts(&old, l, OFFSET(series));
-    bind_numbers(&old, l, OFFSET(keep));
+    bind_keeps(&old, l);
     enum rc rc = batch_send(w, PG_SQL_SERIES_INSERT, &new, NULL, NULL, e);
     return rc ? rc : batch_send(w, PG_SQL_SERIES_TRIM, &old, NULL, NULL, e);
 }
