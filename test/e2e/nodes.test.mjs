@@ -143,6 +143,25 @@ test('a key that is made or revoked at one node counts at the other', { skip: SK
     for (;;) if ((await b.call('GET', '/v1/queues', undefined, { key: other })).status === 200) break;
 });
 
+const noPooler = SKIP || (process.env.STINT_TEST_POOLER ? false : 'no pgbouncer here');
+test('behind a pooler a node says that it is deaf, and finds by looking what it was not told', { skip: noPooler, timeout: 60_000 }, async () => {
+    const behind = process.env.STINT_TEST_POOLER.replace('/postgres?', `/${database.name}?`);
+    const deaf = await startServer({ store: behind, key });
+    assert.match((await deaf.call('GET', '/readyz')).json.note, /--store-listen/);
+    assert.equal((await a.call('GET', '/readyz')).json.note, undefined);
+    const claimed = claim(deaf, 'unheard', { wait_s: 30 });
+    await waiting(deaf, 1);
+    const began = performance.now();
+    const id = await enqueue(a, 'unheard');
+    const [job] = (await claimed).jobs;
+    assert.equal(job.id, id);
+    assert.ok(performance.now() - began < 3000, 'it is looked for once a second');
+    const ended = deaf.call('GET', `/v1/jobs/${id}?wait=30`);
+    await report(a, job, 1, 'complete');
+    assert.equal((await ended).json.state, 'completed');
+    await deaf.stop();
+});
+
 test('the leases of a killed node and of its workers end in time', { skip: SKIP, timeout: 60_000 }, async () => {
     const c = await start();
     await nodesListen(3);

@@ -18,7 +18,7 @@ static void hear(void *ctx, struct store_round *r)
 {
     struct listener *l = ctx;
     pthread_mutex_lock(&l->lock);
-    if (r->next_due_at != -1) { /* -1: a read, nothing changed */
+    if (r->flushes) { /* not a read, nor news of other nodes */
         l->rounds++;
         l->flushes += r->flushes;
         l->next_due_at = r->next_due_at;

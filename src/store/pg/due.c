@@ -28,6 +28,17 @@ int64_t due_tell(struct pg_engine *s, uint64_t epoch, int64_t found, int64_t wro
     return found;
 }
 
+int64_t due_see(struct pg_engine *s, uint64_t epoch, int64_t found)
+{
+    struct due_watch *d = &s->due;
+    pthread_mutex_lock(&d->lock);
+    int64_t told = d->epoch == epoch ? found : earlier(found, d->told);
+    d->epoch += told != d->told; /* what says nothing new must not make a round that runs doubt its own */
+    d->told = told;
+    pthread_mutex_unlock(&d->lock);
+    return told;
+}
+
 int64_t due_hear(struct pg_engine *s, int64_t due_at)
 {
     struct due_watch *d = &s->due;

@@ -122,7 +122,7 @@ static void take_beat(struct pg_engine *s, const struct pg_rows *rows, uint64_t 
     raise_grace(s, pg_int(rows, 0, 3));
     r->keys_changed = r->keys_changed || (n->keys_are >= 0 && keys_are != n->keys_are);
     n->keys_are = keys_are;
-    int64_t due_at = due_tell(s, epoch, pg_int(rows, 0, 5), 0);
+    int64_t due_at = due_see(s, epoch, pg_int(rows, 0, 5));
     r->next_due_at = due_at != told ? due_at : r->next_due_at;
     if (pg_bool(rows, 0, 6)) {
         nodes_see_wishes(s, r);
@@ -178,7 +178,7 @@ static enum rc look(struct pg_engine *s, struct err *e)
     enum rc rc = ask(n, PG_SQL_JOB_NEXT_DUE, NULL, &rows, e);
     if (!rc) {
         struct store_round *r = store_round_new();
-        int64_t told = due_told(s), due_at = due_tell(s, epoch, pg_count(rows) ? pg_int(rows, 0, 0) : 0, 0);
+        int64_t told = due_told(s), due_at = due_see(s, epoch, pg_count(rows) ? pg_int(rows, 0, 0) : 0);
         r->next_due_at = due_at != told ? due_at : -1;
         r->has_gap = atomic_load(&n->is_deaf) && atomic_load(&n->is_watching);
         n->look_at_ms = now_ms() + NODES_LOOK_MS;
@@ -226,7 +226,6 @@ static enum rc join(struct pg_engine *s, struct err *e)
         deliver(s, r);
     }
     n->was_joined = true;
-    n->look_at_ms = 0;
     return RC_OK;
 }
 

@@ -255,6 +255,8 @@ MUST_CHECK enum rc counts_send(struct committer *w, struct err *e);
 uint64_t due_begin(struct pg_engine *s);
 /* What to tell after it: `found` is what was read, `wrote` the earliest that the round has written (0: none). */
 int64_t due_tell(struct pg_engine *s, uint64_t epoch, int64_t found, int64_t wrote);
+/* The same after a reading by itself, in no round. */
+int64_t due_see(struct pg_engine *s, uint64_t epoch, int64_t found);
 /* The same when another node speaks of an instant; it may have seen less than we. */
 int64_t due_hear(struct pg_engine *s, int64_t due_at);
 int64_t due_told(struct pg_engine *s);
