@@ -34,6 +34,16 @@ run_e2e_pg() {
         exec node --test --test-reporter=spec "$@"' e2e-pg "${files[@]}"
 }
 
+# The tests on PostgreSQL wait for its flushes most of the time: they run beside the others, and are printed behind them.
+run_store() {
+    local status=0
+    STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" " on pg" >"$build/log/store-pg" 2>&1 &
+    STINT_TEST_ENGINES=sqlite,memory "$build/test/store" || status=1
+    wait $! || status=1
+    cat "$build/log/store-pg"
+    return $status
+}
+
 run_fuzz() {
     local target
     for target in "$build"/test/fuzz/f_*; do
@@ -46,7 +56,8 @@ run_suite() { # NAME
     case "$1" in
     e2e-pg) run_e2e_pg ;;
     e2e) test/pg/cluster.sh "$0" --node e2e ;;
-    unit | store) test/pg/cluster.sh "$build/test/$1" ;;
+    unit) test/pg/cluster.sh "$build/test/unit" ;;
+    store) run_store ;;
     fuzz) run_fuzz ;;
     checks) test/checks/run.sh ;;
     e2e) (export -f run_node && test/pg/cluster.sh bash -c 'run_node e2e') ;;
@@ -58,6 +69,7 @@ closing_lines() { # NAME: what the runner said last about the whole
     case "$1" in
     e2e | e2e-pg | pipeline | chaos | soak) grep -E '^(ℹ|#) (tests|pass|fail|cancelled|skipped|duration_ms) |no test files$' "$build/log/$1" | tr '\n' ' ' || true ;;
     fuzz) grep -c 'inputs replayed$' "$build/log/$1" | sed 's/$/ fuzz targets replayed their corpus/' || true ;;
+    store) grep -hE '^[0-9]+%: ' "$build/log/store" | tr '\n' ' ' || true ;;
     *) tail -n 200 "$build/log/$1" | grep -E '^[0-9]+%: |passed' | tail -1 || true ;;
     esac
 }

@@ -80,7 +80,7 @@ static bool is_fit(const struct store_engine *engine, enum store_need need)
 static bool is_chosen(const struct store_engine *engine)
 {
     const char *told = getenv("STINT_TEST_ENGINES");
-    struct str rest = str_from(told && *told ? told : "sqlite,memory");
+    struct str rest = str_from(told && *told ? told : "sqlite,memory,pg");
     while (rest.n > 0) {
         if (str_eq(str_cut(rest, ',', &rest), str_from(engine->name))) {
             return true;

@@ -54,7 +54,7 @@ struct store_case {
     enum store_need need;
 };
 
-/* Puts one test per engine into the registry: of those that STINT_TEST_ENGINES lists (`sqlite,memory`). */
+/* Puts one test per engine into the registry: of those that STINT_TEST_ENGINES lists (`sqlite,memory,pg`). */
 void store_test_register(const struct test_case *t, void (*run)(struct store_test *s, struct err *e),
                          enum store_need need);
 
