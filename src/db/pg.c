@@ -262,7 +262,10 @@ enum rc pg_open(struct pg **out, const char *dsn, const struct pg_options *o, st
     PQconninfoOption *options = NULL;
     struct err first = {0};
     o = o ? o : &none;
-    enum rc rc = parse_dsn(dsn, &options, e);
+    enum rc rc = pg_lib_load(e);
+    if (!rc) {
+        rc = parse_dsn(dsn, &options, e);
+    }
     if (rc) {
         return rc;
     }

@@ -4,7 +4,7 @@
 
 #include "db/pg.h"
 
-#include <libpq-fe.h>
+#include "db/pg_lib.h"
 
 #define PG_STATEMENTS 1024 /* slots, a power of two; programs have a few hundred statements */
 
