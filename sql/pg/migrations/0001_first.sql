@@ -216,10 +216,14 @@ CREATE INDEX event_history_job ON stint.event_history (job, seq);
 CREATE TABLE stint.event_history_rest PARTITION OF stint.event_history DEFAULT;
 CREATE TABLE stint.event_history_for_ever PARTITION OF stint.event_history FOR VALUES IN (9223372036854775807);
 
--- Makes the partitions of a drop time, of both tables; false when they are there.
+-- Makes the partitions of a drop time, of both tables; false when they are there, or the rest holds such rows already: then the
+-- rest keeps all of them. Several nodes may ask at once.
 CREATE FUNCTION stint.make_partition(wanted bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-  IF to_regclass(format('stint.history_%s', wanted)) IS NOT NULL THEN
+  PERFORM pg_advisory_xact_lock(495874305653);
+  IF to_regclass(format('stint.history_%s', wanted)) IS NOT NULL
+    OR EXISTS (SELECT FROM stint.history_rest WHERE drop_at = wanted)
+    OR EXISTS (SELECT FROM stint.event_history_rest WHERE drop_at = wanted) THEN
     RETURN false;
   END IF;
   EXECUTE format('CREATE TABLE stint.history_%s PARTITION OF stint.history FOR VALUES IN (%s)', wanted, wanted);

@@ -50,7 +50,6 @@ static void ensure(struct committer *w, int64_t drop_at)
         return;
     }
     pg_bind_int(&q, drop_at);
-    /* Two nodes may make it at once: the second finds it there, or fails and finds it the next time. */
     if (pg_run(w->link.c, pg_sql(PG_SQL_PARTITION_MAKE), &q, NULL, &err)) {
         log_warn("store.partition", L_INT("drop_at", drop_at), L_C("error", err.text));
         return;

@@ -34,6 +34,7 @@ static enum rc drop_partition(struct committer *w, struct store_prune *op, struc
     pg_bind_int(&drop, drop_at);
     rc = ask_number(w, PG_SQL_PARTITION_DROP, &drop, &is_done, &jobs, e);
     op->removed += jobs;
+    w->work.is_shrinking = w->work.is_shrinking || jobs;
     op->more = op->more || is_done; /* there may be another; one that is in use is for the next time */
     return rc;
 }
@@ -46,6 +47,7 @@ static enum rc expire_rest(struct committer *w, struct store_prune *op, int64_t 
     pg_bind_int(&q, w->keeper.now);
     pg_bind_int(&q, limit);
     enum rc rc = ask_number(w, PG_SQL_REST_EXPIRE, &q, &found, &jobs, e);
+    w->work.is_shrinking = w->work.is_shrinking || jobs;
     op->removed += jobs;
     return rc;
 }
