@@ -5,9 +5,6 @@
 # Suites: unit store (Check), fuzz (corpus replay), checks (planted violations), and folders of node:test files: e2e pipeline chaos soak.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-if [ "$1" = --node ]; then # of ourselves, within a cluster
-    exec node --test --test-reporter=spec "test/$2"/*.test.mjs
-fi
 build=$1
 shift
 export STINT_BIN=$PWD/$build/stint STINT_BUILD=$PWD/$build
@@ -20,7 +17,7 @@ run_node() { # FOLDER
         echo "$1: no test files"
         return 0
     fi
-    node --test --test-reporter=spec "${files[@]}"
+    test/pg/cluster.sh node --test --test-reporter=spec "${files[@]}"
 }
 
 # What the API means must not depend on the engine: the same tests, on a database for each server.
@@ -44,6 +41,17 @@ run_store() {
     return $status
 }
 
+# node runs one file after the other, and most of them wait: so e2e-pg begins together with e2e, and is printed behind it.
+ahead=
+begin_ahead() {
+    { run_e2e_pg && echo 0 || echo 1; } >"$build/log/ahead" 2>&1 &
+    ahead=$!
+}
+end_ahead() {
+    sed '$ d' "$build/log/ahead"
+    return "$(tail -n 1 "$build/log/ahead")"
+}
+
 run_fuzz() {
     local target
     for target in "$build"/test/fuzz/f_*; do
@@ -54,13 +62,11 @@ run_fuzz() {
 
 run_suite() { # NAME
     case "$1" in
-    e2e-pg) run_e2e_pg ;;
-    e2e) test/pg/cluster.sh "$0" --node e2e ;;
+    e2e-pg) if [ -n "$ahead" ]; then end_ahead; else run_e2e_pg; fi ;;
     unit) test/pg/cluster.sh "$build/test/unit" ;;
     store) run_store ;;
     fuzz) run_fuzz ;;
     checks) test/checks/run.sh ;;
-    e2e) (export -f run_node && test/pg/cluster.sh bash -c 'run_node e2e') ;;
     *) run_node "$1" ;;
     esac
 }
@@ -77,6 +83,10 @@ closing_lines() { # NAME: what the runner said last about the whole
 for suite in "$@"; do
     echo "== $suite"
     start=$SECONDS
+    case "$suite/ $* " in
+    e2e/*' e2e-pg '*) begin_ahead ;;
+    e2e-pg/*) [ -z "$ahead" ] || wait "$ahead" ;;
+    esac
     if (set -o pipefail; run_suite "$suite" 2>&1 | tee "$build/log/$suite"); then
         echo "== $suite: $((SECONDS - start)) s"
     else

@@ -1,7 +1,8 @@
 // Two nodes on one PostgreSQL: what is done at one is seen at the other.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { makeDatabase, SKIP } from './lib/postgres.mjs';
+import { SKIP } from './lib/need_postgres.mjs';
+import { makeDatabase } from './lib/postgres.mjs';
 import { createKey, startServer } from './lib/server.mjs';
 
 let database;

@@ -2,7 +2,8 @@
 // make the same job, what the API refuses is refused, and nothing is seen before the commit.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { makeDatabase, SKIP } from './lib/postgres.mjs';
+import { SKIP } from './lib/need_postgres.mjs';
+import { makeDatabase } from './lib/postgres.mjs';
 import { startServer } from './lib/server.mjs';
 
 let db;

@@ -4,10 +4,6 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 
 export const CLUSTER = process.env.STINT_TEST_PG;
-/** For test(): why the tests of a file are left out, or false. With REQUIRE=pg a skip is a failure. */
-export const SKIP = CLUSTER ? false : 'no PostgreSQL: run by test/pg/cluster.sh';
-if (SKIP && /\bpg\b/.test(process.env.REQUIRE ?? '')) throw new Error(`REQUIRE=pg, but ${SKIP}`);
-
 let count = 0;
 const PSQL = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1'];
 
