@@ -105,6 +105,7 @@ static enum rc check_base(const char *base, struct err *e)
 enum rc scratch_open(struct scratch *s, const char *base, struct err *e)
 {
     char folder[SCRATCH_PATH_BYTES / 2];
+    char real[PATH_MAX]; /* a child that has moved into one attempt's folder must find the next one's */
     char lock_path[SCRATCH_PATH_BYTES];
     char name[17];
     unsigned char random[8];
@@ -114,6 +115,10 @@ enum rc scratch_open(struct scratch *s, const char *base, struct err *e)
     if (rc) {
         return rc;
     }
+    if (!realpath(folder, real) || strlen(real) >= sizeof(folder)) {
+        return err_set(e, RC_INVALID, "%s: the path of the scratch folder is too long", folder);
+    }
+    str_copy(folder, sizeof(folder), str_from(real));
     sweep(folder);
     random_bytes(random, sizeof(random));
     hex_encode(random, sizeof(random), name);
@@ -133,6 +138,22 @@ enum rc scratch_make(const struct scratch *s, struct str name, char *path, size_
         return err_from_errno(e, errno, path);
     }
     return RC_OK;
+}
+
+int scratch_open_file(const char *folder, struct str path)
+{
+    int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (struct str rest = path; fd >= 0 && rest.p;) {
+        char name[NAME_MAX + 1];
+        struct str step = str_cut(rest, '/', &rest);
+        int flags = rest.p ? O_PATH | O_DIRECTORY : O_RDONLY | O_NONBLOCK;
+        str_copy(name, sizeof(name), step);
+        bool is_out = str_eq(step, STR("..")) || step.n > NAME_MAX;
+        int next = is_out ? -1 : openat(fd, *name ? name : ".", flags | O_NOFOLLOW | O_CLOEXEC);
+        close(fd);
+        fd = next;
+    }
+    return fd;
 }
 
 void scratch_close(struct scratch *s)

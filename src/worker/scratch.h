@@ -17,6 +17,9 @@ MUST_CHECK enum rc scratch_open(struct scratch *s, const char *base, struct err 
 /* A new empty folder (mode 0700) for one attempt. */
 MUST_CHECK enum rc scratch_make(const struct scratch *s, struct str name, char *path, size_t size,
                                 struct err *e);
+/* Opens a file of an attempt's folder to read it; -1 = there is none. What a job made there is nothing to trust: no link and no
+ * ".." leads out of the folder, and a pipe without a writer holds nobody up. */
+MUST_CHECK int scratch_open_file(const char *folder, struct str path);
 /* Removes a folder and all below it without following links. Missing is fine. Blocks: call it off the loop. */
 void scratch_remove(const char *path);
 void scratch_close(struct scratch *s); /* removes our folder */

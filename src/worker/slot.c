@@ -56,16 +56,16 @@ static int64_t int_of(const struct json *o, const char *name, int64_t otherwise)
     return v && v->type == JSON_INT ? v->i : otherwise;
 }
 
-/* A relative path is one in the scratch folder; what lies elsewhere is not the job's to publish. */
+/* As seen from the scratch folder; what lies elsewhere is not the job's to publish. */
 static struct str path_of(struct slot *s, const struct json *v)
 {
     const struct json *given = json_get(v, STR("path"));
     struct str path = given ? given->s : STR("");
-    if (!str_starts(path, STR("/"))) {
-        return arena_printf(s->a, "%s/%.*s", s->scratch, STR_ARG(path));
+    struct str folder = arena_printf(s->a, "%s/", s->scratch);
+    if (str_starts(path, folder)) {
+        path = str_sub(path, folder.n, path.n);
     }
-    bool is_inside = str_starts(path, str_from(s->scratch)) && str_find(path, STR("/../"), 0) == path.n;
-    return is_inside ? arena_str(s->a, path) : STR("");
+    return str_starts(path, STR("/")) ? STR("") : arena_str(s->a, path);
 }
 
 static void heard_artifact(struct slot *s, const struct json *v)
@@ -174,7 +174,8 @@ static void on_read(void *ctx, struct str bytes)
 
 void slot_read_on(struct slot *s)
 {
-    if (s->is_reading_paused) {
+    bool has_room = s->event_count < SLOT_EVENTS_MAX; /* a verdict may be that of an earlier report */
+    if (s->is_reading_paused && has_room) {
         s->is_reading_paused = false;
         if (s->stream) {
             stream_read_start(s->stream);

@@ -135,6 +135,7 @@ static void write_report(struct slot *s)
         r.retry_after_ms = s->retry_after_ms;
     }
     s->is_final_sent = s->end != SLOT_RUNNING;
+    s->has_told_news = has_news(s);
     buf_clear(&s->body);
     s->body.max = 64 << 20;
     struct json_out w = json_writer(&s->body);
@@ -158,6 +159,16 @@ static void lost_lease(struct slot *s, const struct err *why)
     }
 }
 
+static void go_on(struct slot *s)
+{
+    slot_read_on(s);
+    if (s->end != SLOT_RUNNING) {
+        slot_report_now(s);
+    } else {
+        slot_report_soon(s);
+    }
+}
+
 /* The server read the report and refused what it says. */
 static void refused(struct slot *s, const struct report_verdict *v)
 {
@@ -165,13 +176,13 @@ static void refused(struct slot *s, const struct report_verdict *v)
     buf_clear(&s->body);
     if (v->rc == RC_LEASE_LOST || v->rc == RC_NOT_FOUND || v->rc == RC_CONFLICT) {
         lost_lease(s, &v->e);
-    } else if (s->end ==
-               SLOT_COMPLETE) { /* a result over its limit, say: tell that, it is the job's outcome */
+    } else if (!s->is_final_sent ||
+               s->has_told_news) { /* the news are at fault and dropped; the job is not */
+        go_on(s);
+    } else if (s->end == SLOT_COMPLETE) { /* a result over its limit, say: that is the job's outcome */
         slot_end_with(s, ERROR_PERMANENT, v->e.code ? v->e.code : "refused", v->e.text);
-    } else if (s->is_final_sent) {
-        slot_free_job(s);
     } else {
-        slot_report_soon(s);
+        slot_free_job(s);
     }
 }
 
@@ -188,15 +199,10 @@ static void took_verdict(struct slot *s, const struct report_verdict *v)
         slot_free_job(s);
         return;
     }
-    slot_read_on(s);
     if (v->cancel) {
         slot_cancel(s);
     }
-    if (s->end != SLOT_RUNNING) {
-        slot_report_now(s);
-    } else {
-        slot_report_soon(s);
-    }
+    go_on(s);
 }
 
 static void on_report_done(void *ctx, struct http_call *call, const struct http_answer *answer)
@@ -281,7 +287,7 @@ static void send_upload(struct slot *s, const struct slot_artifact *f)
 {
     char path[400];
     struct stat st;
-    s->upload_fd = open(f->path.p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    s->upload_fd = scratch_open_file(s->scratch, f->path);
     if (s->upload_fd < 0 || fstat(s->upload_fd, &st) || !S_ISREG(st.st_mode)) {
         if (s->upload_fd >= 0) {
             close(s->upload_fd);

@@ -66,6 +66,7 @@ struct slot {
     struct http_call *call;
     struct buf body;
     bool is_final_sent;
+    bool has_told_news; /* the body carries more than how the job goes on */
     int upload_fd;
     /* a download for the handler, beside the reports */
     struct http_call *fetch;

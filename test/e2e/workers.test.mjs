@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createInterface } from 'node:readline';
 import { BIN, makeDir, startServer } from './lib/server.mjs';
@@ -150,6 +150,71 @@ test('--once does one job and ends; without a job it says so', async () => {
     const id = await enqueue('exec-8', 'echo', {});
     assert.equal(spawnSync(BIN, args, { env }).status, 0);
     assert.equal((await final(id)).state, 'completed');
+});
+
+test('what the server refuses of a command is dropped, and the job ends as the command did', async () => {
+    const dir = makeDir();
+    execFileSync('mkfifo', [dir.file('fifo')]);
+    const says = `for i in $(seq 1 70); do echo '{"event":"end","data":1}'; done >&3`;
+    const w = startWorker('exec-11', { fails: `${says}; echo why >&2; exit 1`, ends: `${says}; echo 7`, waits: `${says}; cat ${dir.file('fifo')}` });
+    const run = (kind) => enqueue('exec-11', kind, {}, { max_attempts: 1 });
+    const [fails, ends] = [await final(await run('fails')), await final(await run('ends'))];
+    assert.match(fails.error.message, /code 1: why/);
+    assert.deepEqual([fails.state, fails.lost, ends.state, ends.result], ['failed', 0, 'completed', 7]);
+    const waits = await run('waits');
+    await w.logged(new RegExp(`report_refused job=${waits}`));
+    writeFileSync(dir.file('fifo'), '8\n');
+    assert.equal((await final(waits)).result, 8);
+    await w.stop();
+    dir.remove();
+});
+
+test('a command may say more than a report holds, as fast as it can', async () => {
+    const w = startWorker('exec-15', { many: `echo x > a; for i in $(seq 1 400); do echo '{"event":"line","data":1}'; done >&3; echo '{"artifact":"a","path":"a"}' >&3; echo 9` });
+    const job = await final(await enqueue('exec-15', 'many', {}, { max_attempts: 1 }));
+    assert.deepEqual([job.state, job.result, job.last_seq], ['completed', 9, 401], JSON.stringify(job.error));
+    assert.equal((await w.stop()).code, 0);
+});
+
+test('an artifact is a file of the folder: no pipe holds the worker up, and no path leads out', async () => {
+    const publish = (path) => `echo '{"artifact":"a","path":"${path}"}' >&3; echo 1`;
+    const w = startWorker('exec-12', {
+        pipe: `mkfifo p; ${publish('p')}`,
+        up: publish('../'.repeat(20) + 'etc/hostname'),
+        root: publish('/etc/hostname'),
+        link: `ln -s /etc/hostname l; ${publish('l')}`,
+        folder: `ln -s /etc d; ${publish('d/hostname')}`,
+        below: `mkdir d; echo x > d/f; ${publish('d/f')}`,
+        whole: `echo x > f; ${publish(`'"$STINT_SCRATCH_DIR"'/f`)}`,
+    });
+    for (const kind of ['pipe', 'up', 'root', 'link', 'folder']) {
+        const job = await final(await enqueue('exec-12', kind, {}, { max_attempts: 1 }));
+        assert.equal(job.error?.code, 'artifact_missing', kind);
+    }
+    for (const kind of ['below', 'whole']) assert.equal((await final(await enqueue('exec-12', kind, {}, { max_attempts: 1 }))).state, 'completed', kind);
+    await w.stop();
+});
+
+test('a scratch folder may be named from where the worker stands', async () => {
+    const dir = makeDir();
+    const w = startWorker('exec-13', { one: 'pwd' }, ['--slots', '1', '--scratch', relative(process.cwd(), dir.path)]);
+    for (let i = 0; i < 2; i++) assert.equal((await final(await enqueue('exec-13', 'one', {}, { max_attempts: 1 }))).state, 'completed');
+    await w.stop();
+    dir.remove();
+});
+
+test('when the supervisor is killed, its commands go with all that they have started', async () => {
+    const dir = makeDir();
+    const w = startWorker('exec-14', { hang: `sleep 1000 & echo $! > ${dir.file('pid')}; echo '{"event":"begun","data":1}' >&3; sleep 1000; true` });
+    const id = await enqueue('exec-14', 'hang', {});
+    await eventOf(id, 'begun');
+    const stat = `/proc/${readFileSync(dir.file('pid'), 'utf8').trim()}/stat`;
+    await w.stop('SIGKILL');
+    const isGone = () => !existsSync(stat) || /\) [ZX] /.test(readFileSync(stat, 'utf8'));
+    for (const until = Date.now() + 10_000; !isGone() && Date.now() < until;);
+    assert.ok(isGone(), 'the grandchild is gone');
+    await server.call('POST', `/v1/jobs/${id}/cancel`);
+    dir.remove();
 });
 
 test('scratch folders of a killed supervisor are swept by the next one', async () => {

@@ -307,6 +307,20 @@ static void finish(struct run *r)
     }
 }
 
+static void on_supervisor_death(int number)
+{
+    (void)number;
+    (void)kill(0, SIGKILL);
+}
+
+/* When the supervisor dies, its children die with it, but not theirs, which the shell has started: the whole group goes. */
+static void die_together(void)
+{
+    struct sigaction action = {.sa_handler = on_supervisor_death};
+    (void)sigaction(SIGRTMAX, &action, NULL);
+    (void)prctl(PR_SET_PDEATHSIG, SIGRTMAX);
+}
+
 static enum rc exec_run(struct attempt *at, struct err *e)
 {
     struct str command = attempt_option(at, "exec");
@@ -327,6 +341,7 @@ static enum rc exec_run(struct attempt *at, struct err *e)
                             "no command is configured for this kind (--exec KIND=COMMAND)");
     }
     (void)signal(SIGPIPE, SIG_IGN);
+    die_together();
     enum rc rc = start(&r, arena_c_str(attempt_arena(at), command), e);
     if (!rc) {
         pump(&r);
