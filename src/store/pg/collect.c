@@ -1,26 +1,9 @@
 /* collect.c: see collect.h. */
 #include "store/pg/collect.h"
 
-#define ROUND_OPS_MAX    4096
-#define ROUND_WEIGHT_MAX 10000
-
-/* How long it will take, roughly: one is an enqueued job. */
 static int64_t weight(const struct store_op *op)
 {
-    switch (op->kind) {
-    case STORE_ENQUEUE:
-        return 1 + (int64_t)((const struct store_enqueue *)op)->count;
-    case STORE_CLAIM:
-        return 1 + 2 * ((const struct store_claim *)op)->max;
-    case STORE_REPORT:
-        return 1 + 2 * (int64_t)((const struct store_report *)op)->count;
-    case STORE_ACT:
-        return 2000;
-    case STORE_STAGE_ARTIFACT:
-        return 1000;
-    default:
-        return 10;
-    }
+    return op->kind == STORE_STAGE_ARTIFACT ? 1000 : op_weight(op); /* its bytes travel */
 }
 
 bool collect_is_alone(const struct store_op *op)

@@ -23,24 +23,14 @@ void committer_dispose(struct committer *w)
     arena_free(w->keeper.scratch);
 }
 
-static struct store_op *append(struct store_op *list, struct store_op *more)
-{
-    struct store_op **end = &list;
-    while (*end) {
-        end = &(*end)->next;
-    }
-    *end = more;
-    return list;
-}
-
 /* The slow lane runs operations one by one, in turn: each may wait for a stranger. */
 static struct store_op *run_one(struct committer *w, struct store_op *list)
 {
     struct store_op *rest = list->next;
     bool is_over = false;
     list->next = NULL;
-    list = append(rest, pg_round_run(w, list));
-    return list ? append(list, op_queue_take_all(&w->ops, 1, &is_over)) : list;
+    list = ops_append(rest, pg_round_run(w, list));
+    return list ? ops_append(list, op_queue_take_all(&w->ops, 1, &is_over)) : list;
 }
 
 void *pg_committer_main(void *arg)

@@ -18,6 +18,7 @@
 
 #include "store/map.h"
 #include "store/op_queue.h"
+#include "store/ops.h"
 #include "store/pg/cache.h"
 #include "store/pg/link.h"
 #include "store/pg/nodes.h"

@@ -28,38 +28,9 @@ static void deliver(struct committer *w, struct store_op *list)
 
 static void answer_all(struct committer *w, struct store_op *list, enum rc rc, const struct err *e)
 {
-    for (struct store_op *op = list; op; op = op->next) {
-        op->rc = rc;
-        op->e = *e;
-        op->e.rc = rc;
-    }
+    ops_answer(list, rc, e);
     store_round_clear_changes(w->keeper.round);
     deliver(w, list);
-}
-
-/* Splits behind the first half; there are two or more. */
-static struct store_op *halve(struct store_op *list)
-{
-    struct store_op *slow = list, *fast = list->next;
-    while (fast && fast->next) {
-        slow = slow->next;
-        fast = fast->next->next;
-    }
-    struct store_op *second = slow->next;
-    slow->next = NULL;
-    return second;
-}
-
-static struct store_op *append(struct store_op *list, struct store_op *rest)
-{
-    struct store_op *last = list;
-    while (last && last->next) {
-        last = last->next;
-    }
-    if (last) {
-        last->next = rest;
-    }
-    return list ? list : rest;
 }
 
 enum verdict { FAIL_ALL, REPLAY, REPLAY_HALVES, TO_SLOW_LANE, LATER, WITHOUT_ENQUEUES };
@@ -178,7 +149,7 @@ static struct store_op *run(struct committer *w, struct store_op *list, int repl
         deliver(w, list);
         return rest;
     }
-    list = append(list, rest);
+    list = ops_append(list, rest);
     assert(list != NULL); /* a round has at least one operation */
     enum verdict v = judge(w, list, replays, &rc, &e);
     clean_up(w, list);
@@ -196,8 +167,8 @@ static struct store_op *run(struct committer *w, struct store_op *list, int repl
         return list;
     }
     if (v == REPLAY_HALVES) {
-        struct store_op *second = halve(list);
-        return append(run(w, list, 0), second);
+        struct store_op *second = ops_halve(list);
+        return ops_append(run(w, list, 0), second);
     }
     if (v == WITHOUT_ENQUEUES) {
         refuse_from_now(w);
@@ -209,5 +180,5 @@ struct store_op *pg_round_run(struct committer *w, struct store_op *list)
 {
     struct store_op *rest = collect_cut(w, list);
     look_for_space(w);
-    return append(run(w, list, 0), rest);
+    return ops_append(run(w, list, 0), rest);
 }

@@ -8,9 +8,6 @@
 #include "base/clock.h"
 #include "base/fault.h"
 
-#define ROUND_RUN_MAX_US                                                                                     \
-    60000 /* then the rest waits for the next round: nobody holds a committer for 100 ms */
-
 /* ---- the transaction */
 
 static enum rc take_clock(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
@@ -180,18 +177,6 @@ static const struct {
     [STORE_PRUNE] = {run_prune},
 };
 
-static bool is_whole(const struct store_op *op)
-{
-    switch (op->kind) {
-    case STORE_REPORT:
-        return op->items_run == ((const struct store_report *)op)->count;
-    case STORE_ACT:
-        return !((const struct store_act *)op)->ids || op->items_run == ((const struct store_act *)op)->count;
-    default:
-        return true;
-    }
-}
-
 /* *rest: those that did not get their turn, the first perhaps half done. Nothing is answered yet. */
 static enum rc run_operations(struct committer *w, struct store_op **list, struct store_op **rest,
                               struct err *e)
@@ -213,7 +198,7 @@ static enum rc run_operations(struct committer *w, struct store_op **list, struc
         if (FAULT("store.round.middle")) {
             return err_set(e, RC_BUSY, "fault: middle");
         }
-        if (!is_whole(op)) {
+        if (!op_is_whole(op)) {
             *rest = op;
             *at = NULL;
             return RC_OK;
@@ -294,20 +279,6 @@ static enum rc finish(struct committer *w, int64_t *next_due_at, struct err *e)
     return rc ? rc : batch_run(w, e);
 }
 
-static int64_t job_count(const struct store_op *op)
-{
-    switch (op->kind) {
-    case STORE_ENQUEUE:
-        return (int64_t)((const struct store_enqueue *)op)->count;
-    case STORE_CLAIM:
-        return (int64_t)((const struct store_claim *)op)->count;
-    case STORE_REPORT:
-        return (int64_t)(op->items_run - op->items_done);
-    default:
-        return 0;
-    }
-}
-
 enum rc round_transact(struct committer *w, struct store_op **list, struct store_op **rest, struct err *e)
 {
     struct store_round *r = w->keeper.round;
@@ -329,7 +300,7 @@ enum rc round_transact(struct committer *w, struct store_op **list, struct store
             w->work.is_timed ? due_tell(w->engine, w->due_epoch, found, w->work.due_at) : due_told(w->engine);
         for (const struct store_op *op = *list; op; op = op->next) {
             r->operations++;
-            r->jobs += job_count(op);
+            r->jobs += op_job_count(op);
         }
     }
     return rc;

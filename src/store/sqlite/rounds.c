@@ -1,5 +1,6 @@
 /* rounds.c: one round: BEGIN, the operations, the counts, COMMIT, answers. What goes wrong unexpectedly rolls the round
  * back and replays it in halves, down to single operations; no savepoints (design.md section 6). */
+#include "store/ops.h"
 #include "store/sqlite/artifacts.h"
 #include "store/sqlite/insert.h"
 
@@ -8,11 +9,6 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
-
-#define ROUND_OPS_MAX    4096
-#define ROUND_WEIGHT_MAX 10000
-#define ROUND_RUN_MAX_US                                                                                     \
-    60000 /* then the rest waits for the next round: nobody holds the committer for 100 ms */
 
 /* Either the rule is all there is to it, or this engine has something to find or to remember. */
 static const struct {
@@ -33,66 +29,21 @@ static const struct {
     [STORE_PRUNE] = {.run = prune_run},
 };
 
-/* How long it will take, roughly: one is an enqueued job. */
-static int64_t weight(const struct store_op *op)
-{
-    switch (op->kind) {
-    case STORE_ENQUEUE:
-        return 1 + (int64_t)((const struct store_enqueue *)op)->count;
-    case STORE_CLAIM:
-        return 1 + 2 * ((const struct store_claim *)op)->max;
-    case STORE_REPORT:
-        return 1 + 2 * (int64_t)((const struct store_report *)op)->count;
-    case STORE_ACT:
-    case STORE_TICK:
-    case STORE_PRUNE:
-        return 2000;
-    default:
-        return 10;
-    }
-}
-
-static int64_t job_count(const struct store_op *op)
-{
-    switch (op->kind) {
-    case STORE_ENQUEUE:
-        return (int64_t)((const struct store_enqueue *)op)->count;
-    case STORE_CLAIM:
-        return (int64_t)((const struct store_claim *)op)->count;
-    case STORE_REPORT:
-        return (int64_t)(op->items_run - op->items_done);
-    default:
-        return 0;
-    }
-}
-
 /* Cuts the list behind the operations that fit into one round; at least one does. */
 static struct store_op *cut(struct store_op *list)
 {
     int64_t total = 0;
     int ops = 0;
     for (struct store_op *op = list; op; op = op->next) {
-        total += weight(op);
+        total += op_weight(op);
         ops++;
-        if (op->next && (ops == ROUND_OPS_MAX || total + weight(op->next) > ROUND_WEIGHT_MAX)) {
+        if (op->next && (ops == ROUND_OPS_MAX || total + op_weight(op->next) > ROUND_WEIGHT_MAX)) {
             struct store_op *rest = op->next;
             op->next = NULL;
             return rest;
         }
     }
     return NULL;
-}
-
-static struct store_op *append(struct store_op *list, struct store_op *rest)
-{
-    struct store_op *last = list;
-    while (last && last->next) {
-        last = last->next;
-    }
-    if (last) {
-        last->next = rest;
-    }
-    return list ? list : rest;
 }
 
 static void rollback(struct writer *w, enum rc why)
@@ -155,18 +106,6 @@ static enum rc commit(struct writer *w, struct err *e)
     return rc ? rc : db_run(q, e);
 }
 
-static bool is_whole(const struct store_op *op)
-{
-    switch (op->kind) {
-    case STORE_REPORT:
-        return op->items_run == ((const struct store_report *)op)->count;
-    case STORE_ACT:
-        return !((const struct store_act *)op)->ids || op->items_run == ((const struct store_act *)op)->count;
-    default:
-        return true;
-    }
-}
-
 static enum rc run_one(struct writer *w, struct store_op *op, struct err *e)
 {
     enum rc rc = op->kind == STORE_ENQUEUE ? RC_OK : insert_flush(w, e);
@@ -190,11 +129,11 @@ static enum rc run_operations(struct writer *w, struct store_op **list, struct s
             return rc;
         }
         w->keeper.round->operations++;
-        w->keeper.round->jobs += job_count(op);
+        w->keeper.round->jobs += op_job_count(op);
         if (FAULT("store.round.middle")) {
             return err_set(e, RC_BUSY, "fault: middle");
         }
-        if (!is_whole(op)) {
+        if (!op_is_whole(op)) {
             *rest = op;
             *at = NULL;
             return RC_OK;
@@ -243,35 +182,13 @@ static void deliver(struct writer *w, struct store_op *list)
     store_deliver(&w->engine->base, r);
 }
 
-static void answer_all(struct store_op *list, enum rc rc, const struct err *e)
-{
-    for (struct store_op *op = list; op; op = op->next) {
-        op->rc = rc;
-        op->e = *e;
-        op->e.rc = rc;
-    }
-}
-
 static void fail_for_ever(struct writer *w, struct store_op *list, const struct err *e)
 {
     log_error("store.failed", L_C("what", "round"), L_C("error", e->text));
     engine_set_health(w->engine, RC_FATAL);
     store_round_clear_changes(w->keeper.round);
-    answer_all(list, RC_FATAL, e);
+    ops_answer(list, RC_FATAL, e);
     deliver(w, list);
-}
-
-/* Splits behind the first half; there are two or more. */
-static struct store_op *halve(struct store_op *list)
-{
-    struct store_op *slow = list, *fast = list->next;
-    while (fast && fast->next) {
-        slow = slow->next;
-        fast = fast->next->next;
-    }
-    struct store_op *second = slow->next;
-    slow->next = NULL;
-    return second;
 }
 
 /* Runs the list as one round, or as smaller ones when it fails; returns what had no time. */
@@ -290,7 +207,7 @@ static struct store_op *run(struct writer *w, struct store_op *list)
         deliver(w, list);
         return rest;
     }
-    list = append(list, rest);
+    list = ops_append(list, rest);
     assert(list != NULL); /* a round has at least one operation */
     rollback(w, rc);
     for (struct store_op *op = list; op; op = op->next) {
@@ -305,7 +222,7 @@ static struct store_op *run(struct writer *w, struct store_op *list)
         space_release(w);
     } else if (!list->next) {
         store_round_clear_changes(w->keeper.round);
-        answer_all(list, rc, &e);
+        ops_answer(list, rc, &e);
         deliver(w, list);
         return NULL;
     }
@@ -314,8 +231,8 @@ static struct store_op *run(struct writer *w, struct store_op *list)
     if (rc == RC_FULL && !was_refusing) {
         return list;
     }
-    struct store_op *second = halve(list);
-    return append(run(w, list), second);
+    struct store_op *second = ops_halve(list);
+    return ops_append(run(w, list), second);
 }
 
 struct store_op *round_run(struct writer *w, struct store_op *list)
@@ -325,5 +242,5 @@ struct store_op *round_run(struct writer *w, struct store_op *list)
         space_look(w);
     }
     space_watch(w);
-    return append(run(w, list), rest);
+    return ops_append(run(w, list), rest);
 }
