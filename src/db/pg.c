@@ -347,6 +347,11 @@ bool pg_is_lost(const struct pg *c)
     return c->is_lost;
 }
 
+bool pg_has_timed_out(const struct pg *c)
+{
+    return c->has_timed_out;
+}
+
 bool pg_in_transaction(const struct pg *c)
 {
     PGTransactionStatusType status = PQtransactionStatus(c->handle);

@@ -134,6 +134,7 @@ const char *
 pg_sqlstate(const struct pg *c); /* its five letters, "" when libpq found it; until the next failure */
 const char *pg_fault_name(enum pg_fault fault);
 bool pg_is_lost(const struct pg *c);
+bool pg_has_timed_out(const struct pg *c); /* lost because no answer came in time */
 bool pg_in_transaction(
     const struct pg *c); /* also a failed one that waits for its ROLLBACK; when nothing is due */
 

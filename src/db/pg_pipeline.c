@@ -53,6 +53,7 @@ static enum rc wait_io(struct pg *c, short events, int64_t deadline, struct err 
     int64_t left = deadline - pg_now_ms();
     if (left <= 0) {
         char why[80];
+        c->has_timed_out = true;
         (void)str_print(why, sizeof why, "no answer within %lld ms", (long long)c->timeout_ms);
         return pg_fail_lost(c, why, e);
     }

@@ -29,7 +29,7 @@ struct pg {
     PGconn *handle;
     int64_t timeout_ms;
     int stop_fd;
-    bool is_pooled, is_lost;
+    bool is_pooled, is_lost, has_timed_out;
     bool is_batch_aborted;   /* an answer of the batch at the front was an error */
     bool is_commit_in_doubt; /* a warning came while COMMIT was at the front */
     int syncs_due;

@@ -40,6 +40,9 @@ static const struct wire_problem problems[] = {
     {"too_many_streams", RC_BUSY, 429, "Too many open streams"},
     {"too_many_waiting", RC_BUSY, 503, "Too many claims are waiting"},
     {"draining", RC_BUSY, 503, "The server is shutting down"},
+    {"store_unavailable", RC_BUSY, 503, "The database is away"},
+    {"outcome_unknown", RC_BUSY, 503, "It may have happened or not"},
+    {"store_error", RC_BUSY, 503, "The database failed at this"},
     {"query_timeout", RC_BUSY, 503, "The query took too long"},
 };
 

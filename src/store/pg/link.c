@@ -8,6 +8,10 @@
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MAX_MS   2000
+/* Together LINK_WAIT_MS: what waits behind an answer that does not come tries once more to connect, and is refused. */
+#define ANSWER_MS    4000
+#define CONNECT_MS   2500
+#define RECONNECT_MS 1000
 /* Hexadecimal, in the first 8 letters of the name of a file of the log; 0: a standby. */
 #define TIMELINE                                                                                             \
     "SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE "                                                      \
@@ -15,7 +19,7 @@
 
 #define ANY                                                                                                  \
     "set_config('jit','off',l),set_config('search_path','pg_catalog',l),"                                    \
-    "set_config('idle_in_transaction_session_timeout','30s',l)"
+    "set_config('idle_in_transaction_session_timeout','2s',l)"
 /* Plans must not depend on statistics of tables that are empty one minute and full the next: every statement of ours has
  * its index, and joins begin with what the statement brings. */
 #define BY_INDEX                                                                                             \
@@ -33,9 +37,9 @@ static const struct {
     const char *name, *session, *transaction;
     int64_t timeout_ms;
 } kinds[] = {
-    [LINK_COMMITTER] = {"stint committer", BOTH("250ms", "20s", BY_INDEX), 25000},
+    [LINK_COMMITTER] = {"stint committer", BOTH("250ms", "3900ms", BY_INDEX), ANSWER_MS},
     [LINK_SLOW] = {"stint slow lane", BOTH("500ms", "20s", BY_INDEX), 25000},
-    [LINK_READER] = {"stint reader", BOTH("2s", "20s", BY_INDEX), 25000},
+    [LINK_READER] = {"stint reader", BOTH("2s", "3900ms", BY_INDEX), ANSWER_MS},
     [LINK_LISTENER] = {"stint listener",
                        BOTH("2s", "20s", BY_INDEX ",set_config('synchronous_commit','off',l)"), 10000},
     [LINK_ADMIN] = {"stint admin", BOTH("60s", "10min", ANY), 610000},
@@ -83,7 +87,8 @@ static enum rc check_timeline(void *link, struct pg *c, struct err *e)
 
 enum rc link_open(struct link *l, struct err *e)
 {
-    const struct pg_options o = {.timeout_ms = kinds[l->kind].timeout_ms,
+    const struct pg_options o = {.connect_ms = l->down_since_us ? RECONNECT_MS : CONNECT_MS,
+                                 .timeout_ms = kinds[l->kind].timeout_ms,
                                  .stop_fd = l->stop_fd,
                                  .check = l->timeline ? check_timeline : NULL,
                                  .check_ctx = l,
@@ -124,7 +129,7 @@ static bool sleep_until(const struct link *l, int64_t until_us)
 
 enum rc link_ready(struct link *l, int64_t wait_ms, struct err *e)
 {
-    struct err why = {.text = "postgresql: the database cannot be reached"};
+    struct err why = {0};
     while (!l->c) {
         int64_t give_up_us = (l->down_since_us ? l->down_since_us : clock_mono_us()) + wait_ms * 1000;
         if (clock_mono_us() >= l->retry_at_us) {
@@ -134,7 +139,7 @@ enum rc link_ready(struct link *l, int64_t wait_ms, struct err *e)
             note_failure(l, &why);
         }
         if (l->retry_at_us > give_up_us || sleep_until(l, l->retry_at_us)) {
-            return err_set_code(e, RC_BUSY, "store_unavailable", NULL, "%s", why.text);
+            return err_set_code(e, RC_BUSY, "store_unavailable", NULL, PG_AWAY);
         }
     }
     return RC_OK;
@@ -144,6 +149,9 @@ void link_settle(struct link *l)
 {
     if (l->c && !pg_is_lost(l->c) && (pg_drain(l->c, NULL) || pg_in_transaction(l->c))) {
         (void)!pg_exec(l->c, "ROLLBACK", NULL);
+    }
+    if (l->c && pg_has_timed_out(l->c)) { /* it was away for that long already */
+        l->down_since_us = clock_mono_us() - LINK_WAIT_MS * 1000;
     }
     if (l->c && (pg_is_lost(l->c) || pg_in_transaction(l->c))) {
         link_close(l);

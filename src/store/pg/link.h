@@ -8,6 +8,8 @@
 
 #include <stdatomic.h>
 
+/* What clients are told; the log says more: hosts and paths are none of their business. */
+#define PG_AWAY      "the database cannot be reached: ask again soon"
 #define LINK_WAIT_MS 5000 /* no operation waits longer for a database that is away */
 
 enum link_kind {

@@ -54,6 +54,9 @@ static enum rc run_once(struct reader *r, struct store_op *op, struct err *e)
 static bool is_worth_another_try(const struct reader *r)
 {
     enum pg_fault fault = r->link.c ? pg_fault(r->link.c) : PG_NONE;
+    if (r->link.c && pg_has_timed_out(r->link.c)) {
+        return false;
+    }
     return fault == PG_LOST || fault == PG_UNKNOWN || fault == PG_RETRY || fault == PG_MISSING;
 }
 
@@ -81,8 +84,9 @@ static void run(struct reader *r, struct store_op *op)
         if (rc != RC_BUSY) {
             log_error("store.refused", L_C("op", store_op_name(op->kind)), L_C("error", e.text));
         }
-        op->rc = err_set_code(&op->e, RC_BUSY, rc == RC_BUSY ? "store_unavailable" : "store_error", NULL,
-                              "%s", e.text);
+        op->rc = rc == RC_BUSY ? err_set_code(&op->e, RC_BUSY, "store_unavailable", NULL, PG_AWAY)
+                               : err_set_code(&op->e, RC_BUSY, "store_error", NULL,
+                                              "the database has refused this: the log says why");
     }
     round->done = op;
     store_deliver(&r->engine->base, round);

@@ -72,12 +72,14 @@ static enum verdict judge(struct committer *w, struct store_op *list, int replay
                            "the database did not say whether it has kept this: ask before it is sent again");
         return FAIL_ALL;
     }
-    if (w->link.c && fault == PG_LOST && !replays) {
+    if (w->link.c && fault == PG_LOST && !replays && !pg_has_timed_out(w->link.c)) {
         return REPLAY; /* nothing of it has happened; with the next connection, if there is one soon */
     }
     if (!w->link.c || fault == PG_LOST || fault == PG_READ_ONLY || fault == PG_OVERLOADED) {
-        struct err why = *e;
-        *rc = err_set_code(e, RC_BUSY, "store_unavailable", NULL, "%s", why.text);
+        if (w->link.c && fault != PG_LOST) {
+            log_warn("store.unavailable", L_C("error", e->text));
+        }
+        *rc = err_set_code(e, RC_BUSY, "store_unavailable", NULL, PG_AWAY);
         return FAIL_ALL;
     }
     if (has_code(e, SETTINGS_CHANGED) || str_eq(str_from(pg_sqlstate(w->link.c)), STR(STALE_SETTINGS))) {
@@ -101,8 +103,7 @@ static void fail_list(struct committer *w, struct store_op *list, enum rc rc, st
 {
     if (rc == RC_FATAL || rc == RC_CONFLICT || rc == RC_NOT_FOUND) {
         log_error("store.refused", L_C("op", store_op_name(list->kind)), L_C("error", e->text));
-        struct err why = *e;
-        rc = err_set_code(e, RC_BUSY, "store_error", NULL, "%s", why.text);
+        rc = err_set_code(e, RC_BUSY, "store_error", NULL, "the database has refused this: the log says why");
     }
     answer_all(w, list, rc, e);
 }

@@ -13,21 +13,29 @@ export function dsn(database, role) {
     return `postgresql://${role ?? owner}@/${database}${rest}`;
 }
 
-/** A new database: { dsn, psql(sql) → rows as arrays of texts, drop() }. */
+/** psql on a database: psql(sql) → rows as arrays of texts. */
+export function psqlAt(url) {
+    return {
+        dsn: url,
+        /** Fails with an Error whose message is what PostgreSQL said. */
+        psql: async (sql) => {
+            const { stdout } = await promisify(execFile)('psql', [...PSQL, '-F', '\t', url, '-c', sql]);
+            return stdout.split('\n').slice(0, -1).map((line) => line.split('\t'));
+        },
+        /** A session that stays: say(sql) resolves with its last line of output. */
+        session: () => openSession(url),
+    };
+}
+
+/** A new database: psqlAt, and { name, psql(sql, role), dump(), drop() }. */
 export function makeDatabase() {
     const name = `e2e_${process.pid}_${++count}`;
     execFileSync('psql', [...PSQL, CLUSTER, '-c', `CREATE DATABASE ${name}`]);
     const url = dsn(name);
     return {
+        ...psqlAt(url),
         name,
-        dsn: url,
-        /** Fails with an Error whose message is what PostgreSQL said. */
-        psql: async (sql, role) => {
-            const { stdout } = await promisify(execFile)('psql', [...PSQL, '-F', '\t', role ? dsn(name, role) : url, '-c', sql]);
-            return stdout.split('\n').slice(0, -1).map((line) => line.split('\t'));
-        },
-        /** A session that stays: say(sql) resolves with its last line of output. */
-        session: () => openSession(url),
+        psql: (sql, role) => psqlAt(role ? dsn(name, role) : url).psql(sql),
         /** All that is in it, as SQL. */
         dump: () => execFileSync('pg_dump', ['--inserts', url], { encoding: 'utf8', maxBuffer: 1 << 28 }),
         drop: () => execFileSync('psql', [...PSQL, CLUSTER, '-c', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`]),
