@@ -140,6 +140,6 @@ export class PgFleet {
 
     async stop() {
         this.isOver = this.history.isFinished = true;
-        await Promise.all(this.nodes.map((n) => n.server?.kill()));
+        await Promise.all(this.nodes.filter((n) => n.server).map((n) => this.kill(n))); // who waits for a node waits on
     }
 }
