@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startProxy } from '../lib/proxy.mjs';
-import { random, seed } from './lib/load.mjs';
-import { startCluster } from './lib/pg_cluster.mjs';
-import { PgFleet } from './lib/pg_fleet.mjs';
-import { SKIP } from './lib/need_postgres.mjs';
+import { random, seed } from '../e2e/lib/load.mjs';
+import { startCluster } from '../e2e/lib/pg_cluster.mjs';
+import { PgFleet } from '../e2e/lib/pg_fleet.mjs';
+import { SKIP } from '../e2e/lib/need_postgres.mjs';
 
 const LIMIT_MS = 5000; // docs/postgresql.md
 const SLACK_MS = 1500; // of a busy machine
