@@ -98,7 +98,8 @@ SELECT min(at) FROM (
 
 -- name: count_try_lock
 -- One node folds at a time: two would wait for each other's rows of count.
-SELECT pg_try_advisory_xact_lock(495874305653)
+WITH taken AS MATERIALIZED (SELECT 1 FROM stint.service WHERE name = 'fold' FOR UPDATE SKIP LOCKED)
+SELECT count(*) > 0 FROM taken
 
 -- name: count_fold
 -- $1: at most so many deltas

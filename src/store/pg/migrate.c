@@ -10,6 +10,13 @@
 #define OLDEST_PROGRAM 1 /* the oldest schema version whose program may run on the newest one */
 #define LOCK           "SELECT pg_advisory_xact_lock(495874305652) /* stint */"
 #define HAS_SCHEMA     "SELECT to_regclass('stint.migration') IS NOT NULL"
+/* What a migration makes belongs to the owner of the schema, whoever runs it: functions run with their owner's rights. */
+#define AS_OWNER                                                                                             \
+    "SELECT set_config('role', pg_get_userbyid(nspowner), true) FROM pg_catalog.pg_namespace "               \
+    "WHERE nspname = 'stint' AND pg_get_userbyid(nspowner) <> current_user"
+#define ALLOW_NODES                                                                                          \
+    "SELECT stint.allow_node(n.role) FROM stint.node_role AS n "                                             \
+    "WHERE n.role IN (SELECT rolname FROM pg_catalog.pg_roles)"
 
 struct schema {
     int64_t version, oldest_program;
@@ -86,27 +93,35 @@ static enum rc check_shape(struct pg *c, const struct schema *s, struct err *e)
     return rc;
 }
 
-/* out->version 0: there is no schema. */
-static enum rc look(struct pg *c, struct arena *a, struct schema *out, struct err *e)
+static enum rc read_applied(struct pg *c, struct arena *a, struct schema *out, struct err *e)
 {
     struct pg_rows *r = NULL;
-    *out = (struct schema){0};
     enum rc rc = pg_run(c, HAS_SCHEMA, NULL, &r, e);
-    if (rc || !pg_bool(r, 0, 0)) {
-        pg_rows_free(r);
+    bool is_there = !rc && pg_bool(r, 0, 0);
+    pg_rows_free(r);
+    if (rc || !is_there) {
         return rc;
     }
-    pg_rows_free(r);
     r = NULL;
     rc = pg_run(c, pg_sql(PG_SQL_MIGRATION_ALL), NULL, &r, e);
     if (!rc) {
         rc = check_applied(r, a, out, e);
     }
     pg_rows_free(r);
-    if (!rc && out->version) {
-        rc = check_shape(c, out, e);
-    }
     return rc;
+}
+
+/* out->version 0: there is no schema. */
+static enum rc look(struct pg *c, struct arena *a, struct schema *out, struct err *e)
+{
+    *out = (struct schema){0};
+    enum rc rc = read_applied(c, a, out, e);
+    if (rc == RC_DENIED) {
+        return err_wrap(
+            e, rc,
+            "the role may not use the schema stint: as its owner, SELECT stint.allow_node('the role')");
+    }
+    return !rc && out->version ? check_shape(c, out, e) : rc;
 }
 
 enum rc pg_migrate_check(struct pg *c, struct err *e)
@@ -141,7 +156,7 @@ static enum rc remember(struct pg *c, const struct asset *m, int64_t version, in
 
 static enum rc apply_from(struct pg *c, int64_t applied, int64_t now, struct err *e)
 {
-    enum rc rc = RC_OK;
+    enum rc rc = pg_exec(c, AS_OWNER, e);
     const struct asset *m = NULL;
     for (int64_t version = applied + 1; !rc && (m = migration(version)); version++) {
         if (FAULT("store.migrate.step")) {
@@ -155,11 +170,15 @@ static enum rc apply_from(struct pg *c, int64_t applied, int64_t now, struct err
             err_wrap(e, rc, "migration %lld", (long long)version);
         }
     }
+    if (!rc) {
+        rc = pg_exec(c, ALLOW_NODES, e);
+    }
     if (rc == RC_DENIED) {
-        err_wrap(e, rc,
-                 "the role may not make the schema stint: run `stint migrate` as the database's owner, or "
-                 "GRANT CREATE "
-                 "ON DATABASE to the role");
+        err_wrap(e, rc, "%s",
+                 applied ? "the schema stint is of an older program, and the role may not change it: run "
+                           "`stint migrate` as the owner of the schema"
+                         : "the role may not make the schema stint: run `stint migrate` as the owner of the "
+                           "database, or GRANT CREATE ON DATABASE to the role");
     }
     return rc;
 }
@@ -169,6 +188,11 @@ static enum rc migrate_locked(struct pg *c, int64_t now, struct err *e)
     struct arena *a = arena_new();
     struct schema s;
     enum rc rc = pg_exec(c, LOCK, e);
+    if (rc && pg_fault(c) == PG_LOCKED) {
+        err_wrap(e, rc,
+                 "another session holds the lock of migrations (SELECT * FROM pg_locks WHERE locktype = "
+                 "'advisory')");
+    }
     if (!rc) {
         rc = look(c, a, &s, e); /* somebody else may have done it meanwhile */
     }

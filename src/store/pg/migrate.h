@@ -3,7 +3,8 @@
  * Migrations are the files sql/pg/migrations/NNNN_name.sql, applied in order, in one transaction, under an advisory lock: ten
  * nodes may start at once, and a kill at any point leaves nothing behind. A migration only expands, so that nodes of the
  * release before it go on; each row of stint.migration says the oldest program that may still run (oldest_program).
- * What was applied is remembered with a checksum of its file and the shape of the schema that it left. */
+ * What was applied is remembered with a checksum of its file and the shape of the schema that it left. All of it belongs to the
+ * owner of the schema, whoever runs it, who must be allowed to act as that role. */
 #ifndef STINT_STORE_PG_MIGRATE_H
 #define STINT_STORE_PG_MIGRATE_H
 
