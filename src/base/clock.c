@@ -1,8 +1,10 @@
-/* clock.c: see clock.h. Calendar arithmetic is done here, without the C library's: no locale, no time zone files. */
+/* clock.c: see clock.h. Calendar arithmetic is calendar.h's, not the C library's: no locale, no time zone files. */
 #include "base/clock.h"
 
 #include <string.h>
 #include <time.h>
+
+#include "base/calendar.h"
 
 #define DAY_MS      86400000LL
 #define MAX_UNIX_MS 253402300799999LL /* 9999-12-31T23:59:59.999Z */
@@ -30,32 +32,6 @@ int64_t clock_mono_us(void)
     return read_clock(CLOCK_MONOTONIC, 1000000);
 }
 
-/* Days since 1970-01-01 and back, proleptic Gregorian. Years begin in March here, so that the leap day is the last
- * day of its year; 146097 days are 400 years. */
-static int64_t days_of_date(int64_t year, int month, int day)
-{
-    int64_t y = month <= 2 ? year - 1 : year;
-    int64_t century = y / 400;
-    int64_t year_of = y - century * 400;
-    int64_t day_of = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-
-    return century * 146097 + year_of * 365 + year_of / 4 - year_of / 100 + day_of - 719468;
-}
-
-static void date_of_days(int64_t days, int *year, int *month, int *day)
-{
-    int64_t z = days + 719468;
-    int64_t century = z / 146097;
-    int64_t day_of_era = z - century * 146097;
-    int64_t year_of = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of = day_of_era - (365 * year_of + year_of / 4 - year_of / 100);
-    int64_t shifted = (5 * day_of + 2) / 153;
-
-    *day = (int)(day_of - (153 * shifted + 2) / 5 + 1);
-    *month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
-    *year = (int)(year_of + century * 400 + (*month <= 2));
-}
-
 static char *put_digits(char *to, int value, int width)
 {
     for (int k = width - 1; k >= 0; k--) {
@@ -69,7 +45,6 @@ struct time_text time_text(int64_t unix_ms)
 {
     struct time_text text;
     char *to = text.s;
-    int year, month, day;
 
     if (unix_ms < 0) {
         unix_ms = 0;
@@ -79,12 +54,13 @@ struct time_text time_text(int64_t unix_ms)
     }
     int ms = (int)(unix_ms % DAY_MS);
 
-    date_of_days(unix_ms / DAY_MS, &year, &month, &day);
-    to = put_digits(to, year, 4);
+    struct date d = date_of_days(unix_ms / DAY_MS);
+
+    to = put_digits(to, d.year, 4);
     *to++ = '-';
-    to = put_digits(to, month, 2);
+    to = put_digits(to, d.month, 2);
     *to++ = '-';
-    to = put_digits(to, day, 2);
+    to = put_digits(to, d.day, 2);
     *to++ = 'T';
     to = put_digits(to, ms / 3600000, 2);
     *to++ = ':';
@@ -132,14 +108,6 @@ static char read_one_of(struct reader *r, const char *allowed)
     r->ok = c != '\0' && strchr(allowed, c) != NULL;
     r->at++;
     return c;
-}
-
-static int days_in_month(int year, int month)
-{
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-    return days[month - 1] + (month == 2 && is_leap);
 }
 
 /* Digits below a millisecond are read and dropped. */
@@ -201,8 +169,8 @@ bool time_parse(struct str text, int64_t *unix_ms)
     if (!r.ok || r.at != text.n) {
         return false;
     }
-    int64_t result = days_of_date(year, month, day) * DAY_MS + hour * 3600000LL + minute * 60000LL +
-                     second * 1000LL + ms - zone_ms;
+    int64_t result = days_of_date((struct date){year, month, day}) * DAY_MS + hour * 3600000LL +
+                     minute * 60000LL + second * 1000LL + ms - zone_ms;
 
     if (result < 0 || result > MAX_UNIX_MS) {
         return false;
