@@ -14,6 +14,7 @@ libc6-dev        /usr/include/stdio.h
 pkg-config       program:pkg-config
 git              program:git
 ca-certificates  /etc/ssl/certs/ca-certificates.crt
+tzdata           /usr/share/zoneinfo/Europe/Berlin
 libuv1-dev       /usr/include/uv.h
 libsodium-dev    /usr/include/sodium.h
 libseccomp-dev   /usr/include/seccomp.h
