@@ -229,13 +229,18 @@ $(B)/test/fuzz/%: $(B)/obj/test/fuzz/%.o $(FUZZ_DRIVER) $(ALL_LIB) | $(TP_OBJ)
 	@mkdir -p $(@D); echo "  LD $@"; $(COMPILER) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(ALL_LIB) \
 	  $(TP_OBJ) -Wl,--as-needed $(PKG_LIBS) -lm -lpthread
 
+# Small programs by which tests in other languages ask our pure code.
+DRIVER_BIN := $(patsubst test/drivers/%.c,$(B)/test/%,$(wildcard test/drivers/*.c))
+$(DRIVER_BIN): $(B)/test/%: $(B)/obj/test/drivers/%.o $(ALL_LIB) | $(TP_OBJ)
+	@mkdir -p $(@D); echo "  LD $@"; $(COMPILER) $(LDFLAGS) -o $@ $< $(ALL_LIB) $(TP_OBJ) -Wl,--as-needed $(PKG_LIBS) -lm -lpthread
+
 # Small programs that measure what this machine can do at all.
 LIMITS_BIN := $(patsubst bench/limits/%.c,$(B)/bench/%,$(wildcard bench/limits/*.c))
 $(B)/bench/%: $(B)/obj/bench/limits/%.o $(ALL_LIB) | $(TP_OBJ)
 	@mkdir -p $(@D); echo "  LD $@"; $(COMPILER) $(LDFLAGS) -o $@ $< $(ALL_LIB) $(TP_OBJ) -Wl,--as-needed $(PKG_LIBS) -lm -lpthread
 
 .PHONY: test-programs
-test-programs: $(B)/test/unit $(B)/test/store $(FUZZ_BIN) $(LIMITS_BIN) program lib
+test-programs: $(B)/test/unit $(B)/test/store $(FUZZ_BIN) $(DRIVER_BIN) $(LIMITS_BIN) program lib
 
 .PHONY: test
 test: ## Every test: unit, store, fuzz corpus, checks, end to end, pipelines
