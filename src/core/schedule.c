@@ -1,0 +1,132 @@
+/* schedule.c: see schedule.h. */
+#include "core/schedule.h"
+
+static const char *const catch_up_names[SCHEDULE_CATCH_UPS] = {
+    [SCHEDULE_SKIP] = "skip", [SCHEDULE_RUN_ONCE] = "run_once", [SCHEDULE_RUN_ALL] = "run_all"};
+static const char *const overlap_names[SCHEDULE_OVERLAPS] = {
+    [SCHEDULE_ALLOW] = "allow",
+    [SCHEDULE_OVERLAP_SKIP] = "skip",
+    [SCHEDULE_CANCEL_PREVIOUS] = "cancel_previous",
+};
+
+static bool find_name(const char *const *names, int count, struct str name, int *out)
+{
+    for (int i = 0; i < count; i++) {
+        if (str_eq(name, str_from(names[i]))) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *schedule_catch_up_name(enum schedule_catch_up c)
+{
+    return catch_up_names[c];
+}
+
+bool schedule_catch_up_parse(struct str name, enum schedule_catch_up *out)
+{
+    int i = 0;
+    bool is_known = find_name(catch_up_names, SCHEDULE_CATCH_UPS, name, &i);
+
+    *out = is_known ? (enum schedule_catch_up)i : *out;
+    return is_known;
+}
+
+const char *schedule_overlap_name(enum schedule_overlap o)
+{
+    return overlap_names[o];
+}
+
+bool schedule_overlap_parse(struct str name, enum schedule_overlap *out)
+{
+    int i = 0;
+    bool is_known = find_name(overlap_names, SCHEDULE_OVERLAPS, name, &i);
+
+    *out = is_known ? (enum schedule_overlap)i : *out;
+    return is_known;
+}
+
+static bool next_of_interval(const struct schedule_timing *t, int64_t after, int64_t *tick)
+{
+    int64_t since = after - t->start_at;
+    int64_t n = since < 0 ? 0 : since / t->every_ms + 1;
+
+    return !__builtin_mul_overflow(n, t->every_ms, tick) && !__builtin_add_overflow(*tick, t->start_at, tick);
+}
+
+bool schedule_next(const struct schedule_timing *t, int64_t after, int64_t *tick)
+{
+    int64_t found = 0;
+
+    if (t->start_at && after < t->start_at) {
+        after = t->start_at - 1;
+    }
+    bool is_found =
+        t->every_ms ? next_of_interval(t, after, &found) : cron_next(&t->cron, t->zone, after, &found);
+    if (!is_found || (t->end_at && found >= t->end_at)) {
+        return false;
+    }
+    *tick = found;
+    return true;
+}
+
+/* "There is a tick in (x, until]" is true up to the last tick and false from it on: so it can be halved. */
+bool schedule_last(const struct schedule_timing *t, int64_t after, int64_t until, int64_t *tick)
+{
+    int64_t low = after, high = until, found;
+
+    if (!schedule_next(t, after, &found) || found > until) {
+        return false;
+    }
+    while (high - low > 1) { /* true at low, false at high */
+        int64_t middle = low + (high - low) / 2;
+        if (schedule_next(t, middle, &found) && found <= until) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    *tick = high;
+    return true;
+}
+
+void schedule_find_due(const struct schedule_timing *t, const struct schedule_catch_up_rule *rule,
+                       int64_t next_at, int64_t now, struct schedule_due *out)
+{
+    int64_t late = now - SCHEDULE_GRACE_MS; /* ticks up to here were missed */
+    int64_t oldest = now - rule->window_ms - 1;
+    int64_t cursor = next_at - 1; /* decided up to here */
+    int64_t tick;
+
+    out->count = 0;
+    if (next_at <= late && rule->what == SCHEDULE_RUN_ONCE) {
+        cursor = cursor > oldest ? cursor : oldest;
+        if (schedule_last(t, cursor, late, &tick)) {
+            out->ticks[out->count++] = tick;
+        }
+    }
+    if (next_at <= late) {
+        int64_t from = rule->what == SCHEDULE_RUN_ALL && oldest < late ? oldest : late;
+        cursor = cursor > from ? cursor : from;
+    }
+    bool has_next = schedule_next(t, cursor, &tick);
+    while (has_next && tick <= now && out->count < SCHEDULE_ROUND_TICKS) {
+        out->ticks[out->count++] = tick;
+        has_next = schedule_next(t, tick, &tick);
+    }
+    out->next_at = has_next ? tick : 0;
+}
+
+int64_t schedule_jitter_ms(struct str name, int64_t tick, int64_t max_ms)
+{
+    uint64_t h = str_hash(name) ^ (uint64_t)tick;
+
+    if (max_ms <= 0) {
+        return 0;
+    }
+    h = (h ^ h >> 30) * UINT64_C(0xBF58476D1CE4E5B9); /* neighbouring ticks share nothing (splitmix64) */
+    h = (h ^ h >> 27) * UINT64_C(0x94D049BB133111EB);
+    return (int64_t)((h ^ h >> 31) % ((uint64_t)max_ms + 1));
+}
