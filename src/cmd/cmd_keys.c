@@ -321,7 +321,7 @@ static int run_in_store(const struct verb *v, struct place *p)
 
     rc = rc ? rc : v->in_store(p, &e);
     store_close(p->store);
-    if (rc == RC_BUSY) {
+    if (rc == RC_BUSY && e.code && str_eq(str_from(e.code), STR("store_in_use"))) {
         return command_fail(p->o, EXIT_FAILED, "%s; ask that server instead, with --url and --key", e.text);
     }
     return rc ? command_fail(p->o, command_exit_code(rc), "%s", e.text) : EXIT_OK;

@@ -176,7 +176,7 @@ static void tell_ready(void *ctx, enum rc rc, const struct err *e)
     struct server *s = ctx;
     const struct str port_file = options_str(s->o, "port-file");
     struct err why = *e;
-    char url[300] = "";
+    char url[300] = "", store[4096] = "";
 
     print_url(s, url, sizeof url);
     if (!rc && port_file.n > 0) {
@@ -187,8 +187,8 @@ static void tell_ready(void *ctx, enum rc rc, const struct err *e)
         loop_stop(s->loop);
         return;
     }
-    log_info("server.ready", L_C("url", url), L_STR("store", options_str(s->o, "store")),
-             L_INT("pid", getpid()));
+    store_print_url(options_str(s->o, "store").p, store, sizeof store);
+    log_info("server.ready", L_C("url", url), L_C("store", store), L_INT("pid", getpid()));
 }
 
 static void get_ready(struct server *s)
@@ -241,7 +241,7 @@ int cmd_serve(const struct options *o)
     queue_close(s.queue);
     loop_free(s.loop);
     if (rc) {
-        return command_fail(o, rc == RC_INVALID ? EXIT_USAGE : EXIT_FAILED, "%s", e.text);
+        return command_fail(o, command_exit_code(rc), "%s", e.text);
     }
     return s.exit_code;
 }

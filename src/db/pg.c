@@ -136,14 +136,24 @@ static enum pg_fault fault_of_refusal(const char *text, char sqlstate[6])
     return PG_LOST;
 }
 
+/* The server says only what is. */
+static const char *advice(enum pg_fault fault, const char *sqlstate)
+{
+    return fault == PG_LOST && !*sqlstate ? ": is the server up, and are host and port right?"
+           : fault == PG_DENIED
+               ? ": see to the role's password (~/.pgpass, PGPASSWORD), its rights and pg_hba.conf"
+           : fault == PG_MISSING ? ": make it first (createdb), or name another"
+                                 : "";
+}
+
 static enum rc fail_refused(struct pg *c, struct err *e)
 {
     char sqlstate[6];
     const char *text = PQerrorMessage(c->handle);
-    enum pg_fault fault = fault_of_refusal(text, sqlstate);
+    enum pg_fault fault = PQconnectionNeedsPassword(c->handle) ? PG_DENIED : fault_of_refusal(text, sqlstate);
     enum rc rc = fault == PG_OTHER ? RC_BUSY : pg_rc_of_fault(fault);
     c->fault = fault;
-    return err_set(e, rc, "postgresql: %.*s", STR_ARG(pg_first_line(text)));
+    return err_set(e, rc, "postgresql: %.*s%s", STR_ARG(pg_first_line(text)), advice(fault, sqlstate));
 }
 
 static enum rc wait_connected(struct pg *c, int64_t connect_ms, struct err *e)
@@ -210,8 +220,11 @@ static enum rc ask_session(struct pg *c, bool any_session, struct err *e)
     if (!any_session && (pg_bool(rows, 0, 1) || pg_bool(rows, 0, 2))) {
         c->fault = PG_READ_ONLY;
         rc = err_set(e, RC_BUSY, "postgresql: %s %s", c->host,
-                     pg_bool(rows, 0, 1) ? "is a standby and takes no writes"
-                                         : "takes no writes: its transactions are read-only by default");
+                     pg_bool(rows, 0, 1)
+                         ? "is a standby and takes no writes: name the primary, or all of them "
+                           "(postgresql://a,b/database)"
+                         : "takes no writes: its transactions are read-only by default "
+                           "(default_transaction_read_only)");
     }
     pg_rows_free(rows);
     return rc;

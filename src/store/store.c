@@ -98,6 +98,27 @@ static enum rc find_engine(const char *url, const struct store_engine **engine, 
     return **location ? RC_OK : err_set(e, RC_INVALID, "store: the path is empty");
 }
 
+void store_print_url(const char *url, char *to, size_t size)
+{
+    struct str s = str_from(url), rest = STR_NONE;
+    size_t begin = str_find(s, STR("://"), 0) + 3;
+    if (!str_starts(s, STR("postgres"))) {
+        str_copy(to, size, s);
+        return;
+    }
+    rest = str_sub(s, begin, s.n);
+    size_t at = str_find_char(rest, '@', 0), slash = str_find_char(rest, '/', 0);
+    struct str user = at < slash ? str_sub(rest, 0, at) : STR("");
+    rest = at < slash ? str_sub(rest, at + 1, rest.n) : rest;
+    rest = str_sub(rest, 0, str_find_char(rest, '?', 0));
+    user = str_sub(user, 0, str_find_char(user, ':', 0));
+    if (begin >= s.n || str_find_char(rest, '@', 0) < rest.n) {
+        str_copy(to, size, STR("postgresql"));
+        return;
+    }
+    (void)str_print(to, size, "postgresql://%.*s%s%.*s", STR_ARG(user), user.n ? "@" : "", STR_ARG(rest));
+}
+
 static const struct store_options no_options = {0};
 
 enum rc store_open(struct store **out, const char *url, const struct store_options *options, struct err *e)

@@ -132,6 +132,8 @@ MUST_CHECK enum rc store_open(struct store **out, const char *url, const struct 
 /* Brings the store up to date and starts nothing; for people who let other rights change the schema than those a server
  * has. Failures as store_open's. */
 MUST_CHECK enum rc store_migrate(const char *url, const struct store_options *options, struct err *e);
+/* The url as a log may have it: without a password, wherever it stands. */
+void store_print_url(const char *url, char *to, size_t size);
 /* Finishes what was submitted, stops the threads, closes. NULL is fine. Not from the round callback. */
 void store_close(struct store *s);
 int64_t store_now(struct store *s);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "pg_rig.h"
+#include "store/pg/migrate.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -308,4 +309,34 @@ TEST(no_message_about_a_store_has_its_password)
         ck_assert_msg(!strstr(e->text, "hunter2"), "%s", e->text);
         err_clear(e);
     }
+}
+
+TEST(the_url_of_a_store_is_logged_without_its_password)
+{
+    static const char *const urls[][2] = {
+        {"sqlite:/var/lib/stint/a@b.db", "sqlite:/var/lib/stint/a@b.db"},
+        {"postgresql://me:hunter2@db.internal:5433/jobs?sslmode=require",
+         "postgresql://me@db.internal:5433/jobs"},
+        {"postgres://me:hunter2?@a,b/jobs", "postgresql://me@a,b/jobs"},
+        {"postgresql://a,b/jobs?user=me&password=hunter2", "postgresql://a,b/jobs"},
+        {"postgresql://:hunter2@/jobs", "postgresql:///jobs"},
+        {"postgresql://me@/jobs?host=/tmp", "postgresql://me@/jobs"},
+        {"postgresql://me:a@hunter2@host/jobs", "postgresql"},
+        {"postgresql://me:a/hunter2@host/jobs", "postgresql"},
+        {"postgres:host=a password=hunter2", "postgresql"},
+        {"postgresql:", "postgresql"},
+    };
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        char text[200];
+        store_print_url(urls[i][0], text, sizeof text);
+        CHECK_STR(str_from(text), str_from(urls[i][1]));
+    }
+}
+
+TEST(a_server_that_is_too_old_is_refused)
+{
+    OK(server_check_version(140000, e));
+    OK(server_check_version(170002, e));
+    FAILS(server_check_version(130014, e), RC_INVALID);
+    CHECK_STR(str_from(e->text), STR("the server is PostgreSQL 13; stint needs 14 or newer"));
 }

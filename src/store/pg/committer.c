@@ -2,6 +2,8 @@
 #include "store/pg/care.h"
 #include "store/pg/keeper.h"
 
+#include "base/clock.h"
+
 void committer_init(struct committer *w, struct pg_engine *s, int number)
 {
     *w = (struct committer){.keeper = {.engine = &pg_keeper, .store = &s->base, .scratch = arena_new()},
@@ -29,7 +31,14 @@ static struct store_op *run_one(struct committer *w, struct store_op *list)
     struct store_op *rest = list->next;
     bool is_over = false;
     list->next = NULL;
-    list = ops_append(rest, pg_round_run(w, list));
+    if (list->until_us && clock_mono_us() > list->until_us) {
+        struct err e = {0};
+        (void)!pg_round_blame_lock(&e);
+        pg_engine_refuse(w->engine, list, &e);
+        list = rest;
+    } else {
+        list = ops_append(rest, pg_round_run(w, list));
+    }
     return list ? ops_append(list, op_queue_take_all(&w->ops, 1, &is_over)) : list;
 }
 

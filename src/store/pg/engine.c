@@ -17,12 +17,14 @@
 #define READERS      4
 #define READERS_MAX  16
 #define CLOSE_WAIT_S 5
+#define FULL_FOR_US  5000000LL
 
 /* ---- what other files use */
 
-void pg_engine_set_health(struct pg_engine *s, enum rc rc)
+enum rc pg_engine_health(const struct pg_engine *s)
 {
-    atomic_store(&s->health, (int)rc);
+    int64_t full_at_us = atomic_load(&s->full_at_us);
+    return full_at_us && clock_mono_us() - full_at_us < FULL_FOR_US ? RC_FULL : RC_OK;
 }
 
 void pg_engine_refuse(struct pg_engine *s, struct store_op *list, const struct err *why)
@@ -341,7 +343,7 @@ static const char *engine_files_dir(struct store *store)
 
 static enum rc engine_health(struct store *store)
 {
-    return (enum rc)atomic_load(&((struct pg_engine *)store)->health);
+    return pg_engine_health((struct pg_engine *)store);
 }
 
 static const char *engine_note(struct store *store)

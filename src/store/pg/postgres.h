@@ -152,7 +152,6 @@ struct committer {
     uint64_t due_epoch;                    /* due.c */
     int64_t cared_at_us;                   /* care.c */
     struct err failure;                    /* of an ask that has no rc of its own */
-    int64_t refuse_until_us;               /* keeper.is_refusing: then it tries again */
     int64_t hurry_until_us; /* a stranger's lock was met: until then locks are waited for but briefly */
     int64_t prepared_day;   /* partitions.c */
 };
@@ -185,7 +184,7 @@ struct pg_engine {
     struct reader *readers;
     pthread_t *reader_threads;
     int reader_count;
-    _Atomic int health;
+    _Atomic int64_t full_at_us; /* when the database's disk was last found full; 0: never */
     int stop_fd; /* readable when the store is being closed, so that no wait for the database is long */
     int64_t epoch;
     struct id node; /* of this start; later ones are greater, whatever the tests' clock says */
@@ -205,7 +204,8 @@ struct pg_engine {
 /* ---- engine.c */
 /* Answers the list: RC_BUSY, code `store_unavailable`, with the reason. */
 void pg_engine_refuse(struct pg_engine *s, struct store_op *list, const struct err *why);
-void pg_engine_set_health(struct pg_engine *s, enum rc rc);
+/* RC_FULL: the database's disk is, or was a few seconds ago; nobody tells us when there is room again. */
+enum rc pg_engine_health(const struct pg_engine *s);
 struct id pg_engine_next_id(struct pg_engine *s, int64_t now);
 int64_t pg_engine_last_ordinal(struct pg_engine *s); /* of the ids so far, of this node */
 /* The database's clock is this now, but for the way of the answer. */
@@ -225,6 +225,8 @@ void *pg_reader_main(void *reader);
 
 /* ---- rounds.c: runs the list, all of it or its first part; what is left is returned. */
 struct store_op *pg_round_run(struct committer *w, struct store_op *list);
+enum rc
+pg_round_blame_lock(struct err *e); /* what is said of a stranger's lock that was not given up in time */
 /* ---- transact.c: one attempt. *rest: what had no time; *list is what is left of it. After a failure the transaction is not
  * settled yet. */
 MUST_CHECK enum rc round_transact(struct committer *w, struct store_op **list, struct store_op **rest,

@@ -40,6 +40,12 @@ static bool has_code(const struct err *e, const char *code)
     return e->code && str_eq(str_from(e->code), str_from(code));
 }
 
+enum rc pg_round_blame_lock(struct err *e)
+{
+    return err_set_code(e, RC_BUSY, "store_unavailable", NULL,
+                        "another transaction of the database holds for long what this needs");
+}
+
 /* A stranger holds a lock. Whose operation meets it is found out quickly, and waits for it where it is in nobody's way:
  * in the slow lane, in turn with others. */
 static enum verdict judge_lock(struct committer *w, struct store_op *list, enum rc *rc, struct err *e)
@@ -48,14 +54,13 @@ static enum verdict judge_lock(struct committer *w, struct store_op *list, enum 
     bool is_slow = w->number == w->engine->committer_count;
     if (!is_slow) {
         w->hurry_until_us = now + HURRY_US;
+        list->until_us = now + LOCK_WAIT_US; /* also when many wait before it there */
         return list->next ? REPLAY_HALVES : TO_SLOW_LANE;
     }
-    list->until_us = list->until_us ? list->until_us : now + LOCK_WAIT_US;
     if (now < list->until_us) {
         return LATER;
     }
-    *rc = err_set_code(e, RC_BUSY, "store_unavailable", NULL,
-                       "another transaction of the database holds for long what this needs");
+    *rc = pg_round_blame_lock(e);
     return FAIL_ALL;
 }
 
@@ -98,10 +103,40 @@ static enum verdict judge(struct committer *w, struct store_op *list, int replay
     return fault == PG_RETRY && replays < REPLAYS_MAX ? REPLAY : FAIL_ALL;
 }
 
-/* A failure that no replay has healed. RC_FATAL would end the process: a database that is odd about one operation must not. */
+/* A full disk is looked at again once a second: by trying. */
+static void see_full_disk(struct committer *w, const struct err *e)
+{
+    if (pg_engine_health(w->engine) == RC_OK) {
+        log_error("store.full", L_C("error", e->text));
+    }
+    atomic_store(&w->engine->full_at_us, clock_mono_us());
+    w->keeper.is_refusing = true;
+}
+
+static void look_for_space(struct committer *w)
+{
+    int64_t at = atomic_load(&w->engine->full_at_us);
+    w->keeper.is_refusing = at && clock_mono_us() - at < SPACE_LOOK_US;
+}
+
+/* What ends jobs, or hands them out, is worth asking again soon, and brings room. */
+static bool is_for_later(enum store_op_kind kind)
+{
+    return kind == STORE_CLAIM || kind == STORE_REPORT || kind == STORE_ACT || kind == STORE_TICK ||
+           kind == STORE_PRUNE;
+}
+
+/* A failure that no replay has healed. RC_FATAL would end the process: a database that is odd about one operation must not;
+ * and what it denies to us is no word about the client's rights. */
 static void fail_list(struct committer *w, struct store_op *list, enum rc rc, struct err *e)
 {
-    if (rc == RC_FATAL || rc == RC_CONFLICT || rc == RC_NOT_FOUND) {
+    if (rc == RC_FULL) {
+        see_full_disk(w, e);
+    }
+    if (rc == RC_FULL && is_for_later(list->kind)) {
+        rc = err_set_code(e, RC_BUSY, "store_unavailable", NULL, "the database's disk is full: ask again");
+    }
+    if (rc == RC_FATAL || rc == RC_CONFLICT || rc == RC_NOT_FOUND || rc == RC_DENIED) {
         log_error("store.refused", L_C("op", store_op_name(list->kind)), L_C("error", e->text));
         rc = err_set_code(e, RC_BUSY, "store_error", NULL, "the database has refused this: the log says why");
     }
@@ -118,20 +153,6 @@ static void clean_up(struct committer *w, struct store_op *list)
     }
 }
 
-/* A full disk is looked at again once a second: by trying. */
-static void refuse_from_now(struct committer *w)
-{
-    w->keeper.is_refusing = true;
-    w->refuse_until_us = clock_mono_us() + SPACE_LOOK_US;
-}
-
-static void look_for_space(struct committer *w)
-{
-    if (w->keeper.is_refusing && clock_mono_us() > w->refuse_until_us) {
-        w->keeper.is_refusing = false;
-    }
-}
-
 /* Runs the list as one round, or as smaller ones when it fails; returns what had no time. */
 static struct store_op *run(struct committer *w, struct store_op *list, int replays)
 {
@@ -145,7 +166,6 @@ static struct store_op *run(struct committer *w, struct store_op *list, int repl
         if (rest) {
             rest->items_done = rest->items_run;
         }
-        pg_engine_set_health(w->engine, w->keeper.is_refusing ? RC_FULL : RC_OK);
         notify_round(w->engine, w->keeper.round);
         deliver(w, list);
         return rest;
@@ -172,7 +192,7 @@ static struct store_op *run(struct committer *w, struct store_op *list, int repl
         return ops_append(run(w, list, 0), second);
     }
     if (v == WITHOUT_ENQUEUES) {
-        refuse_from_now(w);
+        see_full_disk(w, &e);
     }
     return run(w, list, replays + 1);
 }

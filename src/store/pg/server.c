@@ -22,14 +22,22 @@ static enum rc check_flushes(const struct pg_rows *r, struct err *e)
     return RC_OK;
 }
 
+enum rc server_check_version(int version, struct err *e)
+{
+    if (version < OLDEST_VERSION) {
+        return err_set(e, RC_INVALID, "the server is PostgreSQL %d; stint needs %d or newer", version / 10000,
+                       OLDEST_VERSION / 10000);
+    }
+    return RC_OK;
+}
+
 enum rc server_check(struct pg *c, bool is_unsafe_allowed, struct err *e)
 {
     struct pg_rows *r = NULL;
-    if (pg_server_version(c) < OLDEST_VERSION) {
-        return err_set(e, RC_INVALID, "the server is PostgreSQL %d; stint needs %d or newer",
-                       pg_server_version(c) / 10000, OLDEST_VERSION / 10000);
+    enum rc rc = server_check_version(pg_server_version(c), e);
+    if (!rc) {
+        rc = pg_run(c, SETTINGS, NULL, &r, e);
     }
-    enum rc rc = pg_run(c, SETTINGS, NULL, &r, e);
     if (!rc && !str_eq(pg_str(r, 0, 0), STR("UTF8"))) {
         rc = err_set(
             e, RC_INVALID,

@@ -82,7 +82,8 @@ static enum rc lock_file(const char *path, int *out, struct err *e)
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         close(fd);
-        return err_set(e, RC_BUSY, "another server holds this store (%s is locked)", path);
+        return err_set_code(e, RC_BUSY, "store_in_use", NULL,
+                            "another server holds this store (%s is locked)", path);
     }
     *out = fd;
     return RC_OK;

@@ -1,7 +1,7 @@
 // pg_cluster.mjs: a PostgreSQL of a test's own, which may be stopped, killed and started as it likes.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -12,23 +12,26 @@ const BIN = process.env.STINT_PG_BIN ?? '/usr/lib/postgresql/15/bin';
 const run = promisify(execFile);
 
 /** Runs a program of PostgreSQL, which refuses to run as root, as cluster.sh does. */
-export async function asOwner(program, args) {
+export async function asOwner(program, args, likeOwnerOf) {
     const file = `${BIN}/${program}`;
     if (process.getuid() !== 0) return run(file, args);
-    const { stdout } = await run('stat', ['-c', '%u:%g', args[args.indexOf('-D') + 1]]);
+    const { stdout } = await run('stat', ['-c', '%u:%g', likeOwnerOf ?? args[args.indexOf('-D') + 1]]);
     const [uid, gid] = stdout.trim().split(':');
     return run('setpriv', [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', file, ...args]);
 }
 
-/** { dsn, socket, folder, ctl(...) of pg_ctl, postmaster(), stop() }: a new cluster; gone with stop(), or with the test's process. */
-export async function startCluster() {
-    const env = { ...process.env };
+/**
+ * { dsn, socket, folder, data, ctl(...) of pg_ctl, postmaster(), stop() }: a new cluster; gone with stop(), or with the test's
+ * process. files: the folder for its files, if they are not to lie in /tmp.
+ */
+export async function startCluster({ files } = {}) {
+    const env = { ...process.env, ...(files ? { STINT_PG_FILES: files } : {}) };
     delete env.STINT_TEST_PG;
     const proc = ours(spawn(SCRIPT, ['sh', '-c', 'echo "$STINT_TEST_PG"; cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'], env }));
     const exit = once(proc, 'exit');
     const [dsn] = await once(createInterface({ input: proc.stdout }), 'line');
     const dir = /host=([^&]*)/.exec(dsn)[1];
-    const data = `${dir}/data`;
+    const data = files ? `${files}/${readdirSync(files).find((name) => name.startsWith('pg.'))}/data` : `${dir}/data`;
     return {
         dsn,
         folder: dir,

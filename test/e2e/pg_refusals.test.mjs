@@ -1,0 +1,231 @@
+// What is wrong with a PostgreSQL is told at the start: what happened, to what, and what to do, with the exit code of
+// docs/cli.md; nothing is half done then, and no message holds a password. What goes wrong later is an outage.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { SKIP } from './lib/need_postgres.mjs';
+import { asOwner, startCluster } from './lib/pg_cluster.mjs';
+import { CLUSTER, dsn, makeDatabase, psqlAt } from './lib/postgres.mjs';
+import { BIN, createKey, ours, startServer } from './lib/server.mjs';
+
+const SECRET = 'hunter2';
+const SERVE = [['serve', '--listen', '127.0.0.1:0']];
+const roles = [];
+
+/** Its exit code and all that it said. */
+async function run(args, env = {}) {
+    const proc = ours(spawn(BIN, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } }));
+    let said = '';
+    for (const stream of [proc.stdout, proc.stderr]) stream.on('data', (piece) => (said += piece));
+    const [code] = await once(proc, 'close');
+    return { code, said };
+}
+
+/** Each command that opens a store refuses it with the code, and says the words. */
+async function refused(store, code, says, env, commands = [['serve', '--listen', '127.0.0.1:0'], ['migrate'], ['keys', 'ls']]) {
+    const answers = await Promise.all(commands.map((args) => run([...args, '--store', store], env)));
+    for (const [i, told] of answers.entries()) {
+        const args = commands[i];
+        assert.equal(told.code, code, `${args[0]}: ${told.said}`);
+        for (const word of says) assert.match(told.said, word, args[0]);
+        assert.ok(!told.said.includes(SECRET), told.said);
+        assert.doesNotMatch(told.said, /that server instead/, 'that is advice about files');
+    }
+}
+
+/** The same, and the database is afterwards what it was before, to the byte. */
+async function refusedAndUntouched(db, store, code, says, commands) {
+    const before = db.dump();
+    await refused(store, code, says, {}, commands);
+    assert.equal(db.dump(), before);
+}
+
+async function makeRole(db, name, options = 'LOGIN') {
+    const role = `${name}_${process.pid}`;
+    roles.push({ db, role });
+    await db.psql(`CREATE ROLE ${role} ${options}`);
+    return role;
+}
+
+let db;
+let own; // a cluster of this file's
+let at; // psql there
+before(async () => {
+    if (SKIP) return;
+    db = makeDatabase();
+    own = await startCluster();
+    at = psqlAt(own.dsn);
+});
+after(async () => {
+    for (const { db, role } of roles) await db.psql(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    db?.drop();
+    await own?.stop();
+});
+
+/** The cluster of this file's, another database or role of it. */
+const inOwn = (database, who = 'stint') => own.dsn.replace('stint@/postgres', `${who}@/${database}`);
+
+test('a DSN that leads nowhere is refused with what to do', { skip: SKIP, timeout: 120_000 }, async () => {
+    const where = CLUSTER.replace(/^[^?]*\?/, '');
+    const rows = [
+        [`postgresql://me:${SECRET}@[::1/db`, 2, [/the DSN cannot be read/, /looks like postgresql:/]],
+        [`postgresql://me:${SECRET}@127.0.0.1:many/db`, 2, [/port/, /%40/]],
+        [`postgresql://me:a@${SECRET}@host/db`, 2, [/host/, /%40/]],
+        [`postgresql://me:${SECRET}@127.0.0.1:1/db?speed=9`, 2, [/invalid URI query parameter: "speed"/]],
+        [`postgre://me:${SECRET}@127.0.0.1/db`, 2, [/postgresql:/]],
+        [`postgresql://me:${SECRET}@nowhere.invalid/db`, 1, [/nowhere\.invalid/, /is the server up/]],
+        [`postgresql://me:${SECRET}@127.0.0.1:1/db`, 1, [/127\.0\.0\.1.*port 1\b/, /refused/, /is the server up/]],
+        [`postgresql://me@127.0.0.1:1,127.0.0.1:2/db?password=${SECRET}`, 1, [/port 1\b/, /port 2\b/]],
+        [`postgresql://stint:${SECRET}@/no_such_database?${where}`, 4, [/"no_such_database" does not exist/, /createdb/]],
+    ];
+    for (const [store, code, says] of rows) await refused(store, code, says);
+});
+
+test('a wrong password is refused, and told to nobody', { skip: SKIP, timeout: 120_000 }, async () => {
+    const hba = `${own.data}/pg_hba.conf`;
+    writeFileSync(hba, `local all guarded scram-sha-256\n${readFileSync(hba, 'utf8')}`);
+    await at.psql(`SET password_encryption = 'scram-sha-256'; CREATE ROLE guarded LOGIN PASSWORD '${SECRET}right'; SELECT pg_reload_conf()`);
+    await at.psql('CREATE DATABASE vault OWNER guarded');
+    const wrong = [/password authentication failed for user "guarded"/, /PGPASSWORD/, /pg_hba\.conf/];
+    await refused(inOwn('vault', `guarded:${SECRET}`), 6, wrong);
+    await refused(inOwn('vault', 'guarded'), 6, wrong, { PGPASSWORD: SECRET });
+    await refused(inOwn('vault', 'guarded'), 6, [/no password supplied/, /PGPASSWORD/], { HOME: '/nonexistent' });
+    assert.deepEqual(await psqlAt(inOwn('vault')).psql("SELECT to_regnamespace('stint')"), [['']]);
+
+    // One that was right once, and is changed while a server runs.
+    const server = await startServer({ store: inOwn('vault', `guarded:${SECRET}right`) });
+    const enqueue = () => server.call('POST', '/v1/jobs', { kind: 'k' });
+    assert.equal((await enqueue()).status, 201);
+    await at.psql(`ALTER ROLE guarded PASSWORD 'changed'; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guarded'`);
+    const answer = await enqueue();
+    assert.equal(answer.status, 503);
+    assert.equal(answer.json.code, 'store_unavailable');
+    assert.doesNotMatch(answer.text, /password|guarded/);
+    assert.match(await server.logged(/store\.unreachable/), /password authentication failed/);
+    await at.psql(`ALTER ROLE guarded PASSWORD '${SECRET}right'`);
+    while ((await enqueue()).status !== 201);
+    await server.stop();
+    assert.ok(!server.log.join('\n').includes(SECRET), server.log.join('\n'));
+});
+
+test('a role without the rights is refused, and nothing is made', { skip: SKIP, timeout: 120_000 }, async () => {
+    const stranger = dsn(db.name, await makeRole(db, 'stranger'));
+    await refusedAndUntouched(db, stranger, 6, [/may not make the schema stint/, /permission denied for database/, /stint migrate/, /GRANT CREATE/]);
+    createKey(db.dsn);
+    await refusedAndUntouched(db, stranger, 6, [/may not use the schema stint/, /permission denied/, /stint\.allow_node/]);
+});
+
+test('rights that are taken away later are an outage, and no word about the client', { skip: SKIP, timeout: 120_000 }, async () => {
+    const key = createKey(db.dsn);
+    const role = await makeRole(db, 'demoted');
+    await db.psql(`SELECT stint.allow_node('${role}')`);
+    const server = await startServer({ store: dsn(db.name, role), key });
+    const enqueue = () => server.call('POST', '/v1/jobs', { kind: 'k' });
+    assert.equal((await enqueue()).status, 201);
+    await db.psql(`REVOKE INSERT ON stint.job FROM ${role}`);
+    const answer = await enqueue();
+    assert.equal(answer.status, 503, answer.text);
+    assert.doesNotMatch(answer.text, /permission/);
+    assert.match(await server.logged(/store\.refused/), /permission denied for table job/);
+    await db.psql(`GRANT INSERT ON stint.job TO ${role}`);
+    assert.equal((await enqueue()).status, 201);
+    await server.stop();
+});
+
+const BY_HAND = [
+    // and how to undo it
+    ['ALTER TABLE stint.job ADD mood text', 'ALTER TABLE stint.job DROP mood'],
+    ['ALTER TABLE stint.job ALTER worker TYPE varchar(9)', 'ALTER TABLE stint.job ALTER worker TYPE text'],
+    ['ALTER INDEX stint.job_due RENAME TO job_late', 'ALTER INDEX stint.job_late RENAME TO job_due'],
+    ['ALTER TABLE stint.tenant DROP CONSTRAINT tenant_name_key', 'ALTER TABLE stint.tenant ADD UNIQUE (name)'],
+    ['ALTER TRIGGER artifact_gone ON stint.artifact RENAME TO gone', 'ALTER TRIGGER gone ON stint.artifact RENAME TO artifact_gone'],
+    ['ALTER FUNCTION stint.drop_partition SECURITY INVOKER', 'ALTER FUNCTION stint.drop_partition SECURITY DEFINER'],
+    ['ALTER TABLE stint.wish RENAME TO wishes', 'ALTER TABLE stint.wishes RENAME TO wish'],
+    [`CREATE FUNCTION stint.spy() RETURNS int LANGUAGE sql AS 'SELECT 1'`, 'DROP FUNCTION stint.spy()'],
+];
+test('a schema that was changed by hand is refused and left as it is', { skip: SKIP, timeout: 120_000 }, async () => {
+    createKey(db.dsn);
+    const before = db.dump();
+    for (const [change, undo] of BY_HAND) {
+        await db.psql(change);
+        await refused(db.dsn, 1, [/the schema stint was changed by hand.*undo the change/], {}, SERVE);
+        await db.psql(undo);
+    }
+    assert.equal(db.dump(), before);
+    createKey(db.dsn);
+});
+
+test('a schema of a newer release, or of another build, is refused and left as it is', { skip: SKIP, timeout: 120_000 }, async () => {
+    const newer = makeDatabase();
+    createKey(newer.dsn);
+    await newer.psql(`INSERT INTO stint.migration SELECT 1 + max(version), 'later', 1, 1, 1, (array_agg(shape ORDER BY version DESC))[1] FROM stint.migration`);
+    const key = createKey(newer.dsn); // one that has only more, and says so, will do
+    const server = await startServer({ store: newer.dsn, key });
+    await server.stop();
+    await newer.psql('UPDATE stint.migration SET oldest_program = version WHERE checksum = 1');
+    await refusedAndUntouched(newer, newer.dsn, 1, [/has version \d+, written by a newer program/, /run the newer release/]);
+    await newer.psql('DELETE FROM stint.migration WHERE checksum = 1; UPDATE stint.migration SET checksum = 5 WHERE version = 1');
+    await refusedAndUntouched(newer, newer.dsn, 1, [/migration 1 of the schema stint is not the one that this program knows/]);
+    newer.drop();
+});
+
+test('a server that does not flush, or a database that is not in UTF-8, is refused', { skip: SKIP, timeout: 120_000 }, async () => {
+    await at.psql('CREATE DATABASE careless');
+    await at.psql("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0");
+    await refused(inOwn('ascii'), 2, [/encoding is SQL_ASCII/, /ENCODING 'UTF8'/]);
+    for (const name of ['fsync', 'full_page_writes', 'synchronous_commit']) {
+        await at.psql(`ALTER SYSTEM SET ${name} = off`);
+        await own.ctl('reload');
+        while ((await at.psql(`SHOW ${name}`))[0][0] !== 'off');
+        await refused(inOwn('careless'), 2, [new RegExp(`runs with ${name} = off`), /postgresql\.conf/, /--store-unsafe/]);
+        assert.deepEqual(await psqlAt(inOwn('careless')).psql("SELECT to_regnamespace('stint')"), [['']]);
+        await at.psql(`ALTER SYSTEM RESET ${name}`);
+        await own.ctl('reload');
+        while ((await at.psql(`SHOW ${name}`))[0][0] === 'off');
+    }
+    await at.psql('ALTER DATABASE careless SET synchronous_commit = off');
+    await refused(inOwn('careless'), 2, [/synchronous_commit = off/]);
+    assert.equal((await run(['migrate', '--store', inOwn('careless'), '--store-unsafe'])).code, 0);
+});
+
+test('a database that takes no writes is refused at the start, and later is an outage', { skip: SKIP, timeout: 120_000 }, async () => {
+    const quiet = makeDatabase();
+    const readOnly = (value) => quiet.psql(`SET transaction_read_only = off; ALTER DATABASE ${quiet.name} SET default_transaction_read_only = ${value}`);
+    const server = await startServer({ store: quiet.dsn });
+    const enqueue = () => server.call('POST', '/v1/jobs', { kind: 'k' });
+    assert.equal((await enqueue()).status, 201);
+    await readOnly('on');
+    await refusedAndUntouched(quiet, quiet.dsn, 1, [/takes no writes/, /default_transaction_read_only/]);
+    await refusedAndUntouched(quiet, `${quiet.dsn}&target_session_attrs=any`, 1, [/read-only transaction/], SERVE);
+    await db.psql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${quiet.name}'`);
+    const answer = await enqueue();
+    assert.deepEqual([answer.status, answer.json.code], [503, 'store_unavailable']);
+    await readOnly('off');
+    while ((await enqueue()).status !== 201);
+    await server.stop();
+    quiet.drop();
+});
+
+test('a standby is refused, and its primary found beside it', { skip: SKIP, timeout: 120_000 }, async (t) => {
+    const data = `${own.folder}/standby`;
+    await at.psql('CREATE DATABASE followed');
+    const key = createKey(inOwn('followed'));
+    await asOwner('pg_basebackup', ['-D', data, '-h', own.folder, '-U', 'stint', '-c', 'fast', '-R', '-X', 'stream', '--no-sync'], own.data);
+    appendFileSync(`${data}/postgresql.conf`, "\nport = 5499\n");
+    await asOwner('pg_ctl', ['start', '-D', data, '-l', `${own.folder}/standby.log`, '-w', '-s']);
+    t.after(async () => {
+        await asOwner('pg_ctl', ['stop', '-D', data, '-m', 'immediate', '-s']);
+    });
+    const there = `${inOwn('followed')}&port=5499`;
+    const dump = () => psqlAt(inOwn('followed')).psql('SELECT * FROM stint.migration, stint.meta ORDER BY 1, 7');
+    const before = await dump();
+    await refused(there, 1, [/:5499 is a standby and takes no writes/, /name the primary/]);
+    await refused(`${there}&target_session_attrs=any`, 1, [/during recovery|read-only transaction/], {}, SERVE);
+    assert.deepEqual(await dump(), before);
+    const both = `postgresql://stint@/followed?host=${own.folder},${own.folder}&port=5499,5432`;
+    const server = await startServer({ store: both, key });
+    assert.equal((await server.call('POST', '/v1/jobs', { kind: 'k' })).status, 201);
+    await server.stop();
+});
