@@ -9,11 +9,10 @@
 
 static void put_id(const struct model *m, struct id id, struct buf *out)
 {
-    for (int i = m->count - 1; i >= 0; i--) {
-        if (id_eq(m->jobs[i]->v.id, id)) {
-            buf_printf(out, " #%d", m->jobs[i]->number);
-            return;
-        }
+    int at = model_place(m, id);
+    if (at < m->count && id_eq(m->jobs[at]->v.id, id)) {
+        buf_printf(out, " #%d", m->jobs[at]->number);
+        return;
     }
     buf_printf(out, " %s", id_is_zero(id) ? "-" : id_text(id).s);
 }

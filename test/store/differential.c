@@ -1,5 +1,5 @@
 /* differential.c: runs an engine beside the model and compares every answer, and now and then everything there is. The seed
- * is printed; STINT_SEED=n runs it again, STINT_OPS=n makes it longer (operations for each engine). What differs is shrunk
+ * is printed; STINT_SEED=n runs it again, STINT_ITEMS=n makes it longer (for each engine). What differs is shrunk
  * to a short sequence of operations. See differential.h. */
 #include "differential.h"
 
@@ -15,9 +15,8 @@
 /* ---- shrinking */
 
 struct shrink {
-    struct store_test *s;
-    uint64_t seed;
-    enum model_bug bug;
+    const struct run *of;
+    const struct pair *world;
     enum store_op_kind differs_in;
     uint16_t places[STEPS + 1];
     int64_t steps;
@@ -26,15 +25,16 @@ struct shrink {
 
 static bool still_differs(struct shrink *k, bool is_loud)
 {
-    struct pair p;
-    world_begin(&p, k->s, k->seed, k->bug);
-    p.is_loud = is_loud;
-    world_run(&p, k->places, k->steps);
-    bool differs = p.has_differed && p.differs_in == k->differs_in;
-    if (is_loud || (p.has_differed && !differs)) {
-        printf("%s", buf_c_str(&p.difference));
+    struct run r;
+    run_begin_again(&r, k->of, k->world);
+    r.pairs[0]->is_loud = is_loud;
+    run_go(&r, k->places, k->steps);
+    struct pair *p = run_difference(&r);
+    bool differs = p && p->differs_in == k->differs_in;
+    if (p && (is_loud || !differs)) {
+        printf("%s", buf_c_str(&p->difference));
     }
-    world_end(&p);
+    run_end(&r);
     return differs;
 }
 
@@ -79,22 +79,31 @@ static void leave_out_places(struct shrink *k)
     }
 }
 
+static bool finds_world(struct shrink *k, const struct pair *found)
+{
+    bool is_found = still_differs(k, false);
+    for (int i = 0; i < k->of->count && !is_found; i++) { /* what is of all does not tell whose it is */
+        k->world = k->of->pairs[i];
+        is_found = k->world != found && still_differs(k, false);
+    }
+    return is_found;
+}
+
 /* Prints the short sequence; returns how many steps it has, 0 when it did not happen again. */
-static int shrink(struct pair *found)
+static int shrink(struct run *r, const struct pair *found)
 {
     struct shrink *k = mem_alloc(sizeof *k);
-    *k = (struct shrink){.s = found->s,
-                         .seed = found->seed,
-                         .bug = found->m->bug,
+    *k = (struct shrink){.of = r,
+                         .world = found,
                          .differs_in = found->differs_in,
-                         .steps = found->step < STEPS ? found->step : STEPS,
+                         .steps = found->step < STEPS ? found->step + 1 : STEPS,
                          .until_us = clock_mono_us() + SHRINK_MAX_US};
     for (int64_t i = 0; i < k->steps; i++) {
         k->places[i] = UINT16_MAX;
     }
-    world_clean(found);
+    run_clean(r);
     int count = 0;
-    if (still_differs(k, false)) {
+    if (finds_world(k, found)) {
         for (int64_t width = k->steps / 2; width > 0; width /= 2) {
             leave_out_steps(k, width);
         }
@@ -102,6 +111,8 @@ static int shrink(struct pair *found)
         leave_out_steps(k, 1);
         printf("the shortest sequence that differs (%d steps):\n", kept(k));
         count = still_differs(k, true) ? kept(k) : 0;
+    } else {
+        printf("none of the worlds differs alone\n");
     }
     mem_free(k);
     fflush(stdout);
@@ -109,6 +120,8 @@ static int shrink(struct pair *found)
 }
 
 /* ---- the tests */
+
+#define WORLDS 4 /* as many as a server has committers */
 
 /* The same for each engine: drawn before the tests become processes. */
 static int64_t seed_of_run;
@@ -121,49 +134,62 @@ __attribute__((constructor)) static void draw_seed(void)
     }
 }
 
+struct driven {
+    int64_t operations, items, dumped;
+};
+
+static void drive(struct store_test *s, uint64_t seed, int64_t steps, struct driven *sum)
+{
+    struct run r;
+    run_begin(&r, s, seed, WORLDS, BUG_NONE);
+    run_go(&r, NULL, steps);
+    for (int i = 0; i < r.count; i++) {
+        sum->operations += r.pairs[i]->operations;
+        sum->items += r.pairs[i]->items;
+        sum->dumped += r.pairs[i]->dumped;
+    }
+    struct pair *p = run_difference(&r);
+    if (p) {
+        printf("%s", buf_c_str(&p->difference));
+        fflush(stdout);
+        (void)shrink(&r, p);
+        ck_abort_msg("STINT_SEED=%lld: the engine and the model differ", (long long)seed);
+    }
+    run_end(&r);
+}
+
 STORE_TEST_WITHIN(the_store_answers_like_the_model_to_any_sequence_of_operations, 100)
 {
-    int64_t wanted = is_server(s)    ? repeat("STINT_OPS", 12000, 3000)
-                     : is_durable(s) ? repeat("STINT_OPS", 40000, 8000)
-                                     : repeat("STINT_OPS", 170000, 12000);
-    int64_t operations = 0, items = 0;
+    int64_t wanted = repeat("STINT_ITEMS", 200000, 20000), steps = wanted < 200000 ? STEPS / 6 : STEPS;
+    struct driven sum = {0};
     printf("differential: STINT_SEED=%lld\n", (long long)seed_of_run);
-    world_listen(s);
-    for (int64_t i = 0; operations < wanted; i++) {
-        struct pair p;
-        world_begin(&p, s, (uint64_t)(seed_of_run + i), BUG_NONE);
-        world_run(&p, NULL, STEPS);
-        operations += p.operations;
-        items += p.items;
-        if (p.has_differed) {
-            printf("%s", buf_c_str(&p.difference));
-            fflush(stdout);
-            (void)shrink(&p);
-            ck_abort_msg("STINT_SEED=%lld: the engine and the model differ", (long long)p.seed);
-        }
-        world_end(&p);
+    for (int64_t i = 0; i < 2 || sum.items < wanted; i++) {
+        ask_listen(s, i % 2 ? 1 : 0); /* with one committer every order is told from every other */
+        drive(s, (uint64_t)(seed_of_run + i), steps, &sum);
     }
-    printf("differential: %lld operations with %lld items\n", (long long)operations, (long long)items);
-    CHECK_TRUE(operations >= wanted);
+    printf("differential: %lld operations with %lld items, and %lld reads of what is there\n",
+           (long long)sum.operations, (long long)sum.items, (long long)sum.dumped);
+    CHECK_TRUE(sum.items >= wanted);
 }
 
 /* A test of the test: whatever mistake the model makes is seen, and told in a short sequence. */
 STORE_TEST_WITHIN(each_mistake_that_is_planted_in_the_model_is_found, 60)
 {
     int64_t tried = 0;
-    world_listen(s);
+    ask_listen(s, 0);
     int bugs =
         is_durable(s) ? BUG_OLD_LEASE_COMPLETES + 1 : MODEL_BUGS; /* one is enough where a flush takes time */
     for (int bug = BUG_NONE + 1; bug < bugs; bug++, tried++) {
-        struct pair p;
-        world_begin(&p, s, PLANTED_SEED, (enum model_bug)bug);
-        world_run(&p, NULL, STEPS);
-        ck_assert_msg(p.has_differed, "the mistake %d was not seen", bug);
+        struct run r;
+        run_begin(&r, s, PLANTED_SEED, WORLDS, (enum model_bug)bug);
+        run_go(&r, NULL, STEPS);
+        struct pair *p = run_difference(&r);
+        ck_assert_msg(p, "the mistake %d was not seen", bug);
         if (bug == BUG_OLD_LEASE_COMPLETES) {
-            int64_t steps = shrink(&p);
+            int64_t steps = shrink(&r, p);
             CHECK_TRUE(steps > 0 && steps < 10);
         }
-        world_end(&p);
+        run_end(&r);
     }
     CHECK_INT(tried, bugs - 1);
 }

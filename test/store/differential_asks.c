@@ -15,7 +15,7 @@ static enum job_action any_action(struct pair *p)
 static struct store_op *word_act(struct pair *p)
 {
     WORDED(op, store_act, STORE_ACT);
-    size_t count = word_percent(p, 60) ? 1 : 1 + (size_t)word_below(p, 8);
+    size_t count = word_percent(p, 50) ? 1 : 1 + (size_t)word_below(p, word_percent(p, 80) ? 8 : 60);
     struct id *ids = arena_array(p->a, struct id, count);
     int64_t tenant = 0;
     for (size_t i = 0; i < count; i++) {
@@ -48,7 +48,7 @@ struct store_act *word_act_by_filter(struct pair *p)
     op->tenant = word_tenant(p);
     op->action = any_action(p);
     op->filter = word_filter(p);
-    op->limit = 1 + word_below(p, 20);
+    op->limit = 1 + word_below(p, word_percent(p, 80) ? 20 : 200);
     return op;
 }
 
@@ -153,18 +153,18 @@ static struct store_op *word_read_of_job(struct pair *p, struct id id, int64_t t
 static struct store_op *word_read_of_tenant(struct pair *p, int64_t tenant)
 {
     int64_t dice = word_below(p, 10);
-    if (dice < 3) {
+    if (dice < 2) {
         WORDED(op, store_list_queues, STORE_LIST_QUEUES);
         op->tenant = tenant;
         op->name = word_percent(p, 50) ? word_queue(p) : STR_NONE;
         return &op->op;
     }
-    if (dice < 6) {
+    if (dice < 3) {
         WORDED(op, store_stats, STORE_STATS);
         op->tenant = tenant;
         return &op->op;
     }
-    if (dice < 8) {
+    if (dice < 7) {
         WORDED(op, store_get_series, STORE_GET_SERIES);
         op->tenant = tenant;
         op->name = word_text(p, "s", 5);
@@ -191,20 +191,40 @@ struct store_op *word_read(struct pair *p)
     return word_percent(p, 60) ? word_read_of_job(p, id, tenant) : word_read_of_tenant(p, word_tenant(p));
 }
 
+struct word {
+    int64_t below;
+    struct store_op *(*word)(struct pair *p);
+};
+
+static struct store_op *any_word(struct pair *p, const struct word *words)
+{
+    int64_t dice = word_below(p, 1000);
+    while (dice >= words->below) {
+        words++;
+    }
+    return words->word(p);
+}
+
+struct store_op *word_write_of_jobs(struct pair *p)
+{
+    static const struct word words[] = {
+        {700, word_report}, {760, word_stage}, {950, word_act}, {1000, word_patch}};
+    return any_word(p, words);
+}
+
+struct store_op *word_write_of_none(struct pair *p)
+{
+    static const struct word words[] = {{450, word_enqueue},
+                                        {930, word_claim},
+                                        {970, word_set_queue},
+                                        {990, word_delete_queue},
+                                        {1000, word_key}};
+    return any_word(p, words);
+}
+
 struct store_op *word_write(struct pair *p)
 {
-    static const struct {
-        int64_t below;
-        struct store_op *(*word)(struct pair *p);
-    } words[] = {{200, word_enqueue},   {420, word_claim},        {750, word_report},
-                 {790, word_stage},     {900, word_act},          {950, word_patch},
-                 {975, word_set_queue}, {992, word_delete_queue}, {1000, word_key}};
-    int64_t dice = word_below(p, 1000);
-    size_t i = 0;
-    while (dice >= words[i].below) {
-        i++;
-    }
-    return words[i].word(p);
+    return word_percent(p, 55) ? word_write_of_jobs(p) : word_write_of_none(p);
 }
 
 /* ---- about questions */
@@ -246,15 +266,17 @@ struct store_op *question_copy(const struct store_op *op, struct arena *a)
     return copy;
 }
 
-int64_t question_items(const struct store_op *op)
+int64_t answer_items(const struct store_op *op)
 {
     switch (op->kind) {
+    case STORE_CLAIM:
+        return (int64_t)((const struct store_claim *)op)->count;
     case STORE_ENQUEUE:
         return (int64_t)((const struct store_enqueue *)op)->count;
     case STORE_REPORT:
         return (int64_t)((const struct store_report *)op)->count;
     case STORE_ACT:
-        return ((const struct store_act *)op)->ids ? (int64_t)((const struct store_act *)op)->count : 1;
+        return (int64_t)((const struct store_act *)op)->verdict_count;
     default:
         return 1;
     }

@@ -88,6 +88,14 @@ struct id word_job_id(struct pair *p, int64_t *tenant)
     return job->v.id;
 }
 
+/* Mostly few; what is told of a round of many is another thing than what is told of one. */
+static size_t any_size(struct pair *p, size_t least)
+{
+    int64_t dice = word_below(p, 100);
+    int64_t most = dice < 40 ? 1 : dice < 70 ? 12 : dice < 90 ? 50 : 160;
+    return most == 1 ? 1 : least + (size_t)word_below(p, most);
+}
+
 /* ---- enqueue */
 
 static struct retry_policy any_retry(struct pair *p)
@@ -143,7 +151,7 @@ static struct job_spec any_spec(struct pair *p)
 struct store_op *word_enqueue(struct pair *p)
 {
     WORDED(op, store_enqueue, STORE_ENQUEUE);
-    size_t count = word_percent(p, 40) ? 1 : (size_t)word_below(p, 12);
+    size_t count = any_size(p, 0);
     struct job_spec *specs = arena_array(p->a, struct job_spec, count + 1);
     if (p->m->count + (int)count > MODEL_JOBS_MAX - 500) {
         count = 0;
@@ -183,7 +191,7 @@ struct store_op *word_claim(struct pair *p)
     size_t first = (size_t)word_below(p, (int64_t)COUNT(queues));
     op->tenant = word_tenant(p);
     op->worker = word_text(p, "w", 4);
-    op->max = word_percent(p, 80) ? 1 + word_below(p, 6) : 1 + word_below(p, 40);
+    op->max = (int64_t)any_size(p, 1);
     op->lease_ms = word_percent(p, 70) ? (1 + word_below(p, 20)) * SECOND : 0;
     op->queues = wanted;
     op->queue_count =
@@ -280,7 +288,7 @@ static struct report any_report(struct pair *p, const struct model_job *job)
 struct store_op *word_report(struct pair *p)
 {
     WORDED(op, store_report, STORE_REPORT);
-    size_t count = word_percent(p, 40) ? 1 : 1 + (size_t)word_below(p, 12);
+    size_t count = any_size(p, 1);
     struct report *items = arena_array(p->a, struct report, count);
     op->tenant = p->m->tenants[0];
     op->items = items;
@@ -298,9 +306,8 @@ struct store_op *word_report(struct pair *p)
 /* A finished file where the store wants them, which holds its own name. */
 static void put_into_file(struct pair *p, struct artifact *a)
 {
-    static int made;
     const char *folder = store_files_dir(p->s->store);
-    struct str name = arena_printf(p->a, "upload-%d.tmp", made++);
+    struct str name = arena_printf(p->a, "upload-%d-%d.tmp", p->which, p->files++);
     a->path = arena_printf(p->a, "%s/%s", folder, name.p);
     a->size = (int64_t)name.n;
     a->bytes = STR_NONE;

@@ -19,15 +19,26 @@ void model_free(struct model *m)
     mem_free(m);
 }
 
-struct model_job *model_find(const struct model *m, int64_t tenant, struct id id)
+int model_place(const struct model *m, struct id id)
 {
-    for (int i = m->count - 1; i >= 0; i--) {
-        struct model_job *job = m->jobs[i];
-        if (id_eq(job->v.id, id)) {
-            return job->v.tenant == tenant || m->bug == BUG_TENANT_IGNORED ? job : NULL;
+    int from = 0, until = m->count;
+    while (from < until) {
+        int middle = (from + until) / 2;
+        if (id_ordinal(m->jobs[middle]->v.id) < id_ordinal(id)) {
+            from = middle + 1;
+        } else {
+            until = middle;
         }
     }
-    return NULL;
+    return from;
+}
+
+struct model_job *model_find(const struct model *m, int64_t tenant, struct id id)
+{
+    int at = model_place(m, id);
+    struct model_job *job = at < m->count ? m->jobs[at] : NULL;
+    bool is_seen = job && (job->v.tenant == tenant || m->bug == BUG_TENANT_IGNORED);
+    return is_seen && id_eq(job->v.id, id) ? job : NULL;
 }
 
 bool model_has_passed_deadline(const struct model *m)
@@ -320,7 +331,7 @@ void model_run(struct model *m, struct store_op *op, const struct store_op *got)
         model_run_tick(m, (struct store_tick *)op);
         break;
     case STORE_PRUNE:
-        model_run_prune(m, (struct store_prune *)op, (const struct store_prune *)got);
+        model_run_prune(m, (struct store_prune *)op);
         break;
     case STORE_SET_QUEUE:
     case STORE_DELETE_QUEUE:

@@ -90,7 +90,9 @@ struct model {
     struct arena *a;
     enum model_bug bug;
     int64_t now;
-    bool drops_by_day; /* the engine's choice: see model_dropped_at */
+    bool
+        drops_by_day; /* the engine's choice: jobs go when the day has ended, or the block of 30 days, in which they ran out */
+    bool claims_end; /* the same: a claim ends what it meets too late to start */
     int64_t tenants[2];
     int64_t sums[2][SUMS];
     struct model_job *jobs[MODEL_JOBS_MAX]; /* ascending ids */
@@ -116,10 +118,9 @@ struct model *model_new(enum model_bug bug);
 void model_free(struct model *m);
 /* Answers `op` (the inputs are set) at m->now; `got` is the engine's answer to the same. */
 void model_run(struct model *m, struct store_op *op, const struct store_op *got);
+/* Its place in jobs, or where it would be. */
+int model_place(const struct model *m, struct id id);
 struct model_job *model_find(const struct model *m, int64_t tenant, struct id id);
-/* When a prune removes all jobs that have run out by now: the engine may keep them until their day ends, or their block of 30
- * days; 0: there are none. */
-int64_t model_dropped_at(const struct model *m);
 bool model_has_passed_deadline(
     const struct model *m); /* … of a live job: a claim may end it, or the next tick */
 
@@ -153,7 +154,7 @@ void model_run_stage(struct model *m, struct store_stage_artifact *op);
 void model_run_act(struct model *m, struct store_act *op, const struct store_act *got);
 void model_run_patch(struct model *m, struct store_patch *op, const struct store_patch *got);
 void model_run_tick(struct model *m, struct store_tick *op);
-void model_run_prune(struct model *m, struct store_prune *op, const struct store_prune *got);
+void model_run_prune(struct model *m, struct store_prune *op);
 void model_run_queue(struct model *m, struct store_op *op); /* set, delete, list */
 void model_run_key(struct model *m, struct store_op *op,
                    const struct store_op *got); /* create, revoke, list */

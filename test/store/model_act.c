@@ -255,26 +255,19 @@ static void keep_earlier(int64_t *at, int64_t than)
     }
 }
 
-int64_t model_dropped_at(const struct model *m)
+/* When a prune removes the job; 0: never. */
+static int64_t dropped_at(const struct model *m, const struct job *v)
 {
-    int64_t until = 0;
-    for (int i = 0; m->drops_by_day && i < m->count; i++) {
-        const struct job *v = &m->jobs[i]->v;
-        if (v->expires_at && v->expires_at <= m->now) {
-            int64_t day_ms = 86400000,
-                    unit = v->expires_at - v->finished_at > 35 * day_ms ? 30 * day_ms : day_ms;
-            int64_t at = (v->expires_at / unit + 1) * unit;
-            until = at > until ? at : until;
-        }
-    }
-    return until;
+    int64_t day_ms = 86400000, unit_ms = v->expires_at - v->finished_at > 35 * day_ms ? 30 * day_ms : day_ms;
+    bool is_by_day = m->drops_by_day && v->expires_at;
+    return is_by_day ? (v->expires_at / unit_ms + 1) * unit_ms : v->expires_at;
 }
 
-void model_run_prune(struct model *m, struct store_prune *op, const struct store_prune *got)
+void model_run_prune(struct model *m, struct store_prune *op)
 {
     op->removed = op->next_at = 0;
     for (int i = m->count - 1; i >= 0; i--) {
-        int64_t at = m->jobs[i]->v.expires_at;
+        int64_t at = dropped_at(m, &m->jobs[i]->v);
         if (at && at <= m->now) {
             model_remove(m, m->jobs[i]);
             op->removed++;
@@ -299,9 +292,5 @@ void model_run_prune(struct model *m, struct store_prune *op, const struct store
         } else {
             keep_earlier(&op->next_at, at);
         }
-    }
-    if (m->drops_by_day) {
-        op->next_at = got->next_at; /* and it may count artifacts, too */
-        op->removed = got->removed > op->removed ? got->removed : op->removed;
     }
 }

@@ -66,7 +66,7 @@ static void hand_out(struct model *m, struct model_job *job, const struct store_
 /* A claim may end what it meets too late to start; when it does, is its own business. */
 static void end_late(struct model *m, const struct store_claim *op)
 {
-    for (int i = 0; i < m->count; i++) {
+    for (int i = 0; i < m->count && m->claims_end; i++) {
         struct model_job *job = m->jobs[i];
         bool is_late = job->v.deadline_at && job->v.deadline_at <= m->now;
         const struct job *seen =
