@@ -100,13 +100,13 @@ static enum rc find_engine(const char *url, const struct store_engine **engine, 
 
 void store_print_url(const char *url, char *to, size_t size)
 {
-    struct str s = str_from(url), rest = STR_NONE;
+    struct str s = str_from(url);
     size_t begin = str_find(s, STR("://"), 0) + 3;
     if (!str_starts(s, STR("postgres"))) {
         str_copy(to, size, s);
         return;
     }
-    rest = str_sub(s, begin, s.n);
+    struct str rest = str_sub(s, begin, s.n);
     size_t at = str_find_char(rest, '@', 0), slash = str_find_char(rest, '/', 0);
     struct str user = at < slash ? str_sub(rest, 0, at) : STR("");
     rest = at < slash ? str_sub(rest, at + 1, rest.n) : rest;

@@ -4,6 +4,7 @@
 #include "store/pg/postgres.h"
 
 #define WORDS_MAX 8
+#define LATE_MS   60000
 
 struct line {
     struct str words[WORDS_MAX];
@@ -100,27 +101,57 @@ static void hear_aware(struct pg_engine *s, const struct line *l, struct store_r
     r->has_gap = r->has_gap || atomic_load(&s->nodes.is_watching);
 }
 
+/* Anybody may say what makes us only look; the rest is believed of a node. */
 static const struct {
     const char *word;
+    bool is_for_all;
     void (*hear)(struct pg_engine *s, const struct line *l, struct store_round *r);
 } news[] = {
-    {"queued", hear_queued}, {"due", hear_due},   {"job", hear_job},     {"keys", hear_keys},
-    {"all", hear_all},       {"wish", hear_wish}, {"nodes", hear_nodes}, {"aware", hear_aware},
+    {"queued", true, hear_queued}, {"due", true, hear_due},      {"wish", true, hear_wish},
+    {"job", false, hear_job},      {"keys", false, hear_keys},   {"all", false, hear_all},
+    {"nodes", false, hear_nodes},  {"aware", false, hear_aware},
 };
+
+enum speaker { SPEAKER_NOBODY, SPEAKER_NODE, SPEAKER_LATE, SPEAKER_SELF };
+
+/* `TAG node ID TIME`, of the text behind the tag. What is late is perhaps said a second time by somebody else. */
+static enum speaker speaker_of(struct pg_engine *s, struct str payload)
+{
+    const struct id_text own = id_text(s->nodes.id);
+    struct str rest = payload, text = STR_NONE;
+    struct line l = split(str_cut(rest, '\n', &rest));
+    int64_t at = 0;
+    char tag[24];
+    if (l.count != 4 || !str_eq(l.words[1], STR("node")) || !str_to_i64(l.words[3], &at)) {
+        return SPEAKER_NOBODY;
+    }
+    (void)str_cut(payload, ' ', &text);
+    str_print(tag, sizeof tag, "%016llx", (unsigned long long)notify_tag(s, text));
+    if (!str_eq(l.words[0], str_from(tag))) {
+        return SPEAKER_NOBODY;
+    }
+    if (str_eq(l.words[2], str_from(own.s))) {
+        return SPEAKER_SELF;
+    }
+    int64_t age = store_now(&s->base) - at;
+    return age > LATE_MS || age < -LATE_MS ? SPEAKER_LATE : SPEAKER_NODE;
+}
+
+static void hear_line(struct pg_engine *s, const struct line *l, bool is_node, struct store_round *r)
+{
+    for (size_t i = 0; l->count && i < sizeof news / sizeof news[0]; i++) {
+        if (str_eq(l->words[0], str_from(news[i].word)) && (is_node || news[i].is_for_all)) {
+            news[i].hear(s, l, r);
+        }
+    }
+}
 
 void listener_hear(struct pg_engine *s, struct str payload, struct store_round *r)
 {
-    const struct id_text own = id_text(s->nodes.id);
-    while (payload.n) {
-        struct str text = str_cut(payload, '\n', &payload);
-        struct line l = split(text);
-        if (l.count == 2 && str_eq(l.words[0], STR("node")) && str_eq(l.words[1], str_from(own.s))) {
-            return;
-        }
-        for (size_t i = 0; l.count && i < sizeof news / sizeof news[0]; i++) {
-            if (str_eq(l.words[0], str_from(news[i].word))) {
-                news[i].hear(s, &l, r);
-            }
-        }
+    enum speaker speaker = speaker_of(s, payload);
+    r->has_gap = r->has_gap || speaker == SPEAKER_LATE;
+    while (payload.n && speaker != SPEAKER_SELF) {
+        struct line l = split(str_cut(payload, '\n', &payload));
+        hear_line(s, &l, speaker == SPEAKER_NODE, r);
     }
 }

@@ -282,7 +282,7 @@ static enum rc turn(struct pg_engine *s, struct err *e)
         rc = look(s, e);
     }
     if (!rc) {
-        rc = notify_send(n, e);
+        rc = notify_send(s, e);
     }
     return rc ? rc : hear(s, e);
 }
@@ -308,7 +308,7 @@ static void *node_main(void *engine)
         pg_set_timeout(n->link.c, GOODBYE_MS);
         notify_line(n, "nodes\n");
         (void)!tell_id(n, PG_SQL_NODE_LEAVE, NULL);
-        (void)!notify_send(n, NULL);
+        (void)!notify_send(s, NULL);
     }
     return NULL;
 }

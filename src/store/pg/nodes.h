@@ -6,7 +6,8 @@
  * What is told: `queued TENANT QUEUE KIND`, a line in which a claim finds something · `due AT`, a timed instant is nearer than it
  * was (`due`: look yourself) · `job …`, of jobs that somebody elsewhere watches, and of cancels · `keys` · `wish` · `nodes`, one
  * came, went, or began to watch · `aware`, the answer: from here on you are told · `all`, there was more than could be told.
- * Ours begin with `node ID`, so that nobody hears himself; applications and in-transaction ones do not.
+ * Ours begin with `TAG node ID TIME`: so nobody hears himself, and whoever else may NOTIFY here can make a node look for jobs, as
+ * stint.enqueue does, but make it believe nothing: only nodes know the secret that the tag is made with.
  *
  * Nothing depends on it. A notification may be lost, a pooler may stand between (then nobody listens): what waits here is looked
  * at once a second (store_look_ms; nodes.c for due times). A node beats every 30 s; that is all that an idle one asks. */
@@ -70,7 +71,10 @@ const char *nodes_note(const struct nodes *n);
 void notify_round(struct pg_engine *s, const struct store_round *r);
 void notify_line(struct nodes *n, const char *line); /* a line of news by itself */
 /* Sends what waits. The thread's. */
-MUST_CHECK enum rc notify_send(struct nodes *n, struct err *e);
+MUST_CHECK enum rc notify_send(struct pg_engine *s, struct err *e);
+/* A notification of these lines, as this node sends it now; and the tag that stands before its text. */
+struct str notify_sign(const struct pg_engine *s, struct arena *a, struct str lines);
+uint64_t notify_tag(const struct pg_engine *s, struct str text);
 
 /* ---- listener.c: one notification into the record. The thread's. */
 void listener_hear(struct pg_engine *s, struct str payload, struct store_round *r);

@@ -4,6 +4,8 @@
 
 #include "store/pg/postgres.h"
 
+#include "base/siphash.h"
+
 #define OUTBOX_BYTES  ((size_t)256 << 10) /* over it: `all` */
 #define REPEAT_BYTES  8192                /* lines further back may come twice */
 #define PAYLOAD_BYTES 7900                /* PostgreSQL takes 7999 */
@@ -82,22 +84,36 @@ void notify_round(struct pg_engine *s, const struct store_round *r)
     }
 }
 
-/* Whole lines, as many as fit behind the sender's. */
-static struct str cut_payload(struct nodes *n, struct str *rest)
+uint64_t notify_tag(const struct pg_engine *s, struct str text)
 {
-    const struct id_text id = id_text(n->id);
-    size_t room = PAYLOAD_BYTES - sizeof "node " - ID_TEXT_BYTES, end = rest->n;
+    return siphash(s->base.secret, text);
+}
+
+struct str notify_sign(const struct pg_engine *s, struct arena *a, struct str lines)
+{
+    const struct id_text id = id_text(s->nodes.id);
+    struct str text = arena_printf(a, "node %s %lld\n%.*s", id.s,
+                                   (long long)store_now((struct store *)&s->base), STR_ARG(lines));
+    return arena_printf(a, "%016llx %.*s", (unsigned long long)notify_tag(s, text), STR_ARG(text));
+}
+
+/* Whole lines, as many as fit behind the sender's. */
+static struct str cut_payload(const struct pg_engine *s, struct arena *a, struct str *rest)
+{
+    size_t room = PAYLOAD_BYTES - sizeof "0123456789abcdef node  -9223372036854775808" - ID_TEXT_BYTES,
+           end = rest->n;
     if (end > room) {
         for (end = room; end > 1 && rest->p[end - 1] != '\n'; end--) {
         }
     }
     struct str lines = str_sub(*rest, 0, end);
     *rest = str_sub(*rest, end, rest->n);
-    return arena_printf(n->scratch, "node %s\n%.*s", id.s, STR_ARG(lines));
+    return notify_sign(s, a, lines);
 }
 
-enum rc notify_send(struct nodes *n, struct err *e)
+enum rc notify_send(struct pg_engine *s, struct err *e)
 {
+    struct nodes *n = &s->nodes;
     struct pg_query q = PG_QUERY(n->scratch);
     pthread_mutex_lock(&n->lock);
     struct str rest = arena_str(n->scratch, buf_str(&n->outbox));
@@ -109,7 +125,7 @@ enum rc notify_send(struct nodes *n, struct err *e)
     size_t count = 0;
     struct str *payloads = arena_array(n->scratch, struct str, 2 * rest.n / PAYLOAD_BYTES + 2);
     while (rest.n) {
-        payloads[count++] = cut_payload(n, &rest);
+        payloads[count++] = cut_payload(s, n->scratch, &rest);
     }
     pg_bind_strs(&q, payloads, count);
     return pg_run(n->link.c, pg_sql(PG_SQL_NODE_NOTIFY), &q, NULL, e);

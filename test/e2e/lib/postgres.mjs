@@ -27,7 +27,7 @@ export function psqlAt(url) {
     };
 }
 
-/** A new database: psqlAt, and { name, psql(sql, role), dump(), drop() }. */
+/** A new database: psqlAt, and { name, psql(sql, role), run(sql), dump(), drop() }. */
 export function makeDatabase() {
     const name = `e2e_${process.pid}_${++count}`;
     execFileSync('psql', [...PSQL, CLUSTER, '-c', `CREATE DATABASE ${name}`]);
@@ -38,7 +38,9 @@ export function makeDatabase() {
         psql: (sql, role) => psqlAt(role ? dsn(name, role) : url).psql(sql),
         /** All that is in it, as SQL; the same as long as nobody writes. */
         dump: () => execFileSync('pg_dump', ['--inserts', url], { encoding: 'utf8', maxBuffer: 1 << 28 }).replace(/^\\(un)?restrict .*$/gm, ''),
-        drop: () => execFileSync('psql', [...PSQL, CLUSTER, '-c', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`]),
+        /** Statements of which nothing is wanted. */
+        run: (sql) => execFileSync('psql', [...PSQL, url, '-c', sql]),
+        drop: () => execFileSync('psql', [...PSQL, CLUSTER, '-c', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`, '-c', `DROP ROLE IF EXISTS node_${name}`]),
     };
 }
 

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after } from 'node:test';
 import { checkAnswer } from './openapi.mjs';
-import { makeDatabase } from './postgres.mjs';
+import { dsn, makeDatabase } from './postgres.mjs';
 
 export const BIN = resolve(process.env.STINT_BIN ?? 'build/test/stint');
 
@@ -38,11 +38,25 @@ export function createKey(store, args = []) {
     return stint(['keys', 'create', '--store', store, ...args]).trim();
 }
 
+/**
+ * Makes the schema in a database, and a role for nodes (docs/postgresql.md, Roles), gone with the database; resolves with its DSN:
+ * servers that own nothing are the usual ones.
+ */
+export function allowNode(db) {
+    const role = `node_${db.name}`;
+    stint(['migrate', '--store', db.dsn]);
+    db.run(`CREATE ROLE ${role} LOGIN; SELECT stint.allow_node('${role}')`);
+    return dsn(db.name, role);
+}
+
 /* Servers that are started one after the other on one folder share a store, as they do with a file. */
 const databases = new Map();
 after(() => [...databases.values()].forEach((db) => db.drop()));
 function databaseOf(dir) {
-    if (!databases.has(dir.path)) databases.set(dir.path, makeDatabase());
+    if (!databases.has(dir.path)) {
+        const db = makeDatabase();
+        databases.set(dir.path, { ...db, dsn: allowNode(db) });
+    }
     return databases.get(dir.path);
 }
 
