@@ -4,7 +4,7 @@
 -- $8 worker · $9 bytes of args at most
 -- Each queue that has something gives its share first; what is left comes from the first in turn.
 
--- name: claim
+-- name: claim_named
 WITH clock AS MATERIALIZED (
   SELECT coalesce($1::bigint, stint.now()) AS now
 ), line AS MATERIALIZED (
@@ -14,7 +14,14 @@ WITH clock AS MATERIALIZED (
   LEFT JOIN stint.queue AS s ON s.tenant = $2::bigint::int AND s.name = q.name COLLATE "C"
   CROSS JOIN LATERAL unnest($4::text[]) AS k (kind)
   WHERE s.is_paused IS NOT TRUE
+
+-- name: claim
+@claim_named@
 @claim_lines@
+
+-- name: claim_one_queue
+@claim_named@
+@claim_line@
 
 -- name: claim_any_kind
 WITH clock AS MATERIALIZED (
@@ -42,13 +49,16 @@ WITH clock AS MATERIALIZED (
   WHERE s.is_paused IS NOT TRUE
 @claim_lines@
 
--- name: claim_lines
+-- name: claim_picked
 ), picked AS MATERIALIZED (
   SELECT line.turn, line.lease_ms, h.* FROM clock, line CROSS JOIN LATERAL (
     SELECT j.ctid AS at, j.priority, j.run_at, j.id, octet_length(j.args) AS bytes FROM stint.job AS j
     WHERE j.tenant = $2::bigint::int AND j.queue = line.queue COLLATE "C" AND j.kind = line.kind COLLATE "C" AND j.state = 2
       AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
     ORDER BY j.priority, j.run_at, j.id LIMIT $5::bigint FOR UPDATE SKIP LOCKED) AS h
+
+-- name: claim_lines
+@claim_picked@
 ), share AS MATERIALIZED (
   SELECT ($5::bigint + n - 1) / greatest(n, 1) AS each FROM (SELECT count(DISTINCT turn) AS n FROM picked) AS p
 ), placed AS (
@@ -56,7 +66,20 @@ WITH clock AS MATERIALIZED (
 ), ordered AS MATERIALIZED (
   SELECT at, least(lease_ms, 43200000) AS new_lease_ms, row_number() OVER w AS number,
     sum(coalesce(bytes, 0)) OVER w - coalesce(bytes, 0) AS bytes_before
-  FROM placed, share WINDOW w AS (ORDER BY place > share.each, turn, place)
+  FROM placed, share WINDOW w AS (ORDER BY place > share.each, turn, place ROWS UNBOUNDED PRECEDING)
+@claim_ordered@
+
+-- name: claim_line
+-- One queue needs no shares.
+@claim_picked@
+), ordered AS MATERIALIZED (
+  SELECT at, least(lease_ms, 43200000) AS new_lease_ms, row_number() OVER w AS number,
+    sum(coalesce(bytes, 0)) OVER w - coalesce(bytes, 0) AS bytes_before
+  FROM picked WINDOW w AS (ORDER BY priority, run_at, id ROWS UNBOUNDED PRECEDING)
+@claim_ordered@
+
+-- name: claim_ordered
+-- The order of the answer is the caller's affair: a sort of whole rows costs.
 ), updated AS (
   UPDATE stint.job AS j SET state = 3, lease = greatest(j.lease, $7::bigint) + 1, lease_ms = o.new_lease_ms,
     lease_until = clock.now + o.new_lease_ms, timeout_at = clock.now + coalesce(j.timeout_ms, 300000), cancel_at = NULL,
@@ -67,7 +90,7 @@ WITH clock AS MATERIALIZED (
   RETURNING @job_columns@, @long_columns@, o.number
 ), counted AS (
   INSERT INTO stint.count_delta (tenant, queue, kind, what, drop_at, n)
-  SELECT $2::bigint, queue, CASE what WHEN 2 THEN kind ELSE '' END, what, 0, sum(sign)
-  FROM updated, (VALUES (2, -1), (3, 1)) AS c (what, sign) GROUP BY 2, 3, 4
+  SELECT $2::bigint, queue, CASE what WHEN 2 THEN kind ELSE '' END, what, 0, sign * n
+  FROM (SELECT queue, kind, count(*) AS n FROM updated GROUP BY queue, kind) AS u, (VALUES (2, -1), (3, 1)) AS c (what, sign)
 )
-SELECT * FROM updated ORDER BY number
+SELECT * FROM updated

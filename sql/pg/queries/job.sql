@@ -35,25 +35,52 @@ SELECT @job_columns@, @long_columns@ FROM stint.job WHERE id = $1
 SELECT @job_columns@, @long_columns@, finished_at, expires_at, result, drop_at FROM stint.history WHERE id = $1
 
 -- name: job_insert
-INSERT INTO stint.job (id, tenant, queue, kind, state, priority, run_at, due_at, flags, lease, timeout_ms, deadline_at, lost_max,
-  retry, unique_key, tags, fair_group, limit_keys, args)
-SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-  $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::text[], $17::text[],
-  $18::text[], $19::text[])
+-- What is the same in all rows of a statement comes once, in the parameter behind its array, which then is empty.
+INSERT INTO stint.job (id, tenant, queue, kind, state, priority, run_at, due_at, flags, lease, timeout_ms, deadline_at,
+  lost_max, retry, unique_key, tags, fair_group, limit_keys, args)
+SELECT
+  id, coalesce($3::bigint, tenant), coalesce($5::text, queue), coalesce($7::text, kind), coalesce($9::bigint, state),
+  coalesce($11::bigint, priority), coalesce($13::bigint, run_at), coalesce($15::bigint, due_at),
+  coalesce($17::bigint, flags), coalesce($19::bigint, lease), coalesce($21::bigint, timeout_ms),
+  coalesce($23::bigint, deadline_at), coalesce($25::bigint, lost_max), retry, unique_key, tags, fair_group, limit_keys, args
+FROM unnest(
+  $1::uuid[], $2::bigint[], $4::text[], $6::text[], $8::bigint[], $10::bigint[], $12::bigint[], $14::bigint[],
+  $16::bigint[], $18::bigint[], $20::bigint[], $22::bigint[], $24::bigint[], $26::text[], $27::text[], $28::text[],
+  $29::text[], $30::text[], $31::text[])
+  AS u (id, tenant, queue, kind, state, priority, run_at, due_at, flags, lease, timeout_ms, deadline_at, lost_max, retry,
+  unique_key, tags, fair_group, limit_keys, args)
+
+-- name: changed_columns
+-- A number that is the same in all rows of a statement comes once, in the parameter behind its array, which then is empty.
+  id, coalesce($3::bigint, state) AS state, queue, coalesce($6::bigint, priority) AS priority,
+  coalesce($8::bigint, run_at) AS run_at, coalesce($10::bigint, due_at) AS due_at, coalesce($12::bigint, flags) AS flags,
+  coalesce($14::bigint, lease) AS lease, coalesce($16::bigint, lease_ms) AS lease_ms,
+  coalesce($18::bigint, lease_until) AS lease_until, coalesce($20::bigint, timeout_at) AS timeout_at,
+  coalesce($22::bigint, cancel_at) AS cancel_at, coalesce($24::bigint, deadline_at) AS deadline_at,
+  coalesce($26::bigint, attempt) AS attempt, coalesce($28::bigint, lost) AS lost, coalesce($30::bigint, snoozes) AS snoozes,
+  coalesce($32::bigint, waits) AS waits, coalesce($34::bigint, round) AS round, coalesce($36::bigint, reason) AS reason,
+  coalesce($38::bigint, report_n) AS report_n, coalesce($40::bigint, report_hash) AS report_hash,
+  coalesce($42::bigint, report_verdict) AS report_verdict, coalesce($44::bigint, last_seq) AS last_seq,
+  coalesce($46::bigint, progress) AS progress, coalesce($48::bigint, started_at) AS started_at, texts, args, checkpoint,
+  progress_message, error_class, error_code, error_message, error_stack
+
+-- name: changed_arrays
+  $1::uuid[], $2::bigint[], $4::text[], $5::bigint[], $7::bigint[], $9::bigint[], $11::bigint[], $13::bigint[],
+  $15::bigint[], $17::bigint[], $19::bigint[], $21::bigint[], $23::bigint[], $25::bigint[], $27::bigint[], $29::bigint[],
+  $31::bigint[], $33::bigint[], $35::bigint[], $37::bigint[], $39::bigint[], $41::bigint[], $43::bigint[], $45::bigint[],
+  $47::bigint[], $49::bigint[], $50::text[], $51::text[], $52::text[], $53::bigint[], $54::text[], $55::text[], $56::text[]
+
+-- name: changed_names
+  id, state, queue, priority, run_at, due_at, flags, lease, lease_ms, lease_until, timeout_at, cancel_at, deadline_at,
+  attempt, lost, snoozes, waits, round, reason, report_n, report_hash, report_verdict, last_seq, progress, started_at,
+  texts, args, checkpoint, progress_message, error_class, error_code, error_message, error_stack
 
 -- name: changes
 -- One row for each changed job. An array that is empty leaves its column as it is. texts: bits of
 -- store/pg/rows.h: which of the texts are new, NULL being one.
-unnest(
-  $1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-  $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[],
-  $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[],
-  $24::bigint[], $25::bigint[], $26::bigint[], $27::text[], $28::text[], $29::text[], $30::bigint[], $31::text[],
-  $32::text[], $33::text[])
-  AS u (
-  id, state, queue, priority, run_at, due_at, flags, lease, lease_ms, lease_until, timeout_at, cancel_at, deadline_at,
-  attempt, lost, snoozes, waits, round, reason, report_n, report_hash, report_verdict, last_seq, progress, started_at,
-  texts, args, checkpoint, progress_message, error_class, error_code, error_message, error_stack)
+(SELECT @changed_columns@
+FROM unnest(@changed_arrays@) AS a (
+  @changed_names@)) AS u
 
 -- name: all_columns
 id, run_at, due_at, lease, lease_until, timeout_ms, timeout_at, cancel_at, deadline_at, report_n, report_hash,
@@ -98,42 +125,22 @@ FROM @changes@
 WHERE j.id = u.id
 
 -- name: job_finish
--- $34 … $37: finished_at, expires_at, drop_at, result
-WITH u AS MATERIALIZED (
-  SELECT * FROM unnest(
-  $1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-  $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[],
-  $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[],
-  $24::bigint[], $25::bigint[], $26::bigint[], $27::text[], $28::text[], $29::text[], $30::bigint[], $31::text[],
-  $32::text[], $33::text[], $34::bigint[], $35::bigint[], $36::bigint[], $37::text[])
-    AS u (
-  id, state, queue, priority, run_at, due_at, flags, lease, lease_ms, lease_until, timeout_at, cancel_at, deadline_at,
-  attempt, lost, snoozes, waits, round, reason, report_n, report_hash, report_verdict, last_seq, progress, started_at,
-  texts, args, checkpoint, progress_message, error_class, error_code, error_message, error_stack, finished_at,
-  expires_at, drop_at, result)
-), gone AS (
-  DELETE FROM stint.job AS j USING u WHERE j.id = u.id RETURNING
-    @new_values@, u.finished_at, u.expires_at, u.drop_at, u.result
-)
+-- The copy; job_delete then takes the row away: rows do not pass through a third place. They are locked.
+-- $57 … $62: finished_at, expires_at, drop_at · $63: result
 INSERT INTO stint.history (@all_columns@, finished_at, expires_at, drop_at, result)
-SELECT * FROM gone
+SELECT @new_values@, u.finished_at, u.expires_at, u.drop_at, u.result
+FROM (SELECT @changed_columns@, coalesce($58::bigint, finished_at) AS finished_at,
+    coalesce($60::bigint, expires_at) AS expires_at, coalesce($62::bigint, drop_at) AS drop_at, result
+  FROM unnest(@changed_arrays@, $57::bigint[], $59::bigint[], $61::bigint[], $63::text[]) AS a (
+    @changed_names@, finished_at, expires_at, drop_at, result)) AS u, stint.job AS j
+WHERE j.id = u.id
 
 -- name: job_restore
--- Back from history; $34: the drop_at it has there.
-WITH u AS MATERIALIZED (
-  SELECT * FROM unnest(
-  $1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-  $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[],
-  $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[],
-  $24::bigint[], $25::bigint[], $26::bigint[], $27::text[], $28::text[], $29::text[], $30::bigint[], $31::text[],
-  $32::text[], $33::text[], $34::bigint[])
-    AS u (
-  id, state, queue, priority, run_at, due_at, flags, lease, lease_ms, lease_until, timeout_at, cancel_at, deadline_at,
-  attempt, lost, snoozes, waits, round, reason, report_n, report_hash, report_verdict, last_seq, progress, started_at,
-  texts, args, checkpoint, progress_message, error_class, error_code, error_message, error_stack, drop_at)
-), gone AS (
-  DELETE FROM stint.history AS j USING u WHERE j.id = u.id AND j.drop_at = u.drop_at RETURNING
-    @new_values@
+-- Back from history; $57, $58: the drop_at it has there.
+WITH gone AS (
+  DELETE FROM stint.history AS j USING (SELECT @changed_columns@, coalesce($58::bigint, drop_at) AS drop_at
+  FROM unnest(@changed_arrays@, $57::bigint[]) AS a (@changed_names@, drop_at)) AS u
+  WHERE j.id = u.id AND j.drop_at = u.drop_at RETURNING @new_values@
 )
 INSERT INTO stint.job (@all_columns@)
 SELECT * FROM gone

@@ -1,5 +1,5 @@
 /* insert.c: the new jobs of a round, in one statement. A column in which no job differs from the usual is an empty array:
- * its rows are NULL there, which is how the usual is stored. */
+ * its rows are NULL there, which is how the usual is stored. What all of them share travels once, behind the empty array. */
 #include "store/pg/rows.h"
 
 #include "store/pg/batch.h"
@@ -13,14 +13,34 @@ struct jobs_list {
     struct str *texts; /* the same */
 };
 
+static void bind_column(struct pg_query *q, const struct jobs_list *l, int64_t usual)
+{
+    bool differ = false;
+    for (size_t i = 0; i < l->count; i++) {
+        differ |= l->numbers[i] != l->numbers[0];
+    }
+    pg_bind_ints(q, l->numbers, differ ? l->count : 0);
+    pg_bind_int_or_null(q, !differ && l->numbers[0] != usual, l->numbers[0]);
+}
+
 static void bind_numbers(struct pg_query *q, const struct jobs_list *l, size_t offset, int64_t usual)
 {
-    bool is_unusual = false;
     for (size_t i = 0; i < l->count; i++) {
         l->numbers[i] = *(const int64_t *)((const char *)&l->items[i]->row + offset);
-        is_unusual |= l->numbers[i] != usual;
     }
-    pg_bind_ints(q, l->numbers, is_unusual ? l->count : 0);
+    bind_column(q, l, usual);
+}
+
+/* Of names, which every job has. */
+static void bind_names(struct pg_query *q, const struct jobs_list *l, size_t offset)
+{
+    bool differ = false;
+    for (size_t i = 0; i < l->count; i++) {
+        l->texts[i] = *(const struct str *)((const char *)&l->items[i]->row + offset);
+        differ |= !str_eq(l->texts[i], l->texts[0]);
+    }
+    pg_bind_strs(q, l->texts, differ ? l->count : 0);
+    pg_bind_str(q, differ ? STR_NONE : l->texts[0]);
 }
 
 static void bind_texts(struct pg_query *q, const struct jobs_list *l, bool is_spec, size_t offset)
@@ -53,17 +73,17 @@ static void bind_retries(struct pg_query *q, const struct jobs_list *l)
 static void bind_places(struct pg_query *q, const struct jobs_list *l)
 {
     struct id *ids = arena_array(q->a, struct id, l->count);
-    int64_t *states = arena_array(q->a, int64_t, l->count);
     for (size_t i = 0; i < l->count; i++) {
         ids[i] = l->items[i]->row.id;
-        l->numbers[i] = l->items[i]->row.tenant;
-        states[i] = l->items[i]->row.state;
     }
     pg_bind_uuids(q, ids, l->count);
-    pg_bind_ints(q, l->numbers, l->count);
-    bind_texts(q, l, false, offsetof(struct row, queue));
-    bind_texts(q, l, false, offsetof(struct row, kind));
-    pg_bind_ints(q, states, l->count);
+    bind_numbers(q, l, offsetof(struct row, tenant), INT64_MIN);
+    bind_names(q, l, offsetof(struct row, queue));
+    bind_names(q, l, offsetof(struct row, kind));
+    for (size_t i = 0; i < l->count; i++) {
+        l->numbers[i] = l->items[i]->row.state;
+    }
+    bind_column(q, l, INT64_MIN);
 }
 
 static struct jobs_list list_of(struct committer *w, size_t until)

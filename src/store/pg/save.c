@@ -1,5 +1,6 @@
 /* save.c: what has become of the round's rows, written by one statement for each way of becoming. A column in which no row of
- * a statement has changed is an empty array (sql/pg/queries/job.sql, @changes@). */
+ * a statement has changed is an empty array; a number that all its rows share travels once, because each array costs time for
+ * each row (sql/pg/queries/job.sql, @changes@). */
 #include "store/pg/rows.h"
 
 #include "store/pg/batch.h"
@@ -23,9 +24,13 @@ static void numbers_of(const struct row *r, int64_t out[NUMBERS])
 
 /* ---- binding: id, state, queue, then the other numbers, then texts */
 
+struct numbers {
+    int64_t *values;
+    bool is_changed, differ;
+};
+
 struct columns {
-    int64_t *numbers[NUMBERS];
-    bool is_changed[NUMBERS];
+    struct numbers numbers[NUMBERS];
     struct id *ids;
     struct str *queues;
     bool is_moved;
@@ -36,7 +41,7 @@ static void read_columns(const struct rows_list *l, struct arena *a, struct colu
     *c = (struct columns){.ids = arena_array(a, struct id, l->count),
                           .queues = arena_array(a, struct str, l->count)};
     for (int n = 0; n < NUMBERS; n++) {
-        c->numbers[n] = arena_array(a, int64_t, l->count);
+        c->numbers[n].values = arena_array(a, int64_t, l->count);
     }
     for (size_t i = 0; i < l->count; i++) {
         const struct pg_row *r = l->items[i];
@@ -47,8 +52,10 @@ static void read_columns(const struct rows_list *l, struct arena *a, struct colu
         c->queues[i] = r->row.queue;
         c->is_moved |= !str_eq(r->row.queue, r->was.queue);
         for (int n = 0; n < NUMBERS; n++) {
-            c->numbers[n][i] = now[n];
-            c->is_changed[n] |= now[n] != was[n];
+            struct numbers *column = &c->numbers[n];
+            column->values[i] = now[n];
+            column->is_changed |= now[n] != was[n];
+            column->differ |= now[n] != column->values[0];
         }
     }
 }
@@ -82,6 +89,12 @@ static void bind_texts(struct pg_query *q, const struct rows_list *l, struct are
     }
 }
 
+static void bind_column(struct pg_query *q, const struct numbers *n, size_t count)
+{
+    pg_bind_ints(q, n->values, n->is_changed && n->differ ? count : 0);
+    pg_bind_int_or_null(q, n->is_changed && !n->differ, n->values[0]);
+}
+
 static void bind_changes(struct pg_query *q, const struct rows_list *l)
 {
     struct arena *a = q->a;
@@ -91,7 +104,7 @@ static void bind_changes(struct pg_query *q, const struct rows_list *l)
     read_columns(l, a, &c);
     pg_bind_uuids(q, c.ids, l->count);
     for (int n = 0; n < NUMBERS; n++) {
-        pg_bind_ints(q, c.numbers[n], c.is_changed[n] ? l->count : 0);
+        bind_column(q, &c.numbers[n], l->count);
         if (n == 0) {
             pg_bind_strs(q, c.queues, c.is_moved ? l->count : 0);
         }
@@ -131,37 +144,27 @@ static enum rc send_save(struct committer *w, const struct rows_list *l, struct 
     return send_list(w, PG_SQL_JOB_SAVE, l, &q, e);
 }
 
-static void bind_numbers(struct pg_query *q, const struct rows_list *l, size_t offset)
+static struct numbers numbers_at(struct arena *a, const struct rows_list *l, size_t offset)
 {
-    int64_t *values = arena_array(q->a, int64_t, l->count);
+    struct numbers n = {.values = arena_array(a, int64_t, l->count), .is_changed = true};
     for (size_t i = 0; i < l->count; i++) {
-        values[i] = *(const int64_t *)((const char *)l->items[i] + offset);
+        n.values[i] = *(const int64_t *)((const char *)l->items[i] + offset);
+        n.differ |= n.values[i] != n.values[0];
     }
-    pg_bind_ints(q, values, l->count);
+    return n;
 }
 
-static enum rc send_finish(struct committer *w, const struct rows_list *l, struct err *e)
+static void bind_numbers(struct pg_query *q, const struct rows_list *l, size_t offset)
 {
-    struct pg_query q = PG_QUERY(w->keeper.scratch);
-    struct str *results = arena_array(w->keeper.scratch, struct str, l->count);
-    bool has_result = false;
-    bind_changes(&q, l);
-    bind_numbers(&q, l, offsetof(struct pg_row, row.finished_at));
-    bind_numbers(&q, l, offsetof(struct pg_row, row.expires_at));
-    bind_numbers(&q, l, offsetof(struct pg_row, counted));
-    for (size_t i = 0; i < l->count; i++) {
-        results[i] = l->items[i]->result;
-        has_result |= results[i].p != NULL;
-    }
-    pg_bind_strs(&q, results, has_result ? l->count : 0);
-    return send_list(w, PG_SQL_JOB_FINISH, l, &q, e);
+    pg_bind_ints(q, numbers_at(q->a, l, offset).values, l->count);
 }
 
 static enum rc send_restore(struct committer *w, const struct rows_list *l, struct err *e)
 {
     struct pg_query q = PG_QUERY(w->keeper.scratch);
     bind_changes(&q, l);
-    bind_numbers(&q, l, offsetof(struct pg_row, drop_at));
+    struct numbers drop_at = numbers_at(q.a, l, offsetof(struct pg_row, drop_at));
+    bind_column(&q, &drop_at, l->count);
     return send_list(w, PG_SQL_JOB_RESTORE, l, &q, e);
 }
 
@@ -179,6 +182,27 @@ static enum rc send_delete(struct committer *w, const struct rows_list *l, struc
     struct pg_query q = PG_QUERY(w->keeper.scratch);
     bind_ids(&q, l);
     return send_list(w, PG_SQL_JOB_DELETE, l, &q, e);
+}
+
+static enum rc send_finish(struct committer *w, const struct rows_list *l, struct err *e)
+{
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    struct str *results = arena_array(w->keeper.scratch, struct str, l->count);
+    const struct numbers ends[] = {numbers_at(q.a, l, offsetof(struct pg_row, row.finished_at)),
+                                   numbers_at(q.a, l, offsetof(struct pg_row, row.expires_at)),
+                                   numbers_at(q.a, l, offsetof(struct pg_row, counted))};
+    bool has_result = false;
+    bind_changes(&q, l);
+    for (size_t n = 0; n < sizeof ends / sizeof ends[0]; n++) {
+        bind_column(&q, &ends[n], l->count);
+    }
+    for (size_t i = 0; i < l->count; i++) {
+        results[i] = l->items[i]->result;
+        has_result |= results[i].p != NULL;
+    }
+    pg_bind_strs(&q, results, has_result ? l->count : 0);
+    enum rc rc = send_list(w, PG_SQL_JOB_FINISH, l, &q, e);
+    return rc ? rc : send_delete(w, l, e);
 }
 
 static enum rc send_history_delete(struct committer *w, const struct rows_list *l, struct err *e)

@@ -112,6 +112,7 @@
     X(NODE_NOTIFY, "node_notify") \
     X(NODE_GRACE, "node_grace") \
     X(CLAIM, "claim") \
+    X(CLAIM_ONE_QUEUE, "claim_one_queue") \
     X(CLAIM_ANY_KIND, "claim_any_kind") \
     X(CLAIM_ANY_QUEUE, "claim_any_queue")
 /* clang-format on */
