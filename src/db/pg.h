@@ -105,6 +105,7 @@ void pg_bind_bools(struct pg_query *q, const bool *v, size_t n);                
 void pg_bind_reals(struct pg_query *q, const double *v, size_t n);     /* double precision[] */
 void pg_bind_strs(struct pg_query *q, const struct str *v, size_t n);  /* text[] */
 void pg_bind_blobs(struct pg_query *q, const struct str *v, size_t n); /* bytea[] */
+void pg_bind_tids(struct pg_query *q, const struct str *v, size_t n);  /* tid[], each as pg_str gave it */
 void pg_bind_uuids(struct pg_query *q, const struct id *v, size_t n);  /* uuid[]; the zero id is NULL */
 
 /* ---- batches. Every failure sets pg_fault. Once lost, a connection fails everything at once. */

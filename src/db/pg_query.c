@@ -13,12 +13,15 @@ enum {
     OID_INT2 = 21,
     OID_INT4 = 23,
     OID_TEXT = 25,
+    OID_TID = 27,
+    OID_XID = 28,
     OID_FLOAT4 = 700,
     OID_FLOAT8 = 701,
     OID_UUID = 2950,
     OID_BOOL_ARRAY = 1000,
     OID_BYTEA_ARRAY = 1001,
     OID_TEXT_ARRAY = 1009,
+    OID_TID_ARRAY = 1010,
     OID_INT8_ARRAY = 1016,
     OID_FLOAT8_ARRAY = 1022,
     OID_UUID_ARRAY = 2951,
@@ -126,7 +129,8 @@ struct array_type {
 
 static const struct array_type bools = {OID_BOOL_ARRAY, OID_BOOL}, blobs = {OID_BYTEA_ARRAY, OID_BYTEA},
                                texts = {OID_TEXT_ARRAY, OID_TEXT}, ints = {OID_INT8_ARRAY, OID_INT8},
-                               reals = {OID_FLOAT8_ARRAY, OID_FLOAT8}, uuids = {OID_UUID_ARRAY, OID_UUID};
+                               tids = {OID_TID_ARRAY, OID_TID}, reals = {OID_FLOAT8_ARRAY, OID_FLOAT8},
+                               uuids = {OID_UUID_ARRAY, OID_UUID};
 
 struct array_writer {
     struct array_type type;
@@ -245,6 +249,11 @@ void pg_bind_blobs(struct pg_query *q, const struct str *v, size_t n)
     bind_str_array(q, blobs, v, n);
 }
 
+void pg_bind_tids(struct pg_query *q, const struct str *v, size_t n)
+{
+    bind_str_array(q, tids, v, n);
+}
+
 void pg_bind_uuids(struct pg_query *q, const struct id *v, size_t n)
 {
     struct array_writer w = {.type = uuids};
@@ -302,6 +311,7 @@ int64_t pg_int(const struct pg_rows *r, size_t row, int column)
         memcpy(&u64, v, sizeof u64);
         return (int64_t)be64toh(u64);
     case OID_INT4:
+    case OID_XID: /* as a signed number, which is what it compares with */
         memcpy(&u32, v, sizeof u32);
         return (int32_t)be32toh(u32);
     case OID_INT2:

@@ -127,6 +127,47 @@ SERVER_STORE_TEST(an_operation_does_not_wait_for_a_strangers_lock_for_ever)
     pg_close(c);
 }
 
+/* ---- jobs that change behind the back of the node that has given them out */
+
+static struct job *claim_and_change(struct store_test *s, struct pg *c, const char *what)
+{
+    (void)a_queued_job(s);
+    struct job *job = claim_one(s);
+    say_sql(c, what);
+    return job;
+}
+
+SERVER_STORE_TEST(a_completion_is_refused_when_another_node_has_given_the_job_away)
+{
+    struct pg *c = a_stranger(s);
+    struct job *job = claim_and_change(s, c, "UPDATE stint.job SET lease = lease + 1");
+    VERDICT(complete(s, job, 1), RC_LEASE_LOST);
+    CHECK_STATE(s, job->id, JOB_PROCESSING);
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.history"), 0);
+    pg_close(c);
+}
+
+SERVER_STORE_TEST(a_completion_keeps_what_another_node_has_changed)
+{
+    struct pg *c = a_stranger(s);
+    struct job *job = claim_and_change(s, c, "UPDATE stint.job SET priority = 7");
+    VERDICT(complete(s, job, 1), RC_OK);
+    CHECK_STATE(s, job->id, JOB_COMPLETED);
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.history WHERE priority = 7"), 1);
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.job"), 0);
+    check_counts(s);
+    pg_close(c);
+}
+
+SERVER_STORE_TEST(a_completion_of_a_job_that_another_node_has_removed_finds_nothing)
+{
+    struct pg *c = a_stranger(s);
+    struct job *job = claim_and_change(s, c, "DELETE FROM stint.job");
+    VERDICT(complete(s, job, 1), RC_NOT_FOUND);
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.history"), 0);
+    pg_close(c);
+}
+
 /* ---- connections that are cut */
 
 SERVER_STORE_TEST(a_connection_that_was_cut_between_rounds_is_not_noticed)

@@ -76,6 +76,15 @@ BEGIN
   RETURN true;
 END $$;
 
+-- Said by a writer that took jobs away without having read them: were all of them as it knew? ST002: no, nothing was written.
+CREATE FUNCTION stint.check_jobs(gone bigint, known bigint) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  IF gone IS DISTINCT FROM known THEN
+    RAISE EXCEPTION '% of % jobs have changed', known - gone, known USING ERRCODE = 'ST002';
+  END IF;
+  RETURN true;
+END $$;
+
 -- Maintained counts: nothing ever runs count(*) over jobs. what: 0 … 7 a state of core/job.h, 8 … 13 a total of
 -- store/rules/keeper.h, 14 jobs that entered the queue while it was deleted. kind: of queued jobs, else ''. drop_at: of final states, the partition they lie in, else 0.
 -- Rounds append to count_delta, so that no row is hot; one node at a time folds it into count; readers add both.

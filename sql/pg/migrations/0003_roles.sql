@@ -17,8 +17,8 @@ BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA stint TO %I', role);
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', tables, role);
   EXECUTE format('GRANT SELECT ON stint.migration TO %I', role);
-  EXECUTE format('GRANT EXECUTE ON FUNCTION stint.now(), stint.check_settings(bigint), stint.ready_queues(int), '
-    'stint.ready_kinds(int, text), stint.make_partition(bigint), stint.drop_partition(bigint) TO %I', role);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION stint.now(), stint.check_settings(bigint), stint.check_jobs(bigint, bigint), '
+    'stint.ready_queues(int), stint.ready_kinds(int, text), stint.make_partition(bigint), stint.drop_partition(bigint) TO %I', role);
   INSERT INTO stint.node_role (role) VALUES (allow_node.role) ON CONFLICT DO NOTHING;
 END $$;
 

@@ -84,10 +84,11 @@ WITH clock AS MATERIALIZED (
   UPDATE stint.job AS j SET state = 3, lease = greatest(j.lease, $7::bigint) + 1, lease_ms = o.new_lease_ms,
     lease_until = clock.now + o.new_lease_ms, timeout_at = clock.now + coalesce(j.timeout_ms, 300000), cancel_at = NULL,
     due_at = least(clock.now + o.new_lease_ms, clock.now + coalesce(j.timeout_ms, 300000), nullif(j.deadline_at, 0)),
-    started_at = clock.now, attempt = coalesce(j.attempt, 0) + 1, report_n = NULL, flags = j.flags & ~3, worker = $8
+    started_at = clock.now, attempt = coalesce(j.attempt, 0) + 1, report_n = NULL, report_hash = NULL,
+    report_verdict = NULL, flags = j.flags & ~3, worker = $8
   FROM ordered AS o, clock
   WHERE j.ctid = o.at AND o.number <= $5::bigint AND o.bytes_before < $9::bigint
-  RETURNING @job_columns@, @long_columns@, o.number
+  RETURNING @job_columns@, @long_columns@, o.number, due_at, timeout_at, j.ctid AS at, j.xmin AS version
 ), counted AS (
   INSERT INTO stint.count_delta (tenant, queue, kind, what, drop_at, n)
   SELECT $2::bigint, queue, CASE what WHEN 2 THEN kind ELSE '' END, what, 0, sign * n

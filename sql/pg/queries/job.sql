@@ -124,16 +124,41 @@ UPDATE stint.job AS j SET
 FROM @changes@
 WHERE j.id = u.id
 
--- name: job_finish
--- The copy; job_delete then takes the row away: rows do not pass through a third place. They are locked.
+-- name: finish_head
 -- $57 … $62: finished_at, expires_at, drop_at · $63: result
 INSERT INTO stint.history (@all_columns@, finished_at, expires_at, drop_at, result)
 SELECT @new_values@, u.finished_at, u.expires_at, u.drop_at, u.result
-FROM (SELECT @changed_columns@, coalesce($58::bigint, finished_at) AS finished_at,
-    coalesce($60::bigint, expires_at) AS expires_at, coalesce($62::bigint, drop_at) AS drop_at, result
-  FROM unnest(@changed_arrays@, $57::bigint[], $59::bigint[], $61::bigint[], $63::text[]) AS a (
-    @changed_names@, finished_at, expires_at, drop_at, result)) AS u, stint.job AS j
+
+-- name: finish_columns
+-- Of what the rows of the statement become.
+@changed_columns@, coalesce($58::bigint, finished_at) AS finished_at, coalesce($60::bigint, expires_at) AS expires_at,
+  coalesce($62::bigint, drop_at) AS drop_at, result
+
+-- name: finish_arrays
+@changed_arrays@, $57::bigint[], $59::bigint[], $61::bigint[], $63::text[]
+
+-- name: finish_names
+@changed_names@, finished_at, expires_at, drop_at, result
+
+-- name: job_finish
+-- The copy of rows that are locked; job_delete then takes them away: they do not pass through a third place.
+@finish_head@
+FROM (SELECT @finish_columns@ FROM unnest(@finish_arrays@) AS a (@finish_names@)) AS u, stint.job AS j
 WHERE j.id = u.id
+
+-- name: job_finish_known
+-- The same for rows that were not read; $64: where they lie, if they are as known. job_delete_known says whether they were.
+@finish_head@
+FROM (SELECT @finish_columns@, at FROM unnest(@finish_arrays@, $64::tid[]) AS a (@finish_names@, at)) AS u, stint.job AS j
+WHERE j.ctid = u.at AND j.id = u.id
+
+-- name: job_delete_known
+-- The lease is compared although a version has only one: a standby that was promoted may give a number of a transaction again.
+WITH gone AS (
+  DELETE FROM stint.job AS j USING unnest($1::uuid[], $2::tid[], $3::bigint[], $4::bigint[]) AS u (id, at, version, lease)
+  WHERE j.ctid = u.at AND j.id = u.id AND j.xmin = u.version::int AND j.lease = u.lease RETURNING 1
+)
+SELECT stint.check_jobs(count(*), $5) FROM gone
 
 -- name: job_restore
 -- Back from history; $57, $58: the drop_at it has there.

@@ -2,7 +2,7 @@
 #include "store/pg/batch.h"
 #include "store/pg/views.h"
 
-#define COLUMN_NUMBER (VIEW_COLUMNS + 3)
+enum { COLUMN_NUMBER = VIEW_COLUMNS + 3, COLUMN_DUE_AT, COLUMN_TIMEOUT_AT, COLUMN_AT, COLUMN_VERSION };
 
 static int by_number(const void *a, const void *b, void *rows)
 {
@@ -27,6 +27,45 @@ static size_t *order_of(struct committer *w, const struct pg_rows *rows)
     return order;
 }
 
+/* The row as the claim has left it. What has a key or a policy of its own is read when it ends. */
+static void remember(struct committer *w, const struct pg_rows *rows, size_t at, const struct job *j,
+                     int64_t flags)
+{
+    struct str place = pg_str(rows, at, COLUMN_AT);
+    if (j->unique_key.n || pg_str(rows, at, VIEW_RETRY).n || place.n != sizeof(struct row_place){0}.at) {
+        return;
+    }
+    struct claimed_entry *c = arena_alloc(w->keeper.scratch, sizeof *c);
+    c->row = (struct row){.id = j->id,
+                          .tenant = j->tenant,
+                          .queue = j->queue,
+                          .kind = j->kind,
+                          .state = j->state,
+                          .priority = j->priority,
+                          .run_at = j->run_at,
+                          .due_at = pg_int(rows, at, COLUMN_DUE_AT),
+                          .flags = flags,
+                          .lease = j->lease,
+                          .lease_ms = j->lease_ms,
+                          .lease_until = pg_int(rows, at, VIEW_LEASE_UNTIL),
+                          .timeout_ms = j->timeout_ms,
+                          .timeout_at = pg_int(rows, at, COLUMN_TIMEOUT_AT),
+                          .deadline_at = j->deadline_at,
+                          .attempt = j->attempt,
+                          .lost = j->lost,
+                          .lost_max = j->lost_max,
+                          .snoozes = j->snoozes,
+                          .waits = j->waits,
+                          .round = j->round,
+                          .reason = j->reason,
+                          .last_seq = j->last_seq,
+                          .progress = j->progress_permille,
+                          .started_at = j->started_at};
+    memcpy(c->place.at, place.p, place.n);
+    c->place.version = pg_int(rows, at, COLUMN_VERSION);
+    FIFO_ADD(&w->work.claimed, c);
+}
+
 static enum rc take_jobs(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
 {
     struct store_claim *op = arg;
@@ -35,8 +74,10 @@ static enum rc take_jobs(struct committer *w, const struct pg_rows *rows, void *
     op->jobs = arena_array(op->op.a, struct job, pg_count(rows) + 1);
     for (size_t i = 0; i < pg_count(rows); i++) {
         struct job *j = &op->jobs[op->count++];
-        pg_view_read(&w->engine->base, rows, order[i], op->op.a, j, NULL);
+        int64_t flags = 0;
+        pg_view_read(&w->engine->base, rows, order[i], op->op.a, j, &flags);
         view_read_long(rows, order[i], VIEW_COLUMNS, op->op.a, j);
+        remember(w, rows, order[i], j, flags);
         struct store_change *c = store_round_add(w->keeper.round);
         *c = (struct store_change){.tenant = j->tenant,
                                    .job = j->id,

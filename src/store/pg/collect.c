@@ -88,7 +88,9 @@ static void collect_keys(const struct store_enqueue *op, struct collected *out)
 static void collect_reports(const struct store_report *op, struct collected *out)
 {
     for (size_t i = op->op.items_done; i < op->count; i++) {
-        out->ids[out->id_count++] = op->items[i].job;
+        const struct report *r = &op->items[i];
+        out->ids[out->id_count++] = r->job;
+        out->is_plain &= r->op == REPORT_COMPLETE && !r->artifact_count && !r->publish_count;
     }
 }
 
@@ -122,6 +124,7 @@ static void collect_one(const struct store_op *op, struct collected *out)
     default:
         break;
     }
+    out->is_plain &= op->kind == STORE_REPORT || op->kind == STORE_CLAIM || op->kind == STORE_ENQUEUE;
     out->may_finish |= op->kind == STORE_REPORT || op->kind == STORE_ACT || op->kind == STORE_TICK;
 }
 
@@ -129,7 +132,8 @@ void collect(struct committer *w, const struct store_op *list, struct collected 
 {
     size_t ids = 0, keys = 0;
     measure(list, &ids, &keys);
-    *out = (struct collected){.ids = arena_array(w->keeper.scratch, struct id, ids + 1),
+    *out = (struct collected){.is_plain = true,
+                              .ids = arena_array(w->keeper.scratch, struct id, ids + 1),
                               .keys = arena_array(w->keeper.scratch, struct key_entry, keys + 1)};
     for (const struct store_op *op = list; op; op = op->next) {
         collect_one(op, out);

@@ -10,6 +10,7 @@ struct collected {
     struct key_entry *keys; /* unique keys to reserve */
     size_t key_count;
     bool may_finish; /* a job may end */
+    bool is_plain;   /* what it says of jobs is that they are complete, and brings no artifacts */
 };
 
 /* Cuts the list behind the operations that fit into one round; at least one does. What is left is returned. Also cut is

@@ -1,4 +1,5 @@
 /* engine.c: opens and closes a node of a PostgreSQL store: checks, schema, threads, the private folder of files. */
+#include "store/pg/claimed.h"
 #include "store/pg/keeper.h"
 
 #include "store/pg/migrate.h"
@@ -166,6 +167,7 @@ static void dispose(struct pg_engine *s)
     remove_files_dir(s);
     close(s->stop_fd);
     mem_free(s->partitions.known);
+    claimed_dispose(&s->claimed);
     mem_free(s->committers);
     mem_free(s->readers);
     mem_free(s->reader_threads);
@@ -276,6 +278,7 @@ static struct pg_engine *engine_new(const char *dsn, const struct store_options 
     pthread_mutex_init(&s->id_lock, NULL);
     pthread_mutex_init(&s->due.lock, NULL);
     pthread_mutex_init(&s->partitions.lock, NULL);
+    claimed_init(&s->claimed);
     op_queue_init(&s->reads);
     nodes_init(s);
     s->committers = mem_alloc(((size_t)s->committer_count + 1) * sizeof *s->committers);

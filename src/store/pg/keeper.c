@@ -26,6 +26,9 @@ static enum rc load(struct keeper *k, int64_t tenant, struct id id, struct row *
         rc = pg_rows_load(w, &id, 1, e);
         r = rows_find(w, id);
     }
+    if (r) {
+        r->is_asked = true;
+    }
     bool is_theirs = !rc && r && !r->is_gone && (!tenant || r->row.tenant == tenant);
     *out = is_theirs ? &r->row : NULL;
     return rc;

@@ -65,6 +65,17 @@ struct count_entry {
     struct count_entry *next;
 };
 
+struct row_place { /* of one version of a row of table job */
+    char at[6];    /* ctid */
+    int64_t version;
+};
+
+struct claimed_entry { /* a job that the round gives out, for claimed.h once that is committed */
+    struct row row;
+    struct row_place place;
+    struct claimed_entry *next;
+};
+
 struct new_job { /* an insert */
     struct row row;
     const struct job_spec *spec;
@@ -121,6 +132,7 @@ struct round_work {
     FIFO(struct key_entry) keys;
     FIFO(struct kept_entry) kept;
     FIFO(struct claim_entry) claims;
+    FIFO(struct claimed_entry) claimed;
     FIFO(struct show) shows;
     FIFO(struct artifact_work) artifacts; /* artifacts.c */
     struct map row_by_id, count_by_key, key_by_name, waiting_by_queue;
@@ -163,6 +175,15 @@ struct reader {
     int64_t now;
 };
 
+struct claimed_slot;
+
+struct claimed { /* claimed.h */
+    pthread_mutex_t lock;
+    struct claimed_slot *slots;
+    uint32_t *buckets; /* 1 + the first slot of those whose ids end alike */
+    uint32_t used, free, oldest;
+};
+
 struct due_watch { /* due.c */
     pthread_mutex_t lock;
     int64_t told;
@@ -193,6 +214,7 @@ struct pg_engine {
     _Atomic uint32_t turn;
     struct due_watch due;
     struct partitions partitions;
+    struct claimed claimed;
     struct file_cache cache; /* in files_dir */
     _Atomic int64_t deltas;  /* of counts, written since the last fold; care.c */
     struct nodes nodes;
@@ -222,6 +244,8 @@ void *pg_reader_main(void *reader);
 
 /* The code of a round that must run again because it went by old settings. */
 #define SETTINGS_CHANGED "settings_changed"
+/* … because it believed that a job is still as this node has given it out. */
+#define JOBS_CHANGED "jobs_changed"
 
 /* ---- rounds.c: runs the list, all of it or its first part; what is left is returned. */
 struct store_op *pg_round_run(struct committer *w, struct store_op *list);

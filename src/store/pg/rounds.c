@@ -11,6 +11,7 @@
 #include <assert.h>
 
 #define STALE_SETTINGS "ST001" /* sql/pg/migrations/0001_first.sql, check_settings */
+#define STALE_JOBS     "ST002" /* … check_jobs */
 #define REPLAYS_MAX    20      /* of a single operation: deadlocks, settings that change all the time */
 #define SPACE_LOOK_US  1000000LL
 #define HURRY_US       1000000LL
@@ -90,6 +91,9 @@ static enum verdict judge(struct committer *w, struct store_op *list, int replay
     if (has_code(e, SETTINGS_CHANGED) || str_eq(str_from(pg_sqlstate(w->link.c)), STR(STALE_SETTINGS))) {
         w->settings.version = 0;
         return replays < REPLAYS_MAX ? REPLAY : FAIL_ALL;
+    }
+    if (has_code(e, JOBS_CHANGED) || str_eq(str_from(pg_sqlstate(w->link.c)), STR(STALE_JOBS))) {
+        return replays < REPLAYS_MAX ? REPLAY : FAIL_ALL; /* what was believed is forgotten */
     }
     if (*rc == RC_FULL && !w->keeper.is_refusing) {
         return WITHOUT_ENQUEUES;

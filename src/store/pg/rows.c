@@ -71,6 +71,23 @@ struct pg_row *rows_add(struct committer *w, const struct pg_rows *r, size_t at,
     return row;
 }
 
+void rows_add_known(struct committer *w, const struct row *r, const struct row_place *place)
+{
+    struct pg_row *row = arena_alloc(w->keeper.scratch, sizeof *row);
+    row->row = *r;
+    row->row.queue = arena_str(store_round_arena(w->keeper.round), r->queue);
+    row->row.kind = arena_str(store_round_arena(w->keeper.round), r->kind);
+    row->row.settings = settings_of(&w->settings, r->tenant, row->row.queue);
+    row->was = row->row;
+    row->is_known = true;
+    if (!w->engine->base.options.now && w->keeper.now < r->started_at) {
+        w->keeper.now = r->started_at; /* by the database's clock, which this round does not ask */
+    }
+    row->place = *place;
+    FIFO_ADD(&w->work.rows, row);
+    map_put(&w->work.row_by_id, key_of(&row->row.id), row);
+}
+
 void rows_see_settings(struct committer *w)
 {
     for (struct pg_row *r = w->work.rows.first; r; r = r->next) {
@@ -95,7 +112,7 @@ enum rc rows_send_lock(struct committer *w, const struct id *ids, size_t count, 
     return batch_send(w, PG_SQL_JOB_LOCK, &q, take_live, NULL, e);
 }
 
-static size_t still_missing(struct committer *w, struct id *ids, size_t count)
+size_t rows_missing(struct committer *w, struct id *ids, size_t count)
 {
     size_t left = 0;
     for (size_t i = 0; i < count; i++) {
@@ -126,10 +143,10 @@ enum rc rows_load_missing(struct committer *w, const struct id *ids, size_t coun
     struct id *missing = arena_array(w->keeper.scratch, struct id, count + 1);
     memcpy(missing, ids, count * sizeof *ids);
     enum rc rc = RC_OK;
-    size_t left = still_missing(w, missing, count);
+    size_t left = rows_missing(w, missing, count);
     for (int i = 0; i < LOOKS_MAX && left && !rc; i++) {
         rc = look(w, missing, left, i % 2 == 0, e);
-        left = still_missing(w, missing, left);
+        left = rows_missing(w, missing, left);
     }
     return rc;
 }
@@ -138,7 +155,7 @@ enum rc pg_rows_load(struct committer *w, const struct id *ids, size_t count, st
 {
     struct id *missing = arena_array(w->keeper.scratch, struct id, count + 1);
     memcpy(missing, ids, count * sizeof *ids);
-    size_t left = still_missing(w, missing, count);
+    size_t left = rows_missing(w, missing, count);
     enum rc rc = left ? look(w, missing, left, false, e) : RC_OK;
     return rc ? rc : rows_load_missing(w, missing, left, e);
 }

@@ -18,7 +18,10 @@ struct pg_row {
     int64_t drop_at; /* of the history that it lies in there; 0: it is in table job */
     int64_t counted; /* the drop_at under which it is counted, when it is final */
     bool is_dirty, is_erased, is_gone, had_events;
-    int texts; /* enum row_texts */
+    bool is_known;          /* not read, and not locked: as claimed.h has it */
+    struct row_place place; /* if is_known */
+    bool is_asked;          /* an operation has looked at it */
+    int texts;              /* enum row_texts */
     struct str args, checkpoint, progress_message, result;
     struct job_error error;
     struct pg_row *next;
@@ -29,11 +32,16 @@ struct pg_row {
 MUST_CHECK enum rc pg_rows_load(struct committer *w, const struct id *ids, size_t count, struct err *e);
 /* The same in two steps, the first of which queues its statement. */
 MUST_CHECK enum rc rows_send_lock(struct committer *w, const struct id *ids, size_t count, struct err *e);
+/* Keeps of `ids` those that are not in the round; how many. */
+size_t rows_missing(struct committer *w, struct id *ids, size_t count);
 MUST_CHECK enum rc rows_load_missing(struct committer *w, const struct id *ids, size_t count, struct err *e);
 /* NULL: not loaded, or nowhere. */
 struct pg_row *rows_find(const struct committer *w, struct id id);
 /* A row of an answer over @row_columns@, as `drop_at` says live (0) or with history's columns behind them. */
 struct pg_row *rows_add(struct committer *w, const struct pg_rows *r, size_t at, bool is_history);
+
+/* A live one that was not read: the round ends it, or runs again. */
+void rows_add_known(struct committer *w, const struct row *r, const struct row_place *place);
 
 /* Settings were read anew. */
 void rows_see_settings(struct committer *w);

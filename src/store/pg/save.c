@@ -184,25 +184,62 @@ static enum rc send_delete(struct committer *w, const struct rows_list *l, struc
     return send_list(w, PG_SQL_JOB_DELETE, l, &q, e);
 }
 
-static enum rc send_finish(struct committer *w, const struct rows_list *l, struct err *e)
+static void bind_finish(struct pg_query *q, const struct rows_list *l)
 {
-    struct pg_query q = PG_QUERY(w->keeper.scratch);
-    struct str *results = arena_array(w->keeper.scratch, struct str, l->count);
-    const struct numbers ends[] = {numbers_at(q.a, l, offsetof(struct pg_row, row.finished_at)),
-                                   numbers_at(q.a, l, offsetof(struct pg_row, row.expires_at)),
-                                   numbers_at(q.a, l, offsetof(struct pg_row, counted))};
+    struct str *results = arena_array(q->a, struct str, l->count);
+    const struct numbers ends[] = {numbers_at(q->a, l, offsetof(struct pg_row, row.finished_at)),
+                                   numbers_at(q->a, l, offsetof(struct pg_row, row.expires_at)),
+                                   numbers_at(q->a, l, offsetof(struct pg_row, counted))};
     bool has_result = false;
-    bind_changes(&q, l);
+    bind_changes(q, l);
     for (size_t n = 0; n < sizeof ends / sizeof ends[0]; n++) {
-        bind_column(&q, &ends[n], l->count);
+        bind_column(q, &ends[n], l->count);
     }
     for (size_t i = 0; i < l->count; i++) {
         results[i] = l->items[i]->result;
         has_result |= results[i].p != NULL;
     }
-    pg_bind_strs(&q, results, has_result ? l->count : 0);
+    pg_bind_strs(q, results, has_result ? l->count : 0);
+}
+
+static enum rc send_finish(struct committer *w, const struct rows_list *l, struct err *e)
+{
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    bind_finish(&q, l);
     enum rc rc = send_list(w, PG_SQL_JOB_FINISH, l, &q, e);
     return rc ? rc : send_delete(w, l, e);
+}
+
+/* ---- of rows that were not read: in the order in which others lock them */
+
+static int by_id(const void *a, const void *b)
+{
+    return memcmp((*(struct pg_row *const *)a)->row.id.b, (*(struct pg_row *const *)b)->row.id.b,
+                  sizeof(struct id));
+}
+
+static void bind_places(struct pg_query *q, const struct rows_list *l)
+{
+    struct str *places = arena_array(q->a, struct str, l->count);
+    for (size_t i = 0; i < l->count; i++) {
+        places[i] = (struct str){l->items[i]->place.at, sizeof l->items[i]->place.at};
+    }
+    pg_bind_tids(q, places, l->count);
+}
+
+static enum rc send_finish_known(struct committer *w, const struct rows_list *l, struct err *e)
+{
+    struct pg_query copy = PG_QUERY(w->keeper.scratch), delete = PG_QUERY(w->keeper.scratch);
+    qsort(l->items, l->count, sizeof *l->items, by_id);
+    bind_finish(&copy, l);
+    bind_places(&copy, l);
+    enum rc rc = batch_send(w, PG_SQL_JOB_FINISH_KNOWN, &copy, NULL, NULL, e);
+    bind_ids(&delete, l);
+    bind_places(&delete, l);
+    bind_numbers(&delete, l, offsetof(struct pg_row, place.version));
+    bind_numbers(&delete, l, offsetof(struct pg_row, was.lease));
+    pg_bind_int(&delete, (int64_t)l->count);
+    return rc ? rc : batch_send(w, PG_SQL_JOB_DELETE_KNOWN, &delete, NULL, NULL, e);
 }
 
 static enum rc send_history_delete(struct committer *w, const struct rows_list *l, struct err *e)
@@ -235,9 +272,19 @@ static bool is_restored(const struct pg_row *r)
            (!job_state_is_final(r->row.state) || r->row.round != r->was.round);
 }
 
-static bool is_finished(const struct pg_row *r)
+static bool is_any_finished(const struct pg_row *r)
 {
     return !r->is_gone && r->is_dirty && job_state_is_final(r->row.state) && (!r->drop_at || is_restored(r));
+}
+
+static bool is_finished(const struct pg_row *r)
+{
+    return !r->is_known && is_any_finished(r);
+}
+
+static bool is_known_finished(const struct pg_row *r)
+{
+    return r->is_known && is_any_finished(r);
 }
 
 static bool is_deleted(const struct pg_row *r)
@@ -262,14 +309,26 @@ static const struct {
 } ways[] = {{is_restored, send_restore},
             {is_saved, send_save},
             {is_finished, send_finish},
+            {is_known_finished, send_finish_known},
             {is_deleted, send_delete},
             {is_history_deleted, send_history_delete},
             {is_history_erased, send_history_erase}};
 
+/* What was not read may only end: the statement that ends it finds out whether it was as known. */
+static enum rc check_known(struct committer *w, struct err *e)
+{
+    for (const struct pg_row *r = w->work.rows.first; r; r = r->next) {
+        if (r->is_known && r->is_asked && !is_known_finished(r)) {
+            return err_set_code(e, RC_BUSY, JOBS_CHANGED, NULL, "a job is decided about once it is read");
+        }
+    }
+    return RC_OK;
+}
+
 enum rc rows_send(struct committer *w, struct err *e)
 {
     struct rows_list l = {.items = arena_array(w->keeper.scratch, struct pg_row *, w->work.rows.count + 1)};
-    enum rc rc = RC_OK;
+    enum rc rc = check_known(w, e);
     for (size_t way = 0; way < sizeof ways / sizeof ways[0] && !rc; way++) {
         l.count = 0;
         for (struct pg_row *r = w->work.rows.first; r; r = r->next) {

@@ -43,6 +43,8 @@
     X(JOB_INSERT, "job_insert") \
     X(JOB_SAVE, "job_save") \
     X(JOB_FINISH, "job_finish") \
+    X(JOB_FINISH_KNOWN, "job_finish_known") \
+    X(JOB_DELETE_KNOWN, "job_delete_known") \
     X(JOB_RESTORE, "job_restore") \
     X(JOB_DELETE, "job_delete") \
     X(HISTORY_DELETE, "history_delete") \

@@ -1,6 +1,7 @@
 /* transact.c: one round as one transaction: asks, rules, writes, COMMIT: see postgres.h. */
 #include "store/pg/artifacts.h"
 #include "store/pg/batch.h"
+#include "store/pg/claimed.h"
 #include "store/pg/collect.h"
 #include "store/pg/unique.h"
 #include "store/pg/views.h"
@@ -110,6 +111,8 @@ static enum rc begin(struct committer *w, struct store_op *list, struct err *e)
         return rc;
     }
     collect(w, list, &c);
+    claimed_take(w, c.ids, c.id_count, c.is_plain);
+    c.id_count = rows_missing(w, c.ids, c.id_count);
     if (c.may_finish) {
         partitions_prepare(w);
     }
@@ -295,6 +298,7 @@ enum rc round_transact(struct committer *w, struct store_op **list, struct store
     }
     r->flush_us += clock_mono_us() - ran;
     if (!rc) {
+        claimed_put(&w->engine->claimed, w->work.claimed.first);
         r->flushes++;
         r->next_due_at =
             w->work.is_timed ? due_tell(w->engine, w->due_epoch, found, w->work.due_at) : due_told(w->engine);

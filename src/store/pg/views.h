@@ -6,8 +6,10 @@
 #include "store/pg/postgres.h"
 
 #define VIEW_COLUMNS      33 /* of @job_columns@ */
-#define VIEW_LONG_COLUMNS 3  /* error_stack, checkpoint, args */
-#define VIEW_END_COLUMNS  3  /* finished_at, expires_at, result */
+#define VIEW_LEASE_UNTIL  10
+#define VIEW_RETRY        25
+#define VIEW_LONG_COLUMNS 3 /* error_stack, checkpoint, args */
+#define VIEW_END_COLUMNS  3 /* finished_at, expires_at, result */
 
 /* @job_columns@ from column 0 on; *flags may be NULL. Texts are copied to `a`. */
 void pg_view_read(const struct store *s, const struct pg_rows *r, size_t at, struct arena *a, struct job *out,
