@@ -257,6 +257,17 @@ STORE_TEST(a_stall_of_the_server_gives_running_leases_the_same_time)
     CHECK_STATE(s, job->id, JOB_QUEUED);
 }
 
+STORE_TEST(a_report_that_is_repeated_after_a_stall_is_told_the_time_that_it_has)
+{
+    struct job *job = a_processing_job(s, .timeout_ms = DAY);
+    VERDICT(heartbeat(s, job, 1), RC_OK);
+    advance(s, 20 * SECOND);
+    store_grace(s->store);
+    struct report_verdict again = heartbeat(s, job, 1);
+    CHECK_TRUE(again.replayed);
+    CHECK_INT(again.lease_left_ms, JOB_RESTART_GRACE_MS);
+}
+
 STORE_TEST(a_stall_counts_once_however_often_the_store_looks)
 {
     (void)a_queued_job(s, .timeout_ms = MINUTE); /* J6 */

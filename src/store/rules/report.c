@@ -19,7 +19,8 @@ static void unpack_verdict(const struct keeper *k, const struct row *r, struct r
     v->run_at = r->report_verdict >> 4;
     v->replayed = true;
     bool is_running = r->state == JOB_PROCESSING && v->state == JOB_PROCESSING;
-    v->lease_left_ms = is_running && r->lease_until > k->now ? r->lease_until - k->now : 0;
+    int64_t end = rules_lease_end(k->store, r->lease_until, r->lease_ms);
+    v->lease_left_ms = is_running && end > k->now ? end - k->now : 0;
 }
 
 static bool is_final_say(const struct report *in)
