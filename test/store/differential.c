@@ -164,9 +164,11 @@ STORE_TEST_WITHIN(the_store_answers_like_the_model_to_any_sequence_of_operations
     struct driven sum = {0};
     printf("differential: STINT_SEED=%lld\n", (long long)seed_of_run);
     for (int64_t i = 0; i < 2 || sum.items < wanted; i++) {
-        ask_listen(s, i % 2 ? 1 : 0); /* with one committer every order is told from every other */
+        bool is_plain = i % 2 == 1; /* one committer of one node: every order is told from every other */
+        ask_begin(s, is_plain ? 1 : 0, is_plain ? 1 : 2);
         drive(s, (uint64_t)(seed_of_run + i), steps, &sum);
     }
+    ask_end();
     printf("differential: %lld operations with %lld items, and %lld reads of what is there\n",
            (long long)sum.operations, (long long)sum.items, (long long)sum.dumped);
     CHECK_TRUE(sum.items >= wanted);
@@ -176,7 +178,7 @@ STORE_TEST_WITHIN(the_store_answers_like_the_model_to_any_sequence_of_operations
 STORE_TEST_WITHIN(each_mistake_that_is_planted_in_the_model_is_found, 60)
 {
     int64_t tried = 0;
-    ask_listen(s, 0);
+    ask_begin(s, 0, 1);
     int bugs =
         is_durable(s) ? BUG_OLD_LEASE_COMPLETES + 1 : MODEL_BUGS; /* one is enough where a flush takes time */
     for (int bug = BUG_NONE + 1; bug < bugs; bug++, tried++) {

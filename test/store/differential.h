@@ -29,6 +29,7 @@ struct pair {
     int64_t step;
     struct chance c; /* of the operation that is being worded */
     int files;       /* that it made */
+    int64_t turns;   /* of nodes */
     pthread_mutex_t lock;
     pthread_cond_t came;
     int arrived;                     /* answers; under the lock */
@@ -98,8 +99,13 @@ bool question_may_join(const struct store_op *a, const struct store_op *b);
 
 /* ---- asking (differential_ask.c) */
 
-/* Answers come by rounds; the store opens anew with it. */
-void ask_listen(struct store_test *s, int committers);
+/* The store opens anew: answers come by rounds. On a database server: with so many committers (0: as usual), in so many nodes,
+ * which take turns. */
+void ask_begin(struct store_test *s, int committers, int nodes);
+void ask_end(void); /* of the second node */
+/* One of them closes and opens. True: that was all of the store. */
+bool ask_reopen(struct store_test *s);
+bool ask_has_nodes(void);
 /* Asks the engine, all at once, and waits. */
 void ask(struct pair *p, struct store_op *const *ops, int count);
 /* And the model, and compares; only the first difference counts. */
@@ -123,6 +129,9 @@ enum step {
     STEP_CLOCK = STEP_OF_ALL,
     STEP_TICK,
     STEP_PRUNE,
+    STEP_BACK,
+    STEP_STALL,
+    STEP_REOPEN,
 };
 
 struct pair *pair_new(struct run *r, int which, uint64_t seed, enum model_bug bug);

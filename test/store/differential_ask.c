@@ -20,13 +20,54 @@ static void count_done(void *ctx, struct store_round *r)
     store_round_free(r);
 }
 
-void ask_listen(struct store_test *s, int committers)
+static struct store *second_node; /* a test is a process of its own */
+
+static void open_node(struct store_test *s, struct store **out)
 {
     struct err err = {0}, *e = &err;
+    OK(store_open(out, s->url, &s->options, e));
+}
+
+void ask_end(void)
+{
+    store_close(second_node);
+    second_node = NULL;
+}
+
+void ask_begin(struct store_test *s, int committers, int nodes)
+{
+    ask_end();
     store_close(s->store);
     s->options.on_round = count_done;
     s->options.committers = is_server(s) ? committers : 1;
-    OK(store_open(&s->store, s->url, &s->options, e));
+    open_node(s, &s->store);
+    if (is_server(s) && nodes > 1) {
+        open_node(s, &second_node);
+    }
+}
+
+bool ask_has_nodes(void)
+{
+    return second_node != NULL;
+}
+
+bool ask_reopen(struct store_test *s)
+{
+    struct store **node = second_node ? &second_node : &s->store;
+    store_close(*node);
+    open_node(s, node);
+    return node == &s->store;
+}
+
+/* A file is where the first one wants it. */
+static struct store *whose_turn(struct pair *p, struct store_op *const *ops, int count)
+{
+    bool is_bound = !second_node || p->turns++ % 2 == 0;
+    for (int i = 0; i < count; i++) {
+        const struct store_stage_artifact *x = (const struct store_stage_artifact *)ops[i];
+        is_bound = is_bound || (ops[i]->kind == STORE_STAGE_ARTIFACT && x->artifact.path.n);
+    }
+    return is_bound ? p->s->store : second_node;
 }
 
 /* Each has an arena of its own until the next asking: the store's threads write into several at once. */
@@ -43,7 +84,7 @@ void ask(struct pair *p, struct store_op *const *ops, int count)
         ops[i]->next = i + 1 < count ? ops[i + 1] : NULL;
     }
     p->arrived = 0; /* nobody else knows of it before the next line */
-    store_submit_list(p->s->store, ops[0]);
+    store_submit_list(whose_turn(p, ops, count), ops[0]);
     pthread_mutex_lock(&p->lock);
     while (p->arrived < count) {
         pthread_cond_wait(&p->came, &p->lock);

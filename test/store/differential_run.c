@@ -15,7 +15,9 @@
 static void pass_time(struct run *r, int64_t ms)
 {
     for (int i = 0; i < r->count; i++) {
-        r->pairs[i]->m->now += ms;
+        struct model *m = r->pairs[i]->m;
+        m->now += ms;
+        m->latest = m->now > m->latest ? m->now : m->latest;
     }
     atomic_store(&r->s->now, r->pairs[0]->m->now);
 }
@@ -25,6 +27,62 @@ static void step_clock(struct run *r, struct chance *c)
     int64_t dice = chance_below(c, 100);
     int64_t most = dice < 70 ? 12 * SECOND : dice < 92 ? 2 * MINUTE : dice < 99 ? HOUR : 2 * DAY;
     pass_time(r, chance_below(c, most / 1000) * 1000);
+}
+
+/* Now and then the clock steps back: not over midnight, when days are dropped, and not before the store was back. */
+static void step_back(struct run *r, struct chance *c)
+{
+    const struct model *m = r->pairs[0]->m;
+    int64_t to = m->now - chance_below(c, 20) * SECOND;
+    if (to / DAY == m->now / DAY && to > m->grace_at) {
+        pass_time(r, to - m->now);
+    }
+}
+
+static void give_grace(struct run *r)
+{
+    for (int i = 0; i < r->count; i++) {
+        r->pairs[i]->m->grace_at = r->pairs[i]->m->now;
+    }
+}
+
+static void step_stall(struct run *r, struct chance *c)
+{
+    (void)c;
+    if (!ask_has_nodes()) { /* another one that did not stall ends leases */
+        store_grace(r->s->store);
+        give_grace(r);
+    }
+}
+
+/* Does the engine show a lease that only a grace explains? It need not give one when a node of several comes back. */
+static bool shows_grace(struct run *r)
+{
+    for (int i = 0; i < r->count; i++) {
+        struct model *m = r->pairs[i]->m;
+        int64_t before = m->grace_at;
+        for (int j = 0; j < m->count; j++) {
+            const struct job *v = &m->jobs[j]->v;
+            int64_t end = model_lease_end(m, m->jobs[j]);
+            m->grace_at = m->now;
+            bool is_telling = v->state == JOB_PROCESSING && model_lease_end(m, m->jobs[j]) != end;
+            m->grace_at = before;
+            if (is_telling) {
+                const struct job *seen = m->peek(m->peek_ctx, v->tenant, v->id);
+                return seen && seen->lease_until != end;
+            }
+        }
+    }
+    return false;
+}
+
+static void step_reopen(struct run *r, struct chance *c)
+{
+    if (!is_durable(r->s)) {
+        step_stall(r, c);
+    } else if (ask_reopen(r->s) || shows_grace(r)) {
+        give_grace(r);
+    }
 }
 
 /* ---- services: one question about all worlds */
@@ -49,12 +107,18 @@ static void judge(struct run *r, const struct store_op *got, const struct store_
     first->has_differed |= !run_difference(r);
 }
 
-static void step_tick(struct run *r)
+static int64_t any_limit(struct chance *c)
+{
+    return chance_percent(c, 80) ? 0 : 1 + chance_below(c, 100);
+}
+
+static void step_tick(struct run *r, struct chance *c)
 {
     struct pair *p = r->pairs[0];
     int64_t applied = 0;
     bool is_more = true;
     WORDED(op, store_tick, STORE_TICK);
+    op->limit = any_limit(c);
     struct store_tick *want = (struct store_tick *)question_copy(&op->op, p->a), one = *want;
     while (is_more) {
         ask(p, &(struct store_op *){&op->op}, 1);
@@ -69,17 +133,19 @@ static void step_tick(struct run *r)
     judge(r, &op->op, &want->op);
 }
 
-static void step_prune(struct run *r)
+static void step_prune(struct run *r, struct chance *c)
 {
     struct pair *p = r->pairs[0];
-    int64_t removed = 0;
+    int64_t removed = 0, asked = 0;
     bool is_more = true;
     WORDED(op, store_prune, STORE_PRUNE);
+    op->limit = any_limit(c);
     struct store_prune *want = (struct store_prune *)question_copy(&op->op, p->a), one = *want;
     while (is_more) {
         ask(p, &(struct store_op *){&op->op}, 1);
         removed += op->removed;
-        is_more = op->more && !op->op.rc;
+        bool is_next = ask_has_nodes() && !op->more && asked++ == 0; /* only one of the nodes does it */
+        is_more = (op->more || is_next) && !op->op.rc;
     }
     op->removed = removed;
     for (int i = 0; i < r->count; i++) {
@@ -118,33 +184,33 @@ static void leap(struct run *r, struct chance *c)
     }
     if (is_by_time) {
         pass_time(r, LEAP_MS);
-        step_tick(r);
-        step_prune(r);
+        step_tick(r, c);
+        step_prune(r, c);
     }
 }
 
 static void step_of_all(struct run *r, enum step what, struct chance *c)
 {
+    static void (*const steps[])(struct run * r, struct chance * c) = {
+        [STEP_CLOCK - STEP_OF_ALL] = step_clock, [STEP_TICK - STEP_OF_ALL] = step_tick,
+        [STEP_PRUNE - STEP_OF_ALL] = step_prune, [STEP_BACK - STEP_OF_ALL] = step_back,
+        [STEP_STALL - STEP_OF_ALL] = step_stall, [STEP_REOPEN - STEP_OF_ALL] = step_reopen};
     for (int i = 0; i < r->count; i++) {
         arena_reset(r->pairs[i]->a);
     }
     if (is_leap(r)) {
         leap(r, c);
-    } else if (what == STEP_CLOCK) {
-        step_clock(r, c);
-    } else if (what == STEP_TICK) {
-        step_tick(r);
     } else {
-        step_prune(r);
+        steps[what - STEP_OF_ALL](r, c);
     }
 }
 
 static enum step any_step(struct chance *c)
 {
     static const int64_t below[] = {
-        [STEP_WRITES] = 300, [STEP_WRITES_OF_JOBS] = 430, [STEP_WRITES_OF_NONE] = 560,
-        [STEP_READS] = 690,  [STEP_LIST] = 720,           [STEP_ACT_BY_FILTER] = 750,
-        [STEP_CLOCK] = 870,  [STEP_TICK] = 980,           [STEP_PRUNE] = 1000};
+        [STEP_WRITES] = 300, [STEP_WRITES_OF_JOBS] = 430, [STEP_WRITES_OF_NONE] = 560, [STEP_READS] = 680,
+        [STEP_LIST] = 705,   [STEP_ACT_BY_FILTER] = 730,  [STEP_CLOCK] = 850,          [STEP_TICK] = 955,
+        [STEP_PRUNE] = 975,  [STEP_BACK] = 985,           [STEP_STALL] = 993,          [STEP_REOPEN] = 1000};
     int64_t dice = chance_below(c, 1000);
     enum step what = STEP_WRITES;
     while (dice >= below[what]) {
@@ -220,8 +286,11 @@ struct pair *run_difference(const struct run *r)
 
 /* ---- life */
 
+/* At the same time of the day and of the 30 days as any other: a run again meets the same midnights. */
 static void begin(struct run *r, struct store_test *s, uint64_t seed)
 {
+    int64_t month_ms = 30 * DAY, now = atomic_load(&s->now);
+    atomic_store(&s->now, (now / month_ms + 1) * month_ms + HOUR);
     *r = (struct run){.s = s, .seed = seed};
 }
 
@@ -244,12 +313,13 @@ void run_begin_again(struct run *r, const struct run *of, const struct pair *wor
 static void serve_all(struct run *r)
 {
     struct pair *p = r->pairs[0];
+    int asked = 0;
     bool is_more = true;
     while (is_more) {
         WORDED(tick, store_tick, STORE_TICK);
         WORDED(prune, store_prune, STORE_PRUNE);
         ask(p, (struct store_op *[]){&tick->op, &prune->op}, 2);
-        is_more = tick->more || prune->more;
+        is_more = tick->more || prune->more || (ask_has_nodes() && asked++ == 0);
     }
 }
 

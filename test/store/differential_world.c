@@ -24,7 +24,7 @@ static void walk_list(struct pair *p, int64_t tenant, struct job_filter filter, 
 static void step_list(struct pair *p)
 {
     struct job_filter filter = word_filter(p);
-    walk_list(p, word_tenant(p), filter, 1 + word_below(p, 60), 4);
+    walk_list(p, word_tenant(p), filter, 10 + word_below(p, 60), 4);
 }
 
 static void step_act_by_filter(struct pair *p)
@@ -201,7 +201,8 @@ struct pair *pair_new(struct run *r, int which, uint64_t seed, enum model_bug bu
                        .lock = PTHREAD_MUTEX_INITIALIZER,
                        .came = PTHREAD_COND_INITIALIZER,
                        .difference = BUF_LIMIT(1 << 20)};
-    p->m->now = atomic_load(&r->s->now);
+    p->m->now = p->m->latest = atomic_load(&r->s->now);
+    p->m->has_nodes = ask_has_nodes();
     p->m->drops_by_day = is_server(r->s);
     p->m->claims_end = !is_server(r->s);
     p->m->peek = ask_peek;

@@ -24,7 +24,7 @@ int model_place(const struct model *m, struct id id)
     int from = 0, until = m->count;
     while (from < until) {
         int middle = (from + until) / 2;
-        if (id_ordinal(m->jobs[middle]->v.id) < id_ordinal(id)) {
+        if (memcmp(m->jobs[middle]->v.id.b, id.b, sizeof id.b) < 0) {
             from = middle + 1;
         } else {
             until = middle;
@@ -272,10 +272,46 @@ static struct str error_text(enum job_event event)
                                     : STR("the job ran longer than its timeout");
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When the worker spoke last, if the store was away since; 0: it was not. */
+static int64_t word_before_grace(const struct model *m, const struct model_job *job)
+{
+    int64_t word_at = job->v.lease_until - job->v.lease_ms;
+    bool is_running = job->v.state == JOB_PROCESSING && m->bug != BUG_NO_GRACE;
+    return is_running && word_at < m->grace_at ? word_at : 0;
+}
+
+int64_t model_lease_end(const struct model *m, const struct model_job *job)
+{
+    const struct job *v = &job->v;
+    int64_t grace = word_before_grace(m, job) ? m->grace_at + earlier(v->lease_ms, JOB_RESTART_GRACE_MS) : 0;
+    return v->lease_until > grace ? v->lease_until : grace;
+}
+
+/* A timeout and the time for a cancel stand still from the last word on, or since the cancel was asked. */
+void model_add_grace(const struct model *m, struct model_job *job)
+{
+    int64_t word_at = word_before_grace(m, job), asked_at = job->cancel_at - JOB_CANCEL_GRACE_MS;
+    if (!word_at) {
+        return;
+    }
+    if (job->cancel_at && asked_at < m->grace_at) {
+        job->cancel_at += m->grace_at - (asked_at > word_at ? asked_at : word_at);
+    }
+    job->timeout_at += m->grace_at - word_at;
+    job->v.lease_until = model_lease_end(m, job);
+}
+
 bool model_pass_time(struct model *m, struct model_job *job)
 {
     struct job_outcome o;
-    struct job_counters c = model_counters(job);
+    struct model_job graced = *job;
+    model_add_grace(m, &graced);
+    struct job_counters c = model_counters(&graced);
     if (!job_decide_due(&c, &job->v.retry, m->now, 0, &o)) {
         return false;
     }

@@ -29,6 +29,7 @@ enum model_bug {
     BUG_STAGED_SURVIVES,     /* an artifact outlives the lease it was staged under */
     BUG_REPLAY_RUNS_AGAIN,   /* an enqueue with a known idempotency key enqueues again */
     BUG_LATE_IS_REFUSED,     /* what a lost lease still brings */
+    BUG_NO_GRACE,            /* a restart or a stall ends leases */
     MODEL_BUGS,
 };
 
@@ -89,9 +90,12 @@ enum model_total { SUM_ENQUEUED, SUM_COMPLETED, SUM_FAILED, SUM_CANCELLED, SUM_L
 struct model {
     struct arena *a;
     enum model_bug bug;
-    int64_t now;
+    int64_t now, latest; /* the clock may step back */
+    int64_t
+        grace_at; /* the store was back then, or awake: what workers said before does not run against them */
+    bool has_nodes; /* each counts ids for itself: those of one instant are in any order */
     bool
-        drops_by_day; /* the engine's choice: jobs go when the day has ended, or the block of 30 days, in which they ran out */
+        drops_by_day; /* the engine's choice: jobs go at the end of the day, or of the 30 days, in which they ran out */
     bool claims_end; /* the same: a claim ends what it meets too late to start */
     int64_t tenants[2];
     int64_t sums[2][SUMS];
@@ -118,7 +122,7 @@ struct model *model_new(enum model_bug bug);
 void model_free(struct model *m);
 /* Answers `op` (the inputs are set) at m->now; `got` is the engine's answer to the same. */
 void model_run(struct model *m, struct store_op *op, const struct store_op *got);
-/* Its place in jobs, or where it would be. */
+/* Its place among the jobs, which are in order of their ids, or where it would be. */
 int model_place(const struct model *m, struct id id);
 struct model_job *model_find(const struct model *m, int64_t tenant, struct id id);
 bool model_has_passed_deadline(
@@ -135,6 +139,9 @@ bool model_pass_time(struct model *m,
                      struct model_job *job); /* true: it was due, and is what time made of it */
 void model_sum(struct model *m, const struct model_job *job, enum model_total total);
 struct job_counters model_counters(const struct model_job *job);
+/* The grace of its lease becomes part of it (J6). */
+void model_add_grace(const struct model *m, struct model_job *job);
+int64_t model_lease_end(const struct model *m, const struct model_job *job);
 void model_apply(struct model *m, struct model_job *job, const struct job_outcome *o);
 void model_finish(struct model *m, struct model_job *job, enum job_state to, enum job_reason reason);
 void model_add_event(struct model *m, struct model_job *job, struct str type, struct str data);
@@ -144,7 +151,7 @@ void model_drop_staged(struct model_job *job);
 struct model_artifact *model_artifact_find(const struct model_job *job, struct str name, int64_t lease);
 void model_remove(struct model *m, struct model_job *job);
 /* What the store shows. Lease numbers that nobody was told are the engine's choice. */
-struct job model_view(const struct model_job *job, const struct job *got);
+struct job model_view(const struct model *m, const struct model_job *job, const struct job *got);
 bool model_matches(const struct model_job *job, int64_t tenant, const struct job_filter *filter);
 
 void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct store_enqueue *got);

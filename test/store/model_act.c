@@ -243,7 +243,7 @@ void model_run_patch(struct model *m, struct store_patch *op, const struct store
         v->state = v->run_at > m->now ? JOB_SCHEDULED : JOB_QUEUED;
     }
     op->job = arena_alloc(op->op.a, sizeof *op->job);
-    *op->job = model_view(job, got->op.rc ? NULL : got->job);
+    *op->job = model_view(m, job, got->op.rc ? NULL : got->job);
 }
 
 /* ---- what is past its time */

@@ -1,12 +1,14 @@
 /* model_claim.c: which jobs a claim may get from the model. See model.h. */
 #include "model.h"
 
+#include <string.h>
+
 static bool goes_before(const struct model *m, const struct job *a, const struct job *b)
 {
     if (a->priority != b->priority && m->bug != BUG_PRIORITY_IGNORED) {
         return a->priority < b->priority;
     }
-    return a->run_at != b->run_at ? a->run_at < b->run_at : id_ordinal(a->id) < id_ordinal(b->id);
+    return a->run_at != b->run_at ? a->run_at < b->run_at : memcmp(a->id.b, b->id.b, sizeof a->id.b) < 0;
 }
 
 static bool is_listed(const struct str *names, size_t count, struct str name)
@@ -88,11 +90,11 @@ void model_run_claim(struct model *m, struct store_claim *op, const struct store
             break; /* the queues are in any order, the jobs of one are not */
         }
         hand_out(m, job, op, got->jobs[i].lease);
-        op->jobs[op->count++] = job->v;
+        op->jobs[op->count++] = model_view(m, job, NULL);
     }
     struct model_job *job = NULL;
     while ((int64_t)op->count < op->max && (job = next_of(m, op, STR_NONE))) {
         hand_out(m, job, op, 0);
-        op->jobs[op->count++] = job->v;
+        op->jobs[op->count++] = model_view(m, job, NULL);
     }
 }

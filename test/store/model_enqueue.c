@@ -69,15 +69,32 @@ static struct str keep(struct model *m, struct str s)
     return s.n ? arena_str(m->a, s) : STR_NONE;
 }
 
+/* A new id, in order: of all, if they are all of one node. */
+static bool is_good_id(const struct model *m, struct id id)
+{
+    int at = model_place(m, id);
+    bool is_new = at == m->count || (m->has_nodes && !id_eq(m->jobs[at]->v.id, id));
+    bool is_after = !m->count || m->has_nodes || id_ordinal(id) > id_ordinal(m->jobs[m->count - 1]->v.id);
+    int64_t ms = id_ordinal(id) >> 21;
+    return is_new && is_after && (ms == m->now || (ms > m->now && m->now < m->latest));
+}
+
+static void put_job(struct model *m, struct model_job *job)
+{
+    int at = model_place(m, job->v.id);
+    memmove(&m->jobs[at + 1], &m->jobs[at], (size_t)(m->count - at) * sizeof m->jobs[0]);
+    m->jobs[at] = job;
+    m->count++;
+}
+
 static struct model_job *add_job(struct model *m, int64_t tenant, const struct job_spec *s, struct id id)
 {
     const struct model_queue *q = model_queue_get(m, tenant, queue_name(s));
     struct model_job *job = arena_alloc(m->a, sizeof *job);
     static const struct id nobody;
-    bool is_new_id = m->count == 0 || id_ordinal(id) > id_ordinal(m->jobs[m->count - 1]->v.id);
-    m->jobs[m->count++] = job;
+    bool is_good = is_good_id(m, id);
     job->number = m->enqueued++;
-    job->v = (struct job){.id = is_new_id ? id : nobody,
+    job->v = (struct job){.id = is_good ? id : nobody,
                           .tenant = tenant,
                           .queue = q->name,
                           .kind = keep(m, s->kind),
@@ -98,11 +115,12 @@ static struct model_job *add_job(struct model *m, int64_t tenant, const struct j
                           .on_lost = s->on_lost,
                           .lease_ms = JOB_LEASE_DEFAULT_MS,
                           .progress_permille = -1,
-                          .created_at = m->now,
+                          .created_at = is_good ? id_ordinal(id) >> 21 : m->now,
                           .run_at = s->run_at ? s->run_at : m->now + s->delay_ms};
     job->v.state = job->v.run_at > m->now ? JOB_SCHEDULED : JOB_QUEUED;
     job->holds_key = s->unique_key.n && !s->unique_for_ms;
     model_sum(m, job, SUM_ENQUEUED);
+    put_job(m, job);
     return job;
 }
 
@@ -193,10 +211,13 @@ void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct s
         refuse(op);
         return;
     }
+    int64_t last = 0; /* in order, whoever counts */
     for (size_t i = 0; i < op->count; i++) {
+        struct id id = got->op.rc ? (struct id){0} : got->verdicts[i].job;
+        bool is_in_order = got->op.rc || got->verdicts[i].duplicate || id_ordinal(id) > last;
         if (!op->verdicts[i].rc) {
-            enqueue_one(m, op->tenant, &op->specs[i], got->op.rc ? (struct id){0} : got->verdicts[i].job,
-                        &op->verdicts[i]);
+            enqueue_one(m, op->tenant, &op->specs[i], is_in_order ? id : (struct id){0}, &op->verdicts[i]);
+            last = op->verdicts[i].duplicate ? last : id_ordinal(id);
         }
     }
     if (op->idempotency_key.n) {

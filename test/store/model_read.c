@@ -13,9 +13,10 @@ static void not_found(struct store_op *op)
 
 /* ---- jobs */
 
-struct job model_view(const struct model_job *job, const struct job *got)
+struct job model_view(const struct model *m, const struct model_job *job, const struct job *got)
 {
     struct job v = job->v;
+    v.lease_until = v.state == JOB_PROCESSING ? model_lease_end(m, job) : 0;
     bool is_untold = job->is_raised || !v.lease;
     if (is_untold && got && id_eq(got->id, v.id) && got->lease >= v.lease + (job->is_raised && v.lease)) {
         v.lease = got->lease;
@@ -54,7 +55,7 @@ static void list_jobs(struct model *m, struct store_list_jobs *op, const struct 
         is_more = (int64_t)op->count == limit;
         if (!is_more) {
             const struct job *seen = op->count < got->count ? &got->jobs[op->count] : NULL;
-            struct job v = model_view(job, seen);
+            struct job v = model_view(m, job, seen);
             v.args = v.result = v.checkpoint = v.error.stack = STR_NONE;
             op->jobs[op->count++] = v;
             m->before = id_ordinal(v.id);
@@ -71,7 +72,7 @@ static void get_job(struct model *m, struct store_get_job *op, const struct stor
         return;
     }
     op->job = arena_alloc(op->op.a, sizeof *op->job);
-    *op->job = model_view(job, got->op.rc ? NULL : got->job);
+    *op->job = model_view(m, job, got->op.rc ? NULL : got->job);
 }
 
 static void read_events(struct model *m, struct store_read_events *op, const struct store_read_events *got)
@@ -95,7 +96,7 @@ static void read_events(struct model *m, struct store_read_events *op, const str
         op->events[op->count++] = model_end_event(m, job);
     }
     op->job = arena_alloc(op->op.a, sizeof *op->job);
-    *op->job = model_view(job, got->op.rc ? NULL : got->job);
+    *op->job = model_view(m, job, got->op.rc ? NULL : got->job);
     op->job->args = op->job->result = op->job->checkpoint = STR_NONE;
 }
 

@@ -26,14 +26,15 @@ static bool may_apply(const struct model *m, const struct model_job *job, const 
         *v = job->said;
         v->replayed = true;
         bool is_running = job->v.state == JOB_PROCESSING && v->state == JOB_PROCESSING;
-        v->lease_left_ms = is_running && job->v.lease_until > m->now ? job->v.lease_until - m->now : 0;
+        int64_t end = model_lease_end(m, job);
+        v->lease_left_ms = is_running && end > m->now ? end - m->now : 0;
         return false;
     }
     if (job->n && in->n <= job->n && m->bug != BUG_STALE_IS_NEW) {
         v->rc = err_set_code(&v->e, RC_CONFLICT, "stale_report", "n", "stale");
         return false;
     }
-    bool is_over = job->v.state == JOB_PROCESSING && job->v.lease_until <= m->now;
+    bool is_over = job->v.state == JOB_PROCESSING && model_lease_end(m, job) <= m->now;
     if (job->v.state == JOB_PROCESSING && !is_over) {
         return true;
     }
@@ -190,6 +191,7 @@ static void report_one(struct model *m, const struct store_report *op, size_t i,
     if (in->op == REPORT_COMPLETE) {
         complete(m, job, in);
     } else if (in->op == REPORT_HEARTBEAT || in->op == REPORT_PROGRESS) {
+        model_add_grace(m, job);
         job->v.lease_ms = in->lease_ms ? in->lease_ms : job->v.lease_ms;
         job->v.lease_until = m->now + job->v.lease_ms;
         v->cancel = job->v.cancel_requested;
@@ -223,7 +225,8 @@ void model_run_stage(struct model *m, struct store_stage_artifact *op)
         op->op.rc = err_set(e, RC_NOT_FOUND, "none");
     } else if (!store_queue_allowed(op->only_queues, job->v.queue)) {
         op->op.rc = err_set(e, RC_DENIED, "denied");
-    } else if (job->v.state != JOB_PROCESSING || op->lease != job->v.lease || job->v.lease_until <= m->now) {
+    } else if (job->v.state != JOB_PROCESSING || op->lease != job->v.lease ||
+               model_lease_end(m, job) <= m->now) {
         op->op.rc = err_set_code(e, RC_LEASE_LOST, "lease_lost", NULL, "lost");
     } else if (!str_is_name(op->artifact.name)) {
         op->op.rc = err_set_code(e, RC_INVALID, "invalid_field", NULL, "invalid");

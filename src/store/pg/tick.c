@@ -60,8 +60,7 @@ enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
     pg_bind_int(&q, limit);
     rc = round_ask(w, PG_SQL_JOB_DUE, &q, &rows, e);
     for (size_t i = 0; !rc && i < pg_count(rows); i++) {
-        rc = rules_tick(&w->keeper, &rows_add(w, rows, i, false)->row, e);
-        op->applied++;
+        rc = rules_tick(&w->keeper, &rows_add(w, rows, i, false)->row, &op->applied, e);
     }
     bool more_wishes = false;
     rc = rc ? rc : grant_wishes(w, &more_wishes, e);

@@ -23,8 +23,8 @@ MUST_CHECK enum rc rules_act_on(struct keeper *k, enum job_action action, struct
 
 /* ---- time */
 
-/* What time has done to the row, which is due; saves it. */
-MUST_CHECK enum rc rules_tick(struct keeper *k, struct row *r, struct err *e);
+/* What time has done to the row, which is due; saves it. *applied counts it unless it turns out not to be due yet. */
+MUST_CHECK enum rc rules_tick(struct keeper *k, struct row *r, int64_t *applied, struct err *e);
 /* J6. What runs against the worker of a processing job stands still while nobody could report: its lease, timeout and cancel
  * grace go on from the server's return. False: the worker has spoken since. Counts once: a lease renewed behind it keeps
  * what it did. */

@@ -73,7 +73,7 @@ bool rules_add_grace(const struct keeper *k, struct row *r)
 }
 
 /* The grace is counted in anew at every look, and kept only by the worker's next word: else it would add up. */
-enum rc rules_tick(struct keeper *k, struct row *r, struct err *e)
+enum rc rules_tick(struct keeper *k, struct row *r, int64_t *applied, struct err *e)
 {
     struct job_outcome o;
     struct row judged = *r;
@@ -83,6 +83,7 @@ enum rc rules_tick(struct keeper *k, struct row *r, struct err *e)
     struct job_counters c = row_counters(&judged);
     struct retry_policy p = row_retry(r);
     if (job_decide_due(&c, &p, k->now, random_u64(), &o)) {
+        ++*applied;
         return apply(k, r, &o, e);
     }
     r->due_at = job_due_at(&c);

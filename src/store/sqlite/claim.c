@@ -137,7 +137,8 @@ static enum rc claim_one(struct writer *w, struct store_claim *op, int64_t ordin
     }
     *is_late = j->deadline_at && j->deadline_at <= w->keeper.now;
     if (*is_late) { /* end it here, the timer may be behind */
-        return tick_one(w, ordinal, e);
+        int64_t applied = 0;
+        return tick_one(w, ordinal, &applied, e);
     }
     if (!may_give) {
         return RC_OK;

@@ -72,7 +72,7 @@ MUST_CHECK enum rc prune_remove(struct keeper *k, struct row *r, struct err *e);
 /* An id is never given twice, also when the newest jobs are gone and the clock steps back: after every removal. */
 MUST_CHECK enum rc prune_remember_ordinal(struct writer *w, struct err *e);
 /* tick.c: for a claim that meets a due job before the timer does. */
-MUST_CHECK enum rc tick_one(struct writer *w, int64_t ordinal, struct err *e);
+MUST_CHECK enum rc tick_one(struct writer *w, int64_t ordinal, int64_t *applied, struct err *e);
 
 /* One-parameter-and-id statements: (?1 = id) and (?1 = id, ?2 = n). */
 MUST_CHECK enum rc run_with_id(struct db *db, enum sql_query query, int64_t id, struct err *e);

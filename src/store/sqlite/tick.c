@@ -3,11 +3,11 @@
 
 #define TICK_LIMIT_MAX 1000
 
-enum rc tick_one(struct writer *w, int64_t ordinal, struct err *e)
+enum rc tick_one(struct writer *w, int64_t ordinal, int64_t *applied, struct err *e)
 {
     struct row *r = NULL;
     enum rc rc = rows_load_ordinal(w, ordinal, &r, e);
-    return rc || !r ? rc : rules_tick(&w->keeper, r, e);
+    return rc || !r ? rc : rules_tick(&w->keeper, r, applied, e);
 }
 
 enum rc tick_run(struct writer *w, struct store_op *base, struct err *e)
@@ -31,8 +31,7 @@ enum rc tick_run(struct writer *w, struct store_op *base, struct err *e)
         ids[count++] = db_int(q, 0);
     }
     for (int64_t i = 0; i < count && !rc; i++) {
-        rc = tick_one(w, ids[i], e);
-        op->applied++;
+        rc = tick_one(w, ids[i], &op->applied, e);
     }
     op->more = count == limit;
     return rc;
