@@ -158,7 +158,7 @@ static void drive(struct store_test *s, uint64_t seed, int64_t steps, struct dri
     run_end(&r);
 }
 
-STORE_TEST_WITHIN(the_store_answers_like_the_model_to_any_sequence_of_operations, 100)
+STORE_TEST_WITHIN(the_store_answers_like_the_model_to_any_sequence_of_operations, 200)
 {
     int64_t wanted = repeat("STINT_ITEMS", 200000, 20000), steps = wanted < 200000 ? STEPS / 6 : STEPS;
     struct driven sum = {0};

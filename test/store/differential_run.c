@@ -136,7 +136,7 @@ static void step_tick(struct run *r, struct chance *c)
 static void step_prune(struct run *r, struct chance *c)
 {
     struct pair *p = r->pairs[0];
-    int64_t removed = 0, asked = 0;
+    int64_t removed = 0, quiet = 0;
     bool is_more = true;
     WORDED(op, store_prune, STORE_PRUNE);
     op->limit = any_limit(c);
@@ -144,8 +144,8 @@ static void step_prune(struct run *r, struct chance *c)
     while (is_more) {
         ask(p, &(struct store_op *){&op->op}, 1);
         removed += op->removed;
-        bool is_next = ask_has_nodes() && !op->more && asked++ == 0; /* only one of the nodes does it */
-        is_more = (op->more || is_next) && !op->op.rc;
+        quiet = op->more ? 0 : quiet + 1;
+        is_more = quiet < (ask_has_nodes() ? 2 : 1) && !op->op.rc; /* only one of the nodes does it */
     }
     op->removed = removed;
     for (int i = 0; i < r->count; i++) {
@@ -313,13 +313,14 @@ void run_begin_again(struct run *r, const struct run *of, const struct pair *wor
 static void serve_all(struct run *r)
 {
     struct pair *p = r->pairs[0];
-    int asked = 0;
+    int quiet = 0;
     bool is_more = true;
     while (is_more) {
         WORDED(tick, store_tick, STORE_TICK);
         WORDED(prune, store_prune, STORE_PRUNE);
         ask(p, (struct store_op *[]){&tick->op, &prune->op}, 2);
-        is_more = tick->more || prune->more || (ask_has_nodes() && asked++ == 0);
+        quiet = tick->more || prune->more ? 0 : quiet + 1;
+        is_more = quiet < (ask_has_nodes() ? 2 : 1);
     }
 }
 
