@@ -6,6 +6,9 @@
 
 #include "base/id.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define RESERVES_MAX                                                                                         \
     5 /* the holder may let go of a key while we wait for it: then it is to be taken once more */
 
@@ -166,6 +169,17 @@ static enum fate fate_of(const struct key_entry *k)
                                 : FATE_NONE;
 }
 
+/* In the order in which unique_reserve locks them, so that letting go of some does not wait for whoever waits for others. */
+static int compare_keys(const void *one, const void *two)
+{
+    const struct key_entry *a = one, *b = two;
+    if (a->tenant != b->tenant) {
+        return a->tenant < b->tenant ? -1 : 1;
+    }
+    int order = memcmp(a->key.p, b->key.p, a->key.n < b->key.n ? a->key.n : b->key.n);
+    return order ? order : (a->key.n > b->key.n) - (a->key.n < b->key.n);
+}
+
 static enum rc send_fate(struct committer *w, enum fate fate, struct err *e)
 {
     static const enum pg_sql_query queries[] = {[FATE_PUT] = PG_SQL_UNIQUE_PUT,
@@ -179,13 +193,16 @@ static enum rc send_fate(struct committer *w, enum fate fate, struct err *e)
     size_t count = 0;
     for (const struct key_entry *k = w->work.keys.first; k; k = k->next) {
         if (fate_of(k) == fate) {
-            keys[count] = *k;
-            jobs[count] = k->job;
-            until[count++] = k->held_until;
+            keys[count++] = *k;
         }
     }
     if (!count) {
         return RC_OK;
+    }
+    qsort(keys, count, sizeof *keys, compare_keys);
+    for (size_t i = 0; i < count; i++) {
+        jobs[i] = keys[i].job;
+        until[i] = keys[i].held_until;
     }
     bind_keys(&q, keys, count);
     if (fate != FATE_FREE) {
