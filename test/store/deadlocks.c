@@ -113,7 +113,7 @@ SERVER_STORE_TEST(batches_of_keys_in_opposite_order_from_two_nodes_meet_no_deadl
     struct lane lanes[NODES * LANES];
     pthread_t threads[NODES * LANES];
     struct store *stores[NODES] = {s->store};
-    int64_t added = 0, completed = 0, batches = repeat("STINT_BATCHES", 150, 60) / LANES;
+    int64_t added = 0, completed = 0, batches = (repeat("STINT_BATCHES", 150, 60) + LANES - 1) / LANES;
     OK(store_open(&stores[1], s->url, &s->options, e));
     for (int i = 0; i < NODES * LANES; i++) {
         lanes[i] = (struct lane){
