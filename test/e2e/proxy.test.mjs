@@ -1,8 +1,10 @@
 // proxy.test.mjs: the proxy of other tests does what it says. Its server answers each line in capitals.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { after, afterEach, beforeEach, test } from 'node:test';
+import { promisify } from 'node:util';
 import { startProxy } from '../lib/proxy.mjs';
 
 const ended = []; // sockets of the server whose client said the end
@@ -135,4 +137,25 @@ test('refused connections end at once while others go on', async () => {
     assert.equal(await ask(client, 'still'), 'STILL\n');
     proxy.refuse(false);
     assert.equal(await ask(await connect(), 'new'), 'NEW\n');
+});
+
+test('a process that cuts what it has just half closed ends', async () => {
+    const program = `
+        import net from 'node:net';
+        import { startProxy } from './test/lib/proxy.mjs';
+        const server = net.createServer({ allowHalfOpen: true }, (socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+        server.on('listening', async () => {
+            const proxy = await startProxy({ host: '127.0.0.1', port: server.address().port });
+            const client = net.connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {});
+            client.write('hello');
+            proxy.onChunk = () => {
+                proxy.halfClose('down');
+                process.nextTick(async () => { // the end is on its way to the kernel
+                    await proxy.close();
+                    server.close();
+                });
+                return 'pass';
+            };
+        });`;
+    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 10_000, killSignal: 'SIGKILL' });
 });

@@ -10,9 +10,10 @@
 import { once } from 'node:events';
 import net from 'node:net';
 
-/** A reset and nothing before it: resetAndDestroy() would say an orderly end first. A socket of a path has no reset. */
+/** A reset and nothing before it: resetAndDestroy() would say an orderly end first. A socket of a path has no reset, nor has
+ * one that says its end just now: node would never close it, and turn round for ever when the process ends. */
 function reset(socket) {
-    socket.resetAndClosing = socket.remoteFamily !== undefined;
+    socket.resetAndClosing = socket.remoteFamily !== undefined && (!socket.writableEnded || socket.writableFinished);
     socket.destroy();
 }
 

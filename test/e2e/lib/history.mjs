@@ -10,7 +10,8 @@ export class History {
         let j = this.jobs.get(id);
         if (!j) {
             // unsure: something unknown was asked that may change its state, or it was retried: its end proves nothing
-            j = { id, enqueued: false, leases: [], finals: [], cancelled: false, cancelAsked: false, unsure: false };
+            // isSpared: a test's own, which the clients leave alone
+            j = { id, enqueued: false, leases: [], finals: [], cancelled: false, cancelAsked: false, unsure: false, isSpared: false };
             this.jobs.set(id, j);
         }
         return j;
