@@ -5,6 +5,8 @@ import { cancelSome, checkEvents, expectLoad, listAll, produce, random, retrySom
 import { psqlAt } from './postgres.mjs';
 import { startServer } from './server.mjs';
 
+const SLACK_MS = 1500; // of a busy machine
+const BACK_MS = 15_000; // after an outage, on a busy machine
 const REFUSALS = ['store_unavailable', 'outcome_unknown'];
 // A row: what is counted differs from what is there. Both sides of one snapshot.
 const RECOUNT = `
@@ -98,6 +100,11 @@ export class PgFleet {
     }
     #producers = [];
 
+    /** A test's own job: the clients leave it alone. */
+    spare(id) {
+        Object.assign(this.history.job(id), { enqueued: true, isSpared: true });
+    }
+
     /** Resolves with what `promise` does, unless a client has met what may not be. */
     among(promise) {
         return Promise.race([promise, this.load.then(() => undefined)]);
@@ -108,6 +115,47 @@ export class PgFleet {
         const ended = () => this.history.verbs.get('complete') ?? 0;
         const wanted = ended() + n;
         while (ended() < wanted) await this.among(new Promise((resolve) => this.#watching.push(resolve)));
+    }
+
+    /** What happens, while clients go on; then all is as it should be, and no call took longer than that. */
+    async through(t, happen, limit_ms) {
+        this.slowest = 0;
+        const had = new Map(this.refused);
+        const note = await this.among(happen());
+        await this.progress(50);
+        await this.recount();
+        const refused = [...this.refused].map(([code, n]) => `${n - (had.get(code) ?? 0)} ${code}`);
+        t.diagnostic(`${note ?? ''} slowest ${Math.round(this.slowest)} ms; ${refused.join(', ')}`);
+        assert.ok(this.slowest < limit_ms + SLACK_MS, `a call took ${this.slowest} ms`);
+    }
+
+    /** A write by itself: the same job again and again. */
+    ping(node) {
+        return node.server.call('POST', '/v1/jobs', { kind: 'ping', queue: 'ping', unique_key: 'ping' });
+    }
+
+    /** Until each node takes a job again, asked without a pause; the longest, in ms. */
+    async comeBack(nodes = this.nodes) {
+        let longest = 0;
+        for (const node of nodes) {
+            const began = performance.now();
+            let answer;
+            do answer = await this.ping(node);
+            while (answer.status >= 300);
+            this.#ping = answer.json.id ?? answer.json.jobs[0].id;
+            this.spare(this.#ping);
+            longest = Math.max(longest, Math.round(performance.now() - began));
+        }
+        assert.ok(longest < BACK_MS, `a node was back after ${longest} ms`);
+        return longest;
+    }
+    #ping;
+
+    async #endPing(server) {
+        const [job] = (await server.call('POST', '/v1/claims', { worker: 'ping', queues: ['ping'], wait_s: 5 })).json.jobs;
+        assert.equal(job.id, this.#ping);
+        const answer = await server.call('POST', '/v1/reports', { job: job.id, lease: job.lease, n: 1, op: 'complete' });
+        assert.equal(answer.status, 200, answer.text);
     }
 
     /** Counts equal a recount, and no job is in two tables: at any time. */
@@ -122,6 +170,7 @@ export class PgFleet {
         this.isOver = true;
         await this.among(Promise.all(this.#producers));
         const { server } = this.nodes.find((n) => n.server);
+        if (this.#ping) await this.#endPing(server);
         for (;;) {
             const { counts } = (await server.call('GET', '/v1/stats')).json;
             if (!counts.queued && !counts.processing && !counts.scheduled) break;
