@@ -101,11 +101,18 @@ static void target_add(struct target *t, const char *key, const char *value)
     }
 }
 
+/* Which sessions will do is asked by ourselves (ask_session), if the DSN wants what we want anyway: libpq would hang up on a
+ * standby before it can say what it knows. */
+static bool is_usual_wish(const char *attrs)
+{
+    return !attrs || strcmp(attrs, "read-write") == 0 || strcmp(attrs, "primary") == 0;
+}
+
 /* libpq takes the last of equal keys, so defaults go first. */
 static void target_of(struct arena *a, const PQconninfoOption *options, size_t i, const struct pg_options *o,
                       struct target *t)
 {
-    *t = (struct target){.any_session = dsn_value(options, "target_session_attrs") != NULL};
+    *t = (struct target){.any_session = !is_usual_wish(dsn_value(options, "target_session_attrs"))};
     target_add(t, "fallback_application_name", o->name ? o->name : "stint");
     target_add(t, "keepalives_idle", "10");
     target_add(t, "keepalives_interval", "5");
@@ -114,7 +121,8 @@ static void target_of(struct arena *a, const PQconninfoOption *options, size_t i
     for (const PQconninfoOption *x = options; x->keyword; x++) {
         bool is_list = strcmp(x->keyword, "host") == 0 || strcmp(x->keyword, "hostaddr") == 0 ||
                        strcmp(x->keyword, "port") == 0;
-        target_add(t, x->keyword, is_list ? list_item(a, x->val, i) : x->val);
+        bool is_ours = strcmp(x->keyword, "target_session_attrs") == 0 && !t->any_session;
+        target_add(t, x->keyword, is_ours ? NULL : is_list ? list_item(a, x->val, i) : x->val);
     }
     target_add(t, "client_encoding", "UTF8");
 }
@@ -205,8 +213,12 @@ static void note_host(struct pg *c, const struct target *t)
     (void)str_print(c->host, sizeof c->host, "%s:%s", host, port);
 }
 
+struct session {
+    bool is_standby, is_read_only;
+};
+
 /* Who is there: the server's process (a pooler names another one), and whether it takes writes. */
-static enum rc ask_session(struct pg *c, bool any_session, struct err *e)
+static enum rc ask_session(struct pg *c, struct session *out, struct err *e)
 {
     static const char sql[] = "SELECT pg_backend_pid(), pg_is_in_recovery(), "
                               "current_setting('transaction_read_only') = 'on'";
@@ -217,16 +229,26 @@ static enum rc ask_session(struct pg *c, bool any_session, struct err *e)
         return rc;
     }
     c->is_pooled = pg_int(rows, 0, 0) != PQbackendPID(c->handle);
-    if (!any_session && (pg_bool(rows, 0, 1) || pg_bool(rows, 0, 2))) {
+    *out = (struct session){pg_bool(rows, 0, 1), pg_bool(rows, 0, 2)};
+    pg_rows_free(rows);
+    return RC_OK;
+}
+
+static enum rc check_session(struct pg *c, const struct target *t, const struct pg_options *o, struct err *e)
+{
+    struct session s = {0};
+    enum rc rc = ask_session(c, &s, e);
+    if (rc == RC_OK && o->check) {
+        rc = o->check(o->check_ctx, c, e);
+    }
+    if (rc == RC_OK && !t->any_session && (s.is_standby || s.is_read_only)) {
         c->fault = PG_READ_ONLY;
         rc = err_set(e, RC_BUSY, "postgresql: %s %s", c->host,
-                     pg_bool(rows, 0, 1)
-                         ? "is a standby and takes no writes: name the primary, or all of them "
-                           "(postgresql://a,b/database)"
-                         : "takes no writes: its transactions are read-only by default "
-                           "(default_transaction_read_only)");
+                     s.is_standby ? "is a standby and takes no writes: name the primary, or all of them "
+                                    "(postgresql://a,b/database)"
+                                  : "takes no writes: its transactions are read-only by default "
+                                    "(default_transaction_read_only)");
     }
-    pg_rows_free(rows);
     return rc;
 }
 
@@ -250,10 +272,7 @@ static enum rc open_target(struct pg **out, const struct target *t, const struct
         rc = pg_fail_lost(c, NULL, e);
     }
     if (rc == RC_OK) {
-        rc = ask_session(c, t->any_session, e);
-    }
-    if (rc == RC_OK && o->check) {
-        rc = o->check(o->check_ctx, c, e);
+        rc = check_session(c, t, o, e);
     }
     if (rc == RC_OK && o->setup && !c->is_pooled) {
         rc = pg_exec(c, o->setup, e);
@@ -269,11 +288,32 @@ static enum rc open_target(struct pg **out, const struct target *t, const struct
 
 /* ---- all hosts */
 
+/* Both would do, but what was heard of the later one may tell against the earlier. */
+static struct pg *choose(struct pg *earlier, struct pg *later, const struct pg_options *o)
+{
+    bool is_good = !o->check || o->check(o->check_ctx, earlier, NULL) == RC_OK;
+    pg_close(is_good ? later : earlier);
+    return is_good ? earlier : later;
+}
+
+/* What went wrong with each host, in one text. */
+static void add_failure(struct arena *a, struct err *all, const struct err *failed)
+{
+    if (!all->rc) {
+        *all = *failed;
+        return;
+    }
+    struct str more = str_from(failed->text);
+    more = str_starts(more, STR("postgresql: ")) ? str_sub(more, sizeof "postgresql: " - 1, more.n) : more;
+    (void)err_set(all, failed->rc, "%s; %.*s", arena_c_str(a, str_from(all->text)), STR_ARG(more));
+}
+
 enum rc pg_open(struct pg **out, const char *dsn, const struct pg_options *o, struct err *e)
 {
     static const struct pg_options none = {0};
     PQconninfoOption *options = NULL;
-    struct err first = {0};
+    struct pg *found = NULL;
+    struct err all = {0};
     o = o ? o : &none;
     enum rc rc = pg_lib_load(e);
     if (!rc) {
@@ -286,25 +326,23 @@ enum rc pg_open(struct pg **out, const char *dsn, const struct pg_options *o, st
     size_t hosts = list_count(dsn_value(options, "host"));
     size_t addresses = list_count(dsn_value(options, "hostaddr"));
     size_t count = hosts > addresses ? hosts : addresses ? addresses : 1;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && (!found || o->ask_all); i++) {
         struct target t;
+        struct pg *c = NULL;
         struct err failed = {0};
         target_of(a, options, i, o, &t);
-        rc = open_target(out, &t, o, &failed);
-        if (rc == RC_OK) {
-            break;
-        }
-        if (!first.rc) {
-            first = failed;
+        rc = open_target(&c, &t, o, &failed);
+        if (rc) {
+            add_failure(a, &all, &failed);
         } else {
-            struct str more = str_from(failed.text);
-            more = str_starts(more, STR("postgresql: ")) ? str_sub(more, sizeof "postgresql: " - 1, more.n)
-                                                         : more;
-            (void)err_set(&first, failed.rc, "%s; %.*s", arena_c_str(a, str_from(first.text)), STR_ARG(more));
+            found = found ? choose(found, c, o) : c;
         }
     }
-    if (rc && e) {
-        *e = first;
+    if (found) {
+        *out = found;
+        rc = RC_OK;
+    } else if (e) {
+        *e = all;
     }
     arena_free(a);
     PQconninfoFree(options);

@@ -52,9 +52,13 @@ struct pg_options {
     int64_t timeout_ms; /* for each wait; 0: 30 s */
     int stop_fd;        /* when readable, every wait ends as a lost connection; 0 or less: none */
     const char *name;   /* application_name, unless the DSN has one; NULL: "stint" */
-    /* Asked about each server that would do; one that it refuses is passed over. NULL: all will do. */
+    /* Asked about each server that answers; one that it refuses is passed over, and so is a standby, unless the DSN says
+     * otherwise. NULL: all will do. */
     enum rc (*check)(void *ctx, struct pg *c, struct err *e);
     void *check_ctx;
+    /* Asks every host, not only until one will do; and `check` again of the one that would, when later ones will do too: its
+     * judgement may have changed. */
+    bool ask_all;
     const char *setup; /* statements run once after connecting, for settings; not when pg_is_pooled */
 };
 

@@ -39,9 +39,9 @@ remove_at_end() {
     trap '' INT TERM HUP
     cat >/dev/null
     [ ! -e "$dir/pooler.pid" ] || kill "$(cat "$dir/pooler.pid")" 2>/dev/null || true
-    if [ -e "$files/data/postmaster.pid" ]; then
-        "${as_owner[@]}" "$bin/pg_ctl" stop -D "$files/data" -m immediate -s >/dev/null 2>&1 || true
-    fi
+    for data in "$files"/data "$files"/data.*; do # the others are standbys of tests
+        [ ! -e "$data/postmaster.pid" ] || "${as_owner[@]}" "$bin/pg_ctl" stop -D "$data" -m immediate -s >/dev/null 2>&1 || true
+    done
     rm -rf "$dir" "$files"
 }
 exec 8> >(exec setsid bash -c "$(declare -p dir files bin as_owner && declare -f remove_at_end) && remove_at_end")
@@ -89,10 +89,17 @@ auth_file = $dir/pooler.users
 pool_mode = transaction
 default_pool_size = 20
 max_client_conn = 500
+server_login_retry = 1
 CONF
     echo '"stint" ""' >"$dir/pooler.users"
     chmod a+r "$dir/pooler.ini" "$dir/pooler.users"
     "${as_owner[@]}" pgbouncer -d -q "$dir/pooler.ini" || { cat "$dir/pooler.log" >&2; return 1; }
+    for ((i = 0; i < 200; i++)); do # its socket comes a moment later
+        [ ! -S "$dir/.s.PGSQL.6432" ] || return 0
+        read -rt 0.05 <> <(:) || true
+    done
+    cat "$dir/pooler.log" >&2
+    return 1
 }
 PATH=$PATH:/usr/sbin
 pooler=

@@ -82,6 +82,57 @@ PG_TEST(hosts_are_tried_in_order_until_one_serves)
     pg_close(other);
 }
 
+/* The same server, listed twice. */
+static const char *twice(void)
+{
+    static char dsn[700];
+    const char *why = "";
+    struct str one = str_from(pg_rig_server(&why));
+    size_t host = str_find(one, STR("host="), 0) + 5;
+    str_print(dsn, sizeof dsn, "%.*s,%.*s", STR_ARG(one), (int)(one.n - host), one.p + host);
+    return dsn;
+}
+
+struct judge {
+    int calls, refuse; /* the call that is answered with no */
+    struct pg *first;
+    bool was_first; /* the last call was about the first server again */
+};
+
+static enum rc judge(void *ctx, struct pg *c, struct err *e)
+{
+    struct judge *j = ctx;
+    j->calls++;
+    j->was_first = c == j->first;
+    j->first = j->first ? j->first : c;
+    return j->calls == j->refuse ? err_set(e, RC_BUSY, "no") : RC_OK;
+}
+
+PG_TEST(one_host_that_will_do_is_asked_or_all_of_them)
+{
+    struct judge few = {0}, all = {0};
+    struct pg *other = NULL;
+    OK(pg_open(&other, twice(), &(struct pg_options){.check = judge, .check_ctx = &few}, e));
+    CHECK_INT(few.calls, 1);
+    pg_close(other);
+    OK(pg_open(&other, twice(), &(struct pg_options){.check = judge, .check_ctx = &all, .ask_all = true}, e));
+    CHECK_INT(all.calls, 3);
+    CHECK_TRUE(other == all.first && all.was_first);
+    CHECK_INT(pg_rig_int(other, "SELECT 1"), 1);
+    pg_close(other);
+}
+
+PG_TEST(what_a_later_host_tells_may_speak_against_an_earlier_one)
+{
+    struct judge j = {.refuse = 3};
+    struct pg *other = NULL;
+    OK(pg_open(&other, twice(), &(struct pg_options){.check = judge, .check_ctx = &j, .ask_all = true}, e));
+    CHECK_INT(j.calls, 3);
+    CHECK_TRUE(j.was_first);
+    CHECK_INT(pg_rig_int(other, "SELECT 1"), 1);
+    pg_close(other);
+}
+
 /* A port of this machine that takes connections and says nothing. */
 static int silent_port(int *port)
 {

@@ -195,15 +195,50 @@ PG_TEST(news_leaves_in_whole_lines_and_too_much_of_it_as_one_word)
 PG_TEST(a_server_that_another_has_replaced_is_refused)
 {
     const char *why = "";
-    _Atomic int64_t timeline = 0;
+    struct fence fence = {0};
     struct link l;
     link_init(&l, pg_rig_server(&why), LINK_COMMITTER, 0);
-    l.timeline = &timeline;
+    l.fence = &fence;
     OK(link_open(&l, e));
     link_close(&l);
-    CHECK_INT(timeline, pg_rig_int(c, "SELECT timeline_id FROM pg_control_checkpoint()"));
-    timeline++;
+    CHECK_INT(fence.timeline, pg_rig_int(c, "SELECT timeline_id FROM pg_control_checkpoint()"));
+    fence.timeline++;
     CHECK_INT(link_open(&l, e), RC_BUSY);
     ck_assert(str_find(str_from(e->text), STR("is an old primary"), 0) < strlen(e->text));
     link_close(&l);
+}
+
+PG_TEST(a_connection_to_a_server_that_another_has_replaced_is_given_up)
+{
+    const char *why = "";
+    struct fence fence = {0};
+    struct link l;
+    link_init(&l, pg_rig_server(&why), LINK_COMMITTER, 0);
+    l.fence = &fence;
+    OK(link_ready(&l, 0, e));
+    OK(link_ready(&l, 0, e));
+    fence.timeline++; /* another link has heard of it */
+    FAILS(link_ready(&l, 0, e), RC_BUSY);
+    CHECK_TRUE(l.c == NULL);
+    fence.timeline--;
+    OK(link_open(&l, e));
+    link_close(&l);
+}
+
+PG_TEST(a_role_without_rights_may_ask_for_the_timeline)
+{
+    char dsn[600];
+    struct fence fence = {0};
+    struct link l;
+    OK(pg_exec(c, "CREATE ROLE timeline_asker LOGIN", e));
+    const char *why = "", *server = pg_rig_server(&why);
+    const char *at = strchr(server, '@');
+    str_print(dsn, sizeof dsn, "postgresql://timeline_asker%s", at);
+    link_init(&l, dsn, LINK_COMMITTER, 0);
+    l.fence = &fence;
+    enum rc rc = link_open(&l, e);
+    link_close(&l);
+    OK(pg_exec(c, "DROP ROLE timeline_asker", NULL));
+    CHECK_INT(rc, RC_OK);
+    ck_assert_int_gt((int)fence.timeline, 0);
 }

@@ -11,7 +11,7 @@ void committer_init(struct committer *w, struct pg_engine *s, int number)
                             .number = number};
     op_queue_init(&w->ops);
     link_init(&w->link, s->dsn, number == s->committer_count ? LINK_SLOW : LINK_COMMITTER, s->stop_fd);
-    w->link.timeline = &s->timeline;
+    w->link.fence = &s->fence;
 }
 
 void committer_dispose(struct committer *w)

@@ -19,6 +19,7 @@
 #define READERS_MAX  16
 #define CLOSE_WAIT_S 5
 #define FULL_FOR_US  5000000LL
+#define START_MS     10000 /* of each question at the start, behind the migrations */
 
 /* ---- what other files use */
 
@@ -107,7 +108,7 @@ static enum rc start_threads(struct pg_engine *s, struct err *e)
         struct reader *r = &s->readers[i];
         *r = (struct reader){.engine = s, .scratch = arena_new()};
         link_init(&r->link, s->dsn, LINK_READER, s->stop_fd);
-        r->link.timeline = &s->timeline;
+        r->link.fence = &s->fence;
         if (pthread_create(&s->reader_threads[i], NULL, pg_reader_main, r) != 0) {
             arena_free(r->scratch);
             return err_set(e, RC_FATAL, "no thread for a reader");
@@ -248,9 +249,10 @@ static enum rc prepare(struct pg_engine *s, struct err *e)
 {
     struct link l;
     link_init(&l, s->dsn, LINK_ADMIN, s->stop_fd);
-    l.timeline = &s->timeline;
+    l.fence = &s->fence;
     enum rc rc = open_schema(&l, &s->base.options, e);
     if (!rc) {
+        pg_set_timeout(l.c, START_MS);
         rc = read_meta(s, l.c, e);
     }
     if (!rc) {

@@ -12,9 +12,12 @@
 #define ANSWER_MS    4000
 #define CONNECT_MS   2500
 #define RECONNECT_MS 1000
-/* Hexadecimal, in the first 8 letters of the name of a file of the log; 0: a standby. */
+#define ASK_EVERY_US 1000000LL
+/* Hexadecimal, in the first 8 letters of the name of a file of the log. A standby has heard of the timeline that it follows. */
 #define TIMELINE                                                                                             \
-    "SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE "                                                      \
+    "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN greatest("                               \
+    "(SELECT timeline_id FROM pg_control_checkpoint()), "                                                    \
+    "(SELECT min_recovery_end_timeline FROM pg_control_recovery())) ELSE "                                   \
     "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END"
 
 #define ANY                                                                                                  \
@@ -61,8 +64,8 @@ const char *link_transaction_setup(const struct link *l)
     return pg_is_pooled(l->c) ? kinds[l->kind].transaction : NULL;
 }
 
-/* A standby that was promoted counts one timeline further. The primary that it has replaced, when it comes back, does not know
- * that and takes writes, which nobody would ever see again. */
+/* ---- who may be written to */
+
 static enum rc check_timeline(void *link, struct pg *c, struct err *e)
 {
     struct link *l = link;
@@ -71,27 +74,40 @@ static enum rc check_timeline(void *link, struct pg *c, struct err *e)
     if (rc) {
         return rc;
     }
-    int64_t timeline = pg_int(rows, 0, 0), newest = atomic_load(l->timeline);
+    bool is_standby = pg_bool(rows, 0, 0);
+    int64_t timeline = pg_int(rows, 0, 1), newest = atomic_load(&l->fence->timeline);
     pg_rows_free(rows);
-    while (timeline > newest && !atomic_compare_exchange_weak(l->timeline, &newest, timeline)) {
+    while (timeline > newest && !atomic_compare_exchange_weak(&l->fence->timeline, &newest, timeline)) {
     }
-    if (timeline && timeline < newest) {
+    if (!is_standby && timeline < newest) {
         return err_set(
             e, RC_BUSY,
             "postgresql: %s is an old primary, on timeline %lld where another was promoted to %lld: "
             "make a standby of it (pg_rewind, pg_basebackup)",
             pg_host(c), (long long)timeline, (long long)newest);
     }
+    l->timeline = timeline;
     return RC_OK;
 }
+
+/* Links that are lost together need not all ask. */
+static bool takes_turn_to_ask(struct fence *fence)
+{
+    int64_t now = clock_mono_us(), asked_at = atomic_load(&fence->asked_at_us);
+    return (!asked_at || now - asked_at > ASK_EVERY_US) &&
+           atomic_compare_exchange_strong(&fence->asked_at_us, &asked_at, now);
+}
+
+/* ---- the connection */
 
 enum rc link_open(struct link *l, struct err *e)
 {
     const struct pg_options o = {.connect_ms = l->down_since_us ? RECONNECT_MS : CONNECT_MS,
                                  .timeout_ms = kinds[l->kind].timeout_ms,
                                  .stop_fd = l->stop_fd,
-                                 .check = l->timeline ? check_timeline : NULL,
+                                 .check = l->fence ? check_timeline : NULL,
                                  .check_ctx = l,
+                                 .ask_all = l->fence && takes_turn_to_ask(l->fence),
                                  .name = kinds[l->kind].name,
                                  .setup = kinds[l->kind].session};
     enum rc rc = pg_open(&l->c, l->dsn, &o, e);
@@ -130,6 +146,9 @@ static bool sleep_until(const struct link *l, int64_t until_us)
 enum rc link_ready(struct link *l, int64_t wait_ms, struct err *e)
 {
     struct err why = {0};
+    if (l->c && l->fence && l->timeline < atomic_load(&l->fence->timeline)) { /* another was promoted */
+        link_close(l);
+    }
     while (!l->c) {
         int64_t give_up_us = (l->down_since_us ? l->down_since_us : clock_mono_us()) + wait_ms * 1000;
         if (clock_mono_us() >= l->retry_at_us) {

@@ -1,6 +1,10 @@
 /* link.h: a connection that comes back. Each thread of the engine owns one: it is opened when it is needed, closed when it
- * is lost, and tried again at growing intervals, so that a database that restarts finds its nodes again. A server that another
- * has replaced is refused (timeline). */
+ * is lost, and tried again at growing intervals, so that a database that restarts finds its nodes again.
+ *
+ * A standby that was promoted counts one timeline further. The primary that it has replaced, when it comes back, does not know
+ * that and takes writes, which nobody would ever see again. So a node asks all hosts of its DSN, at its start and when a
+ * connection is made anew, and refuses what is behind the newest timeline that it has ever seen; a connection to such a server
+ * that it still has is given up. What only the old primary knows, nobody here can: docs/postgresql.md, failover. */
 #ifndef STINT_STORE_PG_LINK_H
 #define STINT_STORE_PG_LINK_H
 
@@ -20,13 +24,18 @@ enum link_kind {
     LINK_ADMIN, /* migrations */
 };
 
+struct fence {                   /* one for all links of a node */
+    _Atomic int64_t timeline;    /* the newest that any of them has seen; 0: none yet */
+    _Atomic int64_t asked_at_us; /* when all hosts were asked last; 0: never */
+};
+
 struct link {
     struct pg *c; /* NULL: not connected */
     const char *dsn;
     enum link_kind kind;
     int stop_fd;
-    _Atomic int64_t
-        *timeline; /* the greatest that any link of this node has seen; NULL: it does not matter */
+    struct fence *fence;                            /* NULL: it does not matter who answers */
+    int64_t timeline;                               /* of the server that answers */
     int64_t down_since_us, retry_at_us, backoff_ms; /* 0: it was never down, or is up */
 };
 

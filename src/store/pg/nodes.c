@@ -336,7 +336,7 @@ void nodes_init(struct pg_engine *s)
     n->outbox = BUF_LIMIT((size_t)1 << 20);
     pthread_mutex_init(&n->lock, NULL);
     link_init(&n->link, n->dsn ? n->dsn : s->dsn, LINK_LISTENER, s->stop_fd);
-    n->link.timeline = &s->timeline;
+    n->link.fence = &s->fence;
 }
 
 /* A store that nobody serves from (an admin command, a test) is no node. */

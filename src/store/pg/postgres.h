@@ -218,7 +218,7 @@ struct pg_engine {
     struct file_cache cache; /* in files_dir */
     _Atomic int64_t deltas;  /* of counts, written since the last fold; care.c */
     struct nodes nodes;
-    _Atomic int64_t timeline; /* link.h */
+    struct fence fence; /* link.h */
 };
 
 #define SLOW_LANE(s) (&(s)->committers[(s)->committer_count])

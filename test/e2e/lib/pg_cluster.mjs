@@ -11,11 +11,11 @@ const SCRIPT = fileURLToPath(new URL('../../pg/cluster.sh', import.meta.url));
 const BIN = process.env.STINT_PG_BIN ?? '/usr/lib/postgresql/15/bin';
 const run = promisify(execFile);
 
-/** Runs a program of PostgreSQL, which refuses to run as root, as cluster.sh does. */
-export async function asOwner(program, args, likeOwnerOf) {
+/** Runs a program of PostgreSQL, which refuses to run as root, as cluster.sh does: as the owner of the folder. */
+export async function asOwner(program, args, folder = args[args.indexOf('-D') + 1]) {
     const file = `${BIN}/${program}`;
     if (process.getuid() !== 0) return run(file, args);
-    const { stdout } = await run('stat', ['-c', '%u:%g', likeOwnerOf ?? args[args.indexOf('-D') + 1]]);
+    const { stdout } = await run('stat', ['-c', '%u:%g', folder]);
     const [uid, gid] = stdout.trim().split(':');
     return run('setpriv', [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', file, ...args]);
 }
