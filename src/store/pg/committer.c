@@ -42,6 +42,23 @@ static struct store_op *run_one(struct committer *w, struct store_op *list)
     return list ? ops_append(list, op_queue_take_all(&w->ops, 1, &is_over)) : list;
 }
 
+/* What has waited behind an answer that did not come has waited long enough: the next may not come either, while the
+ * database takes connections (a COMMIT waits there for a standby that is away). */
+static struct store_op *refuse_behind_silence(struct committer *w, struct store_op *list)
+{
+    struct err e = {0};
+    bool is_over = false;
+    if (!w->link.is_silent) {
+        return list;
+    }
+    list = ops_append(list, op_queue_take_all(&w->ops, 1, &is_over));
+    if (list) {
+        (void)err_set_code(&e, RC_BUSY, "store_unavailable", NULL, PG_AWAY);
+        pg_engine_refuse(w->engine, list, &e);
+    }
+    return NULL;
+}
+
 void *pg_committer_main(void *arg)
 {
     struct committer *w = arg;
@@ -50,11 +67,12 @@ void *pg_committer_main(void *arg)
         struct store_op *list = op_queue_take_all(&w->ops, is_slow ? care_wait_ms(w) : 0, &is_over);
         atomic_store(&w->is_busy, list != NULL);
         while (list) {
-            list = is_slow ? run_one(w, list) : pg_round_run(w, list);
+            list = refuse_behind_silence(w, is_slow ? run_one(w, list) : pg_round_run(w, list));
         }
         atomic_store(&w->is_busy, false);
         if (is_slow && !is_over) {
             care_run(w);
+            (void)refuse_behind_silence(w, NULL);
         }
     }
     return NULL;

@@ -41,7 +41,7 @@ static const struct {
     int64_t timeout_ms;
 } kinds[] = {
     [LINK_COMMITTER] = {"stint committer", BOTH("250ms", "3900ms", BY_INDEX), ANSWER_MS},
-    [LINK_SLOW] = {"stint slow lane", BOTH("500ms", "20s", BY_INDEX), 25000},
+    [LINK_SLOW] = {"stint slow lane", BOTH("500ms", "3900ms", BY_INDEX), ANSWER_MS},
     [LINK_READER] = {"stint reader", BOTH("2s", "3900ms", BY_INDEX), ANSWER_MS},
     [LINK_LISTENER] = {"stint listener",
                        BOTH("2s", "20s", BY_INDEX ",set_config('synchronous_commit','off',l)"), 10000},
@@ -120,6 +120,7 @@ enum rc link_open(struct link *l, struct err *e)
                  L_INT("away_ms", (clock_mono_us() - l->down_since_us) / 1000));
     }
     l->down_since_us = l->retry_at_us = l->backoff_ms = 0;
+    l->is_silent = false;
     return RC_OK;
 }
 
@@ -171,6 +172,7 @@ void link_settle(struct link *l)
     }
     if (l->c && pg_has_timed_out(l->c)) { /* it was away for that long already */
         l->down_since_us = clock_mono_us() - LINK_WAIT_MS * 1000;
+        l->is_silent = true;
     }
     if (l->c && (pg_is_lost(l->c) || pg_in_transaction(l->c))) {
         link_close(l);

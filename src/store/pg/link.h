@@ -37,6 +37,7 @@ struct link {
     struct fence *fence;                            /* NULL: it does not matter who answers */
     int64_t timeline;                               /* of the server that answers */
     int64_t down_since_us, retry_at_us, backoff_ms; /* 0: it was never down, or is up */
+    bool is_silent; /* the last connection was given up because an answer did not come */
 };
 
 void link_init(struct link *l, const char *dsn, enum link_kind kind, int stop_fd);
