@@ -5,7 +5,7 @@ import { cancelSome, checkEvents, expectLoad, listAll, produce, random, retrySom
 import { psqlAt } from './postgres.mjs';
 import { startServer } from './server.mjs';
 
-const SLACK_MS = 1500; // of a busy machine
+const SLACK_MS = 1500 * Number(process.env.STINT_PATIENCE ?? 1); // of a busy machine
 const BACK_MS = 15_000; // after an outage, on a busy machine
 const REFUSALS = ['store_unavailable', 'outcome_unknown'];
 // A row: what is counted differs from what is there. Both sides of one snapshot.
