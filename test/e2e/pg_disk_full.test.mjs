@@ -100,6 +100,16 @@ async function tryAll(server, known, jobs, rounds) {
     return Object.fromEntries(done);
 }
 
+/** Each connection of the server comes back in its own time; then everything works. */
+async function workAgain(server, known, jobs) {
+    const end = performance.now() + PAST_RECOVERY_MS;
+    for (;;) {
+        const done = await tryAll(server, known, jobs, 5);
+        if (Object.keys(done).every((name) => name.endsWith(' 200'))) return;
+        assert.ok(performance.now() < end, JSON.stringify(done));
+    }
+}
+
 test('on a full disk of the database new jobs get 507, the rest goes on or is refused for now, and room ends it (J1, J17)', { skip: SKIP, timeout: 120_000 }, async (t) => {
     const disk = mountSmallDisk(t, 32);
     if (!disk) return;
@@ -127,8 +137,7 @@ test('on a full disk of the database new jobs get 507, the rest goes on or is re
     execFileSync('mount', ['-o', 'remount,size=96m', disk.path]);
     await until(201, () => known.enqueue(server, { kind: 'small', queue: 'work', args: 1 }));
     await until(200, () => server.call('GET', '/readyz'));
-    const again = await tryAll(server, known, jobs, 5);
-    assert.deepEqual(Object.keys(again).filter((name) => !name.endsWith(' 200')), []);
+    await workAgain(server, known, jobs);
     await known.check(server, database);
     assert.equal((await server.kill('SIGTERM')).code, 0);
 });
@@ -158,8 +167,7 @@ test('a database that dies because its log has no room is an outage, and has all
     rmSync(disk.file('others'));
     if (!(await cluster.ctl('status').catch(() => undefined))) await cluster.ctl('start');
     await until(201, () => known.enqueue(server, { kind: 'small', queue: 'work', args: 1 }));
-    const again = await tryAll(server, known, jobs, 5);
-    assert.deepEqual(Object.keys(again).filter((name) => !name.endsWith(' 200')), []);
+    await workAgain(server, known, jobs);
     await known.check(server, database);
     assert.equal((await server.kill('SIGTERM')).code, 0);
 });
