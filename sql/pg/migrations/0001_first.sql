@@ -109,10 +109,17 @@ CREATE TABLE stint.count_delta (
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 1000000);
 
 -- Live jobs only. state, reason, error_class: the numbers of core/job.h. flags: store/rules/row.h. kind is text, not a
--- number of a shared table: see queue. due_at: the one timed index (job_due_at). report_*: the last report under `lease`.
+-- number of a shared table: see queue. due_at: the one timed index (job_due). report_*: the last report under `lease`.
+-- What is never NULL and stands in indexes comes first: that is found without walking through the rest.
 CREATE TABLE stint.job (
   id uuid NOT NULL,
   run_at bigint NOT NULL,
+  tenant int NOT NULL,
+  flags int NOT NULL DEFAULT 0,
+  state smallint NOT NULL,
+  priority smallint NOT NULL,
+  queue text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL,
   due_at bigint,
   lease bigint,
   lease_until bigint,
@@ -125,8 +132,6 @@ CREATE TABLE stint.job (
   report_verdict bigint,
   last_seq bigint,
   started_at bigint,
-  tenant int NOT NULL,
-  flags int NOT NULL DEFAULT 0,
   lease_ms int,
   attempt int,
   lost int,
@@ -134,13 +139,9 @@ CREATE TABLE stint.job (
   snoozes int,
   waits int,
   round int,
-  state smallint NOT NULL,
-  priority smallint NOT NULL,
   reason smallint,
   progress smallint,
   error_class smallint,
-  queue text COLLATE "C" NOT NULL,
-  kind text COLLATE "C" NOT NULL,
   worker text,
   progress_message text,
   retry text,
