@@ -75,9 +75,10 @@ struct store_op {
 struct store_change {
     int64_t tenant;
     struct id job;
-    struct str queue, kind; /* live until store_round_free */
-    enum job_state state;   /* afterwards */
-    bool became_queued;     /* a claim may find it now */
+    struct str queue, kind;   /* live until store_round_free */
+    enum job_state state;     /* afterwards */
+    bool became_queued;       /* a claim may find it now */
+    int64_t priority, run_at; /* where it stands then; run_at 0: not told */
     bool state_changed;
     bool cancel_asked; /* of a processing job */
     bool is_foreign;   /* another node's doing */

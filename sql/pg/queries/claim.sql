@@ -2,33 +2,54 @@
 -- the same job. What is due to end (its deadline has passed) is left to the tick.
 -- $1 now or NULL · $2 tenant · $3 queues, in turn · $4 kinds · $5 at most · $6 lease in ms, 0: the queue's · $7 epoch << 32
 -- $8 worker · $9 bytes of args at most
--- Each queue that has something gives its share first; what is left comes from the first in turn.
+-- Each queue that has something gives its share first; what is left comes from the first in turn. Answered are the jobs in
+-- order and, beside each or alone, how many lines were looked at, the time, the microseconds that the picking took, and the lines
+-- where the statement has looked for them itself.
+--
+-- A line (queue and kind) is looked at from where its last head was found, because entries of jobs that are gone stay in the index
+-- as long as any transaction in the database is older than they (store/pg/heads.h).
 
 -- name: claim_named
+-- $3, $4, $10: queue, kind and turn of each line · $11 … $12: its first and last stretch · $13 … $16: least priority, run_at and id,
+-- and greatest priority, of each stretch: they stand in order, and none is between those of a line
 WITH clock AS MATERIALIZED (
-  SELECT coalesce($1::bigint, stint.now()) AS now
+  SELECT coalesce($1::bigint, stint.now()) AS now, clock_timestamp() AS began
 ), line AS MATERIALIZED (
-  SELECT q.turn, q.name AS queue, k.kind, CASE WHEN $6::bigint > 0 THEN $6::bigint WHEN s.lease_ms > 0 THEN s.lease_ms
-    ELSE 30000 END AS lease_ms
-  FROM unnest($3::text[]) WITH ORDINALITY AS q (name, turn)
-  LEFT JOIN stint.queue AS s ON s.tenant = $2::bigint::int AND s.name = q.name COLLATE "C"
-  CROSS JOIN LATERAL unnest($4::text[]) AS k (kind)
+  SELECT l.number, l.turn, l.queue, l.kind, l.first, l.last, CASE WHEN $6::bigint > 0 THEN $6::bigint WHEN s.lease_ms > 0
+    THEN s.lease_ms ELSE 30000 END AS lease_ms
+  FROM unnest($10::bigint[], $3::text[], $4::text[], $11::bigint[], $12::bigint[]) WITH ORDINALITY
+    AS l (turn, queue, kind, first, last, number)
+  LEFT JOIN stint.queue AS s ON s.tenant = $2::bigint::int AND s.name = l.queue COLLATE "C"
   WHERE s.is_paused IS NOT TRUE
+), picked AS MATERIALIZED (
+  SELECT line.number AS line, line.turn, line.lease_ms, h.* FROM clock, line CROSS JOIN LATERAL (
+    SELECT found.* FROM generate_series(line.first, line.last) AS s (at) CROSS JOIN LATERAL (
+      SELECT j.ctid AS at, j.priority, j.run_at, j.id, octet_length(j.args) AS bytes FROM stint.job AS j
+      WHERE @claim_ready@
+        AND (j.priority, j.run_at, j.id) >= (($13::bigint[])[s.at]::smallint, ($14::bigint[])[s.at], ($15::uuid[])[s.at])
+        AND j.priority <= ($16::bigint[])[s.at]::smallint
+      ORDER BY j.priority, j.run_at, j.id LIMIT $5::bigint FOR UPDATE SKIP LOCKED) AS found
+    LIMIT $5::bigint) AS h
 
 -- name: claim
 @claim_named@
-@claim_lines@
+@claim_shares@
 
 -- name: claim_one_queue
+-- One queue needs no shares.
 @claim_named@
-@claim_line@
+), ordered AS MATERIALIZED (
+  SELECT at, line, least(lease_ms, 43200000) AS new_lease_ms, row_number() OVER w AS number,
+    sum(coalesce(bytes, 0)) OVER w - coalesce(bytes, 0) AS bytes_before
+  FROM picked WINDOW w AS (ORDER BY priority, run_at, id ROWS UNBOUNDED PRECEDING)
+@claim_ordered@
 
 -- name: claim_any_kind
 WITH clock AS MATERIALIZED (
-  SELECT coalesce($1::bigint, stint.now()) AS now
+  SELECT coalesce($1::bigint, stint.now()) AS now, clock_timestamp() AS began
 ), line AS MATERIALIZED (
-  SELECT q.turn, q.name AS queue, k.kind, CASE WHEN $6::bigint > 0 THEN $6::bigint WHEN s.lease_ms > 0 THEN s.lease_ms
-    ELSE 30000 END AS lease_ms
+  SELECT 0::bigint AS number, q.turn, q.name AS queue, k.kind, CASE WHEN $6::bigint > 0 THEN $6::bigint WHEN s.lease_ms > 0
+    THEN s.lease_ms ELSE 30000 END AS lease_ms
   FROM unnest($3::text[]) WITH ORDINALITY AS q (name, turn)
   LEFT JOIN stint.queue AS s ON s.tenant = $2::bigint::int AND s.name = q.name COLLATE "C"
   CROSS JOIN LATERAL stint.ready_kinds($2::bigint::int, q.name) AS k (kind)
@@ -38,9 +59,9 @@ WITH clock AS MATERIALIZED (
 -- name: claim_any_queue
 -- $3 here: a number that mixes the queues
 WITH clock AS MATERIALIZED (
-  SELECT coalesce($1::bigint, stint.now()) AS now
+  SELECT coalesce($1::bigint, stint.now()) AS now, clock_timestamp() AS began
 ), line AS MATERIALIZED (
-  SELECT hashtextextended(q.name, $3::bigint) AS turn, q.name AS queue, k.kind,
+  SELECT 0::bigint AS number, hashtextextended(q.name, $3::bigint) AS turn, q.name AS queue, k.kind,
     CASE WHEN $6::bigint > 0 THEN $6::bigint WHEN s.lease_ms > 0 THEN s.lease_ms ELSE 30000 END AS lease_ms
   FROM stint.ready_queues($2::bigint::int) AS q (name)
   LEFT JOIN stint.queue AS s ON s.tenant = $2::bigint::int AND s.name = q.name COLLATE "C"
@@ -49,33 +70,27 @@ WITH clock AS MATERIALIZED (
   WHERE s.is_paused IS NOT TRUE
 @claim_lines@
 
--- name: claim_picked
-), picked AS MATERIALIZED (
-  SELECT line.turn, line.lease_ms, h.* FROM clock, line CROSS JOIN LATERAL (
-    SELECT j.ctid AS at, j.priority, j.run_at, j.id, octet_length(j.args) AS bytes FROM stint.job AS j
-    WHERE j.tenant = $2::bigint::int AND j.queue = line.queue COLLATE "C" AND j.kind = line.kind COLLATE "C" AND j.state = 2
-      AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
-    ORDER BY j.priority, j.run_at, j.id LIMIT $5::bigint FOR UPDATE SKIP LOCKED) AS h
-
 -- name: claim_lines
-@claim_picked@
+), picked AS MATERIALIZED (
+  SELECT line.number AS line, line.turn, line.lease_ms, h.* FROM clock, line CROSS JOIN LATERAL (
+    SELECT j.ctid AS at, j.priority, j.run_at, j.id, octet_length(j.args) AS bytes FROM stint.job AS j
+    WHERE @claim_ready@
+    ORDER BY j.priority, j.run_at, j.id LIMIT $5::bigint FOR UPDATE SKIP LOCKED) AS h
+@claim_shares@
+
+-- name: claim_ready
+j.tenant = $2::bigint::int AND j.queue = line.queue COLLATE "C" AND j.kind = line.kind COLLATE "C" AND j.state = 2
+AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
+
+-- name: claim_shares
 ), share AS MATERIALIZED (
   SELECT ($5::bigint + n - 1) / greatest(n, 1) AS each FROM (SELECT count(DISTINCT turn) AS n FROM picked) AS p
 ), placed AS (
   SELECT *, row_number() OVER (PARTITION BY turn ORDER BY priority, run_at, id) AS place FROM picked
 ), ordered AS MATERIALIZED (
-  SELECT at, least(lease_ms, 43200000) AS new_lease_ms, row_number() OVER w AS number,
+  SELECT at, line, least(lease_ms, 43200000) AS new_lease_ms, row_number() OVER w AS number,
     sum(coalesce(bytes, 0)) OVER w - coalesce(bytes, 0) AS bytes_before
   FROM placed, share WINDOW w AS (ORDER BY place > share.each, turn, place ROWS UNBOUNDED PRECEDING)
-@claim_ordered@
-
--- name: claim_line
--- One queue needs no shares.
-@claim_picked@
-), ordered AS MATERIALIZED (
-  SELECT at, least(lease_ms, 43200000) AS new_lease_ms, row_number() OVER w AS number,
-    sum(coalesce(bytes, 0)) OVER w - coalesce(bytes, 0) AS bytes_before
-  FROM picked WINDOW w AS (ORDER BY priority, run_at, id ROWS UNBOUNDED PRECEDING)
 @claim_ordered@
 
 -- name: claim_ordered
@@ -88,10 +103,41 @@ WITH clock AS MATERIALIZED (
     report_verdict = NULL, flags = j.flags & ~3, worker = $8
   FROM ordered AS o, clock
   WHERE j.ctid = o.at AND o.number <= $5::bigint AND o.bytes_before < $9::bigint
-  RETURNING @job_columns@, @long_columns@, o.number, due_at, timeout_at, j.ctid AS at, j.xmin AS version
+  RETURNING @job_columns@, @long_columns@, o.number, due_at, timeout_at, j.ctid AS at, j.xmin AS version, o.line
 ), counted AS (
   INSERT INTO stint.count_delta (tenant, queue, kind, what, drop_at, n)
   SELECT $2::bigint, queue, CASE what WHEN 2 THEN kind ELSE '' END, what, 0, sign * n
   FROM (SELECT queue, kind, count(*) AS n FROM updated GROUP BY queue, kind) AS u, (VALUES (2, -1), (3, 1)) AS c (what, sign)
 )
-SELECT * FROM updated
+SELECT updated.*, look.lines, look.now, look.picking_us, look.found
+FROM (SELECT (SELECT count(*) FROM line) AS lines, clock.now,
+  (extract(epoch FROM picking.ended - clock.began) * 1000000)::bigint AS picking_us,
+  (SELECT string_agg(queue || ' ' || kind, E'\n') FROM line WHERE number = 0) AS found
+  FROM clock, (SELECT clock_timestamp() AS ended FROM (SELECT count(*) FROM picked) AS p) AS picking) AS look
+LEFT JOIN updated ON true
+
+-- name: ready_first
+-- The time, then the first job of each priority. $1 … $3 line · $4 now or NULL
+WITH RECURSIVE head (priority, run_at, id) AS (
+  (SELECT j.priority, j.run_at, j.id FROM stint.job AS j
+   WHERE j.tenant = $1::bigint::int AND j.queue = $2::text COLLATE "C" AND j.kind = $3::text COLLATE "C" AND j.state = 2
+   ORDER BY j.priority, j.run_at, j.id LIMIT 1)
+  UNION ALL
+  SELECT n.* FROM head CROSS JOIN LATERAL (
+    SELECT j.priority, j.run_at, j.id FROM stint.job AS j
+    WHERE j.tenant = $1::bigint::int AND j.queue = $2::text COLLATE "C" AND j.kind = $3::text COLLATE "C" AND j.state = 2
+      AND j.priority > head.priority
+    ORDER BY j.priority, j.run_at, j.id LIMIT 1) AS n
+)
+SELECT coalesce($4::bigint, stint.now()), NULL::smallint, NULL::bigint, NULL::uuid
+UNION ALL SELECT NULL, head.* FROM head
+
+-- name: ready_known
+-- Lines that have ever had anything.
+SELECT DISTINCT tenant, queue, kind FROM (@counts@) AS c WHERE what = 2 LIMIT $1
+
+-- name: ready_lines
+-- $1 tenant · $2 queues, none: all
+SELECT q.name, k.kind FROM unnest(CASE WHEN cardinality($2::text[]) > 0 THEN $2::text[]
+  ELSE ARRAY(SELECT stint.ready_queues($1::bigint::int)) END) AS q (name)
+CROSS JOIN LATERAL stint.ready_kinds($1::bigint::int, q.name) AS k (kind)

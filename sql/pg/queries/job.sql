@@ -186,10 +186,12 @@ WHERE history.id = u.id AND history.drop_at = u.drop_at
 (SELECT id FROM stint.job ORDER BY id DESC LIMIT 1) UNION ALL (SELECT id FROM stint.history ORDER BY id DESC LIMIT 1)
 
 -- name: job_due
-SELECT @row_columns@ FROM stint.job WHERE due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+-- $3: none is due before it (store/pg/due.h)
+SELECT @row_columns@ FROM stint.job WHERE due_at > 0 AND due_at >= $3 AND due_at <= $1 ORDER BY due_at LIMIT $2
+FOR UPDATE SKIP LOCKED
 
 -- name: job_next_due
-SELECT due_at FROM stint.job WHERE due_at > 0 ORDER BY due_at LIMIT 1
+SELECT due_at FROM stint.job WHERE due_at > 0 AND due_at >= $1 ORDER BY due_at LIMIT 1
 
 -- name: event_insert
 INSERT INTO stint.event (job, seq, at, type, data)

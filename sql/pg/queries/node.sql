@@ -16,7 +16,7 @@ n.seen_at > stint.now() - 60000 AND (NOT n.listens OR EXISTS (
 SELECT pg_advisory_lock_shared(@node_lock@)
 
 -- name: node_beat
--- $1 node · $2 version · $3 listens · $4 watches. About the others: how many, do some listen, do some watch; then whatever this
+-- $1 node · $2 version · $3 listens · $4 watches · $5 no due time is before it. About the others: how many, do some listen, do some watch; then whatever this
 -- node may have missed: grace_at, what the keys are, the next due time, wishes of applications.
 WITH me AS (
   INSERT INTO stint.node AS n (id, started_at, seen_at, version, listens, watches)
@@ -29,7 +29,7 @@ WITH me AS (
 SELECT count(*), coalesce(bool_or(n.listens), false), coalesce(bool_or(n.listens AND n.watches), false),
   (SELECT number FROM stint.meta WHERE name = 'grace_at'),
   (SELECT count(*) + coalesce(sum(revoked_at / 1000), 0) FROM stint.api_key)::bigint,
-  (SELECT due_at FROM stint.job WHERE due_at > 0 ORDER BY due_at LIMIT 1),
+  (SELECT due_at FROM stint.job WHERE due_at > 0 AND due_at >= $5 ORDER BY due_at LIMIT 1),
   EXISTS (SELECT 1 FROM stint.wish)
 FROM stint.node AS n WHERE n.id <> $1 AND @node_is_alive@
 

@@ -6,6 +6,7 @@
 #define SERVICE       STR("care")
 #define FOLD_DELTAS   10000
 #define FOLD_AFTER_MS 1000
+#define COST_TIMES    20   /* deleted deltas may be there for long, and are walked over: see heads.h */
 #define IDLE_MS       5000 /* to see that counts were written */
 
 static enum rc read_until(struct committer *w, int64_t *until, struct err *e)
@@ -86,7 +87,8 @@ void care_note(struct pg_engine *s, int64_t deltas)
 
 int64_t care_wait_ms(const struct committer *w)
 {
-    return atomic_load(&w->engine->deltas) > 0 ? FOLD_AFTER_MS : IDLE_MS;
+    return atomic_load(&w->engine->deltas) > 0 || heads_want_looks(&w->engine->heads) ? FOLD_AFTER_MS
+                                                                                      : IDLE_MS;
 }
 
 /* Deltas that come meanwhile are counted for the next time. What fails is tried again then. */
@@ -94,14 +96,18 @@ void care_run(struct committer *w)
 {
     struct err e = {0};
     int64_t noted = atomic_load(&w->engine->deltas), folded = 0, now_us = clock_mono_us();
-    if (!noted || now_us - w->cared_at_us < FOLD_AFTER_MS * 1000) {
+    if (!noted || now_us < w->care_at_us) {
         return;
     }
-    w->cared_at_us = now_us;
     do {
         if (fold_once(w, &folded, &e)) {
-            return; /* readers add what is not folded */
+            break; /* readers add what is not folded */
         }
     } while (folded >= FOLD_DELTAS);
+    int64_t wait_us = COST_TIMES * (clock_mono_us() - now_us);
+    w->care_at_us = now_us + (wait_us > FOLD_AFTER_MS * 1000 ? wait_us : FOLD_AFTER_MS * 1000);
+    if (e.rc) {
+        return;
+    }
     atomic_fetch_sub(&w->engine->deltas, noted);
 }

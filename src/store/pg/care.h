@@ -18,4 +18,9 @@ void care_note(struct pg_engine *s, int64_t deltas);
 int64_t care_wait_ms(const struct committer *w);
 void care_run(struct committer *w);
 
+/* scout.c: full looks for claims and ticks, for which they are too dear: those whose turn it is. On the slow lane. */
+void scout_run(struct committer *w);
+/* Before any thread of the store runs. */
+MUST_CHECK enum rc scout_open(struct pg_engine *s, struct pg *c, struct err *e);
+
 #endif

@@ -1,8 +1,35 @@
-/* claim.c: hands out jobs: one statement (sql/pg/queries/claim.sql) that goes with the last batch of a round. */
+/* claim.c: hands out jobs: one statement (sql/pg/queries/claim.sql) that goes with the last batch of a round. It looks at lines from
+ * their heads; a claim that names no queue or no kind now and then finds out by itself which lines there are. */
 #include "store/pg/batch.h"
+#include "store/pg/rows.h"
 #include "store/pg/views.h"
 
-enum { COLUMN_NUMBER = VIEW_COLUMNS + 3, COLUMN_DUE_AT, COLUMN_TIMEOUT_AT, COLUMN_AT, COLUMN_VERSION };
+enum {
+    COLUMN_NUMBER = VIEW_COLUMNS + VIEW_LONG_COLUMNS,
+    COLUMN_DUE_AT,
+    COLUMN_TIMEOUT_AT,
+    COLUMN_AT,
+    COLUMN_VERSION,
+    COLUMN_LINE,
+    COLUMN_LINES,
+    COLUMN_NOW,
+    COLUMN_PICKING_US,
+    COLUMN_FOUND,
+};
+
+struct claim_plan {
+    struct line **lines; /* of the statement, in its order; NULL: there are too many to remember this one */
+    struct str *queues, *kinds;
+    int64_t *turns;
+    bool *is_full;
+    size_t count;
+    bool is_any;      /* the statement finds the lines */
+    struct str found; /* these: "QUEUE KIND\n" */
+    bool is_answered;
+    struct look look;
+};
+
+/* ---- the answer */
 
 static int by_number(const void *a, const void *b, void *rows)
 {
@@ -66,47 +93,206 @@ static void remember(struct committer *w, const struct pg_rows *rows, size_t at,
     FIFO_ADD(&w->work.claimed, c);
 }
 
+static void note_due(struct committer *w, int64_t due_at)
+{
+    w->work.due_at = w->work.due_at && w->work.due_at < due_at ? w->work.due_at : due_at;
+}
+
+static void note_change(struct committer *w, const struct job *j)
+{
+    struct store_change *c = store_round_add(w->keeper.round);
+    *c = (struct store_change){.tenant = j->tenant,
+                               .job = j->id,
+                               .queue = arena_str(store_round_arena(w->keeper.round), j->queue),
+                               .kind = arena_str(store_round_arena(w->keeper.round), j->kind),
+                               .state = JOB_PROCESSING,
+                               .state_changed = true,
+                               .last_seq = j->last_seq};
+}
+
+/* is_short: nothing was cut off, by the number of jobs, by their size, or because a queue is paused. */
+static void read_look(struct committer *w, struct claim_plan *p, const struct pg_rows *rows,
+                      const struct store_claim *op)
+{
+    int64_t bytes = 0;
+    struct str found = pg_str(rows, 0, COLUMN_FOUND);
+    p->found = found.p ? arena_str(w->keeper.scratch, found) : STR_NONE;
+    for (size_t i = 0; i < op->count; i++) {
+        bytes += (int64_t)op->jobs[i].args.n;
+    }
+    p->look.is_short = (int64_t)op->count < op->max && bytes < (int64_t)STORE_CLAIM_BYTES &&
+                       (p->is_any || pg_int(rows, 0, COLUMN_LINES) == (int64_t)p->count);
+    p->look.now = pg_int(rows, 0, COLUMN_NOW);
+    p->look.cost_us = pg_int(rows, 0, COLUMN_PICKING_US);
+    p->is_answered = true;
+}
+
 static enum rc take_jobs(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
 {
-    struct store_claim *op = arg;
-    const size_t *order = order_of(w, rows);
+    struct claim_entry *c = arg;
+    struct store_claim *op = c->op;
+    size_t count = pg_is_null(rows, 0, 0) ? 0 : pg_count(rows); /* one row says that there is none */
+    const size_t *order = count ? order_of(w, rows) : NULL;
     (void)e;
     op->jobs = arena_array(op->op.a, struct job, pg_count(rows) + 1);
-    for (size_t i = 0; i < pg_count(rows); i++) {
-        struct job *j = &op->jobs[op->count++];
+    c->line_of = arena_array(w->keeper.scratch, size_t, pg_count(rows) + 1);
+    for (size_t i = 0; i < count; i++) {
+        struct job *j = &op->jobs[op->count];
         int64_t flags = 0;
         pg_view_read(&w->engine->base, rows, order[i], op->op.a, j, &flags);
         view_read_long(rows, order[i], VIEW_COLUMNS, op->op.a, j);
         remember(w, rows, order[i], j, flags);
-        struct store_change *c = store_round_add(w->keeper.round);
-        *c = (struct store_change){.tenant = j->tenant,
-                                   .job = j->id,
-                                   .queue = arena_str(store_round_arena(w->keeper.round), j->queue),
-                                   .kind = arena_str(store_round_arena(w->keeper.round), j->kind),
-                                   .state = JOB_PROCESSING,
-                                   .state_changed = true,
-                                   .last_seq = j->last_seq};
+        c->line_of[op->count++] = (size_t)pg_int(rows, order[i], COLUMN_LINE);
+        note_change(w, j);
+        note_due(w, pg_int(rows, order[i], COLUMN_DUE_AT));
     }
+    read_look(w, c->plan, rows, op);
     return RC_OK;
 }
 
+/* ---- which lines, and from where */
+
+static bool hears(const struct committer *w)
+{
+    return nodes_hear(&w->engine->nodes);
+}
+
 /* The queues, beginning where this claim's turn is. */
-static void bind_queues(struct committer *w, struct pg_query *q, const struct store_claim *op)
+static const struct str *queues_in_turn(struct committer *w, const struct store_claim *op, uint32_t turn)
 {
     struct str *queues = arena_array(w->keeper.scratch, struct str, op->queue_count + 1);
-    uint32_t turn = atomic_fetch_add(&w->engine->turn, 1);
-    if (!op->queue_count) {
-        pg_bind_int(q, turn);
-        return;
-    }
     for (size_t i = 0; i < op->queue_count; i++) {
         queues[i] = op->queues[(turn + i) % op->queue_count];
     }
-    pg_bind_strs(q, queues, op->queue_count);
+    return queues;
 }
 
-enum rc claim_send(struct committer *w, struct store_claim *op, struct err *e)
+static void make_room(struct committer *w, struct claim_plan *p, size_t count)
 {
+    p->queues = arena_array(w->keeper.scratch, struct str, count + 1);
+    p->kinds = arena_array(w->keeper.scratch, struct str, count + 1);
+    p->turns = arena_array(w->keeper.scratch, int64_t, count + 1);
+}
+
+static void plan_named(struct committer *w, const struct store_claim *op, const struct str *queues,
+                       struct claim_plan *p)
+{
+    make_room(w, p, op->queue_count * op->kind_count);
+    p->lines = arena_array(w->keeper.scratch, struct line *, op->queue_count * op->kind_count);
+    for (size_t q = 0; q < op->queue_count; q++) {
+        for (size_t k = 0; k < op->kind_count; k++) {
+            const struct line name = {.tenant = op->tenant, .queue = queues[q], .kind = op->kinds[k]};
+            p->queues[p->count] = queues[q];
+            p->kinds[p->count] = op->kinds[k];
+            p->turns[p->count] = (int64_t)q;
+            p->lines[p->count++] = heads_begin(&w->engine->heads, &name);
+        }
+    }
+}
+
+/* Of queues that were not named: mixed, another way each time. */
+static int64_t turn_of(struct str queue, const struct str *queues, size_t count, uint32_t turn)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq(queues[i], queue)) {
+            return (int64_t)i;
+        }
+    }
+    uint64_t h = turn;
+    for (size_t i = 0; i < queue.n; i++) {
+        h = (h ^ (unsigned char)queue.p[i]) * UINT64_C(1099511628211);
+    }
+    return (int64_t)(h >> 2);
+}
+
+static void plan_any(struct committer *w, const struct store_claim *op, const struct str *queues,
+                     uint32_t turn, struct claim_plan *p)
+{
+    const struct line_filter f = {.tenant = op->tenant,
+                                  .queues = queues,
+                                  .kinds = op->kinds,
+                                  .queue_count = op->queue_count,
+                                  .kind_count = op->kind_count};
+    p->is_any = !heads_begin_all(&w->engine->heads, &f, hears(w), w->keeper.scratch, &p->lines, &p->count);
+    make_room(w, p, p->count);
+    for (size_t i = 0; i < p->count; i++) {
+        p->queues[i] = p->lines[i]->queue;
+        p->kinds[i] = p->lines[i]->kind;
+        p->turns[i] = turn_of(p->lines[i]->queue, queues, op->queue_count, turn);
+    }
+}
+
+/* ---- the statement */
+
+struct range_list {
+    int64_t *first, *last, *priority, *run_at, *up_to;
+    struct id *id;
+    size_t count;
+};
+
+static void add_range(struct range_list *r, const struct stretch *s)
+{
+    r->priority[r->count] = s->priority;
+    r->run_at[r->count] = s->from.run_at;
+    r->id[r->count] = heads_id(s->from);
+    r->up_to[r->count++] = s->up_to;
+}
+
+static void bind_lines(struct committer *w, struct pg_query *q, struct claim_plan *p)
+{
+    struct arena *a = w->keeper.scratch;
+    size_t room = p->count * STRETCHES_MAX + 1;
+    struct range_list r = {.first = arena_array(a, int64_t, p->count + 1),
+                           .last = arena_array(a, int64_t, p->count + 1),
+                           .priority = arena_array(a, int64_t, room),
+                           .run_at = arena_array(a, int64_t, room),
+                           .up_to = arena_array(a, int64_t, room),
+                           .id = arena_array(a, struct id, room)};
+    p->is_full = arena_array(a, bool, p->count + 1);
+    for (size_t i = 0; i < p->count; i++) {
+        struct stretch all[STRETCHES_MAX];
+        int n = heads_stretches(&w->engine->heads, p->lines[i], hears(w), all, &p->is_full[i]);
+        r.first[i] = (int64_t)r.count + 1;
+        for (int k = 0; k < n; k++) {
+            add_range(&r, &all[k]);
+        }
+        r.last[i] = (int64_t)r.count;
+    }
+    pg_bind_ints(q, p->turns, p->count);
+    pg_bind_ints(q, r.first, p->count);
+    pg_bind_ints(q, r.last, p->count);
+    pg_bind_ints(q, r.priority, r.count);
+    pg_bind_ints(q, r.run_at, r.count);
+    pg_bind_uuids(q, r.id, r.count);
+    pg_bind_ints(q, r.up_to, r.count);
+}
+
+static struct claim_plan *make_plan(struct committer *w, const struct store_claim *op, struct pg_query *q)
+{
+    struct claim_plan *p = arena_alloc(w->keeper.scratch, sizeof *p);
+    uint32_t turn = atomic_fetch_add(&w->engine->turn, 1);
+    const struct str *queues = queues_in_turn(w, op, turn);
+    if (op->queue_count && op->kind_count) {
+        plan_named(w, op, queues, p);
+    } else {
+        plan_any(w, op, queues, turn, p);
+    }
+    if (!p->is_any) {
+        pg_bind_strs(q, p->queues, p->count);
+        pg_bind_strs(q, p->kinds, p->count);
+    } else if (op->queue_count) {
+        pg_bind_strs(q, queues, op->queue_count);
+        pg_bind_strs(q, op->kinds, op->kind_count);
+    } else {
+        pg_bind_int(q, turn);
+        pg_bind_strs(q, op->kinds, op->kind_count);
+    }
+    return p;
+}
+
+enum rc claim_send(struct committer *w, struct claim_entry *c, struct err *e)
+{
+    struct store_claim *op = c->op;
     struct pg_query q = PG_QUERY(w->keeper.scratch);
     op->count = 0;
     op->jobs = NULL;
@@ -115,16 +301,91 @@ enum rc claim_send(struct committer *w, struct store_claim *op, struct err *e)
     }
     pg_bind_int_or_null(&q, w->engine->base.options.now != NULL, w->keeper.now);
     pg_bind_int(&q, op->tenant);
-    bind_queues(w, &q, op);
-    pg_bind_strs(&q, op->kinds, op->kind_count);
+    c->plan = make_plan(w, op, &q);
     pg_bind_int(&q, op->max);
     pg_bind_int(&q, op->lease_ms > 0 ? op->lease_ms : 0);
     pg_bind_int(&q, w->engine->epoch << 32);
     pg_bind_str(&q, op->worker.p ? op->worker : STR(""));
     pg_bind_int(&q, (int64_t)STORE_CLAIM_BYTES);
-    enum pg_sql_query query = !op->queue_count       ? PG_SQL_CLAIM_ANY_QUEUE
-                              : !op->kind_count      ? PG_SQL_CLAIM_ANY_KIND
-                              : op->queue_count == 1 ? PG_SQL_CLAIM_ONE_QUEUE
-                                                     : PG_SQL_CLAIM;
-    return batch_send(w, query, &q, take_jobs, op, e);
+    if (c->plan->is_any) {
+        return batch_send(w, op->queue_count ? PG_SQL_CLAIM_ANY_KIND : PG_SQL_CLAIM_ANY_QUEUE, &q, take_jobs,
+                          c, e);
+    }
+    if (!c->plan->count) {
+        return RC_OK; /* nothing is ready */
+    }
+    bind_lines(w, &q, c->plan);
+    return batch_send(w, op->queue_count == 1 ? PG_SQL_CLAIM_ONE_QUEUE : PG_SQL_CLAIM, &q, take_jobs, c, e);
+}
+
+/* ---- what is remembered */
+
+static struct line line_named(int64_t tenant, struct str queue, struct str kind)
+{
+    return (struct line){.tenant = tenant, .queue = queue, .kind = kind};
+}
+
+/* It has looked for lines by itself. */
+static void remember_any(struct heads *h, const struct claim_entry *c)
+{
+    const struct store_claim *op = c->op;
+    struct look look = c->plan->look;
+    struct str names = c->plan->found;
+    look.is_full = true;
+    while (names.n) {
+        struct str kind = str_cut(names, '\n', &names);
+        struct str queue = str_cut(kind, ' ', &kind);
+        const struct line name = line_named(op->tenant, queue, kind);
+        heads_note_line(h, &name);
+    }
+    for (size_t i = 0; i < op->queue_count; i++) {
+        const struct line name = line_named(op->tenant, op->queues[i], STR_NONE);
+        heads_looked(h, &name, &look);
+    }
+    if (!op->queue_count) {
+        const struct line name = line_named(op->tenant, STR_NONE, STR_NONE);
+        heads_looked(h, &name, &look);
+    }
+}
+
+static void remember_taken(struct heads *h, const struct claim_entry *c)
+{
+    for (size_t i = 0; i < c->op->count; i++) {
+        const struct job *j = &c->op->jobs[i];
+        struct line *l = c->plan->lines[c->line_of[i] - 1];
+        if (l) {
+            heads_took(h, l, j->priority, (struct place){j->run_at, j->id}, c->plan->look.now);
+        }
+    }
+}
+
+static void end_claim(struct heads *h, const struct claim_entry *c, bool is_done)
+{
+    const struct claim_plan *p = c->plan;
+    struct look look = p->look;
+    size_t full = 0;
+    if (is_done && p->is_any) {
+        remember_any(h, c);
+    } else if (is_done) {
+        remember_taken(h, c);
+    }
+    for (size_t i = 0; i < p->count; i++) {
+        full += p->is_full && p->is_full[i];
+    }
+    look.cost_us /= full ? (int64_t)full : 1;
+    for (size_t i = 0; i < p->count; i++) {
+        look.is_full = p->is_full && p->is_full[i];
+        if (p->lines[i]) {
+            heads_end(h, p->lines[i], is_done ? &look : NULL);
+        }
+    }
+}
+
+void claims_end(struct committer *w, bool is_done)
+{
+    for (const struct claim_entry *c = w->work.claims.first; c; c = c->next) {
+        if (c->plan) {
+            end_claim(&w->engine->heads, c, is_done && c->plan->is_answered);
+        }
+    }
 }

@@ -71,6 +71,7 @@ void *pg_committer_main(void *arg)
         }
         atomic_store(&w->is_busy, false);
         if (is_slow && !is_over) {
+            scout_run(w);
             care_run(w);
             (void)refuse_behind_silence(w, NULL);
         }

@@ -1,59 +1,151 @@
-/* due.c: the next instant at which a tick has work. Each round that changes a due time reads the earliest one of the whole
- * database in its last batch. Rounds of several committers are told in another order than they have read, so a reading that
- * another round has overtaken may only move the instant forward, never away: too early costs a tick, too late would cost J5. */
-#include "store/pg/postgres.h"
+/* due.c: see due.h. */
+#include "store/pg/due.h"
 
-uint64_t due_begin(struct pg_engine *s)
+#include "base/clock.h"
+
+#include <stddef.h>
+
+#define SLACK_MS   2000 /* from the making of a due time to its commit */
+#define CHEAP_US   5000
+#define COST_TIMES 20
+#define LOOK_US    1000000
+
+static int64_t least(int64_t a, int64_t b)
 {
-    pthread_mutex_lock(&s->due.lock);
-    uint64_t epoch = s->due.epoch;
-    pthread_mutex_unlock(&s->due.lock);
-    return epoch;
+    return a < b ? a : b;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
+void due_init(struct due *d)
 {
-    return !a || (b && b < a) ? b : a;
+    *d = (struct due){.told = 0};
+    pthread_mutex_init(&d->lock, NULL);
 }
 
-int64_t due_tell(struct pg_engine *s, uint64_t epoch, int64_t found, int64_t wrote)
+/* ---- under the lock */
+
+static void open_reading(struct due *d, struct due_reading *r)
 {
-    struct due_watch *d = &s->due;
+    r->noted = INT64_MAX;
+    r->is_open = true;
+    r->next = d->readings;
+    d->readings = r;
+}
+
+static void close_reading(struct due *d, struct due_reading *r)
+{
+    struct due_reading **at = &d->readings;
+    while (*at != r) {
+        at = &(*at)->next;
+    }
+    *at = r->next;
+    r->is_open = false;
+}
+
+static void note(struct due *d, int64_t due_at)
+{
+    d->floor = least(d->floor, due_at);
+    d->seen = least(d->seen, due_at);
+    d->told = d->told ? least(d->told, due_at) : due_at;
+    for (struct due_reading *r = d->readings; r; r = r->next) {
+        r->noted = least(r->noted, due_at);
+    }
+}
+
+static void see_until(struct due *d, const struct due_reading *r, int64_t until)
+{
+    d->seen = least(until, r->noted);
+    if (r->is_full) {
+        d->looked_at_us = clock_mono_us();
+        d->cost_us = d->looked_at_us - r->began_us;
+        d->was_asked = false;
+    }
+}
+
+/* ---- readings */
+
+void due_begin(struct due *d, struct due_reading *r)
+{
+    *r = (struct due_reading){.is_open = true};
     pthread_mutex_lock(&d->lock);
-    found = earlier(found, wrote);
-    d->told = d->epoch == epoch ? found : earlier(found, d->told);
-    d->epoch++;
-    found = d->told;
+    r->from = d->floor;
+    open_reading(d, r);
     pthread_mutex_unlock(&d->lock);
-    return found;
 }
 
-int64_t due_see(struct pg_engine *s, uint64_t epoch, int64_t found)
+static bool is_time(const struct due *d, int64_t now_us)
 {
-    struct due_watch *d = &s->due;
+    int64_t wait_us = COST_TIMES * d->cost_us > LOOK_US ? COST_TIMES * d->cost_us : LOOK_US;
+    return !d->looked_at_us || now_us - d->looked_at_us >= wait_us;
+}
+
+void due_begin_whole(struct due *d, struct due_reading *r, int64_t now)
+{
+    *r = (struct due_reading){.is_whole = true, .now = now, .began_us = clock_mono_us()};
     pthread_mutex_lock(&d->lock);
-    int64_t told = d->epoch == epoch ? found : earlier(found, d->told);
-    d->epoch += told != d->told; /* what says nothing new must not make a round that runs doubt its own */
-    d->told = told;
+    r->is_full = d->cost_us < CHEAP_US && is_time(d, r->began_us);
+    r->from = r->is_full ? 0 : least(d->seen, d->floor);
+    d->was_asked = true;
+    open_reading(d, r);
+    pthread_mutex_unlock(&d->lock);
+}
+
+bool due_begin_full(struct due *d, struct due_reading *r, int64_t now)
+{
+    *r = (struct due_reading){.is_whole = true, .is_full = true, .now = now, .began_us = clock_mono_us()};
+    pthread_mutex_lock(&d->lock);
+    bool is_due = d->was_asked && d->cost_us >= CHEAP_US && is_time(d, r->began_us);
+    if (is_due) {
+        open_reading(d, r);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return is_due;
+}
+
+int64_t due_end(struct due *d, struct due_reading *r, int64_t found)
+{
+    pthread_mutex_lock(&d->lock);
+    close_reading(d, r);
+    if (r->is_whole) {
+        see_until(d, r, found ? least(found, r->now - SLACK_MS) : r->now - SLACK_MS);
+    }
+    d->floor = least(found ? found : INT64_MAX, r->noted);
+    d->told = d->floor == INT64_MAX ? 0 : d->floor;
+    int64_t told = d->told;
     pthread_mutex_unlock(&d->lock);
     return told;
 }
 
-int64_t due_hear(struct pg_engine *s, int64_t due_at)
+void due_end_tick(struct due *d, struct due_reading *r, int64_t until)
 {
-    struct due_watch *d = &s->due;
     pthread_mutex_lock(&d->lock);
-    d->told = earlier(d->told, due_at);
-    d->epoch++;
-    due_at = d->told;
+    close_reading(d, r);
+    see_until(d, r, until - SLACK_MS);
     pthread_mutex_unlock(&d->lock);
-    return due_at;
 }
 
-int64_t due_told(struct pg_engine *s)
+void due_cancel(struct due *d, struct due_reading *r)
 {
-    pthread_mutex_lock(&s->due.lock);
-    int64_t told = s->due.told;
-    pthread_mutex_unlock(&s->due.lock);
+    pthread_mutex_lock(&d->lock);
+    if (r->is_open) {
+        close_reading(d, r);
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* ---- what is known */
+
+int64_t due_note(struct due *d, int64_t due_at)
+{
+    pthread_mutex_lock(&d->lock);
+    if (due_at > 0) {
+        note(d, due_at);
+    }
+    int64_t told = d->told;
+    pthread_mutex_unlock(&d->lock);
     return told;
+}
+
+int64_t due_told(struct due *d)
+{
+    return due_note(d, 0);
 }

@@ -2,6 +2,7 @@
 #include "store/pg/claimed.h"
 #include "store/pg/keeper.h"
 
+#include "store/pg/care.h"
 #include "store/pg/migrate.h"
 
 #include "base/clock.h"
@@ -165,6 +166,7 @@ static void dispose(struct pg_engine *s)
     }
     cache_close(&s->cache);
     nodes_dispose(s);
+    heads_dispose(&s->heads);
     remove_files_dir(s);
     close(s->stop_fd);
     mem_free(s->partitions.known);
@@ -264,6 +266,9 @@ static enum rc prepare(struct pg_engine *s, struct err *e)
     if (!rc) {
         rc = nodes_see_start(s, l.c, e);
     }
+    if (!rc && !s->base.options.read_only) {
+        rc = scout_open(s, l.c, e);
+    }
     link_close(&l);
     return rc;
 }
@@ -278,10 +283,11 @@ static struct pg_engine *engine_new(const char *dsn, const struct store_options 
     s->committer_count = options->committers > 0 ? options->committers : COMMITTERS;
     s->committer_count = s->committer_count > COMMITTERS_MAX ? COMMITTERS_MAX : s->committer_count;
     pthread_mutex_init(&s->id_lock, NULL);
-    pthread_mutex_init(&s->due.lock, NULL);
+    due_init(&s->due);
     pthread_mutex_init(&s->partitions.lock, NULL);
     claimed_init(&s->claimed);
     op_queue_init(&s->reads);
+    heads_init(&s->heads);
     nodes_init(s);
     s->committers = mem_alloc(((size_t)s->committer_count + 1) * sizeof *s->committers);
     for (int i = 0; i <= s->committer_count; i++) {

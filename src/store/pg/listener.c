@@ -3,46 +3,54 @@
 
 #include "store/pg/postgres.h"
 
-#define WORDS_MAX 8
-#define LATE_MS   60000
+#define WORDS_MAX      8
+#define LATE_MS        60000
+#define TRANSACTION_MS 10000 /* what an application queued in one that was longer is found by a full look */
 
-struct line {
+struct news {
     struct str words[WORDS_MAX];
     int count;
 };
 
-static struct line split(struct str text)
+static struct news split(struct str text)
 {
-    struct line l = {.count = 0};
+    struct news l = {.count = 0};
     while (text.n && l.count < WORDS_MAX) {
         l.words[l.count++] = str_cut(text, ' ', &text);
     }
     return l;
 }
 
-static void hear_queued(struct pg_engine *s, const struct line *l, struct store_round *r)
+static void hear_queued(struct pg_engine *s, const struct news *l, struct store_round *r)
 {
-    int64_t tenant = 0;
-    (void)s;
-    if (l->count == 4 && str_to_i64(l->words[1], &tenant)) {
-        struct store_line *line = store_round_add_line(r);
-        line->tenant = tenant;
-        line->queue = arena_str(store_round_arena(r), l->words[2]);
-        line->kind = arena_str(store_round_arena(r), l->words[3]);
+    int64_t tenant = 0, priority = 0, run_at = 0;
+    if ((l->count != 4 && l->count != 6) || !str_to_i64(l->words[1], &tenant)) {
+        return;
     }
+    const struct line name = {.tenant = tenant, .queue = l->words[2], .kind = l->words[3]};
+    if (l->count == 6 && str_to_i64(l->words[4], &priority) && str_to_i64(l->words[5], &run_at)) {
+        heads_hear(&s->heads, &name, priority, run_at);
+    } else {
+        heads_hear_since(&s->heads, &name, store_now(&s->base) - TRANSACTION_MS);
+    }
+    struct store_line *line = store_round_add_line(r);
+    line->tenant = tenant;
+    line->queue = arena_str(store_round_arena(r), name.queue);
+    line->kind = arena_str(store_round_arena(r), name.kind);
 }
 
-static void hear_due(struct pg_engine *s, const struct line *l, struct store_round *r)
+static void hear_due(struct pg_engine *s, const struct news *l, struct store_round *r)
 {
     int64_t due_at = 0;
     if (l->count == 2 && str_to_i64(l->words[1], &due_at) && due_at > 0) {
-        r->next_due_at = due_hear(s, due_at);
+        r->next_due_at = due_note(&s->due, due_at);
+        s->nodes.has_due = true;
     } else {
         s->nodes.look_at_ms = 0;
     }
 }
 
-static void hear_job(struct pg_engine *s, const struct line *l, struct store_round *r)
+static void hear_job(struct pg_engine *s, const struct news *l, struct store_round *r)
 {
     int64_t tenant = 0, state = 0, last_seq = 0;
     struct id id;
@@ -65,14 +73,14 @@ static void hear_job(struct pg_engine *s, const struct line *l, struct store_rou
     }
 }
 
-static void hear_keys(struct pg_engine *s, const struct line *l, struct store_round *r)
+static void hear_keys(struct pg_engine *s, const struct news *l, struct store_round *r)
 {
     (void)s;
     (void)l;
     r->keys_changed = true;
 }
 
-static void hear_all(struct pg_engine *s, const struct line *l, struct store_round *r)
+static void hear_all(struct pg_engine *s, const struct news *l, struct store_round *r)
 {
     (void)l;
     s->nodes.look_at_ms = 0;
@@ -80,13 +88,13 @@ static void hear_all(struct pg_engine *s, const struct line *l, struct store_rou
 }
 
 /* What an application wishes is done by a tick. */
-static void hear_wish(struct pg_engine *s, const struct line *l, struct store_round *r)
+static void hear_wish(struct pg_engine *s, const struct news *l, struct store_round *r)
 {
     (void)l;
     nodes_see_wishes(s, r);
 }
 
-static void hear_nodes(struct pg_engine *s, const struct line *l, struct store_round *r)
+static void hear_nodes(struct pg_engine *s, const struct news *l, struct store_round *r)
 {
     (void)l;
     (void)r;
@@ -95,7 +103,7 @@ static void hear_nodes(struct pg_engine *s, const struct line *l, struct store_r
 }
 
 /* Whatever the sender did before it knew of our watchers is committed: now they read it. */
-static void hear_aware(struct pg_engine *s, const struct line *l, struct store_round *r)
+static void hear_aware(struct pg_engine *s, const struct news *l, struct store_round *r)
 {
     (void)l;
     r->has_gap = r->has_gap || atomic_load(&s->nodes.is_watching);
@@ -105,7 +113,7 @@ static void hear_aware(struct pg_engine *s, const struct line *l, struct store_r
 static const struct {
     const char *word;
     bool is_for_all;
-    void (*hear)(struct pg_engine *s, const struct line *l, struct store_round *r);
+    void (*hear)(struct pg_engine *s, const struct news *l, struct store_round *r);
 } news[] = {
     {"queued", true, hear_queued}, {"due", true, hear_due},      {"wish", true, hear_wish},
     {"job", false, hear_job},      {"keys", false, hear_keys},   {"all", false, hear_all},
@@ -119,7 +127,7 @@ static enum speaker speaker_of(struct pg_engine *s, struct str payload)
 {
     const struct id_text own = id_text(s->nodes.id);
     struct str rest = payload, text = STR_NONE;
-    struct line l = split(str_cut(rest, '\n', &rest));
+    struct news l = split(str_cut(rest, '\n', &rest));
     int64_t at = 0;
     char tag[24];
     if (l.count != 4 || !str_eq(l.words[1], STR("node")) || !str_to_i64(l.words[3], &at)) {
@@ -137,7 +145,7 @@ static enum speaker speaker_of(struct pg_engine *s, struct str payload)
     return age > LATE_MS || age < -LATE_MS ? SPEAKER_LATE : SPEAKER_NODE;
 }
 
-static void hear_line(struct pg_engine *s, const struct line *l, bool is_node, struct store_round *r)
+static void hear_line(struct pg_engine *s, const struct news *l, bool is_node, struct store_round *r)
 {
     for (size_t i = 0; l->count && i < sizeof news / sizeof news[0]; i++) {
         if (str_eq(l->words[0], str_from(news[i].word)) && (is_node || news[i].is_for_all)) {
@@ -151,7 +159,7 @@ void listener_hear(struct pg_engine *s, struct str payload, struct store_round *
     enum speaker speaker = speaker_of(s, payload);
     r->has_gap = r->has_gap || speaker == SPEAKER_LATE;
     while (payload.n && speaker != SPEAKER_SELF) {
-        struct line l = split(str_cut(payload, '\n', &payload));
+        struct news l = split(str_cut(payload, '\n', &payload));
         hear_line(s, &l, speaker == SPEAKER_NODE, r);
     }
 }

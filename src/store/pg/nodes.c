@@ -109,21 +109,29 @@ static enum rc tell_id(struct nodes *n, enum pg_sql_query query, struct err *e)
 void nodes_see_wishes(struct pg_engine *s, struct store_round *r)
 {
     atomic_store(&s->nodes.has_wishes, true);
-    r->next_due_at = due_hear(s, store_now(&s->base));
+    r->next_due_at = due_note(&s->due, store_now(&s->base));
 }
 
-static void take_beat(struct pg_engine *s, const struct pg_rows *rows, uint64_t epoch, struct store_round *r)
+/* Tells what was found if it says something new. */
+static void take_due(struct pg_engine *s, struct due_reading *reading, int64_t found, struct store_round *r)
+{
+    int64_t told = due_told(&s->due), due_at = due_end(&s->due, reading, found);
+    r->next_due_at = due_at != told ? due_at : r->next_due_at;
+    s->nodes.has_due = due_at > 0;
+}
+
+static void take_beat(struct pg_engine *s, const struct pg_rows *rows, struct due_reading *reading,
+                      struct store_round *r)
 {
     struct nodes *n = &s->nodes;
-    int64_t keys_are = pg_int(rows, 0, 4), told = due_told(s), now = now_ms();
+    int64_t keys_are = pg_int(rows, 0, 4), now = now_ms();
     n->others = pg_int(rows, 0, 0);
     atomic_store(&n->others_listen, pg_bool(rows, 0, 1));
     atomic_store(&n->others_watch, pg_bool(rows, 0, 2));
     raise_grace(s, pg_int(rows, 0, 3));
     r->keys_changed = r->keys_changed || (n->keys_are >= 0 && keys_are != n->keys_are);
     n->keys_are = keys_are;
-    int64_t due_at = due_see(s, epoch, pg_int(rows, 0, 5));
-    r->next_due_at = due_at != told ? due_at : r->next_due_at;
+    take_due(s, reading, pg_int(rows, 0, 5), r);
     if (pg_bool(rows, 0, 6)) {
         nodes_see_wishes(s, r);
     }
@@ -138,17 +146,20 @@ static enum rc beat(struct pg_engine *s, struct err *e)
     struct pg_query q = PG_QUERY(n->scratch);
     struct pg_rows *rows = NULL;
     bool is_watching = atomic_load(&n->is_watching);
-    uint64_t epoch = due_begin(s);
+    struct due_reading reading;
+    due_begin_whole(&s->due, &reading, store_now(&s->base));
     pg_bind_uuid(&q, &n->id);
     pg_bind_c(&q, STINT_VERSION);
     pg_bind_bool(&q, !atomic_load(&n->is_deaf));
     pg_bind_bool(&q, is_watching);
+    pg_bind_int(&q, reading.from);
     enum rc rc = ask(n, PG_SQL_NODE_BEAT, &q, &rows, e);
     if (rc) {
+        due_cancel(&s->due, &reading);
         return rc;
     }
     struct store_round *r = store_round_new();
-    take_beat(s, rows, epoch, r);
+    take_beat(s, rows, &reading, r);
     pg_rows_free(rows);
     if (is_watching && !n->has_told_watching) {
         notify_line(n, "nodes\n"); /* they beat, and answer: hear_aware */
@@ -167,19 +178,23 @@ static bool is_looking(struct pg_engine *s)
 {
     struct nodes *n = &s->nodes;
     bool is_blind = atomic_load(&n->is_deaf) && atomic_load(&n->is_watching);
-    return n->look_at_ms == 0 || (n->others > 0 && (is_blind || due_told(s) > 0));
+    return n->look_at_ms == 0 || (n->others > 0 && (is_blind || due_told(&s->due) > 0 || n->has_due));
 }
 
 static enum rc look(struct pg_engine *s, struct err *e)
 {
     struct nodes *n = &s->nodes;
+    struct pg_query q = PG_QUERY(n->scratch);
     struct pg_rows *rows = NULL;
-    uint64_t epoch = due_begin(s);
-    enum rc rc = ask(n, PG_SQL_JOB_NEXT_DUE, NULL, &rows, e);
-    if (!rc) {
+    struct due_reading reading;
+    due_begin_whole(&s->due, &reading, store_now(&s->base));
+    pg_bind_int(&q, reading.from);
+    enum rc rc = ask(n, PG_SQL_JOB_NEXT_DUE, &q, &rows, e);
+    if (rc) {
+        due_cancel(&s->due, &reading);
+    } else {
         struct store_round *r = store_round_new();
-        int64_t told = due_told(s), due_at = due_see(s, epoch, pg_count(rows) ? pg_int(rows, 0, 0) : 0);
-        r->next_due_at = due_at != told ? due_at : -1;
+        take_due(s, &reading, pg_count(rows) ? pg_int(rows, 0, 0) : 0, r);
         r->has_gap = atomic_load(&n->is_deaf) && atomic_load(&n->is_watching);
         n->look_at_ms = now_ms() + NODES_LOOK_MS;
         deliver(s, r);
@@ -314,6 +329,11 @@ static void *node_main(void *engine)
 }
 
 /* ---- life */
+
+bool nodes_hear(const struct nodes *n)
+{
+    return atomic_load(&n->is_joined) && !atomic_load(&n->is_deaf);
+}
 
 const char *nodes_note(const struct nodes *n)
 {

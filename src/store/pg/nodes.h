@@ -3,7 +3,8 @@
  *   a round's changes ──▶ notify.c: lines in the outbox ──▶ nodes.c: one NOTIFY for all that wait, in its own transaction
  *   LISTEN ──▶ listener.c: lines become a record without operations ──▶ store_deliver
  *
- * What is told: `queued TENANT QUEUE KIND`, a line in which a claim finds something · `due AT`, a timed instant is nearer than it
+ * What is told: `queued TENANT QUEUE KIND`, a line in which a claim finds something, with ` PRIORITY
+ * RUN_AT` from where on · `due AT`, a timed instant is nearer than it
  * was (`due`: look yourself) · `job …`, of jobs that somebody elsewhere watches, and of cancels · `keys` · `wish` · `nodes`, one
  * came, went, or began to watch · `aware`, the answer: from here on you are told · `all`, there was more than could be told.
  * Ours begin with `TAG node ID TIME`: so nobody hears himself, and whoever else may NOTIFY here can make a node look for jobs, as
@@ -42,6 +43,7 @@ struct nodes {
     bool has_told_watching;   /* and the others know; the thread's, as what follows */
     bool must_answer;         /* `aware` */
     bool was_joined;
+    bool has_due; /* something of somebody, when it was last looked or told */
     int64_t others, keys_are;
     int64_t beat_at_ms, look_at_ms;
     _Atomic int64_t
@@ -64,6 +66,8 @@ void nodes_dispose(struct pg_engine *s);
 void nodes_wake(struct nodes *n);
 /* There is something in table wish: the record makes the next tick be now. The thread's. */
 void nodes_see_wishes(struct pg_engine *s, struct store_round *r);
+/* The others tell us what they do. Any thread. */
+bool nodes_hear(const struct nodes *n);
 const char *nodes_note(const struct nodes *n);
 
 /* ---- notify.c */

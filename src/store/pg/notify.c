@@ -6,9 +6,10 @@
 
 #include "base/siphash.h"
 
-#define OUTBOX_BYTES  ((size_t)256 << 10) /* over it: `all` */
-#define REPEAT_BYTES  8192                /* lines further back may come twice */
-#define PAYLOAD_BYTES 7900                /* PostgreSQL takes 7999 */
+#define OUTBOX_BYTES   ((size_t)256 << 10) /* over it: `all` */
+#define REPEAT_BYTES   8192                /* lines further back may come twice */
+#define RUN_AT_STEP_MS 200                 /* so that lines repeat themselves */
+#define PAYLOAD_BYTES  7900                /* PostgreSQL takes 7999 */
 
 /* Under the lock. */
 static bool is_repeated(const struct nodes *n, struct str line)
@@ -39,7 +40,12 @@ void notify_line(struct nodes *n, const char *line)
 static void add_change(struct nodes *n, const struct store_change *c, bool is_watched)
 {
     char line[2 * JOB_NAME_MAX_BYTES + 160];
-    if (c->became_queued) {
+    if (c->became_queued && c->run_at) {
+        str_print(line, sizeof line, "queued %lld %.*s %.*s %lld %lld\n", (long long)c->tenant,
+                  STR_ARG(c->queue), STR_ARG(c->kind), (long long)c->priority,
+                  (long long)(c->run_at - c->run_at % RUN_AT_STEP_MS));
+        add(n, str_from(line), false);
+    } else if (c->became_queued) {
         str_print(line, sizeof line, "queued %lld %.*s %.*s\n", (long long)c->tenant, STR_ARG(c->queue),
                   STR_ARG(c->kind));
         add(n, str_from(line), false);
@@ -55,6 +61,9 @@ static void add_change(struct nodes *n, const struct store_change *c, bool is_wa
 /* The others need an instant only when it is before the one that they know of: at that one they look for themselves. */
 static void add_due(struct nodes *n, int64_t due_at, int64_t now)
 {
+    if (due_at == 0) {
+        n->announced_due_at = 0; /* they may find nothing at that one, and look no more */
+    }
     bool is_known = n->announced_due_at > now && n->announced_due_at <= due_at;
     if (due_at > 0 && !is_known) {
         char line[40];

@@ -20,6 +20,8 @@
 #include "store/op_queue.h"
 #include "store/ops.h"
 #include "store/pg/cache.h"
+#include "store/pg/due.h"
+#include "store/pg/heads.h"
 #include "store/pg/link.h"
 #include "store/pg/nodes.h"
 #include "store/pg/sql.h"
@@ -34,8 +36,9 @@
 #define SCANNED_ROWS_MAX 20000 /* a list or a bulk action looks at no more rows at once */
 
 struct pg_engine;
-struct pg_row;    /* rows.h */
-struct key_entry; /* unique.c */
+struct pg_row;     /* rows.h */
+struct key_entry;  /* unique.c */
+struct claim_plan; /* claim.c */
 
 /* ---- settings of queues, as one version of table queue has them: settings.c */
 
@@ -90,7 +93,9 @@ struct event_entry {
 
 struct claim_entry {
     struct store_claim *op;
-    size_t jobs_before; /* how many new jobs of the round it may get */
+    struct claim_plan *plan; /* claim.c; NULL: it was not sent */
+    size_t *line_of;         /* of each job, in the plan; from 1 */
+    size_t jobs_before;      /* how many new jobs of the round it may get */
     struct claim_entry *next;
 };
 
@@ -161,9 +166,10 @@ struct committer {
     bool is_begun;                         /* a transaction is open */
     bool is_checked;                       /* … and its settings are those of the database */
     bool is_running;                       /* operations run: settings must not change under them */
-    uint64_t due_epoch;                    /* due.c */
-    int64_t cared_at_us;                   /* care.c */
-    struct err failure;                    /* of an ask that has no rc of its own */
+    struct due_reading due, scan;          /* of the round, and of its tick */
+    int64_t scanned_until;
+    int64_t care_at_us;     /* care.c */
+    struct err failure;     /* of an ask that has no rc of its own */
     int64_t hurry_until_us; /* a stranger's lock was met: until then locks are waited for but briefly */
     int64_t prepared_day;   /* partitions.c */
 };
@@ -182,12 +188,6 @@ struct claimed { /* claimed.h */
     struct claimed_slot *slots;
     uint32_t *buckets; /* 1 + the first slot of those whose ids end alike */
     uint32_t used, free, oldest;
-};
-
-struct due_watch { /* due.c */
-    pthread_mutex_t lock;
-    int64_t told;
-    uint64_t epoch;
 };
 
 struct partitions { /* partitions.c: those that are known to be there */
@@ -212,7 +212,8 @@ struct pg_engine {
     pthread_mutex_t id_lock;
     struct id_generator ids;
     _Atomic uint32_t turn;
-    struct due_watch due;
+    struct due due;
+    struct heads heads;
     struct partitions partitions;
     struct claimed claimed;
     struct file_cache cache; /* in files_dir */
@@ -277,17 +278,6 @@ enum count_what { /* or a state, or COUNT_TOTALS + enum queue_total */
 void counts_add(struct committer *w, const struct count_entry *c);
 MUST_CHECK enum rc counts_send(struct committer *w, struct err *e);
 
-/* ---- due.c: the next instant at which a tick has work, in the whole database */
-/* Before a reading. */
-uint64_t due_begin(struct pg_engine *s);
-/* What to tell after it: `found` is what was read, `wrote` the earliest that the round has written (0: none). */
-int64_t due_tell(struct pg_engine *s, uint64_t epoch, int64_t found, int64_t wrote);
-/* The same after a reading by itself, in no round. */
-int64_t due_see(struct pg_engine *s, uint64_t epoch, int64_t found);
-/* The same when another node speaks of an instant; it may have seen less than we. */
-int64_t due_hear(struct pg_engine *s, int64_t due_at);
-int64_t due_told(struct pg_engine *s);
-
 /* ---- partitions.c */
 #define DROP_NEVER INT64_MAX
 /* When the history of a job that expires then is dropped: DROP_NEVER for expires_at 0. */
@@ -305,7 +295,11 @@ MUST_CHECK enum rc pg_key_revoke_run(struct committer *w, struct store_op *op, s
 MUST_CHECK enum rc pg_tick_run(struct committer *w, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_prune_run(struct committer *w, struct store_op *op, struct err *e);
 /* claim.c: sends the claim's statement; its answer fills the op. Behind it a round has only new jobs (collect_cut). */
-MUST_CHECK enum rc claim_send(struct committer *w, struct store_claim *op, struct err *e);
+MUST_CHECK enum rc claim_send(struct committer *w, struct claim_entry *c, struct err *e);
+/* What the round has made ready is known to claims: before its own, and when it may be committed. */
+void claims_see_ready(struct committer *w);
+/* What its claims have found is remembered; not if the round has failed. */
+void claims_end(struct committer *w, bool is_done);
 
 /* ---- reads, each on one snapshot */
 MUST_CHECK enum rc pg_job_get_run(struct reader *r, struct store_op *op, struct err *e);

@@ -62,6 +62,9 @@ static enum rc wake(struct committer *w, int64_t tenant, struct str name, struct
         c->kind = arena_str(a, pg_str(rows, i, 0));
         c->state = JOB_QUEUED;
         c->became_queued = true;
+        const struct line line = {.tenant = tenant, .queue = c->queue, .kind = c->kind};
+        heads_note_line(&w->engine->heads,
+                        &line); /* too early: but no claim finds the line empty while it is paused */
     }
     pg_rows_free(rows);
     return rc;

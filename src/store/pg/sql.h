@@ -113,6 +113,9 @@
     X(NODE_LEAVE, "node_leave") \
     X(NODE_NOTIFY, "node_notify") \
     X(NODE_GRACE, "node_grace") \
+    X(READY_FIRST, "ready_first") \
+    X(READY_KNOWN, "ready_known") \
+    X(READY_LINES, "ready_lines") \
     X(CLAIM, "claim") \
     X(CLAIM_ONE_QUEUE, "claim_one_queue") \
     X(CLAIM_ANY_KIND, "claim_any_kind") \

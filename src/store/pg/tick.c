@@ -50,20 +50,26 @@ enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
     base->rc = RC_OK;
     op->applied = 0;
     op->more = false;
+    int64_t last_due_at = 0;
     w->work.is_timed = true; /* its round tells the next due time, also when nothing was due */
     enum rc rc = round_begin(w, e);
     rc = rc ? rc : nodes_see_outage(w, e);
     if (rc) {
         return rc;
     }
+    due_begin_whole(&w->engine->due, &w->scan, w->keeper.now);
     pg_bind_int(&q, w->keeper.now);
     pg_bind_int(&q, limit);
+    pg_bind_int(&q, w->scan.from);
     rc = round_ask(w, PG_SQL_JOB_DUE, &q, &rows, e);
     for (size_t i = 0; !rc && i < pg_count(rows); i++) {
-        rc = rules_tick(&w->keeper, &rows_add(w, rows, i, false)->row, &op->applied, e);
+        struct row *r = &rows_add(w, rows, i, false)->row;
+        last_due_at = r->due_at;
+        rc = rules_tick(&w->keeper, r, &op->applied, e);
     }
     bool more_wishes = false;
     rc = rc ? rc : grant_wishes(w, &more_wishes, e);
+    w->scanned_until = (int64_t)pg_count(rows) == limit ? last_due_at : w->keeper.now;
     op->more = !rc && (more_wishes || (int64_t)pg_count(rows) == limit);
     pg_rows_free(rows);
     return rc;

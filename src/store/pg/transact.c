@@ -95,7 +95,6 @@ static enum rc begin(struct committer *w, struct store_op *list, struct err *e)
 {
     struct collected c = {0};
     reset(w);
-    w->due_epoch = due_begin(w->engine);
     if (FAULT("store.round.begin")) {
         return err_set(e, RC_BUSY, "fault: begin");
     }
@@ -228,11 +227,14 @@ static enum rc take_due(struct committer *w, const struct pg_rows *rows, void *a
 static enum rc send_claims(struct committer *w, struct err *e)
 {
     enum rc rc = RC_OK;
-    for (const struct claim_entry *c = w->work.claims.first; c && !rc; c = c->next) {
+    if (w->work.claims.first) {
+        claims_see_ready(w);
+    }
+    for (struct claim_entry *c = w->work.claims.first; c && !rc; c = c->next) {
         w->work.is_timed = true;
         rc = inserts_send(w, c->jobs_before, e);
         if (!rc) {
-            rc = claim_send(w, c->op, e);
+            rc = claim_send(w, c, e);
         }
     }
     return rc ? rc : inserts_send(w, w->work.jobs.count, e);
@@ -271,7 +273,10 @@ static enum rc finish(struct committer *w, int64_t *next_due_at, struct err *e)
         rc = send_writes(w, e);
     }
     if (!rc && w->work.is_timed) {
-        rc = batch_send(w, PG_SQL_JOB_NEXT_DUE, NULL, take_due, next_due_at, e);
+        struct pg_query q = PG_QUERY(w->keeper.scratch);
+        due_begin(&w->engine->due, &w->due);
+        pg_bind_int(&q, w->due.from);
+        rc = batch_send(w, PG_SQL_JOB_NEXT_DUE, &q, take_due, next_due_at, e);
     }
     if (!rc && FAULT("store.round.commit")) {
         return err_set_code(e, RC_BUSY, "outcome_unknown", NULL, "fault: commit");
@@ -280,6 +285,24 @@ static enum rc finish(struct committer *w, int64_t *next_due_at, struct err *e)
         rc = batch_send_text(w, "COMMIT", e);
     }
     return rc ? rc : batch_run(w, e);
+}
+
+/* What the round has told is known to claims and ticks. After a failure nobody may know whether it is committed. */
+static int64_t settle(struct committer *w, bool is_done, int64_t found)
+{
+    struct due *d = &w->engine->due;
+    claims_end(w, is_done);
+    claims_see_ready(w);
+    int64_t told = due_note(d, w->work.due_at);
+    if (w->scan.is_open && is_done) {
+        due_end_tick(d, &w->scan, w->scanned_until);
+    }
+    if (w->due.is_open && is_done) {
+        told = due_end(d, &w->due, found);
+    }
+    due_cancel(d, &w->scan);
+    due_cancel(d, &w->due);
+    return told;
 }
 
 enum rc round_transact(struct committer *w, struct store_op **list, struct store_op **rest, struct err *e)
@@ -296,12 +319,12 @@ enum rc round_transact(struct committer *w, struct store_op **list, struct store
     if (!rc) {
         rc = finish(w, &found, e);
     }
+    int64_t told = settle(w, !rc, found);
     r->flush_us += clock_mono_us() - ran;
     if (!rc) {
         claimed_put(&w->engine->claimed, w->work.claimed.first);
         r->flushes++;
-        r->next_due_at =
-            w->work.is_timed ? due_tell(w->engine, w->due_epoch, found, w->work.due_at) : due_told(w->engine);
+        r->next_due_at = told;
         for (const struct store_op *op = *list; op; op = op->next) {
             r->operations++;
             r->jobs += op_job_count(op);

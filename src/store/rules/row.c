@@ -49,6 +49,8 @@ struct store_change *row_changed(struct keeper *k, const struct row *r)
     c->kind = r->kind;
     c->state = r->state;
     c->last_seq = r->last_seq;
+    c->priority = r->priority;
+    c->run_at = r->run_at;
     return c;
 }
 
