@@ -20,6 +20,9 @@ libsodium-dev    /usr/include/sodium.h
 libseccomp-dev   /usr/include/seccomp.h
 zlib1g-dev       /usr/include/zlib.h
 libpq-dev        /usr/include/postgresql/libpq-fe.h
+libcurl4-openssl-dev program:curl-config
+libpcre2-dev     /usr/include/pcre2.h
+libutf8proc-dev  /usr/include/utf8proc.h
 uthash-dev       /usr/include/uthash.h
 check            /usr/include/check.h
 nodejs           program:node
@@ -29,6 +32,7 @@ npm              program:npm
 test_packages="
 postgresql-15    /usr/lib/postgresql/15/bin/postgres
 pgbouncer        /usr/sbin/pgbouncer
+json-schema-test-suite /usr/share/json-schema-test-suite
 "
 ci_packages="
 python3              program:python3
