@@ -21,7 +21,7 @@ const MAY_INCLUDE = {
     queue: ['base', 'core', 'store', 'loop'],
     push: ['base', 'core', 'loop', 'crypto', 'net', 'wire', 'queue'],
     api: ['base', 'core', 'loop', 'crypto', 'net', 'wire', 'queue', 'push', 'codeindex'],
-    kinds: ['base', 'codeindex', 'worker/handler.h', 'net/http_client.h', 'net/http_types.h'],
+    kinds: ['base', 'codeindex', 'worker/handler.h', 'net/address.h', 'net/fetch.h', 'net/http_types.h'],
     cmd: ['base', 'loop', 'crypto', 'db', 'core', 'net', 'wire', 'codeindex', 'client', 'worker', 'queue', 'push', 'api', 'kinds'],
 };
 
@@ -41,6 +41,7 @@ const OWNER = {
     'tree_sitter/': 'kinds',
     'libxml/': 'kinds',
     'pcre2.h': 'kinds',
+    'utf8proc.h': 'kinds',
     'seccomp.h': 'worker',
     'uthash.h': 'base',
 };

@@ -126,6 +126,7 @@ static enum rc start_worker(struct dev *d, struct err *e)
     add(&w, "work");
     add_option(&w, d, "--slots", "slots");
     add_option(&w, d, "--scratch", "scratch");
+    add_option(&w, d, "--providers", "providers");
     add_list(&w, d, "--queue", "queue");
     add_list(&w, d, "--exec", "exec");
     add_list(&w, d, "--allow-path", "allow-path");

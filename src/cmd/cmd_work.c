@@ -1,4 +1,5 @@
 /* cmd_work.c: the supervisor of workers, and the processes that it starts from this same program. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/command.h"
@@ -37,12 +38,15 @@ static enum rc read_execs(const struct options *o, struct arena *a, struct worke
     return RC_OK;
 }
 
-static void read_allowed(const struct options *o, struct arena *a, struct worker_options *w)
+/* What only handlers know the meaning of. The file's path is made absolute: they run in folders of their own. */
+static enum rc read_handler_options(const struct options *o, struct arena *a, struct worker_options *w,
+                                    struct err *e)
 {
     const struct str *list = NULL;
     size_t count = options_list(o, "allow-path", &list);
-    struct worker_option *options = arena_array(a, struct worker_option, 1);
+    struct worker_option *options = arena_array(a, struct worker_option, 2);
     struct buf joined = BUF_LIMIT(64 << 10);
+    const char *providers = options_str(o, "providers").p;
     for (size_t i = 0; i < count; i++) {
         buf_append_str(&joined, list[i]);
         buf_append_char(&joined, '\n'); /* paths may hold blanks and colons */
@@ -51,6 +55,15 @@ static void read_allowed(const struct options *o, struct arena *a, struct worker
     w->options = options;
     w->option_count = 1;
     buf_dispose(&joined);
+    if (providers) {
+        char *path = realpath(providers, NULL);
+        if (!path) {
+            return err_set(e, RC_INVALID, "--providers %s: there is no such file", providers);
+        }
+        options[w->option_count++] = (struct worker_option){"providers", arena_c_str(a, str_from(path))};
+        free(path);
+    }
+    return RC_OK;
 }
 
 int cmd_work(const struct options *o)
@@ -75,7 +88,9 @@ int cmd_work(const struct options *o)
         rc = read_execs(o, a, &w, &e);
     }
     if (!rc) {
-        read_allowed(o, a, &w);
+        rc = read_handler_options(o, a, &w, &e);
+    }
+    if (!rc) {
         rc = worker_run(&w, &e);
     }
     arena_free(a);

@@ -8,7 +8,7 @@
 
 const struct command command_table[] = {
     {"dev", cmd_dev, "Server, workers and a key for development, in one", "",
-     "store store-unsafe listen dev-file slots scratch queue exec allow-path log-level", NULL},
+     "store store-unsafe listen dev-file slots scratch queue exec allow-path providers log-level", NULL},
     {"serve", cmd_serve, "Runs the server", "",
      "store store-unsafe store-listen listen port-file dev-file drain log-level max-body max-connections "
      "max-waiting-claims "
@@ -50,7 +50,7 @@ const struct command command_table[] = {
     {"files", cmd_files, "Lists the files of an index, and why some were left out", "",
      "url key json repo ref status path limit", NULL},
     {"work", cmd_work, "Does jobs: a supervisor with one process per slot", "",
-     "url key queue kind exec slots once lease scratch allow-path worker-name drain log-level", NULL},
+     "url key queue kind exec slots once lease scratch allow-path providers worker-name drain log-level", NULL},
     {"bench", cmd_bench, "Puts load on a server: enqueue, import, drain, latency, fanout or post", "WORKLOAD",
      "url key queue seconds jobs in-flight batch streams", NULL},
     {"completion", cmd_completion, "Prints the completion script for bash", "", "",

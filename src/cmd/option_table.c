@@ -67,6 +67,7 @@ const struct option option_table[] = {
     {"scratch", OPT_TEXT, "PATH", NULL, 0, 0, "folder for the private files of running jobs"},
     {"allow-path", OPT_LIST, "PATH", NULL, 0, 0,
      "index-repo may read local repositories below this folder (several)"},
+    {"providers", OPT_TEXT, "FILE", NULL, 0, 0, "run-prompt: the language models' providers, a JSON file"},
     {"worker-name", OPT_TEXT, "NAME", NULL, 0, 0, "name in the list of workers; default HOST:PID"},
     {"dev-file", OPT_TEXT, "PATH", "./var/dev.json", 0, 0,
      "where dev, or a server that is given it, leaves its address and a key (mode 0600)"},

@@ -1,0 +1,63 @@
+/* dialect.c: the table, and what the shapes have in common. */
+#include "kinds/run_prompt/dialect.h"
+
+static const struct dialect *const dialects[] = {&dialect_openai, &dialect_anthropic};
+
+const struct dialect *dialect_find(struct str name)
+{
+    for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++) {
+        if (str_eq(name, str_from(dialects[i]->name))) {
+            return dialects[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_ours(const struct question *q, struct str name)
+{
+    static const char *const set[] = {"model",           "messages", "system",      "stream",
+                                      "response_format", "tools",    "tool_choice", "n"};
+    for (size_t i = 0; i < sizeof set / sizeof *set; i++) {
+        if (str_eq(name, str_from(set[i]))) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < q->dropped_count; i++) {
+        if (str_eq(name, q->dropped[i])) {
+            return true;
+        }
+    }
+    bool is_tokens = str_eq(name, STR("max_tokens")) || str_eq(name, STR("max_completion_tokens"));
+    return is_tokens && (q->max_tokens || q->uses_completion_tokens);
+}
+
+void dialect_write_params(const struct question *q, struct json_out *w)
+{
+    char name[129];
+    for (const struct json *p = q->args->params ? q->args->params->first : NULL; p; p = p->next) {
+        if (!is_ours(q, p->name) && p->name.n < sizeof name) {
+            str_copy(name, sizeof name, p->name);
+            json_put_raw(w, name, p->raw);
+        }
+    }
+}
+
+struct str dialect_schema_words(const struct question *q, struct arena *a)
+{
+    return arena_printf(a,
+                        "Answer with one JSON value and nothing else: no words before or behind it, no code "
+                        "fence. It must keep to this JSON Schema:\n%.*s",
+                        STR_ARG(q->args->schema->raw));
+}
+
+struct str dialect_text(const struct json *o, const char *name)
+{
+    const struct json *v = json_get(o, str_from(name));
+    return v && v->type == JSON_STRING ? v->s : STR("");
+}
+
+int64_t dialect_count(const struct json *o, const char *name)
+{
+    const struct json *v = json_get(o, str_from(name));
+    return v && v->type == JSON_INT && v->i >= 0 ? v->i : -1;
+}

@@ -1,0 +1,95 @@
+/* dialect_openai.c: chat completions, as OpenAI made them and most others speak them. */
+#include "kinds/run_prompt/dialect.h"
+
+static void write_system(const struct question *q, struct json_out *w)
+{
+    struct arena *a = arena_new();
+    bool in_words = q->args->schema && q->mode != STRUCTURED_SCHEMA;
+    struct str words = in_words ? dialect_schema_words(q, a) : STR("");
+    if (q->args->system_text.n || words.n) {
+        json_object_begin(w);
+        json_put_c(w, "role", "system");
+        json_put_str(w, "content",
+                     arena_printf(a, "%.*s%s%.*s", STR_ARG(q->args->system_text),
+                                  q->args->system_text.n && words.n ? "\n\n" : "", STR_ARG(words)));
+        json_object_end(w);
+    }
+    arena_free(a);
+}
+
+static void write_format(const struct question *q, struct json_out *w)
+{
+    if (!q->args->schema || q->mode == STRUCTURED_NONE) {
+        return;
+    }
+    json_name(w, "response_format");
+    json_object_begin(w);
+    json_put_c(w, "type", structured_name(q->mode));
+    if (q->mode == STRUCTURED_SCHEMA) {
+        json_name(w, "json_schema");
+        json_object_begin(w);
+        json_put_str(w, "name", q->args->schema_name);
+        json_put_bool(w, "strict", q->is_strict);
+        json_put_raw(w, "schema", q->schema);
+        json_object_end(w);
+    }
+    json_object_end(w);
+}
+
+static int64_t tokens_asked(const struct question *q)
+{
+    int64_t asked = dialect_count(q->args->params, "max_tokens");
+    asked = asked > 0 ? asked : dialect_count(q->args->params, "max_completion_tokens");
+    return q->max_tokens ? q->max_tokens : asked;
+}
+
+static void write(const struct question *q, struct json_out *w)
+{
+    json_object_begin(w);
+    json_put_str(w, "model", q->args->model);
+    json_name(w, "messages");
+    json_array_begin(w);
+    write_system(q, w);
+    struct str inside = str_trim(str_sub(q->messages, 1, q->messages.n - 1));
+    json_raw(w, inside);
+    json_array_end(w);
+    dialect_write_params(q, w);
+    if ((q->max_tokens || q->uses_completion_tokens) && tokens_asked(q) > 0) {
+        json_put_int(w, q->uses_completion_tokens ? "max_completion_tokens" : "max_tokens", tokens_asked(q));
+    }
+    write_format(q, w);
+    json_object_end(w);
+}
+
+static enum rc read(const struct json *answer, struct arena *a, struct reply *out, struct err *e)
+{
+    (void)a;
+    const struct json *choices = json_get(answer, STR("choices"));
+    const struct json *choice = choices && choices->type == JSON_ARRAY ? choices->first : NULL;
+    const struct json *message = json_get(choice, STR("message"));
+    const struct json *usage = json_get(answer, STR("usage"));
+    if (!message) {
+        return err_set_code(e, RC_INVALID, "bad_answer", NULL, "the answer has no choices[0].message");
+    }
+    struct str refusal = dialect_text(message, "refusal");
+    out->finish_reason = dialect_text(choice, "finish_reason");
+    out->text = refusal.n ? refusal : dialect_text(message, "content");
+    out->finish = str_eq(out->finish_reason, STR("length")) ? FINISH_LENGTH : FINISH_STOP;
+    if (refusal.n || str_eq(out->finish_reason, STR("content_filter"))) {
+        out->finish = FINISH_REFUSED;
+    }
+    out->model = dialect_text(answer, "model");
+    out->id = dialect_text(answer, "id");
+    out->input_tokens = dialect_count(usage, "prompt_tokens");
+    out->output_tokens = dialect_count(usage, "completion_tokens");
+    return RC_OK;
+}
+
+const struct dialect dialect_openai = {
+    .name = "openai",
+    .path = "/chat/completions",
+    .key_field = "Authorization",
+    .key_prefix = "Bearer ",
+    .write = write,
+    .read = read,
+};

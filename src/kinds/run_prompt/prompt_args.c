@@ -1,0 +1,219 @@
+/* prompt_args.c: see prompt_args.h. */
+#include "kinds/run_prompt/prompt_args.h"
+
+#include "base/buf.h"
+#include "kinds/run_prompt/schema.h"
+
+#define MESSAGES_MAX_BYTES (1 << 20)
+#define MAX_TOKENS_CAP     32768
+
+static const char *const members[] = {"provider", "model",  "prompt",         "system",      "messages",
+                                      "vars",     "params", "schema",         "schema_name", "entities",
+                                      "paths",    "code",   "max_tokens_cap", NULL};
+
+static enum rc invalid(struct err *e, const char *field, const char *why)
+{
+    return err_set_code(e, RC_INVALID, "invalid_input", field, "%s: %s", field, why);
+}
+
+/* Puts the variables {{name}} in; a name that is none stays as it is. */
+static struct str fill_in(struct str text, const struct json *vars, struct arena *a)
+{
+    struct buf out = BUF_LIMIT(MESSAGES_MAX_BYTES);
+    size_t at = 0;
+    while (at < text.n) {
+        size_t open = str_find(text, STR("{{"), at);
+        size_t end = str_find(text, STR("}}"), open);
+        const struct json *value =
+            end < text.n ? json_get(vars, str_trim(str_sub(text, open + 2, end))) : NULL;
+        if (!value) {
+            size_t stop = open + 2 < text.n ? open + 2 : text.n;
+            buf_append_str(&out, str_sub(text, at, stop));
+            at = stop;
+            continue;
+        }
+        buf_append_str(&out, str_sub(text, at, open));
+        buf_append_str(&out, value->type == JSON_STRING ? value->s : value->raw);
+        at = end + 2;
+    }
+    struct str filled = arena_str(a, buf_str(&out));
+    buf_dispose(&out);
+    return filled;
+}
+
+static enum rc check_messages(const struct json *list, struct err *e)
+{
+    if (list->type != JSON_ARRAY || !list->count) {
+        return invalid(e, "messages", "an array of {role, content}");
+    }
+    for (const struct json *m = list->first; m; m = m->next) {
+        const struct json *role = json_get(m, STR("role"));
+        const struct json *content = json_get(m, STR("content"));
+        if (!role || role->type != JSON_STRING || !content || content->type != JSON_STRING) {
+            return invalid(e, "messages", "each has a role and a content, both texts");
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc read_messages(const struct json *o, const struct json *vars, struct arena *a,
+                             struct prompt_args *out, struct err *e)
+{
+    const struct json *list = json_get(o, STR("messages"));
+    const struct json *prompt = json_get(o, STR("prompt"));
+    if (!list == !prompt) {
+        return invalid(e, "prompt", "either prompt or messages");
+    }
+    enum rc rc = list ? check_messages(list, e) : RC_OK;
+    if (rc) {
+        return rc;
+    }
+    if (prompt && (prompt->type != JSON_STRING || !prompt->s.n)) {
+        return invalid(e, "prompt", "a text");
+    }
+    struct buf text = BUF_LIMIT(2 * MESSAGES_MAX_BYTES);
+    struct json_out w = json_writer(&text);
+    json_array_begin(&w);
+    for (const struct json *m = list ? list->first : NULL; m; m = m->next) {
+        json_object_begin(&w);
+        json_put_str(&w, "role", json_get(m, STR("role"))->s);
+        json_put_str(&w, "content", fill_in(json_get(m, STR("content"))->s, vars, a));
+        json_object_end(&w);
+    }
+    if (prompt) {
+        json_object_begin(&w);
+        json_put_c(&w, "role", "user");
+        json_put_str(&w, "content", fill_in(prompt->s, vars, a));
+        json_object_end(&w);
+    }
+    json_array_end(&w);
+    rc = buf_check(&text, "the prompt", e);
+    out->messages = arena_str(a, buf_str(&text));
+    buf_dispose(&text);
+    return rc;
+}
+
+static enum rc read_object(const struct json *o, const char *name, const struct json **out, struct err *e)
+{
+    const struct json *v = json_get(o, str_from(name));
+    if (v && v->type != JSON_NULL && v->type != JSON_OBJECT) {
+        return invalid(e, name, "an object");
+    }
+    *out = v && v->type == JSON_OBJECT ? v : NULL;
+    return RC_OK;
+}
+
+static enum rc read_schema(const struct json *o, struct arena *a, struct prompt_args *out, struct err *e)
+{
+    struct schema *unused = NULL;
+    out->schema_name = STR("answer");
+    enum rc rc = json_get_str(o, "schema_name", &out->schema_name, e);
+    rc = rc ? rc : read_object(o, "schema", &out->schema, e);
+    if (!rc && (out->schema_name.n > 64 || !str_is_name(out->schema_name) ||
+                str_find_char(out->schema_name, '.', 0) < out->schema_name.n ||
+                str_find_char(out->schema_name, ':', 0) < out->schema_name.n)) {
+        return invalid(e, "schema_name", "at most 64 letters, digits, _ and -");
+    }
+    return rc || !out->schema ? rc : schema_compile(out->schema, a, &unused, e);
+}
+
+static enum rc read_lists(const struct json *o, struct arena *a, struct prompt_args *out, struct err *e)
+{
+    struct entity *unused = NULL;
+    size_t count = 0;
+    out->entities = json_get(o, STR("entities"));
+    out->paths = json_get(o, STR("paths"));
+    for (const struct json *p = out->paths ? out->paths->first : NULL; p; p = p->next) {
+        if (p->type != JSON_STRING || (p->s.n && p->s.p[0] != '/')) {
+            return invalid(e, "paths", "JSON Pointers, such as /answer");
+        }
+    }
+    if (out->paths && out->paths->type != JSON_ARRAY) {
+        return invalid(e, "paths", "an array of JSON Pointers");
+    }
+    return out->entities ? prompt_entities_read(out->entities, a, &unused, &count, e) : RC_OK;
+}
+
+enum rc prompt_args_read(struct str text, struct arena *a, struct prompt_args *out, struct err *e)
+{
+    struct json *o = NULL;
+    const struct json *vars = NULL;
+    *out = (struct prompt_args){.max_tokens_cap = MAX_TOKENS_CAP};
+    enum rc rc = json_parse(text, a, &o, e);
+    rc = rc ? rc : json_only(o, members, e);
+    rc = rc ? rc : json_get_str(o, "provider", &out->provider, e);
+    rc = rc ? rc : json_get_str(o, "model", &out->model, e);
+    rc = rc ? rc : json_get_str(o, "system", &out->system_text, e);
+    rc = rc ? rc : json_get_bool(o, "code", &out->with_code, e);
+    rc = rc ? rc : json_get_int(o, "max_tokens_cap", 1, 1000000, &out->max_tokens_cap, e);
+    rc = rc ? rc : read_object(o, "vars", &vars, e);
+    rc = rc ? rc : read_object(o, "params", &out->params, e);
+    rc = rc ? rc : read_schema(o, a, out, e);
+    rc = rc ? rc : read_lists(o, a, out, e);
+    rc = rc ? rc : read_messages(o, vars, a, out, e);
+    if (rc) {
+        return rc;
+    }
+    out->system_text = fill_in(out->system_text, vars, a);
+    if (!out->provider.n || !out->model.n) {
+        return invalid(e, out->provider.n ? "model" : "provider", "is missing");
+    }
+    return RC_OK;
+}
+
+/* ---- entities */
+
+static const char *const entity_members[] = {"name", "aliases", "domains", "not", "case_sensitive", NULL};
+
+static enum rc read_texts(const struct json *o, const char *name, struct arena *a, const struct str **out,
+                          size_t *count, struct err *e)
+{
+    const struct json *list = json_get(o, str_from(name));
+    if (!list || list->type == JSON_NULL) {
+        return RC_OK;
+    }
+    struct str *texts = arena_array(a, struct str, list->count + 1);
+    for (const struct json *i = list->first; i; i = i->next) {
+        if (i->type != JSON_STRING) {
+            return invalid(e, "entities", "aliases, domains and not are arrays of texts");
+        }
+        texts[(*count)++] = i->s;
+    }
+    *out = texts;
+    return list->type == JSON_ARRAY ? RC_OK
+                                    : invalid(e, "entities", "aliases, domains and not are arrays of texts");
+}
+
+static enum rc read_entity(const struct json *o, struct arena *a, struct entity *out, struct err *e)
+{
+    if (o->type == JSON_STRING) { /* a name alone */
+        out->name = o->s;
+        return o->s.n ? RC_OK : invalid(e, "entities", "a name is empty");
+    }
+    enum rc rc = json_only(o, entity_members, e);
+    rc = rc ? rc : json_get_str(o, "name", &out->name, e);
+    rc = rc ? rc : json_get_bool(o, "case_sensitive", &out->is_case_sensitive, e);
+    rc = rc ? rc : read_texts(o, "aliases", a, &out->forms, &out->form_count, e);
+    rc = rc ? rc : read_texts(o, "domains", a, &out->domains, &out->domain_count, e);
+    rc = rc ? rc : read_texts(o, "not", a, &out->not_in, &out->not_in_count, e);
+    return rc || out->name.n ? rc : invalid(e, "entities", "each has a name");
+}
+
+enum rc prompt_entities_read(const struct json *list, struct arena *a, struct entity **out, size_t *count,
+                             struct err *e)
+{
+    if (list->type != JSON_ARRAY || list->count > PROMPT_ENTITIES_MAX) {
+        return invalid(e, "entities", "an array of at most 500");
+    }
+    struct entity *entities = arena_array(a, struct entity, list->count + 1);
+    size_t n = 0;
+    for (const struct json *i = list->first; i; i = i->next) {
+        enum rc rc = read_entity(i, a, &entities[n++], e);
+        if (rc) {
+            return rc;
+        }
+    }
+    *out = entities;
+    *count = n;
+    return RC_OK;
+}

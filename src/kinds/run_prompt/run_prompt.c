@@ -1,0 +1,325 @@
+/* run_prompt.c: the way of a run-prompt job:
+ *
+ *   ask      with the schema in the API if the model can, else in words (ask.c climbs down and remembers)
+ *   finish   cut off: once more with twice the room, then `truncated`, never repaired; refused: final, and no error
+ *   read     in the parse process: the value out of the text, repairs told, checked against the original schema
+ *   correct  once: the faults go back to the model; then `invalid_output`
+ *
+ * A provider that says "later" frees the worker: the job comes back without having used an attempt. */
+#include "kinds/run_prompt/run_prompt.h"
+
+#include "base/clock.h"
+#include "kinds/run_prompt/ask.h"
+#include "kinds/run_prompt/reading.h"
+#include "kinds/run_prompt/strict_schema.h"
+
+#define CALLS_MAX          16
+#define PARSE_MS           10000
+#define TOKENS_WHEN_UNSAID 1024
+#define RAW_MAX_BYTES      (512 << 10) /* in the result, which holds the value too */
+#define ABILITIES          32
+#define ABILITY_MS         86400000
+
+/* What models were found to be able to do, kept as long as this process: the next job need not find out again. */
+static struct ability {
+    char model[200]; /* provider and model */
+    enum structured mode;
+    bool uses_completion_tokens;
+    int64_t until_ms;
+} abilities[ABILITIES];
+static size_t next_ability;
+
+struct run {
+    struct attempt *at;
+    struct arena *a;
+    struct prompt_args args;
+    struct provider provider;
+    struct strict_schema strict;
+    struct ask ask;
+    struct reply reply;
+    struct reading reading;
+    int64_t input_tokens, output_tokens; /* of all calls */
+    bool has_more_room, is_corrected;
+};
+
+static struct fetcher *fetcher; /* one a process: keeps its connections */
+
+/* ---- abilities */
+
+static struct str ability_name(const struct run *r)
+{
+    return arena_printf(r->a, "%.*s %.*s", STR_ARG(r->args.provider), STR_ARG(r->args.model));
+}
+
+static void recall(struct run *r)
+{
+    struct question *q = &r->ask.q;
+    for (size_t i = 0; i < ABILITIES; i++) {
+        if (abilities[i].until_ms > clock_boot_ms() &&
+            str_eq(ability_name(r), str_from(abilities[i].model))) {
+            q->mode = abilities[i].mode > q->mode ? abilities[i].mode : q->mode;
+            q->uses_completion_tokens = abilities[i].uses_completion_tokens;
+        }
+    }
+}
+
+static void remember(const struct run *r)
+{
+    struct ability *kept = &abilities[next_ability++ % ABILITIES];
+    str_copy(kept->model, sizeof kept->model, ability_name(r));
+    kept->mode = r->ask.q.mode;
+    kept->uses_completion_tokens = r->ask.q.uses_completion_tokens;
+    kept->until_ms = clock_boot_ms() + ABILITY_MS;
+}
+
+/* ---- set-up */
+
+static enum rc find_provider(struct run *r, struct err *e)
+{
+    struct str path = attempt_option(r->at, "providers");
+    if (!path.n) {
+        return err_set_code(e, RC_INVALID, "unknown_provider", "provider",
+                            "provider: this worker knows none; start it with --providers FILE");
+    }
+    enum rc rc = provider_read(arena_c_str(r->a, path), r->args.provider, r->a, &r->provider, e);
+    if (rc) {
+        return rc;
+    }
+    r->ask.dialect = dialect_find(r->provider.dialect);
+    if (!r->ask.dialect) {
+        return err_set_code(e, RC_INVALID, "invalid_provider", NULL,
+                            "provider %.*s: the dialect is openai or anthropic", STR_ARG(r->args.provider));
+    }
+    if (r->provider.secret.n && !attempt_secret(r->at, r->provider.secret, &r->ask.key)) {
+        return err_set_code(e, RC_NOT_FOUND, "unknown_secret", NULL,
+                            "provider %.*s: there is no secret called %.*s", STR_ARG(r->args.provider),
+                            STR_ARG(r->provider.secret));
+    }
+    return RC_OK;
+}
+
+static void set_up_question(struct run *r)
+{
+    struct question *q = &r->ask.q;
+    *q = (struct question){.args = &r->args,
+                           .mode = r->args.schema ? r->provider.structured : STRUCTURED_NONE,
+                           .messages = r->args.messages};
+    if (r->args.schema) {
+        r->strict = strict_schema_make(r->args.schema, r->a);
+        q->schema = r->strict.text;
+        q->is_strict = !r->strict.rule;
+        recall(r);
+    }
+    fetcher = fetcher ? fetcher : fetcher_new("stint/" STINT_VERSION);
+    r->ask.fetcher = fetcher;
+    r->ask.provider = &r->provider;
+    r->ask.job = attempt_job(r->at);
+    r->ask.a = r->a;
+}
+
+/* ---- the result */
+
+static void write_cost(struct run *r, struct json_out *w)
+{
+    const struct json *price = json_get(r->provider.prices, r->args.model);
+    const struct json *in = json_get(price, STR("input"));
+    const struct json *out = json_get(price, STR("output"));
+    json_name(w, "usage");
+    json_object_begin(w);
+    json_put_int(w, "input_tokens", r->input_tokens);
+    json_put_int(w, "output_tokens", r->output_tokens);
+    json_object_end(w);
+    if (in && out) {
+        json_put_real(w, "cost_usd",
+                      (in->d * (double)r->input_tokens + out->d * (double)r->output_tokens) / 1e6);
+    }
+}
+
+static void complete(struct run *r, const char *outcome)
+{
+    struct buf text = BUF_LIMIT(1 << 20);
+    struct json_out w = json_writer(&text);
+    json_object_begin(&w);
+    json_put_c(&w, "outcome", outcome);
+    json_put_str(&w, "provider", r->args.provider);
+    json_put_str(&w, "model", r->args.model);
+    json_put_str(&w, "model_returned", r->reply.model);
+    json_put_str(&w, "request_id", r->reply.id);
+    json_put_c(&w, "mode", structured_name(r->ask.q.mode));
+    json_put_str(&w, "finish_reason", r->reply.finish_reason);
+    json_put_int(&w, "calls", r->ask.calls);
+    json_put_int(&w, "latency_ms", r->ask.latency_ms);
+    write_cost(r, &w);
+    json_put_str(&w, "raw", str_sub(r->reply.text, 0, RAW_MAX_BYTES));
+    json_put_raw(&w, "parsed", r->reading.value);
+    json_put_raw(&w, "repairs", r->reading.repairs);
+    json_put_raw(&w, "mentions", r->reading.mentions);
+    json_put_raw(&w, "citations", r->reading.citations);
+    json_object_end(&w);
+    if (text.overflowed) {
+        attempt_fail(r->at, ERROR_PERMANENT, "too_large", "the answer is too big for a result");
+    } else {
+        attempt_complete(r->at, buf_str(&text));
+    }
+    buf_dispose(&text);
+}
+
+/* Says what was wrong with an answer, and keeps the answer itself in the job's stream. */
+static void reject(struct run *r, const char *code, const char *why)
+{
+    struct buf event = BUF_LIMIT(60 << 10);
+    struct json_out w = json_writer(&event);
+    json_object_begin(&w);
+    json_put_c(&w, "code", code);
+    json_put_str(&w, "finish_reason", r->reply.finish_reason);
+    json_put_str(&w, "raw", str_sub(r->reply.text, 0, 8 << 10));
+    json_put_raw(&w, "faults", r->reading.faults);
+    json_object_end(&w);
+    if (!event.overflowed) {
+        attempt_event(r->at, "answer_rejected", buf_str(&event));
+    }
+    buf_dispose(&event);
+    attempt_fail(r->at, ERROR_PERMANENT, code, "%s", why);
+}
+
+/* ---- steps; true: the job has ended */
+
+/* An answer that was cut off is asked for once more, with twice the room. */
+static bool take_truncated(struct run *r)
+{
+    struct question *q = &r->ask.q;
+    int64_t asked = dialect_count(r->args.params, "max_tokens");
+    asked = asked > 0 ? asked : dialect_count(r->args.params, "max_completion_tokens");
+    asked = asked > 0 ? asked : r->reply.output_tokens;
+    asked = 2 * (asked > 0 ? asked : TOKENS_WHEN_UNSAID);
+    asked = asked > r->args.max_tokens_cap ? r->args.max_tokens_cap : asked;
+    if (r->has_more_room) {
+        reject(r, "truncated", "the answer was cut off, also with twice the room");
+        return true;
+    }
+    r->has_more_room = true;
+    q->max_tokens = asked;
+    return false;
+}
+
+static enum rc read_reply(struct run *r, struct err *e)
+{
+    struct buf request = BUF_LIMIT(16 << 20);
+    struct buf answer = BUF_LIMIT(16 << 20);
+    bool is_strict = r->args.schema && r->ask.q.mode == STRUCTURED_SCHEMA && r->ask.q.is_strict;
+    reading_ask(&r->args, r->reply.text, is_strict, &request);
+    enum rc rc = attempt_parse(r->at, 0, buf_str(&request), PARSE_MS, &answer, e);
+    rc = rc ? rc : reading_take(arena_str(r->a, buf_str(&answer)), r->a, &r->reading, e);
+    buf_dispose(&request);
+    buf_dispose(&answer);
+    return rc;
+}
+
+/* The conversation so far, with the answer and its faults. */
+static struct str correction(struct run *r)
+{
+    struct buf text = BUF_LIMIT(4 << 20);
+    struct json_out w = json_writer(&text);
+    json_array_begin(&w);
+    json_raw(&w, str_trim(str_sub(r->args.messages, 1, r->args.messages.n - 1)));
+    json_object_begin(&w);
+    json_put_c(&w, "role", "assistant");
+    json_put_str(&w, "content", r->reply.text.n ? r->reply.text : STR("(nothing)"));
+    json_object_end(&w);
+    json_object_begin(&w);
+    json_put_c(&w, "role", "user");
+    json_put_str(&w, "content",
+                 arena_printf(r->a,
+                              "That does not keep to the schema. What is wrong, each with its JSON "
+                              "Pointer:\n%.*s\nAnswer again, with the whole JSON value and nothing else.",
+                              STR_ARG(r->reading.faults)));
+    json_object_end(&w);
+    json_array_end(&w);
+    struct str copy = text.overflowed ? r->args.messages : arena_str(r->a, buf_str(&text));
+    buf_dispose(&text);
+    return copy;
+}
+
+static bool take_invalid(struct run *r)
+{
+    if (r->is_corrected) {
+        reject(r, "invalid_output", "the answer does not keep to the schema, also after a correction");
+        return true;
+    }
+    r->is_corrected = true;
+    r->ask.q.messages = correction(r);
+    attempt_event(r->at, "answer_corrected", r->reading.faults);
+    return false;
+}
+
+static bool take_reply(struct run *r)
+{
+    struct err e = {.rc = RC_OK};
+    r->input_tokens += r->reply.input_tokens > 0 ? r->reply.input_tokens : 0;
+    r->output_tokens += r->reply.output_tokens > 0 ? r->reply.output_tokens : 0;
+    r->reading = (struct reading){.is_valid = false};
+    if (r->reply.finish == FINISH_LENGTH) {
+        return take_truncated(r);
+    }
+    if (r->reply.finish == FINISH_REFUSED) {
+        complete(r, "refused");
+        return true;
+    }
+    if (read_reply(r, &e)) {
+        r->reading.faults = STR("[]");
+        reject(r, "unreadable", e.text);
+        return true;
+    }
+    if (!r->reading.is_valid) {
+        return take_invalid(r);
+    }
+    complete(r, "answered");
+    return true;
+}
+
+static void run_calls(struct run *r)
+{
+    struct ask_failure failure;
+    for (int i = 0; i < CALLS_MAX && !attempt_is_cancelled(r->at); i++) {
+        switch (ask_once(&r->ask, &r->reply, &failure)) {
+        case ASK_ANSWERED:
+            if (take_reply(r)) {
+                return;
+            }
+            break;
+        case ASK_AGAIN:
+            remember(r);
+            break;
+        case ASK_LATER:
+            attempt_fail_after(r->at, failure.retry_after_ms, failure.code,
+                               arena_c_str(r->a, failure.message));
+            return;
+        case ASK_FAILED:
+            attempt_fail(r->at, failure.class, failure.code, "%.*s", STR_ARG(failure.message));
+            return;
+        }
+    }
+    attempt_fail(r->at, ERROR_TRANSIENT, "interrupted", "the job was stopped between two calls");
+}
+
+static enum rc run(struct attempt *at, struct err *e)
+{
+    struct run r = {.at = at, .a = attempt_arena(at)};
+    enum rc rc = prompt_args_read(attempt_args(at), r.a, &r.args, e);
+    rc = rc ? rc : find_provider(&r, e);
+    if (rc) {
+        return rc;
+    }
+    set_up_question(&r);
+    run_calls(&r);
+    return RC_OK;
+}
+
+const struct handler run_prompt_handler = {
+    .kind = "run-prompt",
+    .run = run,
+    .parse = reading_answer,
+    .timeout_ms = 600000,
+    .max_attempts = 5,
+    .help = "ask a language model, validate and search its answer",
+};
