@@ -1,6 +1,8 @@
 /* schedule.c: see schedule.h. */
 #include "core/schedule.h"
 
+#include "base/clock.h"
+
 static const char *const catch_up_names[SCHEDULE_CATCH_UPS] = {
     [SCHEDULE_SKIP] = "skip", [SCHEDULE_RUN_ONCE] = "run_once", [SCHEDULE_RUN_ALL] = "run_all"};
 static const char *const overlap_names[SCHEDULE_OVERLAPS] = {
@@ -117,6 +119,58 @@ void schedule_find_due(const struct schedule_timing *t, const struct schedule_ca
         has_next = schedule_next(t, tick, &tick);
     }
     out->next_at = has_next ? tick : 0;
+}
+
+int schedule_sort_out(struct schedule_due *due, enum schedule_overlap overlap, bool is_live)
+{
+    int first = 0, last = due->count;
+
+    if (overlap == SCHEDULE_OVERLAP_SKIP) {
+        last = is_live ? 0 : due->count < 1 ? due->count : 1; /* the first of them makes the others overlap */
+    } else if (overlap == SCHEDULE_CANCEL_PREVIOUS && due->count > 1) {
+        first = due->count - 1; /* the others would be cancelled at once */
+    }
+    for (int i = first; i < last; i++) {
+        due->ticks[i - first] = due->ticks[i];
+    }
+    due->count = last - first;
+    return due->count;
+}
+
+static struct str tags_of(struct str tags, struct str name, struct arena *a)
+{
+    struct str rest = str_trim(str_sub(tags, 1, tags.n));
+    bool is_empty = !tags.n || str_starts(rest, STR("]"));
+
+    return arena_printf(a, "[\"schedule:%.*s\"%s%.*s", STR_ARG(name), is_empty ? "" : ",",
+                        is_empty ? 1 : (int)rest.n, is_empty ? "]" : rest.p);
+}
+
+static enum rc refuse_member(const char *member, struct err *e)
+{
+    return err_set_code(e, RC_INVALID, "invalid_field", member, "%s is what a schedule says itself", member);
+}
+
+enum rc schedule_job(const struct schedule_plan *p, struct str name, int64_t tick, struct arena *a,
+                     struct job_spec *out, struct err *e)
+{
+    struct job_spec s = p->job;
+
+    if (s.unique_key.n || s.run_at) {
+        return refuse_member(s.run_at ? "run_at" : "unique_key", e);
+    }
+    s.tags = tags_of(s.tags, name, a);
+    if (tick) {
+        s.run_at = tick + schedule_jitter_ms(name, tick, p->jitter_ms) + s.delay_ms;
+        s.delay_ms = 0;
+        s.unique_key = arena_printf(a, "schedule:%.*s:%s", STR_ARG(name), time_text(tick).s);
+        s.unique_for_ms = JOB_FOREVER_MS;
+    }
+    enum rc rc = job_spec_check(&s, e);
+    if (!rc) {
+        *out = s;
+    }
+    return rc;
 }
 
 int64_t schedule_jitter_ms(struct str name, int64_t tick, int64_t max_ms)

@@ -6,6 +6,7 @@
 #define STINT_CORE_SCHEDULE_H
 
 #include "core/cron.h"
+#include "core/job.h"
 
 /* What happens with ticks that were missed, that is, seen SCHEDULE_GRACE_MS late or more. */
 enum schedule_catch_up {
@@ -50,6 +51,18 @@ struct schedule_due {
     int64_t next_at; /* then the first tick that is not decided yet: it may be due at once; 0 = never again */
 };
 
+/* What people say of a schedule. Texts are borrowed. */
+#define SCHEDULE_NAME_MAX_BYTES                                                                              \
+    100 /* with a tick behind it, it must fit a unique key, and before it, a tag */
+struct schedule_plan {
+    struct str cron, tz; /* either cron or every_ms; tz "" = UTC */
+    int64_t every_ms, start_at, end_at, jitter_ms;
+    enum schedule_overlap overlap;
+    struct schedule_catch_up_rule catch_up;
+    struct job_spec job;
+    struct str job_json; /* the same as it was said */
+};
+
 const char *schedule_catch_up_name(enum schedule_catch_up c);
 MUST_CHECK bool schedule_catch_up_parse(struct str name, enum schedule_catch_up *out);
 const char *schedule_overlap_name(enum schedule_overlap o);
@@ -63,6 +76,13 @@ MUST_CHECK bool schedule_last(const struct schedule_timing *t, int64_t after, in
  * nobody looked. */
 void schedule_find_due(const struct schedule_timing *t, const struct schedule_catch_up_rule *rule,
                        int64_t next_at, int64_t now, struct schedule_due *out);
+/* Which of the due ticks fire, when work of the last one is_live or not: the number of those that are left in `due`. With
+ * SCHEDULE_CANCEL_PREVIOUS that is the last one alone. */
+int schedule_sort_out(struct schedule_due *due, enum schedule_overlap overlap, bool is_live);
+/* The job of a tick; 0: of no tick, because somebody wants it now. It has a tag `schedule:NAME`, and a unique key for ever
+ * that names the tick. RC_INVALID: job_spec_check's, or a member that a schedule sets itself. The texts live in `a`. */
+MUST_CHECK enum rc schedule_job(const struct schedule_plan *p, struct str name, int64_t tick, struct arena *a,
+                                struct job_spec *out, struct err *e);
 /* How much later than its tick the work begins: 0 … max_ms, the same on every node. */
 int64_t schedule_jitter_ms(struct str name, int64_t tick, int64_t max_ms);
 

@@ -21,6 +21,8 @@ static const struct {
     {STORE_STAGE_ARTIFACT, true, "stage_artifact"},
     {STORE_SET_QUEUE, true, "set_queue"},
     {STORE_DELETE_QUEUE, true, "delete_queue"},
+    {STORE_SET_SCHEDULE, true, "set_schedule"},
+    {STORE_DELETE_SCHEDULE, true, "delete_schedule"},
     {STORE_CREATE_KEY, true, "create_key"},
     {STORE_REVOKE_KEY, true, "revoke_key"},
     {STORE_TICK, true, "tick"},
@@ -33,6 +35,7 @@ static const struct {
     {STORE_GET_SERIES, false, "get_series"},
     {STORE_LIST_SERIES, false, "list_series"},
     {STORE_LIST_QUEUES, false, "list_queues"},
+    {STORE_LIST_SCHEDULES, false, "list_schedules"},
     {STORE_STATS, false, "stats"},
     {STORE_LIST_KEYS, false, "list_keys"},
 };

@@ -40,6 +40,8 @@ enum store_op_kind {
     STORE_STAGE_ARTIFACT,
     STORE_SET_QUEUE,
     STORE_DELETE_QUEUE,
+    STORE_SET_SCHEDULE,
+    STORE_DELETE_SCHEDULE,
     STORE_CREATE_KEY,
     STORE_REVOKE_KEY,
     STORE_TICK,  /* everything that is due: run_at, leases, timeouts, deadlines */
@@ -53,6 +55,7 @@ enum store_op_kind {
     STORE_GET_SERIES,
     STORE_LIST_SERIES,
     STORE_LIST_QUEUES,
+    STORE_LIST_SCHEDULES,
     STORE_STATS,
     STORE_LIST_KEYS,
     STORE_OP_KINDS,
@@ -162,6 +165,69 @@ void store_set_watching(struct store *s, bool is_watching);
 /* A 32-byte secret of this store, made at creation: stream tokens and cursors are signed with it. */
 void store_secret(struct store *s, unsigned char out[32]);
 
+/* ------------------------------------------------------------------ schedules */
+
+#define STORE_SCHEDULES_MAX 20000 /* of a tenant */
+/* Who has been given a due schedule by a tick has this long to take its step; then the next tick gives it out again. */
+#define STORE_SCHEDULE_HOLD_MS 5000
+
+/* What the store keeps of a schedule. The definition is text to it; what it means, and when its ticks are, its caller
+ * knows (core/schedule.h). */
+struct schedule {
+    int64_t tenant;
+    struct str name, definition;
+    bool is_paused;
+    int64_t version;        /* raised by every change by people, not by ticks */
+    int64_t next_at;        /* the first tick that is not decided; 0: there is none */
+    int64_t last_tick;      /* the last that fired; 0: none */
+    struct id last_job;     /* and its job */
+    bool is_last_live;      /* that one is not final yet; only where schedules are read */
+    int64_t fired, dropped; /* ticks with a job, and without */
+    int64_t created_at, updated_at;
+};
+
+/* Rides in an enqueue: the specs are what ticks of the schedule ask for, and with them, in one transaction, the schedule
+ * goes from `from` to next_at. When it is not there (another node was faster), paused, or changed since `version`, the
+ * enqueue is RC_CONFLICT, code `schedule_changed`, and nothing happens. Each spec has a unique key that names its tick, so
+ * that (schedule, tick) has one job for ever (J10). No spec: ticks are dropped. */
+struct schedule_step {
+    struct str name;
+    int64_t version, from, next_at;
+    int64_t last_tick; /* 0: none fired */
+    int64_t fired, dropped;
+};
+
+/* Creates or changes. RC_NOT_FOUND: it is missing, and there is no definition. RC_CONFLICT, code `schedule_changed`: its
+ * version is not if_version (0: any). RC_BUSY, code `too_many_schedules`. */
+struct store_set_schedule {
+    struct store_op op;
+    int64_t tenant;
+    struct str name;
+    struct str definition; /* "" = leave */
+    int pause;             /* -1 leave, 0 resume, 1 pause */
+    int64_t next_at;       /* -1 = leave; 0 = never */
+    int64_t if_version;
+    struct schedule *schedule; /* out */
+    bool is_new;               /* out */
+};
+
+/* RC_NOT_FOUND. Its jobs stay, and its ticks stay used. */
+struct store_delete_schedule {
+    struct store_op op;
+    int64_t tenant;
+    struct str name;
+};
+
+/* name: that one, or RC_NOT_FOUND. "" = by name, after `after`. */
+struct store_list_schedules {
+    struct store_op op;
+    int64_t tenant;
+    struct str name, after;
+    int64_t limit;
+    struct schedule *schedules; /* out */
+    size_t count;
+};
+
 /* ------------------------------------------------------------------ enqueue */
 
 /* All or nothing unless `partial`: with one bad item op.rc is RC_INVALID (or the item's rc when there is one item),
@@ -176,6 +242,7 @@ struct store_enqueue {
     bool partial;
     struct str idempotency_key; /* "" = none */
     unsigned char body_hash[32];
+    const struct schedule_step *step; /* NULL: it is of no schedule */
     struct enqueue_verdict *verdicts; /* out: count of them */
     bool replayed;                    /* out */
 };
@@ -457,12 +524,16 @@ struct store_list_keys {
 
 /* ------------------------------------------------------------------ services */
 
-/* Applies job_decide_due to up to `limit` rows that are due. more: call again. */
+/* Applies job_decide_due to up to `limit` rows that are due, and gives out up to as many schedules of all tenants whose next
+ * tick has come: the caller has STORE_SCHEDULE_HOLD_MS to take their steps. more: call again. */
 struct store_tick {
     struct store_op op;
     int64_t limit;
     int64_t applied; /* out */
     bool more;
+    int64_t now;                /* out: by which it was decided what is due */
+    struct schedule *schedules; /* out */
+    size_t schedule_count;
 };
 
 /* Removes up to `limit` rows that are past their time (history, events, artifacts, keys, idempotency). more: call again. */

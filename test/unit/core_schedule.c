@@ -187,3 +187,49 @@ TEST(jitter_is_the_same_for_a_tick_and_spreads_over_all_of_it)
     CHECK_INT(schedule_jitter_ms(STR("nightly"), T0, 0), 0);
     CHECK_TRUE(schedule_jitter_ms(STR("a"), T0, 1 << 30) != schedule_jitter_ms(STR("b"), T0, 1 << 30));
 }
+
+static struct schedule_due three(void)
+{
+    return (struct schedule_due){.ticks = {T0, T0 + MINUTE, T0 + 2 * MINUTE}, .count = 3};
+}
+
+TEST(overlap_decides_which_of_several_ticks_fire)
+{
+    struct schedule_due d = three();
+    CHECK_INT(schedule_sort_out(&d, SCHEDULE_ALLOW, true), 3);
+    d = three();
+    CHECK_INT(schedule_sort_out(&d, SCHEDULE_OVERLAP_SKIP, true), 0);
+    d = three();
+    CHECK_INT(schedule_sort_out(&d, SCHEDULE_OVERLAP_SKIP, false), 1); /* its job is open for the others */
+    CHECK_INT(d.ticks[0], T0);
+    d = three();
+    CHECK_INT(schedule_sort_out(&d, SCHEDULE_CANCEL_PREVIOUS, true), 1);
+    CHECK_INT(d.ticks[0], T0 + 2 * MINUTE);
+    d.count = 0;
+    CHECK_INT(schedule_sort_out(&d, SCHEDULE_CANCEL_PREVIOUS, false), 0);
+}
+
+TEST(the_job_of_a_tick_names_it_for_ever)
+{
+    struct schedule_plan p = {.jitter_ms = 5000,
+                              .job = {.kind = STR("k"), .args = STR("{}"), .delay_ms = 1000}};
+    struct arena *a = arena_new();
+    struct job_spec job;
+
+    OK(schedule_job(&p, STR("nightly"), T0, a, &job, e));
+    CHECK_STR(job.unique_key, STR("schedule:nightly:2025-06-15T15:07:00.000Z"));
+    CHECK_INT(job.unique_for_ms, JOB_FOREVER_MS);
+    CHECK_STR(job.tags, STR("[\"schedule:nightly\"]"));
+    CHECK_INT(job.run_at, T0 + 1000 + schedule_jitter_ms(STR("nightly"), T0, 5000));
+    p.job.tags = STR("[ ]");
+    OK(schedule_job(&p, STR("nightly"), 0, a, &job, e));
+    CHECK_STR(job.tags, STR("[\"schedule:nightly\"]"));
+    CHECK_INT(job.unique_key.n, 0);
+    CHECK_INT(job.delay_ms, 1000);
+    p.job.tags = STR("[\"x\", \"y\"]");
+    OK(schedule_job(&p, STR("nightly"), 0, a, &job, e));
+    CHECK_STR(job.tags, STR("[\"schedule:nightly\",\"x\", \"y\"]"));
+    p.job.unique_key = STR("u");
+    FAILS(schedule_job(&p, STR("nightly"), T0, a, &job, e), RC_INVALID);
+    arena_free(a);
+}

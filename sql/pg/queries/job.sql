@@ -191,7 +191,9 @@ SELECT @row_columns@ FROM stint.job WHERE due_at > 0 AND due_at >= $3 AND due_at
 FOR UPDATE SKIP LOCKED
 
 -- name: job_next_due
-SELECT due_at FROM stint.job WHERE due_at > 0 AND due_at >= $1 ORDER BY due_at LIMIT 1
+-- When a tick has work: of a job, or of a schedule. $1: no job is due before it (store/pg/due.h).
+SELECT least((SELECT due_at FROM stint.job WHERE due_at > 0 AND due_at >= $1 ORDER BY due_at LIMIT 1),
+  (SELECT due_at FROM stint.schedule WHERE due_at > 0 ORDER BY due_at LIMIT 1))
 
 -- name: event_insert
 INSERT INTO stint.event (job, seq, at, type, data)

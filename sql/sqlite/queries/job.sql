@@ -86,7 +86,11 @@ SELECT @job_columns@ FROM job WHERE tenant = ?3 AND state = 5 AND id < ?1 AND id
 SELECT id FROM job WHERE due_at > 0 AND due_at <= ?1 ORDER BY due_at LIMIT ?2
 
 -- name: job_next_due
-SELECT due_at FROM job WHERE due_at > 0 ORDER BY due_at LIMIT 1
+-- When a tick has work: of a job, or of a schedule.
+SELECT min(due_at) FROM (
+  SELECT * FROM (SELECT due_at FROM job WHERE due_at > 0 ORDER BY due_at LIMIT 1)
+  UNION ALL
+  SELECT * FROM (SELECT due_at FROM schedule WHERE due_at > 0 ORDER BY due_at LIMIT 1))
 
 -- name: job_expired
 SELECT id FROM job WHERE expires_at > 0 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2

@@ -22,6 +22,7 @@ void committer_dispose(struct committer *w)
     map_dispose(&w->work.count_by_key);
     map_dispose(&w->work.key_by_name);
     map_dispose(&w->work.waiting_by_queue);
+    map_dispose(&w->work.schedule_by_name);
     arena_free(w->keeper.scratch);
 }
 

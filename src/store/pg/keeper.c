@@ -3,6 +3,7 @@
 
 #include "store/pg/artifacts.h"
 #include "store/pg/rows.h"
+#include "store/pg/schedules.h"
 #include "store/pg/unique.h"
 
 static struct committer *of(struct keeper *k)
@@ -273,6 +274,8 @@ const struct keeper_engine pg_keeper = {
     .find_verdicts = unique_find_verdicts,
     .find_error = find_error,
     .has_artifact = pg_artifacts_has,
+    .find_schedule = pg_schedule_find,
+    .count_schedules = pg_schedule_count,
     .reserve = counts_reserve,
     .unreserve = counts_unreserve,
     .show = show,
@@ -294,6 +297,8 @@ const struct keeper_engine pg_keeper = {
     .stage_artifact = pg_artifacts_stage,
     .settle_artifacts = pg_artifacts_settle,
     .publish_artifact = pg_artifacts_publish,
+    .put_schedule = pg_schedule_put,
+    .remove_schedule = pg_schedule_remove,
     .hold_key = unique_hold,
     .release_key = unique_release,
     .keep_verdicts = unique_keep_verdicts,

@@ -135,12 +135,13 @@ struct round_work {
     FIFO(struct event_entry) events;
     FIFO(struct count_entry) counts;
     FIFO(struct key_entry) keys;
+    FIFO(struct schedule_entry) schedules; /* schedules.c */
     FIFO(struct kept_entry) kept;
     FIFO(struct claim_entry) claims;
     FIFO(struct claimed_entry) claimed;
     FIFO(struct show) shows;
     FIFO(struct artifact_work) artifacts; /* artifacts.c */
-    struct map row_by_id, count_by_key, key_by_name, waiting_by_queue;
+    struct map row_by_id, count_by_key, key_by_name, waiting_by_queue, schedule_by_name;
     int64_t due_at;    /* the earliest due time that the round writes; 0: none */
     bool is_timed;     /* it writes, or takes away, a due time */
     bool is_shrinking; /* jobs go: the greatest id that ever was is remembered */
@@ -310,6 +311,7 @@ MUST_CHECK enum rc pg_artifact_get_run(struct reader *r, struct store_op *op, st
 MUST_CHECK enum rc pg_series_get_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_series_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_queue_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_schedule_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_stats_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_key_list_run(struct reader *r, struct store_op *op, struct err *e);
 

@@ -13,6 +13,7 @@ static const struct {
     [STORE_LIST_JOBS] = {pg_job_list_run, true},
     [STORE_READ_EVENTS] = {pg_event_read_run, true},
     [STORE_LIST_QUEUES] = {pg_queue_list_run, true},
+    [STORE_LIST_SCHEDULES] = {pg_schedule_list_run, true},
     [STORE_STATS] = {pg_stats_run, true},
     [STORE_LIST_ARTIFACTS] = {pg_artifact_list_run, true},
     [STORE_GET_ARTIFACT] = {pg_artifact_get_run, true},

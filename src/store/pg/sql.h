@@ -28,6 +28,12 @@
     X(KEY_GET, "key_get") \
     X(KEY_REVOKE, "key_revoke") \
     X(KEY_LIST, "key_list") \
+    X(SCHEDULE_LOCK, "schedule_lock") \
+    X(SCHEDULE_COUNT, "schedule_count") \
+    X(SCHEDULE_PUT, "schedule_put") \
+    X(SCHEDULE_DELETE, "schedule_delete") \
+    X(SCHEDULE_TAKE, "schedule_take") \
+    X(SCHEDULE_LIST, "schedule_list") \
     X(UNIQUE_RESERVE, "unique_reserve") \
     X(UNIQUE_LOCK, "unique_lock") \
     X(UNIQUE_PUT, "unique_put") \

@@ -1,5 +1,6 @@
 /* tick.c: the due timer and the reaper in one. Every node may tick: rows that another works on are left to it. */
 #include "store/pg/rows.h"
+#include "store/pg/schedules.h"
 
 #define TICK_LIMIT_MAX 1000
 #define WISHES         100
@@ -70,7 +71,9 @@ enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
     bool more_wishes = false;
     rc = rc ? rc : grant_wishes(w, &more_wishes, e);
     w->scanned_until = (int64_t)pg_count(rows) == limit ? last_due_at : w->keeper.now;
-    op->more = !rc && (more_wishes || (int64_t)pg_count(rows) == limit);
+    rc = rc ? rc : schedules_take(w, op, limit, e);
+    op->more =
+        !rc && (more_wishes || (int64_t)pg_count(rows) == limit || (int64_t)op->schedule_count == limit);
     pg_rows_free(rows);
     return rc;
 }

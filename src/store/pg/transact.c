@@ -3,6 +3,7 @@
 #include "store/pg/batch.h"
 #include "store/pg/claimed.h"
 #include "store/pg/collect.h"
+#include "store/pg/schedules.h"
 #include "store/pg/unique.h"
 #include "store/pg/views.h"
 
@@ -78,12 +79,16 @@ enum rc round_ask(struct committer *w, enum pg_sql_query query, const struct pg_
 static void reset(struct committer *w)
 {
     struct round_work *work = &w->work;
-    struct map maps[] = {work->row_by_id, work->count_by_key, work->key_by_name, work->waiting_by_queue};
+    struct map maps[] = {work->row_by_id, work->count_by_key, work->key_by_name, work->waiting_by_queue,
+                         work->schedule_by_name};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         map_clear(&maps[i]);
     }
-    *work = (struct round_work){
-        .row_by_id = maps[0], .count_by_key = maps[1], .key_by_name = maps[2], .waiting_by_queue = maps[3]};
+    *work = (struct round_work){.row_by_id = maps[0],
+                                .count_by_key = maps[1],
+                                .key_by_name = maps[2],
+                                .waiting_by_queue = maps[3],
+                                .schedule_by_name = maps[4]};
     arena_reset(w->keeper.scratch);
     batch_forget(w);
     w->is_begun = w->is_checked = w->is_running = false;
@@ -118,6 +123,7 @@ static enum rc begin(struct committer *w, struct store_op *list, struct err *e)
     if (c.id_count) {
         rc = begin_with(w, c.ids, c.id_count, e);
     }
+    rc = rc ? rc : schedules_prepare(w, list, e);
     if (!rc && c.key_count) {
         rc = unique_reserve(w, c.keys, c.key_count, e);
     }
@@ -171,6 +177,8 @@ static const struct {
     [STORE_ACT] = {run_act},
     [STORE_PATCH] = {rules_patch},
     [STORE_STAGE_ARTIFACT] = {rules_stage_artifact},
+    [STORE_SET_SCHEDULE] = {rules_set_schedule},
+    [STORE_DELETE_SCHEDULE] = {rules_delete_schedule},
     [STORE_SET_QUEUE] = {run_queue_set},
     [STORE_DELETE_QUEUE] = {run_queue_delete},
     [STORE_CREATE_KEY] = {run_key_create},
@@ -253,7 +261,8 @@ static enum rc send_last_ordinal(struct committer *w, struct err *e)
 static enum rc send_writes(struct committer *w, struct err *e)
 {
     static enum rc (*const steps[])(struct committer * w, struct err * e) = {
-        rows_send, events_send, pg_artifacts_send, unique_send, counts_send, send_last_ordinal};
+        rows_send,      events_send, pg_artifacts_send, unique_send,
+        schedules_send, counts_send, send_last_ordinal};
     const struct claim_entry *claim = w->work.claims.first;
     enum rc rc = inserts_send(w, claim ? claim->jobs_before : w->work.jobs.count, e);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0] && !rc; i++) {

@@ -217,11 +217,19 @@ enum rc rules_enqueue(struct keeper *k, struct store_op *base, struct err *e)
         refuse_all(op);
         return RC_OK;
     }
+    bool is_in_step = true;
+    enum rc rc = op->step ? rules_check_step(k, op, &is_in_step, e) : RC_OK;
+    if (rc || !is_in_step) {
+        return rc;
+    }
     size_t bad = check_items(k, op);
     if (bad && !op->partial) {
         return refuse_bad(op, bad);
     }
-    enum rc rc = insert_items(k, op, e);
+    rc = insert_items(k, op, e);
+    if (!rc && op->step) {
+        rc = rules_take_step(k, op, e);
+    }
     if (!rc && op->idempotency_key.n) {
         rc = remember(k, op, e);
     }

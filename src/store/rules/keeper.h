@@ -70,6 +70,12 @@ struct keeper_engine {
     /* The whole job as others see it, into *out: there when the operation is given back, not before. */
     enum rc (*show)(struct keeper *k, struct row *r, struct arena *a, struct job *out, struct err *e);
 
+    /* The schedule as the round has left it, locked, into *out (is_last_live is not asked for). Its texts are good until the
+     * round ends. */
+    enum rc (*find_schedule)(struct keeper *k, int64_t tenant, struct str name, struct schedule *out,
+                             bool *found, struct err *e);
+    enum rc (*count_schedules)(struct keeper *k, int64_t tenant, int64_t *out, struct err *e);
+
     /* ---- counts: of queue, kind, priority and state, as the row says */
 
     enum rc (*count_in)(struct keeper *k, struct row *r, struct err *e);
@@ -108,6 +114,12 @@ struct keeper_engine {
     /* A published artifact of the row becomes the newest of a series; those behind p->keep leave it. */
     enum rc (*publish_artifact)(struct keeper *k, struct row *r, const struct report_publish *p,
                                 struct str result, struct err *e);
+
+    /* ---- writes of schedules */
+
+    /* All of it; it is due at its next tick, unless it is paused. New when there is none of that name. */
+    enum rc (*put_schedule)(struct keeper *k, const struct schedule *s, struct err *e);
+    enum rc (*remove_schedule)(struct keeper *k, int64_t tenant, struct str name, struct err *e);
 
     /* ---- writes of keys */
 

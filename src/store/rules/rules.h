@@ -11,9 +11,17 @@ MUST_CHECK enum rc rules_enqueue(struct keeper *k, struct store_op *op, struct e
 MUST_CHECK enum rc rules_report(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_act(struct keeper *k, struct store_op *op, struct err *e); /* by ids */
 MUST_CHECK enum rc rules_patch(struct keeper *k, struct store_op *op, struct err *e);
+MUST_CHECK enum rc rules_set_schedule(struct keeper *k, struct store_op *op, struct err *e);
+MUST_CHECK enum rc rules_delete_schedule(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_stage_artifact(struct keeper *k, struct store_op *op, struct err *e);
 /* Is the artifact's path that of a file of its size in the store's folder? */
 bool rules_is_our_file(const struct keeper *k, const struct artifact *a);
+
+/* ---- the step of a schedule in an enqueue */
+
+/* Is the schedule where the step begins? Answers the enqueue when not. */
+MUST_CHECK enum rc rules_check_step(struct keeper *k, struct store_enqueue *op, bool *is_good, struct err *e);
+MUST_CHECK enum rc rules_take_step(struct keeper *k, const struct store_enqueue *op, struct err *e);
 
 /* ---- an act by filter: the engine picks rows that pass op->filter and are in one of the states of the action */
 uint32_t rules_act_states(enum job_action action);

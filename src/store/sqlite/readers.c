@@ -14,6 +14,7 @@ static const struct {
     [STORE_GET_SERIES] = {series_get_run},
     [STORE_LIST_SERIES] = {series_list_run},
     [STORE_LIST_QUEUES] = {queue_list_run},
+    [STORE_LIST_SCHEDULES] = {schedule_list_run},
     [STORE_STATS] = {stats_run},
     [STORE_LIST_KEYS] = {key_list_run},
 };

@@ -19,6 +19,8 @@ static const struct {
     [STORE_REPORT] = {.rule = rules_report},
     [STORE_PATCH] = {.rule = rules_patch},
     [STORE_STAGE_ARTIFACT] = {.rule = rules_stage_artifact},
+    [STORE_SET_SCHEDULE] = {.rule = rules_set_schedule},
+    [STORE_DELETE_SCHEDULE] = {.rule = rules_delete_schedule},
     [STORE_CLAIM] = {.run = claim_run},
     [STORE_ACT] = {.run = act_run},
     [STORE_SET_QUEUE] = {.run = queue_set_run},

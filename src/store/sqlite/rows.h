@@ -67,6 +67,13 @@ MUST_CHECK enum rc enqueue_find_verdicts(struct keeper *k, const struct store_en
 MUST_CHECK enum rc enqueue_keep_verdicts(struct keeper *k, const struct store_enqueue *op,
                                          struct str verdicts, int64_t expires_at, struct err *e);
 
+/* schedules.c */
+MUST_CHECK enum rc schedule_find(struct keeper *k, int64_t tenant, struct str name, struct schedule *out,
+                                 bool *found, struct err *e);
+MUST_CHECK enum rc schedule_count(struct keeper *k, int64_t tenant, int64_t *out, struct err *e);
+MUST_CHECK enum rc schedule_put(struct keeper *k, const struct schedule *s, struct err *e);
+MUST_CHECK enum rc schedule_remove(struct keeper *k, int64_t tenant, struct str name, struct err *e);
+MUST_CHECK enum rc schedule_take(struct writer *w, struct store_tick *op, int64_t limit, struct err *e);
 /* prune.c */
 MUST_CHECK enum rc prune_remove(struct keeper *k, struct row *r, struct err *e);
 /* An id is never given twice, also when the newest jobs are gone and the clock steps back: after every removal. */

@@ -26,6 +26,12 @@
     X(LINE_INSERT, "line_insert") \
     X(LINE_ALL, "line_all") \
     X(LINE_SET, "line_set") \
+    X(SCHEDULE_GET, "schedule_get") \
+    X(SCHEDULE_COUNT, "schedule_count") \
+    X(SCHEDULE_PUT, "schedule_put") \
+    X(SCHEDULE_DELETE, "schedule_delete") \
+    X(SCHEDULE_TAKE, "schedule_take") \
+    X(SCHEDULE_LIST, "schedule_list") \
     X(UNIQUE_GET, "unique_get") \
     X(UNIQUE_PUT, "unique_put") \
     X(UNIQUE_RELEASE, "unique_release") \

@@ -33,6 +33,7 @@ enum rc tick_run(struct writer *w, struct store_op *base, struct err *e)
     for (int64_t i = 0; i < count && !rc; i++) {
         rc = tick_one(w, ids[i], &op->applied, e);
     }
-    op->more = count == limit;
+    rc = rc ? rc : schedule_take(w, op, limit, e);
+    op->more = count == limit || (int64_t)op->schedule_count == limit;
     return rc;
 }

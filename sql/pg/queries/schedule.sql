@@ -1,0 +1,39 @@
+-- Schedules.
+
+-- name: schedule_columns
+s.tenant, s.name, s.definition, s.is_paused, s.version, s.next_at, s.last_tick, s.last_job, s.fired, s.dropped, s.created_at, s.updated_at
+
+-- name: schedule_lock
+-- In one order, so that rounds of several nodes wait for each other and never in a circle.
+SELECT @schedule_columns@ FROM (
+  SELECT u.tenant, u.name FROM unnest($1::bigint[], $2::text[]) AS u (tenant, name) ORDER BY u.tenant, u.name COLLATE "C"
+) AS u CROSS JOIN LATERAL (
+  SELECT * FROM stint.schedule AS s WHERE s.tenant = u.tenant::int AND s.name = u.name COLLATE "C" FOR UPDATE
+) AS s
+
+-- name: schedule_count
+SELECT count(*) FROM stint.schedule WHERE tenant = $1
+
+-- name: schedule_put
+INSERT INTO stint.schedule AS s (tenant, name, definition, is_paused, version, next_at, last_tick, last_job, fired, dropped,
+  created_at, updated_at, due_at)
+SELECT u.*, CASE WHEN u.is_paused THEN 0 ELSE u.next_at END
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], $7::bigint[], $8::uuid[],
+  $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[]) AS u (tenant, name, definition, is_paused, version, next_at,
+  last_tick, last_job, fired, dropped, created_at, updated_at)
+ON CONFLICT (tenant, name) DO UPDATE SET definition = excluded.definition, is_paused = excluded.is_paused,
+  version = excluded.version, next_at = excluded.next_at, due_at = excluded.due_at, last_tick = excluded.last_tick,
+  last_job = excluded.last_job, fired = excluded.fired, dropped = excluded.dropped, updated_at = excluded.updated_at
+
+-- name: schedule_delete
+DELETE FROM stint.schedule WHERE tenant = $1 AND name = $2
+
+-- name: schedule_take
+UPDATE stint.schedule AS s SET due_at = $2
+WHERE (s.tenant, s.name) IN (SELECT d.tenant, d.name FROM stint.schedule AS d
+  WHERE d.due_at > 0 AND d.due_at <= $1 ORDER BY d.due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING @schedule_columns@, EXISTS (SELECT FROM stint.job AS j WHERE j.id = s.last_job)
+
+-- name: schedule_list
+SELECT @schedule_columns@, EXISTS (SELECT FROM stint.job AS j WHERE j.id = s.last_job) FROM stint.schedule AS s
+WHERE s.tenant = $1 AND ($2 = '' OR s.name = $2) AND s.name > $3 ORDER BY s.name LIMIT $4
