@@ -109,6 +109,9 @@ static void write_queue(struct buf *b, struct queue *q)
     gauge(b, "stint_claims_waiting", m.waiting_claims);
     gauge(b, "stint_watches", m.watches);
     gauge(b, "stint_operations_in_flight", m.ops_in_flight);
+    counter(b, "stint_schedule_ticks_fired_total", m.schedule_fired);
+    counter(b, "stint_schedule_ticks_dropped_total", m.schedule_dropped);
+    counter(b, "stint_schedules_failed_total", m.schedule_failed);
     gauge(b, "stint_draining", queue_is_draining(q));
 }
 

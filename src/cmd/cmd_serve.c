@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/dev_key.h"
+#include "wire/wire.h"
 
 struct server {
     const struct options *o;
@@ -130,7 +131,8 @@ static enum rc open_queue(struct server *s, struct err *e)
                                      .prune_every_ms = options_int(o, "prune-every"),
                                      .claim_wait_max_ms = options_int(o, "claim-wait"),
                                      .max_waiting_claims = options_int(o, "max-waiting-claims"),
-                                     .progress_every_ms = options_int(o, "progress-every")};
+                                     .progress_every_ms = options_int(o, "progress-every"),
+                                     .read_plan = wire_plan_parse};
     enum rc rc = queue_open(&s->queue, &qo, e);
 
     if (rc) {

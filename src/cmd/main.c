@@ -35,6 +35,10 @@ const struct command command_table[] = {
     {"retry", cmd_retry, "Runs failed, cancelled or skipped jobs again", "ID...", "url key json", NULL},
     {"queues", cmd_queues, "Lists the queues; pauses or resumes one", "[pause|resume NAME]", "url key json",
      NULL},
+    {"schedule", cmd_schedule, "Shows and changes schedules",
+     "[list | put NAME JSON | show|next|run|pause|resume|rm NAME]", "url key json limit",
+     "JSON is the definition, as PUT /v1/schedules/{name} takes it; - reads it from standard input.\n"
+     "next prints the coming ticks, --limit of them; run prints the id of the job.\n"},
     {"stats", cmd_stats, "Counts jobs by state, and names kinds that no worker can do", "", "url key json",
      NULL},
     {"index", cmd_index, "Indexes a git repository and shows what was found", "REPO",

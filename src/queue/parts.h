@@ -6,6 +6,7 @@
  *   workers.c   workers as they were last heard of
  *   watches.c   who wants news of a job or of a tenant
  *   services.c  what time brings: due jobs, pruning, stalls
+ *   schedules.c what schedules are due, and their jobs
  *   keys.c      API keys in memory
  *
  * All of it runs on the loop's thread; only `inbox` is shared with the store's threads. */
@@ -35,6 +36,12 @@ struct services {
     struct arena *tick_arena, *prune_arena;
     bool is_ticking, is_pruning, is_stopped;
     int64_t next_due_at; /* as the last round said; 0 = nothing */
+};
+
+struct schedules { /* schedules.c */
+    struct table zones;
+    struct arena *zone_arena;
+    struct firing *firings; /* in the store */
 };
 
 struct worker {
@@ -91,6 +98,7 @@ struct queue {
     struct keys_reading keys_reading;
     struct workers workers;
     struct services services;
+    struct schedules schedules;
 };
 
 /* ---- queue.c */
@@ -142,6 +150,11 @@ MUST_CHECK enum rc keys_load(struct queue *q, struct err *e);
 void keys_read(struct queue *q); /* the same, while the server runs: another node has changed them */
 void keys_see(struct queue *q, const struct store_op *op);
 void keys_dispose(struct queue *q);
+
+/* ---- schedules.c */
+/* Expands what a tick gave out. Takes the arena in which that lives. */
+void schedules_fire(struct queue *q, const struct store_tick *op, struct arena *a);
+void schedules_dispose(struct queue *q);
 
 /* ---- services.c */
 void services_start(struct queue *q);

@@ -415,6 +415,7 @@ void queue_close(struct queue *q)
     }
     table_dispose(&q->idempotent);
     services_dispose(q);
+    schedules_dispose(q);
     pthread_mutex_destroy(&q->inbox.lock);
     mem_free(q);
 }

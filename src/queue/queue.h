@@ -8,6 +8,7 @@
 #ifndef STINT_QUEUE_QUEUE_H
 #define STINT_QUEUE_QUEUE_H
 
+#include "core/schedule.h"
 #include "loop/loop.h"
 #include "store/store.h"
 
@@ -22,7 +23,9 @@ struct queue_options {
     int64_t claim_wait_max_ms;  /* 0 = 60 s */
     int64_t max_waiting_claims; /* 0 = 10,000; over it: RC_BUSY */
     int64_t progress_every_ms;  /* progress is stored at most this often per job; 0 = 1 s */
-    int64_t (*now)(void *ctx);  /* tests: the store's clock; NULL = its own */
+    /* Reads the definition of a schedule; NULL: this server expands none. */
+    enum rc (*read_plan)(struct str text, struct arena *a, struct schedule_plan *out, struct err *e);
+    int64_t (*now)(void *ctx); /* tests: the store's clock; NULL = its own */
     void *now_ctx;
 };
 
@@ -118,11 +121,19 @@ size_t queue_workers(struct queue *q, int64_t tenant, struct arena *a, struct qu
 /* True when some live worker of the tenant declares the kind (stats show queued jobs that nobody can do). */
 bool queue_kind_has_worker(struct queue *q, int64_t tenant, struct str kind);
 
+/* ---- schedules: the services expand those that are due */
+
+/* When the plan's ticks are. RC_INVALID names the member of the definition that is wrong; time zones are read once from the
+ * system's and kept. The timing is good as long as the queue. */
+MUST_CHECK enum rc queue_schedule_timing(struct queue *q, const struct schedule_plan *p,
+                                         struct schedule_timing *out, struct err *e);
+
 /* Counters for /metrics, since start. */
 struct queue_metrics {
     int64_t rounds, operations, jobs, flushes, round_us, flush_us;
     int64_t waiting_claims, watches, ops_in_flight;
     int64_t enqueued, claimed, completed, failed, lost, cancelled;
+    int64_t schedule_fired, schedule_dropped, schedule_failed; /* ticks */
 };
 
 struct queue_metrics queue_metrics(const struct queue *q);

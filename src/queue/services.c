@@ -58,6 +58,11 @@ static void on_ticked(struct store_op *op)
     if (op->rc == RC_FATAL) {
         return;
     }
+    if (!op->rc && q->services.tick_op.schedule_count && q->options.read_plan && !q->is_draining) {
+        struct arena *given = q->services.tick_arena;
+        q->services.tick_arena = arena_new();
+        schedules_fire(q, &q->services.tick_op, given);
+    }
     if (op->rc) {
         timer_start(q->loop, &q->services.due, RETRY_MS); /* its round told nothing */
     } else if (q->services.tick_op.more) {

@@ -4,6 +4,7 @@
 #define STINT_WIRE_WIRE_H
 
 #include "core/report.h"
+#include "core/schedule.h"
 #include "wire/fields.h"
 
 #define WIRE_ITEMS_MAX  10000 /* of one bulk call */
@@ -40,6 +41,16 @@ void wire_spec_write(struct json_out *w, const struct job_spec *s);
 /* {"id","state","duplicate"?,"pruned"?} or {"status", problem…}; index < 0 = none is written. */
 void wire_enqueue_verdict_write(struct json_out *w, const struct enqueue_verdict *v);
 void wire_act_verdict_write(struct json_out *w, const struct act_verdict *v);
+
+/* ---- schedules ---- */
+/* A definition: everything but whether cron, zone and job are good (queue_schedule_timing, schedule_job). */
+MUST_CHECK enum rc wire_plan_read(const struct json *v, struct arena *a, struct schedule_plan *out,
+                                  struct err *e);
+/* The same, from text: as it is kept. */
+MUST_CHECK enum rc wire_plan_parse(struct str text, struct arena *a, struct schedule_plan *out,
+                                   struct err *e);
+/* Its members, into the object that is open. */
+void wire_plan_members(struct json_out *w, const struct schedule_plan *p);
 
 /* ---- claims ---- */
 struct wire_claim {
