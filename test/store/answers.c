@@ -342,6 +342,14 @@ static void print_keys(const struct model *m, const struct store_op *op, struct 
     }
 }
 
+static void print_schedules(const struct model *m, const struct store_op *op, struct buf *out)
+{
+    const struct store_list_schedules *x = (const struct store_list_schedules *)op;
+    for (size_t i = 0; i < x->count; i++) {
+        model_print_schedule(m, &x->schedules[i], out);
+    }
+}
+
 static void print_one(const struct model *m, const struct store_op *op, struct buf *out)
 {
     switch (op->kind) {
@@ -354,6 +362,10 @@ static void print_one(const struct model *m, const struct store_op *op, struct b
     case STORE_SET_QUEUE:
         put_queue(((const struct store_set_queue *)op)->queue, out);
         break;
+    case STORE_SET_SCHEDULE:
+        put(out, "is_new", ((const struct store_set_schedule *)op)->is_new);
+        model_print_schedule(m, ((const struct store_set_schedule *)op)->schedule, out);
+        break;
     case STORE_CREATE_KEY:
         put_key(&((const struct store_create_key *)op)->key, out);
         break;
@@ -363,6 +375,7 @@ static void print_one(const struct model *m, const struct store_op *op, struct b
         break;
     case STORE_TICK:
         put(out, "applied", ((const struct store_tick *)op)->applied);
+        put(out, "schedules", (int64_t)((const struct store_tick *)op)->schedule_count);
         break;
     case STORE_PRUNE:
         put(out, "removed", ((const struct store_prune *)op)->removed);
@@ -386,6 +399,7 @@ void answer_print(const struct model *m, const struct store_op *op, struct buf *
                                                                  [STORE_GET_SERIES] = print_series,
                                                                  [STORE_LIST_SERIES] = print_all_series,
                                                                  [STORE_LIST_QUEUES] = print_queues,
+                                                                 [STORE_LIST_SCHEDULES] = print_schedules,
                                                                  [STORE_STATS] = print_stats,
                                                                  [STORE_LIST_KEYS] = print_keys};
     put_rc(out, op->rc, &op->e);

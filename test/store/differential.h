@@ -145,6 +145,7 @@ void pair_dump(struct pair *p, bool is_whole);
 void pair_make_tenants(struct pair *p);
 /* Cancels or purges all that is left. Nothing is compared. */
 void pair_act_on_all(struct pair *p, enum job_action action);
+void pair_drop_schedules(struct pair *p); /* the same */
 
 /* ---- runs (differential_run.c) */
 

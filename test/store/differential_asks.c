@@ -96,6 +96,27 @@ static struct store_op *word_delete_queue(struct pair *p)
     return &op->op;
 }
 
+static struct store_op *word_schedule(struct pair *p)
+{
+    struct str name = word_text(p, "schedule", 3);
+    if (word_percent(p, 5)) {
+        WORDED(op, store_delete_schedule, STORE_DELETE_SCHEDULE);
+        op->tenant = word_tenant(p);
+        op->name = name;
+        return &op->op;
+    }
+    WORDED(op, store_set_schedule, STORE_SET_SCHEDULE);
+    op->tenant = word_tenant(p);
+    op->name = word_percent(p, 98) ? name : STR("no name");
+    op->definition = word_percent(p, 60) ? word_json(p) : STR_NONE;
+    op->pause = word_percent(p, 20) ? 1 : word_percent(p, 60) ? 0 : -1;
+    op->next_at = word_percent(p, 70)   ? p->m->now + (word_below(p, 40) - 20) * SECOND
+                  : word_percent(p, 20) ? 0
+                                        : -1;
+    op->if_version = word_percent(p, 20) ? 1 + word_below(p, 5) : 0;
+    return &op->op;
+}
+
 static struct store_op *word_key(struct pair *p)
 {
     struct str public_id =
@@ -159,6 +180,14 @@ static struct store_op *word_read_of_tenant(struct pair *p, int64_t tenant)
         op->name = word_percent(p, 50) ? word_queue(p) : STR_NONE;
         return &op->op;
     }
+    if (dice < 3 && word_percent(p, 50)) {
+        WORDED(op, store_list_schedules, STORE_LIST_SCHEDULES);
+        op->tenant = tenant;
+        op->name = word_percent(p, 50) ? word_text(p, "schedule", 3) : STR_NONE;
+        op->after = op->name.n ? STR_NONE : word_percent(p, 50) ? STR("schedule0") : STR_NONE;
+        op->limit = 1 + word_below(p, 4);
+        return &op->op;
+    }
     if (dice < 3) {
         WORDED(op, store_stats, STORE_STATS);
         op->tenant = tenant;
@@ -214,11 +243,8 @@ struct store_op *word_write_of_jobs(struct pair *p)
 
 struct store_op *word_write_of_none(struct pair *p)
 {
-    static const struct word words[] = {{450, word_enqueue},
-                                        {930, word_claim},
-                                        {970, word_set_queue},
-                                        {990, word_delete_queue},
-                                        {1000, word_key}};
+    static const struct word words[] = {{450, word_enqueue},   {900, word_claim},        {940, word_schedule},
+                                        {970, word_set_queue}, {990, word_delete_queue}, {1000, word_key}};
     return any_word(p, words);
 }
 
@@ -238,6 +264,8 @@ static const size_t sizes[STORE_OP_KINDS] = {
     [STORE_STAGE_ARTIFACT] = sizeof(struct store_stage_artifact),
     [STORE_SET_QUEUE] = sizeof(struct store_set_queue),
     [STORE_DELETE_QUEUE] = sizeof(struct store_delete_queue),
+    [STORE_SET_SCHEDULE] = sizeof(struct store_set_schedule),
+    [STORE_DELETE_SCHEDULE] = sizeof(struct store_delete_schedule),
     [STORE_CREATE_KEY] = sizeof(struct store_create_key),
     [STORE_REVOKE_KEY] = sizeof(struct store_revoke_key),
     [STORE_TICK] = sizeof(struct store_tick),
@@ -250,6 +278,7 @@ static const size_t sizes[STORE_OP_KINDS] = {
     [STORE_GET_SERIES] = sizeof(struct store_get_series),
     [STORE_LIST_SERIES] = sizeof(struct store_list_series),
     [STORE_LIST_QUEUES] = sizeof(struct store_list_queues),
+    [STORE_LIST_SCHEDULES] = sizeof(struct store_list_schedules),
     [STORE_STATS] = sizeof(struct store_stats),
     [STORE_LIST_KEYS] = sizeof(struct store_list_keys),
 };

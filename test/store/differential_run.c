@@ -116,6 +116,7 @@ static void step_tick(struct run *r, struct chance *c)
 {
     struct pair *p = r->pairs[0];
     int64_t applied = 0;
+    size_t given = 0;
     bool is_more = true;
     WORDED(op, store_tick, STORE_TICK);
     op->limit = any_limit(c);
@@ -123,12 +124,15 @@ static void step_tick(struct run *r, struct chance *c)
     while (is_more) {
         ask(p, &(struct store_op *){&op->op}, 1);
         applied += op->applied;
+        given += op->schedule_count;
         is_more = op->more && !op->op.rc;
     }
     op->applied = applied;
+    op->schedule_count = given;
     for (int i = 0; i < r->count; i++) {
         model_run(r->pairs[i]->m, &one.op, &op->op);
         want->applied += one.applied;
+        want->schedule_count += one.schedule_count;
     }
     judge(r, &op->op, &want->op);
 }
@@ -330,6 +334,7 @@ void run_clean(struct run *r)
     for (int i = 0; i < 2; i++) {
         for (int j = 0; j < r->count; j++) {
             pair_act_on_all(r->pairs[j], actions[i]);
+            pair_drop_schedules(r->pairs[j]);
         }
         if (i == 0) {
             pass_time(r, 2 * DAY);

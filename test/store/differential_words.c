@@ -148,6 +148,23 @@ static struct job_spec any_spec(struct pair *p)
     return s;
 }
 
+/* Mostly from where the schedule is, since nothing else is ever taken. */
+static const struct schedule_step *any_step(struct pair *p, int64_t tenant, size_t count)
+{
+    struct schedule_step *step = arena_alloc(p->a, sizeof *step);
+    struct str name = word_text(p, "schedule", 3);
+    const struct model_schedule *s = model_schedule_find(p->m, tenant, name);
+    int64_t from = s && word_percent(p, 90) ? s->is.next_at : p->m->now;
+    *step = (struct schedule_step){.name = name,
+                                   .version = s && word_percent(p, 95) ? s->is.version : 1,
+                                   .from = from,
+                                   .next_at = word_percent(p, 5) ? 0 : p->m->now + word_below(p, 20) * SECOND,
+                                   .last_tick = count ? from : 0,
+                                   .fired = (int64_t)count,
+                                   .dropped = word_below(p, 2)};
+    return step;
+}
+
 struct store_op *word_enqueue(struct pair *p)
 {
     WORDED(op, store_enqueue, STORE_ENQUEUE);
@@ -163,8 +180,11 @@ struct store_op *word_enqueue(struct pair *p)
     op->specs = specs;
     op->count = count;
     op->partial = word_percent(p, 50);
-    if (count &&
-        word_percent(p, 15)) { /* the same body under the same key is rare enough to be said on purpose */
+    if (word_percent(p, 15)) {
+        op->step = any_step(p, op->tenant, count);
+    } else if (count &&
+               word_percent(p,
+                            15)) { /* the same body under the same key is rare enough to be said on purpose */
         int64_t which = word_below(p, 8);
         bool is_other_body = word_percent(p, 10);
         op->idempotency_key = arena_printf(p->a, "i%lld", (long long)which);

@@ -133,8 +133,10 @@ static void dump_tenant(struct pair *p, int64_t tenant)
     WORDED(stats, store_stats, STORE_STATS);
     WORDED(series, store_list_series, STORE_LIST_SERIES);
     WORDED(keys, store_list_keys, STORE_LIST_KEYS);
-    queues->tenant = stats->tenant = series->tenant = keys->tenant = tenant;
-    ask_both(p, (struct store_op *[]){&queues->op, &stats->op, &series->op, &keys->op}, 4);
+    WORDED(schedules, store_list_schedules, STORE_LIST_SCHEDULES);
+    queues->tenant = stats->tenant = series->tenant = keys->tenant = schedules->tenant = tenant;
+    schedules->limit = 100;
+    ask_both(p, (struct store_op *[]){&queues->op, &stats->op, &series->op, &keys->op, &schedules->op}, 5);
     walk_list(p, tenant, (struct job_filter){0}, 300, INT_MAX);
 }
 
@@ -186,6 +188,22 @@ void pair_act_on_all(struct pair *p, enum job_action action)
             ask(p, &(struct store_op *){&op->op}, 1);
             cursor = op->next_cursor;
         } while (cursor);
+    }
+}
+
+void pair_drop_schedules(struct pair *p)
+{
+    for (int i = 0; i < 2; i++) {
+        WORDED(list, store_list_schedules, STORE_LIST_SCHEDULES);
+        list->tenant = p->m->tenants[i];
+        list->limit = 100;
+        ask(p, &(struct store_op *){&list->op}, 1);
+        for (size_t j = 0; j < list->count; j++) {
+            WORDED(op, store_delete_schedule, STORE_DELETE_SCHEDULE);
+            op->tenant = list->tenant;
+            op->name = list->schedules[j].name;
+            ask(p, &(struct store_op *){&op->op}, 1);
+        }
     }
 }
 

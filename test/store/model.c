@@ -337,6 +337,7 @@ void model_run_tick(struct model *m, struct store_tick *op)
     for (int i = 0; i < m->count; i++) {
         op->applied += model_pass_time(m, m->jobs[i]);
     }
+    op->schedule_count = model_give_schedules(m);
 }
 
 /* ---- the door */
@@ -373,6 +374,11 @@ void model_run(struct model *m, struct store_op *op, const struct store_op *got)
     case STORE_DELETE_QUEUE:
     case STORE_LIST_QUEUES:
         model_run_queue(m, op);
+        break;
+    case STORE_SET_SCHEDULE:
+    case STORE_DELETE_SCHEDULE:
+    case STORE_LIST_SCHEDULES:
+        model_run_schedule(m, op);
         break;
     case STORE_CREATE_KEY:
     case STORE_REVOKE_KEY:

@@ -9,10 +9,11 @@
 #include "base/buf.h"
 #include "store/store.h"
 
-#define MODEL_JOBS_MAX    6000
-#define MODEL_QUEUES_MAX  32
-#define MODEL_KEYS_MAX    512 /* unique keys; as many idempotency keys, API keys */
-#define MODEL_ENTRIES_MAX 2000
+#define MODEL_JOBS_MAX      6000
+#define MODEL_QUEUES_MAX    32
+#define MODEL_SCHEDULES_MAX 16
+#define MODEL_KEYS_MAX      512 /* unique keys; as many idempotency keys, API keys */
+#define MODEL_ENTRIES_MAX   2000
 
 /* Mistakes that the model can make on purpose: a test of the test. */
 enum model_bug {
@@ -30,6 +31,7 @@ enum model_bug {
     BUG_REPLAY_RUNS_AGAIN,   /* an enqueue with a known idempotency key enqueues again */
     BUG_LATE_IS_REFUSED,     /* what a lost lease still brings */
     BUG_NO_GRACE,            /* a restart or a stall ends leases */
+    BUG_STEP_TWICE,          /* a schedule's step is taken from wherever it is */
     MODEL_BUGS,
 };
 
@@ -62,6 +64,11 @@ struct model_queue {
     struct str name;
     bool is_paused;
     struct queue_settings settings;
+};
+
+struct model_schedule {
+    struct schedule is;
+    int64_t due_at; /* 0 = never */
 };
 
 struct model_key { /* a unique key that is held, or was until held_until */
@@ -103,6 +110,8 @@ struct model {
     int count, enqueued;
     struct model_queue queues[MODEL_QUEUES_MAX];
     int queue_count;
+    struct model_schedule schedules[MODEL_SCHEDULES_MAX];
+    int schedule_count;
     struct model_key keys[MODEL_KEYS_MAX];
     int key_count;
     struct model_promise promises[MODEL_KEYS_MAX];
@@ -162,7 +171,13 @@ void model_run_act(struct model *m, struct store_act *op, const struct store_act
 void model_run_patch(struct model *m, struct store_patch *op, const struct store_patch *got);
 void model_run_tick(struct model *m, struct store_tick *op);
 void model_run_prune(struct model *m, struct store_prune *op);
-void model_run_queue(struct model *m, struct store_op *op); /* set, delete, list */
+void model_run_queue(struct model *m, struct store_op *op);    /* set, delete, list */
+void model_run_schedule(struct model *m, struct store_op *op); /* set, delete, list */
+struct model_schedule *model_schedule_find(struct model *m, int64_t tenant, struct str name);
+bool model_check_step(struct model *m, struct store_enqueue *op); /* false: it is answered */
+void model_take_step(struct model *m, const struct store_enqueue *op);
+size_t model_give_schedules(struct model *m); /* how many a tick gives out */
+void model_print_schedule(const struct model *m, const struct schedule *s, struct buf *out);
 void model_run_key(struct model *m, struct store_op *op,
                    const struct store_op *got); /* create, revoke, list */
 void model_run_read(struct model *m, struct store_op *op,

@@ -207,6 +207,9 @@ void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct s
     if (op->idempotency_key.n && replay(m, op)) {
         return;
     }
+    if (op->step && !model_check_step(m, op)) {
+        return;
+    }
     if (!check_items(m, op) && !op->partial) {
         refuse(op);
         return;
@@ -219,6 +222,9 @@ void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct s
             enqueue_one(m, op->tenant, &op->specs[i], is_in_order ? id : (struct id){0}, &op->verdicts[i]);
             last = op->verdicts[i].duplicate ? last : id_ordinal(id);
         }
+    }
+    if (op->step) {
+        model_take_step(m, op);
     }
     if (op->idempotency_key.n) {
         promise(m, op);

@@ -27,10 +27,34 @@ static void put_str(struct buf *out, const char *name, struct str s)
     }
 }
 
+static void ask_step(const struct schedule_step *s, struct buf *out)
+{
+    put_str(out, "step.name", s->name);
+    put(out, "step.version", s->version);
+    put(out, "step.from", s->from);
+    put(out, "step.next_at", s->next_at);
+    put(out, "step.last_tick", s->last_tick);
+    put(out, "step.fired", s->fired);
+    put(out, "step.dropped", s->dropped);
+}
+
+static void ask_set_schedule(const struct store_set_schedule *op, struct buf *out)
+{
+    put(out, "tenant", op->tenant);
+    put_str(out, "name", op->name);
+    put_str(out, "definition", op->definition);
+    put(out, "pause", op->pause);
+    put(out, "next_at", op->next_at);
+    put(out, "if_version", op->if_version);
+}
+
 static void ask_enqueue(const struct store_enqueue *op, struct buf *out)
 {
     put(out, "partial", op->partial);
     put_str(out, "idempotency_key", op->idempotency_key);
+    if (op->step) {
+        ask_step(op->step, out);
+    }
     put(out, "body", op->idempotency_key.n ? op->body_hash[0] : 0);
     for (size_t i = 0; i < op->count; i++) {
         const struct job_spec *s = &op->specs[i];
@@ -167,6 +191,10 @@ static void ask_read(const struct model *m, const struct store_op *op, struct bu
         put_id(m, ((const struct store_get_artifact *)op)->job, out);
         put_str(out, "name", ((const struct store_get_artifact *)op)->name);
         break;
+    case STORE_LIST_SCHEDULES:
+        put_str(out, "name", ((const struct store_list_schedules *)op)->name);
+        put_str(out, "after", ((const struct store_list_schedules *)op)->after);
+        break;
     case STORE_GET_SERIES:
         put_str(out, "name", ((const struct store_get_series *)op)->name);
         break;
@@ -201,6 +229,12 @@ void question_print(const struct model *m, const struct store_op *op, struct buf
         break;
     case STORE_SET_QUEUE:
         ask_set_queue((const struct store_set_queue *)op, out);
+        break;
+    case STORE_SET_SCHEDULE:
+        ask_set_schedule((const struct store_set_schedule *)op, out);
+        break;
+    case STORE_DELETE_SCHEDULE:
+        put_str(out, "name", ((const struct store_delete_schedule *)op)->name);
         break;
     case STORE_DELETE_QUEUE:
         put_str(out, "name", ((const struct store_delete_queue *)op)->name);
