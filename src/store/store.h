@@ -168,8 +168,9 @@ void store_secret(struct store *s, unsigned char out[32]);
 /* ------------------------------------------------------------------ schedules */
 
 #define STORE_SCHEDULES_MAX 20000 /* of a tenant */
-/* Who has been given a due schedule by a tick has this long to take its step; then the next tick gives it out again. */
-#define STORE_SCHEDULE_HOLD_MS 5000
+/* Who has been given a due schedule by a tick has this long to take its step; then the next tick gives it out again. A store that
+ * belongs to one process gives it out again when it is opened. */
+#define STORE_SCHEDULE_HOLD_MS 10000
 
 /* What the store keeps of a schedule. The definition is text to it; what it means, and when its ticks are, its caller
  * knows (core/schedule.h). */

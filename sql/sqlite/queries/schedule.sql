@@ -28,6 +28,9 @@ UPDATE schedule SET due_at = ?2
 WHERE id IN (SELECT id FROM schedule WHERE due_at > 0 AND due_at <= ?1 ORDER BY due_at LIMIT ?3)
 RETURNING @schedule_columns@, @schedule_is_live@
 
+-- name: schedule_release
+UPDATE schedule SET due_at = next_at WHERE due_at > 0 AND due_at <> next_at
+
 -- name: schedule_list
 SELECT @schedule_columns@, @schedule_is_live@ FROM schedule
 WHERE tenant = ?1 AND (?2 = '' OR name = ?2) AND name > ?3 ORDER BY name LIMIT ?4

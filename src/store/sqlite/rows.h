@@ -73,6 +73,7 @@ MUST_CHECK enum rc schedule_find(struct keeper *k, int64_t tenant, struct str na
 MUST_CHECK enum rc schedule_count(struct keeper *k, int64_t tenant, int64_t *out, struct err *e);
 MUST_CHECK enum rc schedule_put(struct keeper *k, const struct schedule *s, struct err *e);
 MUST_CHECK enum rc schedule_remove(struct keeper *k, int64_t tenant, struct str name, struct err *e);
+MUST_CHECK enum rc schedule_release(struct writer *w, struct err *e);
 MUST_CHECK enum rc schedule_take(struct writer *w, struct store_tick *op, int64_t limit, struct err *e);
 /* prune.c */
 MUST_CHECK enum rc prune_remove(struct keeper *k, struct row *r, struct err *e);

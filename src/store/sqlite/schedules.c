@@ -99,6 +99,14 @@ enum rc schedule_remove(struct keeper *k, int64_t tenant, struct str name, struc
     return rc;
 }
 
+/* What a process was given that is no more. Nobody else has the file. */
+enum rc schedule_release(struct writer *w, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    enum rc rc = stmt(w->db, SQL_SCHEDULE_RELEASE, &q, e);
+    return rc ? rc : db_run(q, e);
+}
+
 enum rc schedule_take(struct writer *w, struct store_tick *op, int64_t limit, struct err *e)
 {
     struct db_stmt *q = NULL;

@@ -31,6 +31,7 @@
     X(SCHEDULE_PUT, "schedule_put") \
     X(SCHEDULE_DELETE, "schedule_delete") \
     X(SCHEDULE_TAKE, "schedule_take") \
+    X(SCHEDULE_RELEASE, "schedule_release") \
     X(SCHEDULE_LIST, "schedule_list") \
     X(UNIQUE_GET, "unique_get") \
     X(UNIQUE_PUT, "unique_put") \

@@ -109,6 +109,9 @@ static enum rc load(struct writer *w, struct err *e)
     if (!rc) {
         rc = seed_ids(w, e);
     }
+    if (!rc) {
+        rc = schedule_release(w, e);
+    }
     return rc ? rc : caches_load(w, e);
 }
 
