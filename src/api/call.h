@@ -141,6 +141,7 @@ MUST_CHECK bool api_query_filter(struct api_call *c, struct job_filter *to, stru
 /* ---- handlers, one file per resource ---- */
 void api_enqueue(struct api_call *c);
 void api_list_jobs(struct api_call *c);
+void api_list_children(struct api_call *c);
 void api_get_job(struct api_call *c);
 void api_patch_job(struct api_call *c);
 void api_erase_job(struct api_call *c);

@@ -48,6 +48,11 @@ struct stint_job *client_job_from(const struct json *o)
     j->kind = kind ? text_or_null(kind->s) : NULL;
     j->args = raw_or_null(o, "args");
     j->checkpoint = raw_or_null(o, "checkpoint");
+    j->children = raw_or_null(o, "children");
+    copy_member(o, "parent", j->parent, sizeof(j->parent));
+    copy_member(o, "root", j->root, sizeof(j->root));
+    const struct json *cancelling = json_get(o, STR("cancelling"));
+    j->cancelling = cancelling && cancelling->type == JSON_BOOL && cancelling->i;
     j->result = raw_or_null(o, "result");
     j->error = raw_or_null(o, "error");
     return j;
@@ -62,6 +67,7 @@ void stint_job_free(struct stint_job *j)
     mem_free(j->kind);
     mem_free(j->args);
     mem_free(j->checkpoint);
+    mem_free(j->children);
     mem_free(j->result);
     mem_free(j->error);
     mem_free(j);

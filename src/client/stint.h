@@ -66,9 +66,12 @@ struct stint_job {
     char id[37];
     char state[16], reason[16];
     int attempt;
-    int64_t lease;                                           /* of a claimed job */
-    int64_t timeout_ms;                                      /* of a claimed job */
-    double progress;                                         /* 0 … 1, -1 = unknown */
+    int64_t lease;             /* of a claimed job */
+    int64_t timeout_ms;        /* of a claimed job */
+    double progress;           /* 0 … 1, -1 = unknown */
+    char parent[37], root[37]; /* "" = it hangs under none */
+    bool cancelling;           /* it was cancelled: this is its last turn */
+    char *children; /* of a claimed job: what became of those under it, JSON; NULL = it never had any */
     char *queue, *kind, *args, *checkpoint, *result, *error; /* JSON texts; NULL = none */
 };
 
@@ -127,6 +130,16 @@ int stint_artifact(struct stint_attempt *at, const char *name, const char *media
 int stint_artifact_file(struct stint_attempt *at, const char *name, const char *media_type, const char *path,
                         struct stint_error *e);
 int stint_complete(struct stint_attempt *at, const char *result_json, struct stint_error *e);
+/* Jobs that hang under this one: a JSON array of at most 1,000 of what POST /v1/jobs takes, with "attach": "root" for those that
+ * hang under the top of its tree. All of them are enqueued, or none; a held unique key is no failure. */
+int stint_add_children(struct stint_attempt *at, const char *children_json, struct stint_error *e);
+/* The same with the end of the job, in one transaction. */
+int stint_complete_with(struct stint_attempt *at, const char *result_json, const char *children_json,
+                        struct stint_error *e);
+/* Ends the attempt, not the job: it runs again, with this checkpoint, when all that hangs under it is final. No worker is held
+ * meanwhile and no attempt is used. Both texts may be NULL. */
+int stint_park(struct stint_attempt *at, const char *children_json, const char *checkpoint_json,
+               struct stint_error *e);
 /* class: "transient", "permanent" or "rate_limited" (then retry_after_ms counts; -1 = none). */
 int stint_fail(struct stint_attempt *at, const char *class_name, const char *code, const char *message,
                int64_t retry_after_ms, struct stint_error *e);

@@ -180,13 +180,62 @@ int stint_artifact_file(struct stint_attempt *at, const char *name, const char *
     return upload(at, name, media_type, STR_NONE, path, e);
 }
 
-int stint_complete(struct stint_attempt *at, const char *result_json, struct stint_error *e)
+/* The specs live in `a`. */
+static int read_children(const char *children_json, struct arena *a, struct report *r, struct stint_error *e)
+{
+    struct json *v = NULL;
+    struct err err = {0};
+    if (!children_json) {
+        return STINT_OK;
+    }
+    if (json_parse(str_from(children_json), a, &v, &err) ||
+        wire_children_read(v, a, &r->children, &r->child_count, &err)) {
+        return client_error(e, STINT_EINVALID, "children: %s", err.text);
+    }
+    return STINT_OK;
+}
+
+static int report_children(struct stint_attempt *at, struct report *r, const char *children_json,
+                           struct stint_error *e)
+{
+    struct arena *a = arena_new();
+    int code = read_children(children_json, a, r, e);
+    if (!code) {
+        code = r->op == REPORT_PROGRESS ? send_report(at, r, REPORT_TRIES, e) : report_end(at, r, e);
+    }
+    arena_free(a);
+    return code;
+}
+
+int stint_add_children(struct stint_attempt *at, const char *children_json, struct stint_error *e)
+{
+    struct report r = {.op = REPORT_PROGRESS, .progress_permille = -1, .retry_after_ms = -1};
+    return report_children(at, &r, children_json, e);
+}
+
+int stint_complete_with(struct stint_attempt *at, const char *result_json, const char *children_json,
+                        struct stint_error *e)
 {
     struct report r = {.op = REPORT_COMPLETE,
                        .progress_permille = -1,
                        .result = str_from(result_json),
                        .retry_after_ms = -1};
-    return report_end(at, &r, e);
+    return report_children(at, &r, children_json, e);
+}
+
+int stint_park(struct stint_attempt *at, const char *children_json, const char *checkpoint_json,
+               struct stint_error *e)
+{
+    struct report r = {.op = REPORT_WAIT,
+                       .progress_permille = -1,
+                       .checkpoint = str_from(checkpoint_json),
+                       .retry_after_ms = -1};
+    return report_children(at, &r, children_json, e);
+}
+
+int stint_complete(struct stint_attempt *at, const char *result_json, struct stint_error *e)
+{
+    return stint_complete_with(at, result_json, NULL, e);
 }
 
 int stint_fail(struct stint_attempt *at, const char *class_name, const char *code, const char *message,

@@ -26,6 +26,8 @@ static const char *const reason_names[JOB_REASONS] = {
 
 static const char *const on_lost_names[] = {[JOB_ON_LOST_RETRY] = "retry", [JOB_ON_LOST_FAIL] = "fail"};
 
+static const char *const on_cancel_names[] = {[JOB_ON_CANCEL_STOP] = "stop", [JOB_ON_CANCEL_RUN] = "run"};
+
 static bool find_name(const char *const *names, int count, struct str name, int *out)
 {
     for (int i = 0; i < count; i++) {
@@ -73,6 +75,21 @@ bool job_on_lost_parse(struct str name, enum job_on_lost *out)
     bool is_known = find_name(on_lost_names, 2, name, &i);
     if (is_known) {
         *out = (enum job_on_lost)i;
+    }
+    return is_known;
+}
+
+const char *job_on_cancel_name(enum job_on_cancel o)
+{
+    return on_cancel_names[o];
+}
+
+bool job_on_cancel_parse(struct str name, enum job_on_cancel *out)
+{
+    int i = 0;
+    bool is_known = find_name(on_cancel_names, 2, name, &i);
+    if (is_known) {
+        *out = (enum job_on_cancel)i;
     }
     return is_known;
 }
@@ -196,6 +213,7 @@ enum rc job_spec_check(const struct job_spec *s, struct err *e)
         {s->deadline_ms, 0, RETRY_DELAY_MAX_MS, "deadline_s"},
         {s->lost_max, 0, JOB_ATTEMPTS_MAX, "lost_max"},
         {s->on_lost, JOB_ON_LOST_RETRY, JOB_ON_LOST_FAIL, "on_lost"},
+        {s->on_cancel, JOB_ON_CANCEL_STOP, JOB_ON_CANCEL_RUN, "on_cancel"},
         {s->unique_for_ms, 0, JOB_FOREVER_MS, "unique_for_s"},
     };
     enum rc rc = check_texts(s, e);

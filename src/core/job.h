@@ -40,6 +40,10 @@ enum job_reason { /* why it ended */
 };
 
 enum job_on_lost { JOB_ON_LOST_RETRY, JOB_ON_LOST_FAIL }; /* FAIL = at most once */
+enum job_on_cancel {
+    JOB_ON_CANCEL_STOP,
+    JOB_ON_CANCEL_RUN
+}; /* RUN = one last turn, if it waits for children */
 
 /* Limits with names; the API's answers and the docs cite them. */
 #define JOB_ARGS_MAX_BYTES       (1 << 20)
@@ -55,6 +59,9 @@ enum job_on_lost { JOB_ON_LOST_RETRY, JOB_ON_LOST_FAIL }; /* FAIL = at most once
 #define JOB_PRIORITY_MIN         (-32768)
 #define JOB_PRIORITY_MAX         32767
 #define JOB_SNOOZES_MAX          1000
+#define JOB_WAITS_MAX            1000
+#define JOB_CHILDREN_MAX         1000 /* of one report */
+#define JOB_FAILURES_MAX         100  /* of children that failed, told by name */
 #define JOB_ATTEMPTS_MAX         1000
 #define JOB_LOST_MAX_DEFAULT     3
 #define JOB_LEASE_DEFAULT_MS     30000
@@ -86,11 +93,26 @@ struct job_spec {
     int64_t deadline_ms;       /* from enqueue to final state; 0 = none */
     int64_t lost_max;          /* 0 = default */
     enum job_on_lost on_lost;
+    enum job_on_cancel on_cancel;
+    bool at_root;          /* of a child in a report: it hangs under the reporter's root */
     struct str unique_key; /* "" = none */
     int64_t unique_for_ms; /* 0 = while live; JOB_FOREVER_MS = for ever */
     struct str tags;       /* JSON array of strings, or "" */
     struct str group;      /* fair turns; "" = none */
     struct str limit_keys; /* JSON array, or "" */
+};
+
+/* What hangs under a job. Final ones stay counted when they are gone. */
+struct job_failure {
+    struct id id;
+    struct str kind, code, message;
+};
+
+struct job_children {
+    int64_t open; /* not final */
+    int64_t completed, failed, cancelled, skipped;
+    struct job_failure *failures; /* the oldest JOB_FAILURES_MAX that are still there */
+    size_t failure_count;
 };
 
 /* A job as the store shows it. */
@@ -106,6 +128,11 @@ struct job {
     struct retry_policy retry;
     int64_t timeout_ms, deadline_at, lost_max;
     enum job_on_lost on_lost;
+    enum job_on_cancel on_cancel;
+    /* the family; zero = none */
+    struct id parent, root;
+    struct job_children *children; /* of a claimed job that has, or had, some; else NULL */
+    bool cancelling;               /* cancelled: this is its last turn */
     /* counters */
     int64_t attempt, lost, snoozes, waits;
     /* the lease */
@@ -128,6 +155,8 @@ bool job_state_is_final(enum job_state s);
 const char *job_reason_name(enum job_reason r); /* "" for none */
 const char *job_on_lost_name(enum job_on_lost o);
 MUST_CHECK bool job_on_lost_parse(struct str name, enum job_on_lost *out);
+const char *job_on_cancel_name(enum job_on_cancel o);
+MUST_CHECK bool job_on_cancel_parse(struct str name, enum job_on_cancel *out);
 
 /* Is this spec acceptable? RC_INVALID or RC_TOO_BIG with e->field = the member's API name. Engines call it for every
  * item, so that no caller can store what another could not read. */

@@ -94,8 +94,12 @@ const char *job_event_name(enum job_event e)
 /* An outcome that changes nothing but the state; the table must allow it (only a bug asks for another). */
 static struct job_outcome outcome(const struct job_counters *c, enum job_event event)
 {
-    struct job_outcome o = {
-        .event = event, .run_at = c->run_at, .attempt = c->attempt, .lost = c->lost, .snoozes = c->snoozes};
+    struct job_outcome o = {.event = event,
+                            .run_at = c->run_at,
+                            .attempt = c->attempt,
+                            .lost = c->lost,
+                            .snoozes = c->snoozes,
+                            .waits = c->waits};
     bool is_allowed = job_next_state(c->state, event, &o.to);
     assert(is_allowed);
     return o;
@@ -164,6 +168,23 @@ struct job_outcome job_decide_release(const struct job_counters *c, int64_t now)
     }
     struct job_outcome o = outcome(c, JOB_EV_RELEASE);
     o.attempt = given_back(c->attempt);
+    return o;
+}
+
+struct job_outcome job_decide_wait(const struct job_counters *c)
+{
+    if (c->cancel_requested) {
+        return revoked(c);
+    }
+    bool is_too_often = c->waits >= JOB_WAITS_MAX;
+    struct job_outcome o = outcome(c, is_too_often ? JOB_EV_FAIL_FINAL : JOB_EV_WAIT);
+    if (is_too_often) {
+        o.class = ERROR_PERMANENT;
+        o.reason = JOB_REASON_ERROR;
+        return o;
+    }
+    o.attempt = given_back(c->attempt);
+    o.waits = c->waits + 1;
     return o;
 }
 

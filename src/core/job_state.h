@@ -30,7 +30,7 @@ enum job_event {
 };
 
 /* True and *to set when the table allows `event` in `from`. FAIL_RETRY, SNOOZE → JOB_SCHEDULED (or QUEUED at delay 0: the
- * caller's choice by run_at). CANCEL of a processing job stays PROCESSING: it only asks. */
+ * caller's choice by run_at); UNBLOCK → JOB_QUEUED (or SCHEDULED, likewise). CANCEL of a processing job stays PROCESSING: it only asks. */
 MUST_CHECK bool job_next_state(enum job_state from, enum job_event event, enum job_state *to);
 const char *job_event_name(enum job_event e);
 
@@ -47,11 +47,11 @@ struct job_counters { /* the part of a job that decisions read */
 struct job_outcome {
     enum job_event event;
     enum job_state to;
-    enum job_reason reason;         /* for final states */
-    enum error_class class;         /* for an error the server itself records (timeout, crash) */
-    int64_t run_at;                 /* for SCHEDULED and QUEUED */
-    int64_t attempt, lost, snoozes; /* the counters afterwards */
-    bool raise_lease;               /* the number is raised: nothing from before is accepted any more */
+    enum job_reason reason;                /* for final states */
+    enum error_class class;                /* for an error the server itself records (timeout, crash) */
+    int64_t run_at;                        /* for SCHEDULED and QUEUED */
+    int64_t attempt, lost, snoozes, waits; /* the counters afterwards */
+    bool raise_lease; /* the number is raised: nothing from before is accepted any more */
 };
 
 /* A worker's `fail`. retry_after_ms -1 = none given. Cancel requested → cancelled, whatever the class. */
@@ -61,6 +61,8 @@ struct job_outcome job_decide_fail(const struct job_counters *c, const struct re
 /* `snooze`: RC_CONFLICT over JOB_SNOOZES_MAX is the engine's to answer; here only the outcome. */
 struct job_outcome job_decide_snooze(const struct job_counters *c, int64_t delay_ms, int64_t now);
 struct job_outcome job_decide_release(const struct job_counters *c, int64_t now);
+/* `wait`: BLOCKED; over JOB_WAITS_MAX it fails for good. Cancel requested → cancelled. */
+struct job_outcome job_decide_wait(const struct job_counters *c);
 /* What time has done to the job, in this order: deadline_at, cancel_at (grace over), timeout_at, lease_until, run_at.
  * False: nothing yet. A timeout is a `fail` of class timeout. */
 MUST_CHECK bool job_decide_due(const struct job_counters *c, const struct retry_policy *p, int64_t now,

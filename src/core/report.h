@@ -11,6 +11,7 @@ enum report_op {
     REPORT_COMPLETE,
     REPORT_FAIL,
     REPORT_SNOOZE,
+    REPORT_WAIT, /* parks the job until all that hangs under it is final */
     REPORT_RELEASE,
     REPORT_OPS,
 };
@@ -48,19 +49,10 @@ struct report {
     size_t publish_count;
     struct str result; /* complete: one JSON value or "" */
     struct job_error error;
-    int64_t retry_after_ms; /* fail: -1 = none */
-    int64_t delay_ms;       /* snooze */
-};
-
-struct report_verdict {
-    enum rc
-        rc; /* RC_LEASE_LOST; RC_CONFLICT with code `stale_report`; RC_NOT_FOUND; RC_TOO_BIG; RC_INVALID */
-    struct err e;
-    bool replayed;        /* the same n again: this is the first answer */
-    enum job_state state; /* afterwards */
-    bool cancel;          /* the worker should stop: cancel was asked */
-    int64_t lease_left_ms;
-    int64_t run_at; /* when it will run again, for retry and snooze */
+    int64_t retry_after_ms;          /* fail: -1 = none */
+    int64_t delay_ms;                /* snooze */
+    const struct job_spec *children; /* progress, complete, wait; a queue "" is the reporter's */
+    size_t child_count;
 };
 
 /* What became of one item of an enqueue. */
@@ -71,6 +63,20 @@ struct enqueue_verdict {
     enum job_state state;
     bool duplicate; /* the key was held: nothing was enqueued */
     bool pruned;    /* … by a job that is gone */
+    bool dropped;   /* a child of a job that is being cancelled: nothing was enqueued */
+};
+
+struct report_verdict {
+    enum rc
+        rc; /* RC_LEASE_LOST; RC_CONFLICT with code `stale_report`; RC_NOT_FOUND; RC_TOO_BIG; RC_INVALID */
+    struct err e;
+    bool replayed;        /* the same n again: this is the first answer */
+    enum job_state state; /* afterwards */
+    bool cancel;          /* the worker should stop: cancel was asked */
+    int64_t lease_left_ms;
+    int64_t run_at;                   /* when it will run again, for retry and snooze */
+    struct enqueue_verdict *children; /* of each of the report's; not kept for a replay: NULL then */
+    size_t child_count;
 };
 
 /* What became of one job of a cancel, retry, promote or erase. */

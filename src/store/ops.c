@@ -1,6 +1,15 @@
 /* ops.c: see ops.h. */
 #include "store/ops.h"
 
+static int64_t report_weight(const struct store_report *op)
+{
+    int64_t weight = 1 + 2 * (int64_t)op->count;
+    for (size_t i = 0; i < op->count; i++) {
+        weight += (int64_t)op->items[i].child_count;
+    }
+    return weight;
+}
+
 int64_t op_weight(const struct store_op *op)
 {
     switch (op->kind) {
@@ -9,7 +18,7 @@ int64_t op_weight(const struct store_op *op)
     case STORE_CLAIM:
         return 1 + 2 * ((const struct store_claim *)op)->max;
     case STORE_REPORT:
-        return 1 + 2 * (int64_t)((const struct store_report *)op)->count;
+        return report_weight((const struct store_report *)op);
     case STORE_ACT:
     case STORE_TICK:
     case STORE_PRUNE:

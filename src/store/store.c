@@ -29,6 +29,7 @@ static const struct {
     {STORE_PRUNE, true, "prune"},
     {STORE_GET_JOB, false, "get_job"},
     {STORE_LIST_JOBS, false, "list_jobs"},
+    {STORE_LIST_CHILDREN, false, "list_children"},
     {STORE_READ_EVENTS, false, "read_events"},
     {STORE_LIST_ARTIFACTS, false, "list_artifacts"},
     {STORE_GET_ARTIFACT, false, "get_artifact"},

@@ -49,6 +49,7 @@ enum store_op_kind {
     /* reads: run by the readers, each on one snapshot */
     STORE_GET_JOB,
     STORE_LIST_JOBS,
+    STORE_LIST_CHILDREN,
     STORE_READ_EVENTS,
     STORE_LIST_ARTIFACTS,
     STORE_GET_ARTIFACT,
@@ -273,7 +274,10 @@ struct store_claim {
 /* ------------------------------------------------------------------ report */
 
 /* Items in order, each atomic by itself, none affects the verdict of another job's. See design.md section 4: late
- * `complete` and permanent `fail` with the last number are accepted until somebody claims. */
+ * `complete` and permanent `fail` with the last number are accepted until somebody claims.
+ * Children are enqueued with the report or not at all: one that is not acceptable makes the item RC_INVALID; what is told of
+ * duplicates, and of those of a job that is being cancelled, stands in the verdict. max_queued does not count for them.
+ * A parked job (`wait`) is queued again by the tick behind the end of the last job that hangs under it. */
 struct store_report {
     struct store_op op;
     int64_t tenant;
@@ -292,7 +296,8 @@ struct job_filter {
 };
 
 enum job_action {
-    ACT_CANCEL, /* live: cancelled, or asked of the worker; final: RC_CONFLICT, but one's own repeat is RC_OK */
+    ACT_CANCEL, /* live: cancelled, or asked of the worker; final: RC_CONFLICT, but one's own repeat is RC_OK. What hangs
+                   under it is cancelled behind it, by the tick */
     ACT_RETRY, /* failed, cancelled, skipped: queued again, attempts reset, next round, lease number raised */
     ACT_PROMOTE, /* scheduled: queued now */
     ACT_ERASE, /* final: args, result, events, artifacts gone; the job's row stays until retention, and cannot be retried */
@@ -413,6 +418,19 @@ struct store_list_jobs {
     int64_t next_cursor;
 };
 
+/* What hangs under a job: the counts, and the jobs that are still there, oldest first, as a list shows them. RC_NOT_FOUND:
+ * no such job. A job that is attached while somebody pages comes at the end. */
+struct store_list_children {
+    struct store_op op;
+    int64_t tenant;
+    struct id job_id;
+    int64_t cursor, limit;      /* cursor 0 = from the oldest */
+    struct job_children counts; /* out, without the failures */
+    struct job *jobs;           /* out */
+    size_t count;
+    int64_t next_cursor; /* 0: no more now */
+};
+
 /* Stored events with seq > after, in order, consecutive (J12). When the job is final its last one is `end`, data =
  * {"state","reason","attempt","error"?}. first_seq > after + 1 means pruned: the reader must be told to reset. */
 struct store_read_events {
@@ -526,11 +544,13 @@ struct store_list_keys {
 /* ------------------------------------------------------------------ services */
 
 /* Applies job_decide_due to up to `limit` rows that are due, and gives out up to as many schedules of all tenants whose next
- * tick has come: the caller has STORE_SCHEDULE_HOLD_MS to take their steps. more: call again. */
+ * tick has come: the caller has STORE_SCHEDULE_HOLD_MS to take their steps. But if there are any, it looks after up to `limit`
+ * families instead: a parked job whose children are final is queued, what hangs under a cancelled one is cancelled. more: call
+ * again. */
 struct store_tick {
     struct store_op op;
     int64_t limit;
-    int64_t applied; /* out */
+    int64_t applied; /* out: rows that were due */
     bool more;
     int64_t now;                /* out: by which it was decided what is due */
     struct schedule *schedules; /* out */

@@ -100,6 +100,7 @@ static void write_progress(struct json_out *w, const struct job *j, enum wire_pa
     json_put_int(w, "max_attempts", j->retry.max_attempts);
     json_put_int(w, "lost", j->lost);
     json_put_int(w, "snoozes", j->snoozes);
+    json_put_int(w, "waits", j->waits);
     json_name(w, "progress");
     if (j->progress_permille >= 0 || j->progress_message.n > 0) {
         wire_progress_write(w, j->progress_permille, j->progress_message);
@@ -112,6 +113,43 @@ static void write_progress(struct json_out *w, const struct job *j, enum wire_pa
     } else {
         json_null(w);
     }
+}
+
+static void put_kin(struct json_out *w, const char *name, struct id id)
+{
+    if (id_is_zero(id)) {
+        json_put_c(w, name, NULL);
+    } else {
+        json_put_id(w, name, id);
+    }
+}
+
+void wire_children_members(struct json_out *w, const struct job_children *c)
+{
+    json_put_int(w, "open", c->open);
+    json_put_int(w, "completed", c->completed);
+    json_put_int(w, "failed", c->failed);
+    json_put_int(w, "cancelled", c->cancelled);
+    json_put_int(w, "skipped", c->skipped);
+}
+
+static void write_children(struct json_out *w, const struct job_children *c)
+{
+    json_name(w, "children");
+    json_object_begin(w);
+    wire_children_members(w, c);
+    json_name(w, "failures");
+    json_array_begin(w);
+    for (size_t i = 0; i < c->failure_count; i++) {
+        json_object_begin(w);
+        json_put_id(w, "id", c->failures[i].id);
+        json_put_str(w, "kind", c->failures[i].kind);
+        wire_put_text(w, "code", c->failures[i].code);
+        json_put_str(w, "message", c->failures[i].message);
+        json_object_end(w);
+    }
+    json_array_end(w);
+    json_object_end(w);
 }
 
 void wire_job_write(struct json_out *w, const struct job *j, enum wire_parts parts)
@@ -136,11 +174,15 @@ void wire_job_write(struct json_out *w, const struct job *j, enum wire_parts par
         wire_put_seconds(w, "timeout_s", j->timeout_ms);
         json_put_int(w, "lost_max", j->lost_max);
         json_put_c(w, "on_lost", job_on_lost_name(j->on_lost));
+        json_put_c(w, "on_cancel", job_on_cancel_name(j->on_cancel));
     }
+    put_kin(w, "parent", j->parent);
+    put_kin(w, "root", j->root);
     json_put_int(w, "lease", j->lease);
     json_put_time(w, "lease_until", j->lease_until);
     wire_put_text(w, "worker", j->worker);
     json_put_bool(w, "cancel_requested", j->cancel_requested);
+    json_put_bool(w, "cancelling", j->cancelling);
     json_put_time(w, "deadline_at", j->deadline_at);
     json_put_int(w, "last_seq", j->last_seq);
     write_times(w, j);
@@ -162,6 +204,16 @@ void wire_claimed_write(struct json_out *w, const struct job *j)
     json_put_int(w, "round", j->round);
     wire_put_seconds(w, "timeout_s", j->timeout_ms);
     json_put_time(w, "created_at", j->created_at);
+    if (!id_is_zero(j->parent)) {
+        json_put_id(w, "parent", j->parent);
+        json_put_id(w, "root", j->root);
+    }
+    if (j->cancelling) {
+        json_put_bool(w, "cancelling", true);
+    }
+    if (j->children) {
+        write_children(w, j->children);
+    }
     json_object_end(w);
 }
 

@@ -17,21 +17,19 @@
 
 static const char *const op_names[REPORT_OPS] = {
     [REPORT_HEARTBEAT] = "heartbeat", [REPORT_PROGRESS] = "progress", [REPORT_COMPLETE] = "complete",
-    [REPORT_FAIL] = "fail",           [REPORT_SNOOZE] = "snooze",     [REPORT_RELEASE] = "release"};
+    [REPORT_FAIL] = "fail",           [REPORT_SNOOZE] = "snooze",     [REPORT_WAIT] = "wait",
+    [REPORT_RELEASE] = "release"};
 
 static enum rc read_op(const struct json *v, struct arena *a, void *to, struct err *e)
 {
     (void)a;
-    if (v->type == JSON_STRING && str_eq(v->s, STR("wait"))) {
-        return err_set_code(e, RC_INVALID, "not_supported", "/op", "wait is not supported by this version");
-    }
     for (int i = 0; i < REPORT_OPS; i++) {
         if (v->type == JSON_STRING && str_eq(v->s, str_from(op_names[i]))) {
             ((struct report *)to)->op = (enum report_op)i;
             return RC_OK;
         }
     }
-    return wire_invalid(e, "op", "op must be heartbeat, progress, complete, fail, snooze or release");
+    return wire_invalid(e, "op", "op must be heartbeat, progress, complete, fail, snooze, wait or release");
 }
 
 static enum rc read_percent(const struct json *v, struct arena *a, void *to, struct err *e)
@@ -220,6 +218,13 @@ static enum rc read_publish(const struct json *v, struct arena *a, void *to, str
     return RC_OK;
 }
 
+static enum rc read_children(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    struct report *r = to;
+
+    return wire_children_read(v, a, &r->children, &r->child_count, e);
+}
+
 /* ---- errors ---- */
 
 static enum rc read_class(const struct json *v, struct arena *a, void *to, struct err *e)
@@ -280,6 +285,7 @@ enum {
     ROW_ERROR,
     ROW_RETRY_AFTER,
     ROW_DELAY,
+    ROW_CHILDREN,
 };
 
 #define AT(member) offsetof(struct report, member)
@@ -300,7 +306,7 @@ static const struct wire_field report_fields[] = {
     [ROW_ERROR] = {STR("error"), WIRE_CUSTOM, 0, 0, 0, read_error},
     [ROW_RETRY_AFTER] = {STR("retry_after_s"), WIRE_SECONDS, AT(retry_after_ms), 0, DELAY_MAX_MS, NULL},
     [ROW_DELAY] = {STR("delay_s"), WIRE_SECONDS, AT(delay_ms), 0, DELAY_MAX_MS, NULL},
-    {STR("children"), WIRE_NOT_YET, 0, 0, 0, NULL},
+    [ROW_CHILDREN] = {STR("children"), WIRE_CUSTOM, 0, 0, 0, read_children},
     {STR("take"), WIRE_NOT_YET, 0, 0, 0, NULL},
     {STR("pause_key"), WIRE_NOT_YET, 0, 0, 0, NULL},
 };
@@ -312,10 +318,11 @@ static const struct wire_field report_fields[] = {
 
 static const uint64_t allowed[REPORT_OPS] = {
     [REPORT_HEARTBEAT] = ENVELOPE | BIT(ROW_LEASE_S),
-    [REPORT_PROGRESS] = ENVELOPE | BIT(ROW_LEASE_S) | TOLD,
-    [REPORT_COMPLETE] = ENVELOPE | TOLD | BIT(ROW_RESULT) | BIT(ROW_PUBLISH),
+    [REPORT_PROGRESS] = ENVELOPE | BIT(ROW_LEASE_S) | TOLD | BIT(ROW_CHILDREN),
+    [REPORT_COMPLETE] = ENVELOPE | TOLD | BIT(ROW_RESULT) | BIT(ROW_PUBLISH) | BIT(ROW_CHILDREN),
     [REPORT_FAIL] = ENVELOPE | TOLD | BIT(ROW_ERROR) | BIT(ROW_RETRY_AFTER),
     [REPORT_SNOOZE] = ENVELOPE | TOLD | BIT(ROW_DELAY),
+    [REPORT_WAIT] = ENVELOPE | TOLD | BIT(ROW_CHILDREN),
     [REPORT_RELEASE] = ENVELOPE | TOLD,
 };
 
@@ -419,6 +426,16 @@ static void write_told(struct json_out *w, const struct report *r)
     }
 }
 
+static void write_children(struct json_out *w, const struct report *r)
+{
+    json_name(w, "children");
+    json_array_begin(w);
+    for (size_t i = 0; i < r->child_count; i++) {
+        wire_spec_write(w, &r->children[i]);
+    }
+    json_array_end(w);
+}
+
 static void write_completion(struct json_out *w, const struct report *r)
 {
     if (r->result.n > 0) {
@@ -470,6 +487,9 @@ void wire_report_write(struct json_out *w, const struct report *r)
     if (r->op != REPORT_HEARTBEAT) {
         write_told(w, r);
     }
+    if (r->child_count > 0) {
+        write_children(w, r);
+    }
     if (r->op == REPORT_COMPLETE) {
         write_completion(w, r);
     } else if (r->op == REPORT_FAIL) {
@@ -499,6 +519,14 @@ void wire_report_verdict_write(struct json_out *w, const struct report *r, const
         if (v->run_at) {
             json_put_time(w, "run_at", v->run_at);
         }
+    }
+    if (v->child_count > 0 && !v->rc) {
+        json_name(w, "children");
+        json_array_begin(w);
+        for (size_t i = 0; i < v->child_count; i++) {
+            wire_enqueue_verdict_write(w, &v->children[i]);
+        }
+        json_array_end(w);
     }
     if (v->cancel) {
         json_put_bool(w, "cancel", true);

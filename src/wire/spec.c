@@ -81,11 +81,31 @@ static enum rc read_on_lost(const struct json *v, struct arena *a, void *to, str
     return RC_OK;
 }
 
+static enum rc read_on_cancel(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    (void)a;
+    if (v->type != JSON_STRING || !job_on_cancel_parse(v->s, &((struct job_spec *)to)->on_cancel)) {
+        return wire_invalid(e, "on_cancel", "on_cancel must be stop or run");
+    }
+    return RC_OK;
+}
+
+static enum rc read_attach(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    bool is_root = v->type == JSON_STRING && str_eq(v->s, STR("root"));
+
+    (void)a;
+    ((struct job_spec *)to)->at_root = is_root;
+    return is_root || (v->type == JSON_STRING && str_eq(v->s, STR("parent")))
+               ? RC_OK
+               : wire_invalid(e, "attach", "attach must be parent or root");
+}
+
 #define AT(member) offsetof(struct job_spec, member)
 
 enum { ROW_KIND, ROW_QUEUE, ROW_ARGS, ROW_RUN_AT, ROW_DELAY, ROW_UNIQUE_FOR };
 
-/* The first rows are in the order of the names above; the most frequent ones come first. */
+/* The first rows are in the order of the names above; the most frequent ones come first. The last is for children alone. */
 static const struct wire_field spec_fields[] = {
     {STR("kind"), WIRE_NAME, AT(kind), 0, 0, NULL},
     {STR("queue"), WIRE_NAME, AT(queue), 0, 0, NULL},
@@ -107,16 +127,18 @@ static const struct wire_field spec_fields[] = {
     {STR("batch"), WIRE_NOT_YET, 0, 0, 0, NULL},
     {STR("depends_on"), WIRE_NOT_YET, 0, 0, 0, NULL},
     {STR("secrets"), WIRE_NOT_YET, 0, 0, 0, NULL},
-    {STR("on_cancel"), WIRE_NOT_YET, 0, 0, 0, NULL},
+    {STR("on_cancel"), WIRE_CUSTOM, 0, 0, 0, read_on_cancel},
+    {STR("attach"), WIRE_CUSTOM, 0, 0, 0, read_attach},
 };
 
 #define HAS(seen, row) (((seen) >> (row)) & 1)
 
-enum rc wire_spec_read(const struct json *v, struct arena *a, struct job_spec *out, struct err *e)
+static enum rc read_spec(const struct json *v, struct wire_shape shape, struct arena *a, struct job_spec *out,
+                         struct err *e)
 {
     struct job_spec s = {.args = STR("null")};
     uint64_t seen = 0;
-    enum rc rc = wire_read(v, WIRE_SHAPE(spec_fields), a, &s, &seen, e);
+    enum rc rc = wire_read(v, shape, a, &s, &seen, e);
 
     if (rc) {
         return rc;
@@ -131,6 +153,34 @@ enum rc wire_spec_read(const struct json *v, struct arena *a, struct job_spec *o
         return wire_invalid(e, "unique_for_s", "unique_for_s needs a unique_key");
     }
     *out = s;
+    return RC_OK;
+}
+
+enum rc wire_spec_read(const struct json *v, struct arena *a, struct job_spec *out, struct err *e)
+{
+    struct wire_shape shape = WIRE_SHAPE(spec_fields);
+
+    shape.count--;
+    return read_spec(v, shape, a, out, e);
+}
+
+enum rc wire_children_read(const struct json *v, struct arena *a, const struct job_spec **out, size_t *count,
+                           struct err *e)
+{
+    size_t n = 0;
+
+    if (v->type != JSON_ARRAY || v->count > JOB_CHILDREN_MAX) {
+        return wire_invalid(e, "children", "children must be an array of at most %d", JOB_CHILDREN_MAX);
+    }
+    struct job_spec *specs = arena_array(a, struct job_spec, v->count + 1);
+    for (const struct json *c = v->first; c; c = c->next, n++) {
+        enum rc rc = wire_in_item(e, read_spec(c, WIRE_SHAPE(spec_fields), a, &specs[n], e), n);
+        if (rc) {
+            return wire_in_member(e, rc, STR("children"));
+        }
+    }
+    *out = specs;
+    *count = n;
     return RC_OK;
 }
 
@@ -208,6 +258,12 @@ void wire_spec_write(struct json_out *w, const struct job_spec *s)
     if (s->on_lost != JOB_ON_LOST_RETRY) {
         json_put_c(w, "on_lost", job_on_lost_name(s->on_lost));
     }
+    if (s->on_cancel != JOB_ON_CANCEL_STOP) {
+        json_put_c(w, "on_cancel", job_on_cancel_name(s->on_cancel));
+    }
+    if (s->at_root) {
+        json_put_c(w, "attach", "root");
+    }
     json_object_end(w);
 }
 
@@ -216,6 +272,11 @@ void wire_enqueue_verdict_write(struct json_out *w, const struct enqueue_verdict
     json_object_begin(w);
     if (v->rc) {
         wire_problem_members(w, wire_problem_of(v->rc, v->e.code), &v->e);
+        json_object_end(w);
+        return;
+    }
+    if (v->dropped) {
+        json_put_bool(w, "dropped", true);
         json_object_end(w);
         return;
     }

@@ -37,9 +37,14 @@ MUST_CHECK enum rc wire_job_read(const struct json *v, struct job *out, struct e
 
 MUST_CHECK enum rc wire_spec_read(const struct json *v, struct arena *a, struct job_spec *out, struct err *e);
 void wire_spec_write(struct json_out *w, const struct job_spec *s);
+/* The children of a report: specs that may also say `attach`. e->field begins with "/children". */
+MUST_CHECK enum rc wire_children_read(const struct json *v, struct arena *a, const struct job_spec **out,
+                                      size_t *count, struct err *e);
 
-/* {"id","state","duplicate"?,"pruned"?} or {"status", problem…}; index < 0 = none is written. */
+/* {"id","state","duplicate"?,"pruned"?}, {"dropped"} or {"status", problem…}. */
 void wire_enqueue_verdict_write(struct json_out *w, const struct enqueue_verdict *v);
+/* {"open","completed","failed","cancelled","skipped"} as members of the object that is open. */
+void wire_children_members(struct json_out *w, const struct job_children *c);
 void wire_act_verdict_write(struct json_out *w, const struct act_verdict *v);
 
 /* ---- schedules ---- */
@@ -63,7 +68,8 @@ struct wire_claim {
 MUST_CHECK enum rc wire_claim_read(const struct json *v, struct arena *a, struct wire_claim *out,
                                    struct err *e);
 void wire_claim_write(struct json_out *w, const struct wire_claim *c);
-/* One job of a claim's answer: what a worker needs: id, lease, args, checkpoint, attempt, timeout. */
+/* One job of a claim's answer: what a worker needs: id, lease, args, checkpoint, attempt, timeout, what became of its
+ * children. */
 void wire_claimed_write(struct json_out *w, const struct job *j);
 
 /* ---- reports ---- */

@@ -89,6 +89,7 @@ test('what is JSON but wrong is 422 and named', () =>
         jobs('a long key', { kind: 'k', unique_key: big(257) }, 422, 'invalid_field', '/unique_key'),
         jobs('too many tags', { kind: 'k', tags: Array.from({ length: 17 }, (_, i) => `t${i}`) }, 422, 'invalid_field', '/tags'),
         ...['depends_on', 'secrets', 'batch', 'group', 'limits'].map((m) => jobs(m, { kind: 'k', [m]: 1 }, 422, 'not_supported', `/${m}`)),
+        jobs('on_cancel', { kind: 'k', on_cancel: 'maybe' }, 422, 'invalid_field', '/on_cancel'),
         jobs('strange numbers and NUL in args are fine', '{"kind":"k","queue":"odd","args":["\\u0000",1e400,-0,9007199254740993]}', 201, undefined, undefined, type('application/json')),
         jobs('one bad of many', [{ kind: 'k' }, { kind: 'k', prio: 1 }, { kind: '' }], 422, 'invalid'),
         ['partial maybe', 'POST', '/v1/jobs?partial=maybe', { kind: 'k' }, 422, 'invalid_field', '?partial'],
@@ -110,8 +111,9 @@ test('claims and reports are as strict', () =>
         ['unknown job', 'POST', '/v1/reports', { job: ID, lease: 1, n: 1, op: 'complete' }, 404, 'not_found'],
         ...[101, -1].map((v) => ['percent', 'POST', '/v1/reports', { job: ID, lease: 1, n: 1, op: 'progress', percent: v }, 422, 'invalid_field', '/percent']),
         ['a long message', 'POST', '/v1/reports', { job: ID, lease: 1, n: 1, op: 'progress', message: big(1025) }, 422, 'invalid_field', '/message'],
-        ['wait', 'POST', '/v1/reports', { job: ID, lease: 1, n: 1, op: 'wait' }, 422, 'not_supported', '/op'],
-        ['children', 'POST', '/v1/reports', { job: ID, lease: 1, n: 1, op: 'complete', children: [] }, 422, 'not_supported', '/children'],
+        ['children of a release', 'POST', '/v1/reports', { job: ID, lease: 1, n: 1, op: 'release', children: [] }, 422, 'invalid_field', '/children'],
+        ['a bad child', 'POST', '/v1/reports', { job: ID, lease: 1, n: 1, op: 'complete', children: [{ kind: 'k' }, { kind: 'k', prio: 1 }] }, 422, 'unknown_field', '/children/1/prio'],
+        ['too many children', 'POST', '/v1/reports', { job: ID, lease: 1, n: 1, op: 'wait', children: Array.from({ length: 1001 }, () => ({ kind: 'k' })) }, 422, 'invalid_field', '/children'],
         ['no reports', 'POST', '/v1/reports', [], 422, 'invalid_field'],
     ]));
 

@@ -16,7 +16,7 @@ const NAMES = readdirSync(SRC, { recursive: true })
     .flatMap((f) => [...readFileSync(join(SRC, f), 'utf8').matchAll(/\bFAULT\("([a-z_.0-9]+)"\)/g)].map((m) => m[1]));
 // Which hit: some points are passed once in a run, others at every request.
 const OFTEN = SMALL ? [7] : process.env.CHAOS ? [1, 2, 3, 5, 9, 15, 30, 60] : [2, 12];
-const HITS = { 'store.migrate.step': [1], 'store.checkpoint': [1], 'store.files.fsync': [1, 3], 'store.files.link': [1, 3], 'store.prune.chunk': [1, 2], 'api.artifact.fsync': [1, 3], 'net.upload.write': [1, 3] };
+const HITS = { 'store.migrate.step': [1], 'store.checkpoint': [1], 'store.files.fsync': [1, 3], 'store.files.link': [1, 3], 'store.prune.chunk': [1, 2], 'store.tick.note': [1], 'api.artifact.fsync': [1, 3], 'net.upload.write': [1, 3] };
 const UNKNOWN = { status: 0 };
 
 const text = (n, c) => c.repeat(n);
@@ -106,11 +106,32 @@ async function work(client, ledger, name) {
     }
 }
 
+const CHILDREN = 12;
+
+/** A parent that waits for its children: what wakes it is left behind by the child's end, and taken by a tick. */
+async function family(client, ledger) {
+    const tag = 'family';
+    const entry = { tag, items: [{ kind: 'parent', queue: 'families', tags: [tag] }], isSure: false };
+    ledger.tags.push(entry);
+    await send(client, ledger, entry);
+    const take = async (kind) => (await client.ask('POST', '/v1/claims', { worker: 'f', queues: ['families'], kinds: [kind], lease_s: 60 })).json?.jobs?.[0];
+    const parent = await take('parent');
+    if (!parent) return;
+    ledger.may(parent.id, 'processing');
+    const children = Array.from({ length: CHILDREN }, () => ({ kind: 'child', tags: ['child'] }));
+    ledger.may(parent.id, 'processing', 'blocked', 'queued');
+    await client.ask('POST', '/v1/reports', { job: parent.id, lease: parent.lease, n: 1, op: 'wait', children });
+    for (let child; (child = await take('child')); ) {
+        await client.ask('POST', '/v1/reports', { job: child.id, lease: child.lease, n: 1, op: 'complete' });
+    }
+}
+
 async function workload(server, ledger, isLogFilled) {
     const client = new Client(server);
     const some = (i) => enqueue(client, ledger, `t${i}`, 8, 200);
     await Promise.all([some(1), some(2), some(3), some(4)]);
     await Promise.all(['w1', 'w2', 'w3', 'w4'].map((w) => work(client, ledger, w)));
+    await family(client, ledger);
     if (isLogFilled) for (const tag of ['big1', 'big2', 'big3']) await enqueue(client, ledger, tag, 8, 250_000); // until it is moved
     for (let i = 5; i < 12; i++) await some(i);
     await Promise.all(['w5', 'w6'].map((w) => work(client, ledger, w)));
@@ -137,6 +158,23 @@ async function checkEvents(server, job) {
     assert.equal(events.filter((e) => e.type === 'end').length, isFinal ? 1 : 0, `${job.id}: ${job.state}`);
 }
 
+/** Children are there all or not at all, and behind the last of them the parent runs again, whatever died when. */
+async function endFamily(server, stored) {
+    const parent = stored.find((j) => j.kind === 'parent');
+    const children = stored.filter((j) => j.kind === 'child');
+    const claim = async (kind, wait_s) => (await server.call('POST', '/v1/claims', { worker: 'last', queues: ['families'], kinds: [kind], lease_s: 60, wait_s })).json?.jobs?.[0];
+    const complete = async (job) => assert.equal((await server.call('POST', '/v1/reports', { job: job.id, lease: job.lease, n: 1, op: 'complete' })).status, 200);
+    assert.ok([0, CHILDREN].includes(children.length), `${children.length} children`);
+    if (!parent || parent.state === 'processing') return assert.equal(children.length, 0);
+    for (const child of children.filter((j) => j.state === 'processing')) await server.call('POST', `/v1/jobs/${child.id}/cancel`);
+    for (let child; (child = await claim('child', 0)); ) await complete(child);
+    if (children.some((j) => j.state === 'processing')) return; // its worker died with the first life: 60 s
+    const again = await claim('parent', 10);
+    assert.equal(again?.id, parent.id, `${parent.id} waits for ever`);
+    if (children.length) assert.deepEqual([again.children.open, again.children.completed], [0, CHILDREN]);
+    await complete(again);
+}
+
 /** The next life, without faults: what was acknowledged is there, what was not can be asked for again, and all of it can be done. */
 async function checkAfter(server, ledger, dir) {
     const client = new Client(server);
@@ -148,7 +186,7 @@ async function checkAfter(server, ledger, dir) {
         assert.ok(stored.has(id), `${id}: acknowledged (${may}) and lost (J1)`);
         assert.ok(may.includes(stored.get(id).state), `${id}: is ${stored.get(id).state}, was acknowledged as ${may}`);
     }
-    assert.deepEqual([...stored.keys()].filter((id) => !ledger.jobs.has(id)), [], 'jobs that nobody knows: enqueued twice');
+    assert.deepEqual([...stored.values()].filter((j) => !ledger.jobs.has(j.id) && j.kind !== 'child').map((j) => j.id), [], 'jobs that nobody knows: enqueued twice');
     await Promise.all([...stored.values()].map((job) => checkEvents(server, job)));
     for (const [id, { artifact }] of ledger.jobs) {
         if (!artifact) continue;
@@ -167,6 +205,7 @@ async function checkAfter(server, ledger, dir) {
             assert.equal((await server.call('POST', '/v1/reports', { job: job.id, lease: job.lease, n: 1, op: 'complete' })).status, 200);
         }
     }
+    await endFamily(server, await listAll(server));
     const { counts } = (await server.call('GET', '/v1/stats')).json;
     assert.equal(counts.queued, 0);
 }

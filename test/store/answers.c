@@ -49,6 +49,18 @@ static void put_retry(struct buf *out, const struct retry_policy *p)
     put_str(out, "retry", (struct str){text, retry_print(p, text, sizeof text)});
 }
 
+static void put_children(const struct model *m, const struct job_children *c, struct buf *out)
+{
+    buf_printf(out, " children {%lld %lld %lld %lld %lld}", (long long)c->open, (long long)c->completed,
+               (long long)c->failed, (long long)c->cancelled, (long long)c->skipped);
+    for (size_t i = 0; i < c->failure_count; i++) {
+        put_id(m, c->failures[i].id, out);
+        put_str(out, "kind", c->failures[i].kind);
+        put_str(out, "code", c->failures[i].code);
+        put_str(out, "message", c->failures[i].message);
+    }
+}
+
 static void put_job(const struct model *m, const struct job *j, struct buf *out)
 {
     const struct {
@@ -70,6 +82,8 @@ static void put_job(const struct model *m, const struct job *j, struct buf *out)
         {"lease_ms", j->lease_ms},
         {"lease_until", j->lease_until},
         {"cancel_requested", j->cancel_requested},
+        {"cancelling", j->cancelling},
+        {"on_cancel", j->on_cancel},
         {"progress", j->progress_permille + 1},
         {"last_seq", j->last_seq},
         {"has_error", j->has_error},
@@ -108,6 +122,13 @@ static void put_job(const struct model *m, const struct job *j, struct buf *out)
         put_str(out, texts[i].name, texts[i].s);
     }
     put_retry(out, &j->retry);
+    if (!id_is_zero(j->parent)) {
+        put_id(m, j->parent, out);
+        put_id(m, j->root, out);
+    }
+    if (j->children) {
+        put_children(m, j->children, out);
+    }
     buf_append_c(out, "\n");
 }
 
@@ -171,18 +192,23 @@ static void put_queue(const struct queue_view *q, struct buf *out)
 
 /* ---- one function for each kind of answer */
 
+static void put_enqueued(const struct model *m, const struct enqueue_verdict *v, struct buf *out)
+{
+    put_rc(out, v->rc, &v->e);
+    put_id(m, v->job, out);
+    put_str(out, "state", str_from(job_state_name(v->state)));
+    put(out, "duplicate", v->duplicate);
+    put(out, "pruned", v->pruned);
+    put(out, "dropped", v->dropped);
+    buf_append_c(out, "\n");
+}
+
 static void print_enqueue(const struct model *m, const struct store_op *op, struct buf *out)
 {
     const struct store_enqueue *x = (const struct store_enqueue *)op;
     put(out, "replayed", x->replayed);
     for (size_t i = 0; i < x->count; i++) {
-        const struct enqueue_verdict *v = &x->verdicts[i];
-        put_rc(out, v->rc, &v->e);
-        put_id(m, v->job, out);
-        put_str(out, "state", str_from(job_state_name(v->state)));
-        put(out, "duplicate", v->duplicate);
-        put(out, "pruned", v->pruned);
-        buf_append_c(out, "\n");
+        put_enqueued(m, &x->verdicts[i], out);
     }
 }
 
@@ -207,6 +233,9 @@ static void print_report(const struct model *m, const struct store_op *op, struc
         put(out, "lease_left_ms", v->lease_left_ms);
         put(out, "run_at", v->run_at);
         buf_append_c(out, "\n");
+        for (size_t k = 0; k < v->child_count; k++) {
+            put_enqueued(m, &v->children[k], out);
+        }
     }
 }
 
@@ -227,6 +256,19 @@ static void print_list(const struct model *m, const struct store_op *op, struct 
     const struct store_list_jobs *x = (const struct store_list_jobs *)op;
     for (size_t i = 0; i < x->count; i++) {
         put_job(m, &x->jobs[i], out);
+    }
+    put(out, "has_more", x->next_cursor != 0);
+}
+
+static void print_children(const struct model *m, const struct store_op *op, struct buf *out)
+{
+    const struct store_list_children *x = (const struct store_list_children *)op;
+    put_children(m, &x->counts, out);
+    buf_append_c(out, "\n");
+    for (size_t i = 0; i < x->count; i++) {
+        struct job j = x->jobs[i];
+        j.lease = 0; /* one that nobody was told is the engine's choice */
+        put_job(m, &j, out);
     }
     put(out, "has_more", x->next_cursor != 0);
 }
@@ -389,19 +431,14 @@ static void print_one(const struct model *m, const struct store_op *op, struct b
 void answer_print(const struct model *m, const struct store_op *op, struct buf *out)
 {
     static void (*const prints[STORE_OP_KINDS])(const struct model *, const struct store_op *,
-                                                struct buf *) = {[STORE_ENQUEUE] = print_enqueue,
-                                                                 [STORE_CLAIM] = print_claim,
-                                                                 [STORE_REPORT] = print_report,
-                                                                 [STORE_ACT] = print_act,
-                                                                 [STORE_LIST_JOBS] = print_list,
-                                                                 [STORE_READ_EVENTS] = print_events,
-                                                                 [STORE_LIST_ARTIFACTS] = print_artifacts,
-                                                                 [STORE_GET_SERIES] = print_series,
-                                                                 [STORE_LIST_SERIES] = print_all_series,
-                                                                 [STORE_LIST_QUEUES] = print_queues,
-                                                                 [STORE_LIST_SCHEDULES] = print_schedules,
-                                                                 [STORE_STATS] = print_stats,
-                                                                 [STORE_LIST_KEYS] = print_keys};
+                                                struct buf *) = {
+        [STORE_ENQUEUE] = print_enqueue,    [STORE_CLAIM] = print_claim,
+        [STORE_REPORT] = print_report,      [STORE_ACT] = print_act,
+        [STORE_LIST_JOBS] = print_list,     [STORE_LIST_CHILDREN] = print_children,
+        [STORE_READ_EVENTS] = print_events, [STORE_LIST_ARTIFACTS] = print_artifacts,
+        [STORE_GET_SERIES] = print_series,  [STORE_LIST_SERIES] = print_all_series,
+        [STORE_LIST_QUEUES] = print_queues, [STORE_LIST_SCHEDULES] = print_schedules,
+        [STORE_STATS] = print_stats,        [STORE_LIST_KEYS] = print_keys};
     put_rc(out, op->rc, &op->e);
     buf_append_c(out, "\n");
     if (prints[op->kind] && (!op->rc || op->kind == STORE_ENQUEUE)) {

@@ -158,6 +158,13 @@ static struct store_op *word_read_of_job(struct pair *p, struct id id, int64_t t
         op->limit = word_percent(p, 50) ? 1000 : 1 + word_below(p, 5);
         return &op->op;
     }
+    if (dice < 8 && word_percent(p, 50)) {
+        WORDED(op, store_list_children, STORE_LIST_CHILDREN);
+        op->tenant = tenant;
+        op->job_id = id;
+        op->limit = 1 + word_below(p, 20);
+        return &op->op;
+    }
     if (dice < 8) {
         WORDED(op, store_list_artifacts, STORE_LIST_ARTIFACTS);
         op->tenant = tenant;
@@ -272,6 +279,7 @@ static const size_t sizes[STORE_OP_KINDS] = {
     [STORE_PRUNE] = sizeof(struct store_prune),
     [STORE_GET_JOB] = sizeof(struct store_get_job),
     [STORE_LIST_JOBS] = sizeof(struct store_list_jobs),
+    [STORE_LIST_CHILDREN] = sizeof(struct store_list_children),
     [STORE_READ_EVENTS] = sizeof(struct store_read_events),
     [STORE_LIST_ARTIFACTS] = sizeof(struct store_list_artifacts),
     [STORE_GET_ARTIFACT] = sizeof(struct store_get_artifact),

@@ -122,7 +122,8 @@ static struct job_spec any_spec(struct pair *p)
                          .priority = word_percent(p, 30) ? word_below(p, 5) - 2 : 0,
                          .timeout_ms = word_percent(p, 20) ? 30 * SECOND : 0,
                          .lost_max = word_percent(p, 50) ? 1 + word_below(p, 3) : 0,
-                         .on_lost = word_percent(p, 10) ? JOB_ON_LOST_FAIL : JOB_ON_LOST_RETRY};
+                         .on_lost = word_percent(p, 10) ? JOB_ON_LOST_FAIL : JOB_ON_LOST_RETRY,
+                         .on_cancel = word_percent(p, 40) ? JOB_ON_CANCEL_RUN : JOB_ON_CANCEL_STOP};
     if (word_percent(p, 25)) {
         s.unique_key = word_text(p, "k", 12);
         s.unique_for_ms = word_percent(p, 60)   ? 0
@@ -265,6 +266,18 @@ static void fill_with_artifacts(struct pair *p, struct report *r)
     r->publish = publish;
 }
 
+static void fill_with_children(struct pair *p, struct report *r)
+{
+    size_t count = p->m->count < MODEL_JOBS_MAX - 500 ? 1 + (size_t)word_below(p, 4) : 0;
+    struct job_spec *specs = arena_array(p->a, struct job_spec, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        specs[i] = any_spec(p);
+        specs[i].at_root = word_percent(p, 30);
+    }
+    r->children = specs;
+    r->child_count = count;
+}
+
 int64_t word_lease(struct pair *p, const struct model_job *job)
 {
     int64_t dice = word_below(p, 100);
@@ -273,9 +286,9 @@ int64_t word_lease(struct pair *p, const struct model_job *job)
 
 static struct report any_report(struct pair *p, const struct model_job *job)
 {
-    static const enum report_op ops[] = {REPORT_HEARTBEAT, REPORT_PROGRESS, REPORT_PROGRESS,
-                                         REPORT_COMPLETE,  REPORT_COMPLETE, REPORT_FAIL,
-                                         REPORT_FAIL,      REPORT_SNOOZE,   REPORT_RELEASE};
+    static const enum report_op ops[] = {REPORT_HEARTBEAT, REPORT_PROGRESS, REPORT_PROGRESS, REPORT_COMPLETE,
+                                         REPORT_COMPLETE,  REPORT_FAIL,     REPORT_FAIL,     REPORT_SNOOZE,
+                                         REPORT_RELEASE,   REPORT_WAIT,     REPORT_WAIT};
     int64_t dice = word_below(p, 100);
     struct report r = {.job = job->v.id,
                        .lease = word_lease(p, job),
@@ -298,6 +311,9 @@ static struct report any_report(struct pair *p, const struct model_job *job)
     r.progress_message = word_percent(p, 50) ? word_text(p, "half ", 9) : STR_NONE;
     if (word_percent(p, 40)) {
         fill_with_events(p, &r);
+    }
+    if (word_percent(p, r.op == REPORT_WAIT ? 60 : 8)) {
+        fill_with_children(p, &r);
     }
     if (word_percent(p, r.op == REPORT_COMPLETE ? 40 : 10)) {
         fill_with_artifacts(p, &r);

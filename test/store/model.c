@@ -194,7 +194,7 @@ struct job_counters model_counters(const struct model_job *job)
                                  .waits = v->waits,
                                  .lost_max = v->lost_max,
                                  .on_lost = v->on_lost,
-                                 .cancel_requested = v->cancel_requested,
+                                 .cancel_requested = v->cancel_requested || (is_running && v->cancelling),
                                  .lease_until = is_running ? v->lease_until : 0,
                                  .lease_ms = v->lease_ms,
                                  .timeout_at = is_running ? job->timeout_at : 0,
@@ -215,17 +215,21 @@ static int64_t retention_ms(struct model *m, const struct model_job *job)
 void model_finish(struct model *m, struct model_job *job, enum job_state to, enum job_reason reason)
 {
     struct job *v = &job->v;
+    enum job_state from = v->state;
     v->state = to;
     v->reason = reason;
     v->finished_at = m->now;
     int64_t kept_ms = retention_ms(m, job);
     v->expires_at = kept_ms == JOB_FOREVER_MS ? 0 : m->now + kept_ms;
     v->last_seq++; /* `end` */
-    v->cancel_requested = false;
+    model_tally(m, job, from, -1);
+    model_tally(m, job, to, 1);
+    bool has_published = to == JOB_COMPLETED || job->is_last_word;
+    v->cancel_requested = v->cancelling = job->waits = false;
     v->lease_until = 0;
     job->is_lost = false;
     model_key_free(m, job);
-    if (to == JOB_COMPLETED) {
+    if (has_published) {
         publish_staged(job);
     }
     if (m->bug != BUG_STAGED_SURVIVES) {
@@ -251,6 +255,7 @@ void model_apply(struct model *m, struct model_job *job, const struct job_outcom
     v->attempt = o->attempt;
     v->lost = o->lost;
     v->snoozes = o->snoozes;
+    v->waits = o->waits;
     v->run_at = o->run_at;
     job->is_raised |= o->raise_lease;
     if (job_state_is_final(o->to)) {
@@ -334,9 +339,11 @@ bool model_pass_time(struct model *m, struct model_job *job)
 void model_run_tick(struct model *m, struct store_tick *op)
 {
     op->applied = 0;
+    model_see_to_families(m);
     for (int i = 0; i < m->count; i++) {
         op->applied += model_pass_time(m, m->jobs[i]);
     }
+    model_see_to_families(m);
     op->schedule_count = model_give_schedules(m);
 }
 

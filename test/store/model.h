@@ -52,6 +52,10 @@ struct model_job {
     bool is_raised; /* nothing under v.lease is accepted any more */
     bool is_lost;   /* its lease ended, and nobody has claimed since: its result is still welcome */
     bool is_erased, holds_key;
+    bool waits;                   /* blocked until its children are final */
+    bool must_stop_children;      /* it was cancelled: the next tick cancels what hangs under it */
+    struct job_children tally;    /* of all that ever hung under it */
+    bool is_parent, is_last_word; /* its last turn completes: what it brings is published */
     int64_t timeout_at, cancel_at;
     int64_t n, hash; /* of the last accepted report under the lease; n 0 = none */
     struct report_verdict said;
@@ -159,6 +163,16 @@ void model_stage(struct model *m, struct model_job *job, struct artifact artifac
 void model_drop_staged(struct model_job *job);
 struct model_artifact *model_artifact_find(const struct model_job *job, struct str name, int64_t lease);
 void model_remove(struct model *m, struct model_job *job);
+/* The job, a child, is in another state now: what its parent counts. */
+void model_tally(struct model *m, const struct model_job *job, enum job_state state, int64_t n);
+void model_cancel(struct model *m, struct model_job *job); /* in a state that allows it */
+void model_see_to_families(struct model *m);               /* what a tick does first, and last */
+struct job_children *model_children(struct model *m, const struct model_job *job);
+void model_add_children(struct model *m, struct model_job *job, const struct report *in,
+                        struct report_verdict *v, const struct report_verdict *got);
+void model_list_children(struct model *m, struct store_list_children *op);
+void model_enqueue_one(struct model *m, const struct job_spec *s, const struct model_job *parent,
+                       int64_t tenant, struct enqueue_verdict *v, struct id id);
 /* What the store shows. Lease numbers that nobody was told are the engine's choice. */
 struct job model_view(const struct model *m, const struct model_job *job, const struct job *got);
 bool model_matches(const struct model_job *job, int64_t tenant, const struct job_filter *filter);

@@ -18,11 +18,8 @@ static void cancel(struct model *m, struct model_job *job, struct act_verdict *v
     }
     if (!job_next_state(job->v.state, JOB_EV_CANCEL, &to)) {
         wrong_state(v);
-    } else if (to != JOB_PROCESSING) {
-        model_finish(m, job, to, JOB_REASON_CANCELLED);
-    } else if (!job->v.cancel_requested) {
-        job->v.cancel_requested = true;
-        job->cancel_at = m->now + JOB_CANCEL_GRACE_MS;
+    } else {
+        model_cancel(m, job);
     }
 }
 
@@ -46,7 +43,10 @@ static void begin_round(struct model *m, struct model_job *job)
     v->run_at = m->now;
     v->finished_at = v->expires_at = v->deadline_at = 0;
     v->progress_permille = -1;
+    v->result = STR_NONE;
+    model_tally(m, job, v->state, -1);
     v->state = JOB_QUEUED;
+    model_tally(m, job, v->state, 1);
     if (m->bug != BUG_RETRY_KEEPS_LEASE) {
         job->is_raised = true;
     }
@@ -240,7 +240,7 @@ void model_run_patch(struct model *m, struct store_patch *op, const struct store
     v->queue = op->has_queue ? model_queue_get(m, op->tenant, op->queue)->name : v->queue;
     if (op->has_run_at) {
         v->run_at = op->run_at ? op->run_at : m->now;
-        v->state = v->run_at > m->now ? JOB_SCHEDULED : JOB_QUEUED;
+        v->state = v->state == JOB_BLOCKED ? JOB_BLOCKED : v->run_at > m->now ? JOB_SCHEDULED : JOB_QUEUED;
     }
     op->job = arena_alloc(op->op.a, sizeof *op->job);
     *op->job = model_view(m, job, got->op.rc ? NULL : got->job);

@@ -90,7 +90,9 @@ void model_run_claim(struct model *m, struct store_claim *op, const struct store
             break; /* the queues are in any order, the jobs of one are not */
         }
         hand_out(m, job, op, got->jobs[i].lease);
+        job->v.children = model_children(m, job);
         op->jobs[op->count++] = model_view(m, job, NULL);
+        job->v.children = NULL;
     }
     struct model_job *job = NULL;
     while ((int64_t)op->count < op->max && (job = next_of(m, op, STR_NONE))) {

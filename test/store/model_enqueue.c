@@ -87,9 +87,10 @@ static void put_job(struct model *m, struct model_job *job)
     m->count++;
 }
 
-static struct model_job *add_job(struct model *m, int64_t tenant, const struct job_spec *s, struct id id)
+static struct model_job *add_job(struct model *m, int64_t tenant, struct str queue, const struct job_spec *s,
+                                 struct id id)
 {
-    const struct model_queue *q = model_queue_get(m, tenant, queue_name(s));
+    const struct model_queue *q = model_queue_get(m, tenant, queue);
     struct model_job *job = arena_alloc(m->a, sizeof *job);
     static const struct id nobody;
     bool is_good = is_good_id(m, id);
@@ -113,6 +114,7 @@ static struct model_job *add_job(struct model *m, int64_t tenant, const struct j
                           .deadline_at = s->deadline_ms ? m->now + s->deadline_ms : 0,
                           .lost_max = s->lost_max ? s->lost_max : JOB_LOST_MAX_DEFAULT,
                           .on_lost = s->on_lost,
+                          .on_cancel = s->on_cancel,
                           .lease_ms = JOB_LEASE_DEFAULT_MS,
                           .progress_permille = -1,
                           .created_at = is_good ? id_ordinal(id) >> 21 : m->now,
@@ -124,8 +126,8 @@ static struct model_job *add_job(struct model *m, int64_t tenant, const struct j
     return job;
 }
 
-static void enqueue_one(struct model *m, int64_t tenant, const struct job_spec *s, struct id id,
-                        struct enqueue_verdict *v)
+void model_enqueue_one(struct model *m, const struct job_spec *s, const struct model_job *parent,
+                       int64_t tenant, struct enqueue_verdict *v, struct id id)
 {
     const struct model_key *k = s->unique_key.n ? model_key_find(m, tenant, s->unique_key) : NULL;
     if (k && (!k->held_until || k->held_until > m->now)) {
@@ -136,7 +138,14 @@ static void enqueue_one(struct model *m, int64_t tenant, const struct job_spec *
                                       .state = holder ? holder->v.state : JOB_COMPLETED};
         return;
     }
-    struct model_job *job = add_job(m, tenant, s, id);
+    struct model_job *job =
+        add_job(m, tenant, parent && !s->queue.n ? parent->v.queue : queue_name(s), s, id);
+    if (parent) {
+        struct id root = id_is_zero(parent->v.root) ? parent->v.id : parent->v.root;
+        job->v.parent = s->at_root ? root : parent->v.id;
+        job->v.root = root;
+        model_tally(m, job, job->v.state, 1);
+    }
     if (s->unique_key.n) {
         bool is_for_ever = s->unique_for_ms > INT64_MAX - m->now;
         model_key_put(m, job, !s->unique_for_ms ? 0 : is_for_ever ? INT64_MAX : m->now + s->unique_for_ms);
@@ -219,7 +228,8 @@ void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct s
         struct id id = got->op.rc ? (struct id){0} : got->verdicts[i].job;
         bool is_in_order = got->op.rc || got->verdicts[i].duplicate || id_ordinal(id) > last;
         if (!op->verdicts[i].rc) {
-            enqueue_one(m, op->tenant, &op->specs[i], is_in_order ? id : (struct id){0}, &op->verdicts[i]);
+            model_enqueue_one(m, &op->specs[i], NULL, op->tenant, &op->verdicts[i],
+                              is_in_order ? id : (struct id){0});
             last = op->verdicts[i].duplicate ? last : id_ordinal(id);
         }
     }

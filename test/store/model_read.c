@@ -148,6 +148,9 @@ void model_run_read(struct model *m, struct store_op *op, const struct store_op 
     case STORE_READ_EVENTS:
         read_events(m, (struct store_read_events *)op, (const struct store_read_events *)got);
         break;
+    case STORE_LIST_CHILDREN:
+        model_list_children(m, (struct store_list_children *)op);
+        break;
     default:
         stats(m, (struct store_stats *)op);
     }

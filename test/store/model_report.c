@@ -57,7 +57,8 @@ static bool brings(const struct report *in, struct str name)
     return has;
 }
 
-static bool is_bad(const struct model_job *job, const struct report *in, struct report_verdict *v)
+static bool is_bad(const struct store_report *op, const struct model_job *job, const struct report *in,
+                   struct report_verdict *v)
 {
     if (in->n < 1) {
         return invalid(v, "n");
@@ -89,7 +90,17 @@ static bool is_bad(const struct model_job *job, const struct report *in, struct 
             return invalid(v, "publish");
         }
     }
-    return false;
+    if (in->child_count && in->op != REPORT_PROGRESS && in->op != REPORT_COMPLETE && in->op != REPORT_WAIT) {
+        return invalid(v, "children");
+    }
+    for (size_t i = 0; i < in->child_count && !v->rc; i++) {
+        const struct job_spec *s = &in->children[i];
+        v->rc = job_spec_check(s, &v->e);
+        if (!v->rc && !store_queue_allowed(op->only_queues, s->queue.n ? s->queue : job->v.queue)) {
+            v->rc = err_set(&v->e, RC_DENIED, "denied");
+        }
+    }
+    return v->rc != RC_OK;
 }
 
 static void carry(struct model *m, struct model_job *job, const struct report *in)
@@ -141,7 +152,11 @@ static void publish(struct model *m, struct model_job *job, const struct report_
 
 static void complete(struct model *m, struct model_job *job, const struct report *in)
 {
-    model_finish(m, job, JOB_COMPLETED, JOB_REASON_NONE);
+    bool is_last = job->v.cancelling;
+    job->is_last_word = is_last;
+    model_finish(m, job, is_last ? JOB_CANCELLED : JOB_COMPLETED,
+                 is_last ? JOB_REASON_CANCELLED : JOB_REASON_NONE);
+    job->is_last_word = false;
     job->v.result = arena_str(m->a, in->result);
     for (size_t i = 0; i < in->publish_count; i++) {
         publish(m, job, &in->publish[i], in->result);
@@ -166,7 +181,29 @@ static struct job_outcome failed(const struct model *m, struct model_job *job, c
                                 .run_at = c.run_at,
                                 .attempt = c.attempt,
                                 .lost = c.lost,
-                                .snoozes = c.snoozes};
+                                .snoozes = c.snoozes,
+                                .waits = c.waits};
+}
+
+static void park(struct model *m, struct model_job *job)
+{
+    bool is_cancelled =
+        job->v.cancel_requested && job->v.on_cancel == JOB_ON_CANCEL_RUN && !job->v.cancelling;
+    if (is_cancelled) {
+        job->v.cancel_requested = false;
+    }
+    struct job_counters c = model_counters(job);
+    struct job_outcome o = job_decide_wait(&c);
+    if (o.event == JOB_EV_FAIL_FINAL) {
+        job->v.has_error = true;
+        job->v.error = (struct job_error){ERROR_PERMANENT, STR("too_many_waits"),
+                                          STR("the job waited too often"), STR_NONE};
+    }
+    if (o.to == JOB_BLOCKED) {
+        job->waits = true;
+        job->v.cancelling = job->v.cancelling || is_cancelled;
+    }
+    model_apply(m, job, &o);
 }
 
 static void report_one(struct model *m, const struct store_report *op, size_t i, struct report_verdict *v,
@@ -182,10 +219,13 @@ static void report_one(struct model *m, const struct store_report *op, size_t i,
         v->rc = err_set(&v->e, RC_DENIED, "denied");
         return;
     }
-    if (!may_apply(m, job, in, v) || is_bad(job, in, v)) {
+    if (!may_apply(m, job, in, v) || is_bad(op, job, in, v)) {
         return;
     }
     carry(m, job, in);
+    if (in->child_count) {
+        model_add_children(m, job, in, v, got);
+    }
     struct job_counters c = model_counters(job);
     struct job_outcome o = {0};
     if (in->op == REPORT_COMPLETE) {
@@ -196,6 +236,8 @@ static void report_one(struct model *m, const struct store_report *op, size_t i,
         job->v.lease_until = m->now + job->v.lease_ms;
         v->cancel = job->v.cancel_requested;
         v->lease_left_ms = job->v.lease_ms;
+    } else if (in->op == REPORT_WAIT) {
+        park(m, job);
     } else {
         o = in->op == REPORT_FAIL     ? failed(m, job, in, got)
             : in->op == REPORT_SNOOZE ? job_decide_snooze(&c, in->delay_ms, m->now)
@@ -207,6 +249,8 @@ static void report_one(struct model *m, const struct store_report *op, size_t i,
     job->n = in->n;
     job->hash = in->hash;
     job->said = *v;
+    job->said.children = NULL; /* not kept */
+    job->said.child_count = 0;
 }
 
 void model_run_report(struct model *m, struct store_report *op, const struct store_report *got)

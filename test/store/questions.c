@@ -48,6 +48,27 @@ static void ask_set_schedule(const struct store_set_schedule *op, struct buf *ou
     put(out, "if_version", op->if_version);
 }
 
+static void put_spec(const struct job_spec *s, struct buf *out)
+{
+    char retry[RETRY_TEXT_BYTES];
+    put_str(out, "queue", s->queue);
+    put_str(out, "kind", s->kind);
+    put_str(out, "unique_key", s->unique_key);
+    put_str(out, "tags", s->tags);
+    put(out, "args.n", (int64_t)s->args.n);
+    put(out, "unique_for_ms", s->unique_for_ms);
+    put(out, "priority", s->priority);
+    put(out, "run_at", s->run_at);
+    put(out, "delay_ms", s->delay_ms);
+    put(out, "deadline_ms", s->deadline_ms);
+    put(out, "timeout_ms", s->timeout_ms);
+    put(out, "lost_max", s->lost_max);
+    put(out, "on_lost", s->on_lost);
+    put(out, "on_cancel", s->on_cancel);
+    put(out, "at_root", s->at_root);
+    put_str(out, "retry", (struct str){retry, retry_print(&s->retry, retry, sizeof retry)});
+}
+
 static void ask_enqueue(const struct store_enqueue *op, struct buf *out)
 {
     put(out, "partial", op->partial);
@@ -57,23 +78,8 @@ static void ask_enqueue(const struct store_enqueue *op, struct buf *out)
     }
     put(out, "body", op->idempotency_key.n ? op->body_hash[0] : 0);
     for (size_t i = 0; i < op->count; i++) {
-        const struct job_spec *s = &op->specs[i];
-        char retry[RETRY_TEXT_BYTES];
         buf_append_c(out, "\n   ");
-        put_str(out, "queue", s->queue);
-        put_str(out, "kind", s->kind);
-        put_str(out, "unique_key", s->unique_key);
-        put_str(out, "tags", s->tags);
-        put(out, "args.n", (int64_t)s->args.n);
-        put(out, "unique_for_ms", s->unique_for_ms);
-        put(out, "priority", s->priority);
-        put(out, "run_at", s->run_at);
-        put(out, "delay_ms", s->delay_ms);
-        put(out, "deadline_ms", s->deadline_ms);
-        put(out, "timeout_ms", s->timeout_ms);
-        put(out, "lost_max", s->lost_max);
-        put(out, "on_lost", s->on_lost);
-        put_str(out, "retry", (struct str){retry, retry_print(&s->retry, retry, sizeof retry)});
+        put_spec(&op->specs[i], out);
     }
 }
 
@@ -91,8 +97,8 @@ static void ask_claim(const struct store_claim *op, struct buf *out)
 
 static void ask_report(const struct model *m, const struct store_report *op, struct buf *out)
 {
-    static const char *const names[REPORT_OPS] = {"heartbeat", "progress", "complete",
-                                                  "fail",      "snooze",   "release"};
+    static const char *const names[REPORT_OPS] = {"heartbeat", "progress", "complete", "fail",
+                                                  "snooze",    "wait",     "release"};
     put_str(out, "only_queues", op->only_queues);
     for (size_t i = 0; i < op->count; i++) {
         const struct report *r = &op->items[i];
@@ -116,6 +122,10 @@ static void ask_report(const struct model *m, const struct store_report *op, str
             put_str(out, "publish", r->publish[k].artifact);
             put_str(out, "in", r->publish[k].series);
             put(out, "keep", r->publish[k].keep);
+        }
+        for (size_t k = 0; k < r->child_count; k++) {
+            buf_append_c(out, "\n        child");
+            put_spec(&r->children[k], out);
         }
     }
 }

@@ -2,6 +2,10 @@
  * cause, against the one table of core/job_state.c. What the table allows happens; what it does not changes nothing. */
 #include "store_test.h"
 
+static const struct job_spec sleeper = {.queue = {"elsewhere", 9},
+                                        .kind = {"sleeper", 7},
+                                        .delay_ms = 10 * DAY}; /* a child that a job waits for */
+
 /* A job in this state, with the lease number that somebody once held (0 when nobody did), in *job. */
 static void bring_to(struct store_test *s, enum job_state state, struct job_spec spec, struct job *job)
 {
@@ -13,6 +17,9 @@ static void bring_to(struct store_test *s, enum job_state state, struct job_spec
         *job = *claim_new(s, spec);
     }
     switch (state) {
+    case JOB_BLOCKED:
+        VERDICT(report_one(s, a_report(job, 1, REPORT_WAIT, .children = &sleeper, .child_count = 1)), RC_OK);
+        break;
     case JOB_SCHEDULED:
         VERDICT(snooze(s, job, 1, HOUR), RC_OK);
         break;
@@ -55,9 +62,24 @@ static void happen_by_report(struct store_test *s, const struct job *job, enum j
     case JOB_EV_RELEASE:
         (void)release(s, job, 9);
         break;
+    case JOB_EV_WAIT:
+        (void)report_one(s, a_report(job, 9, REPORT_WAIT));
+        break;
     default:
         break;
     }
+}
+
+static void end_children(struct store_test *s, struct id id)
+{
+    AN_OP(s, list, store_list_children, STORE_LIST_CHILDREN);
+    list.tenant = s->tenant;
+    list.job_id = id;
+    run_op(s, &list.op);
+    for (size_t i = 0; i < list.count; i++) {
+        VERDICT(cancel(s, list.jobs[i].id), RC_OK);
+    }
+    (void)tick(s);
 }
 
 static void happen(struct store_test *s, const struct job *job, enum job_state from, enum job_event event)
@@ -85,6 +107,9 @@ static void happen(struct store_test *s, const struct job *job, enum job_state f
     case JOB_EV_EXPIRE:
         (void)pass(s, 2 * HOUR);
         break;
+    case JOB_EV_UNBLOCK:
+        end_children(s, job->id);
+        break;
     case JOB_EV_RETRY:
         (void)retry(s, job->id);
         break;
@@ -97,11 +122,10 @@ static void happen(struct store_test *s, const struct job *job, enum job_state f
     }
 }
 
-/* Events that need parents and children, which do not exist yet; and what a state and an event cannot mean together. */
+/* Events that need dependencies and schedules, which do not exist yet; and what a state and an event cannot mean together. */
 static bool cannot_be_asked(enum job_state from, enum job_event event)
 {
-    return event == JOB_EV_UNBLOCK || event == JOB_EV_WAIT || event == JOB_EV_SKIP ||
-           event == JOB_EV_PARENT_FAILED ||
+    return event == JOB_EV_SKIP || event == JOB_EV_PARENT_FAILED ||
            (event == JOB_EV_DUE && from == JOB_PROCESSING); /* an hour would end its lease */
 }
 
@@ -156,6 +180,7 @@ static void walk_one(struct store_test *s, enum job_state from, enum job_event e
         check_counts(s);                                                                                     \
     }
 
+WALK(a_blocked_job_obeys_the_table_at_every_event, JOB_BLOCKED)
 WALK(a_scheduled_job_obeys_the_table_at_every_event, JOB_SCHEDULED)
 WALK(a_queued_job_obeys_the_table_at_every_event, JOB_QUEUED)
 WALK(a_processing_job_obeys_the_table_at_every_event, JOB_PROCESSING)

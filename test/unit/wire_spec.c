@@ -75,6 +75,8 @@ TEST(what_a_job_spec_must_not_hold_is_refused_by_name)
         {"{\"kind\":\"a\",\"retry\":{\"backoff\":\"list\"}}", "invalid_field", "/retry/delays_s"},
         {"{\"kind\":\"a\",\"secrets\":{}}", "not_supported", "/secrets"},
         {"{\"kind\":\"a\",\"depends_on\":[]}", "not_supported", "/depends_on"},
+        {"{\"kind\":\"a\",\"on_cancel\":\"go\"}", "invalid_field", "/on_cancel"},
+        {"{\"kind\":\"a\",\"attach\":\"root\"}", "unknown_field", "/attach"},
         {"{\"kind\":\"a\",\"tenant_id\":1}", "unknown_field", "/tenant_id"},
     };
 

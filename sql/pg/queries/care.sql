@@ -28,7 +28,11 @@ SELECT stint.drop_partition($1)
 WITH gone AS (
   DELETE FROM stint.history_rest WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM stint.history_rest WHERE drop_at <= $1 ORDER BY drop_at LIMIT $2 FOR UPDATE SKIP LOCKED))
-  RETURNING id, tenant, queue, state, drop_at
+  RETURNING id, tenant, queue, state, drop_at, flags
+), tallies AS (
+  DELETE FROM stint.tally AS t USING gone WHERE t.owner = gone.id AND gone.flags & 4096 <> 0
+), tally_deltas AS (
+  DELETE FROM stint.tally_delta AS t USING gone WHERE t.owner = gone.id AND gone.flags & 4096 <> 0
 ), events AS (
   DELETE FROM stint.event_history_rest AS e USING gone WHERE e.job = gone.id
 ), counted AS (

@@ -109,7 +109,7 @@ AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
   SELECT $2::bigint, queue, CASE what WHEN 2 THEN kind ELSE '' END, what, 0, sign * n
   FROM (SELECT queue, kind, count(*) AS n FROM updated GROUP BY queue, kind) AS u, (VALUES (2, -1), (3, 1)) AS c (what, sign)
 )
-SELECT updated.*, look.lines, look.now, look.picking_us, look.found
+SELECT updated.*, CASE WHEN updated.flags & 4096 <> 0 THEN (@children_of@) END AS children, look.lines, look.now, look.picking_us, look.found
 FROM (SELECT (SELECT count(*) FROM line) AS lines, clock.now,
   (extract(epoch FROM picking.ended - clock.began) * 1000000)::bigint AS picking_us,
   (SELECT string_agg(queue || ' ' || kind, E'\n') FROM line WHERE number = 0) AS found

@@ -52,9 +52,13 @@ static enum rc fold(struct committer *w, int64_t *folded, struct err *e)
     }
     rows = NULL;
     pg_bind_int(&q, FOLD_DELTAS);
-    rc = pg_run(w->link.c, pg_sql(PG_SQL_COUNT_FOLD), &q, &rows, e);
-    *folded = rc ? 0 : pg_int(rows, 0, 0);
-    pg_rows_free(rows);
+    static const enum pg_sql_query folds[] = {PG_SQL_COUNT_FOLD, PG_SQL_TALLY_FOLD};
+    for (size_t i = 0; i < sizeof folds / sizeof folds[0] && !rc; i++) {
+        rows = NULL;
+        rc = pg_run(w->link.c, pg_sql(folds[i]), &q, &rows, e);
+        *folded = !rc && pg_int(rows, 0, 0) > *folded ? pg_int(rows, 0, 0) : *folded;
+        pg_rows_free(rows);
+    }
     if (!rc) {
         pg_bind_int(&tidy, store_now(&w->engine->base));
         rc = pg_run(w->link.c, pg_sql(PG_SQL_COUNT_TIDY), &tidy, NULL, e);

@@ -1,7 +1,7 @@
 /* claim.c: hands out jobs: one statement (sql/pg/queries/claim.sql) that goes with the last batch of a round. It looks at lines from
  * their heads; a claim that names no queue or no kind now and then finds out by itself which lines there are. */
 #include "store/pg/batch.h"
-#include "store/pg/rows.h"
+#include "store/pg/family.h"
 #include "store/pg/views.h"
 
 enum {
@@ -11,6 +11,7 @@ enum {
     COLUMN_AT,
     COLUMN_VERSION,
     COLUMN_LINE,
+    COLUMN_CHILDREN,
     COLUMN_LINES,
     COLUMN_NOW,
     COLUMN_PICKING_US,
@@ -54,12 +55,13 @@ static size_t *order_of(struct committer *w, const struct pg_rows *rows)
     return order;
 }
 
-/* The row as the claim has left it. What has a key or a policy of its own is read when it ends. */
+/* The row as the claim has left it. What has a key, a policy of its own or kin is read when it ends. */
 static void remember(struct committer *w, const struct pg_rows *rows, size_t at, const struct job *j,
                      int64_t flags)
 {
     struct str place = pg_str(rows, at, COLUMN_AT);
-    if (j->unique_key.n || pg_str(rows, at, VIEW_RETRY).n || place.n != sizeof(struct row_place){0}.at) {
+    if (flags & FLAGS_FAMILY || j->unique_key.n || pg_str(rows, at, VIEW_RETRY).n ||
+        place.n != sizeof(struct row_place){0}.at) {
         return;
     }
     struct claimed_entry *c = arena_alloc(w->keeper.scratch, sizeof *c);
@@ -142,6 +144,8 @@ static enum rc take_jobs(struct committer *w, const struct pg_rows *rows, void *
         pg_view_read(&w->engine->base, rows, order[i], op->op.a, j, &flags);
         view_read_long(rows, order[i], VIEW_COLUMNS, op->op.a, j);
         remember(w, rows, order[i], j, flags);
+        struct str children = pg_str(rows, order[i], COLUMN_CHILDREN);
+        j->children = children.p ? pg_family_read_children(children, op->op.a) : NULL;
         c->line_of[op->count++] = (size_t)pg_int(rows, order[i], COLUMN_LINE);
         note_change(w, j);
         note_due(w, pg_int(rows, order[i], COLUMN_DUE_AT));

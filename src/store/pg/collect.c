@@ -63,6 +63,15 @@ struct store_op *collect_cut(const struct committer *w, struct store_op *list)
     return NULL;
 }
 
+static size_t count_children(const struct store_report *op)
+{
+    size_t count = 0;
+    for (size_t i = op->op.items_done; i < op->count; i++) {
+        count += op->items[i].child_count;
+    }
+    return count;
+}
+
 /* How many ids and keys at most. */
 static void measure(const struct store_op *list, size_t *ids, size_t *keys)
 {
@@ -71,16 +80,17 @@ static void measure(const struct store_op *list, size_t *ids, size_t *keys)
         *ids += op->kind == STORE_REPORT ? ((const struct store_report *)op)->count
                 : op->kind == STORE_ACT  ? ((const struct store_act *)op)->count
                                          : 1;
-        *keys += op->kind == STORE_ENQUEUE ? ((const struct store_enqueue *)op)->count : 0;
+        *keys += op->kind == STORE_ENQUEUE  ? ((const struct store_enqueue *)op)->count
+                 : op->kind == STORE_REPORT ? count_children((const struct store_report *)op)
+                                            : 0;
     }
 }
 
-static void collect_keys(const struct store_enqueue *op, struct collected *out)
+static void collect_keys(int64_t tenant, const struct job_spec *specs, size_t count, struct collected *out)
 {
-    for (size_t i = 0; i < op->count; i++) {
-        if (op->specs[i].unique_key.n && op->specs[i].unique_key.n <= JOB_KEY_MAX_BYTES) {
-            out->keys[out->key_count++] =
-                (struct key_entry){.tenant = op->tenant, .key = op->specs[i].unique_key};
+    for (size_t i = 0; i < count; i++) {
+        if (specs[i].unique_key.n && specs[i].unique_key.n <= JOB_KEY_MAX_BYTES) {
+            out->keys[out->key_count++] = (struct key_entry){.tenant = tenant, .key = specs[i].unique_key};
         }
     }
 }
@@ -90,7 +100,9 @@ static void collect_reports(const struct store_report *op, struct collected *out
     for (size_t i = op->op.items_done; i < op->count; i++) {
         const struct report *r = &op->items[i];
         out->ids[out->id_count++] = r->job;
-        out->is_plain &= r->op == REPORT_COMPLETE && !r->artifact_count && !r->publish_count;
+        out->is_plain &=
+            r->op == REPORT_COMPLETE && !r->artifact_count && !r->publish_count && !r->child_count;
+        collect_keys(op->tenant, r->children, r->child_count, out);
     }
 }
 
@@ -101,13 +113,18 @@ static void collect_act(const struct store_act *op, struct collected *out)
     }
 }
 
+static void collect_enqueue(const struct store_enqueue *op, struct collected *out)
+{
+    if (!op->idempotency_key.n) { /* else it is not known yet whether anything is to be enqueued */
+        collect_keys(op->tenant, op->specs, op->count, out);
+    }
+}
+
 static void collect_one(const struct store_op *op, struct collected *out)
 {
     switch (op->kind) {
-    case STORE_ENQUEUE: /* with an idempotency key it is not known yet whether anything is to be enqueued */
-        if (!((const struct store_enqueue *)op)->idempotency_key.n) {
-            collect_keys((const struct store_enqueue *)op, out);
-        }
+    case STORE_ENQUEUE:
+        collect_enqueue((const struct store_enqueue *)op, out);
         break;
     case STORE_REPORT:
         collect_reports((const struct store_report *)op, out);

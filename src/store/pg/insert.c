@@ -55,6 +55,17 @@ static void bind_texts(struct pg_query *q, const struct jobs_list *l, bool is_sp
     pg_bind_strs(q, l->texts, has_text ? l->count : 0);
 }
 
+static void bind_kin(struct pg_query *q, const struct jobs_list *l, size_t offset)
+{
+    struct id *ids = arena_array(q->a, struct id, l->count);
+    bool has_kin = false;
+    for (size_t i = 0; i < l->count; i++) {
+        ids[i] = *(const struct id *)((const char *)&l->items[i]->row + offset);
+        has_kin |= !id_is_zero(ids[i]);
+    }
+    pg_bind_uuids(q, ids, has_kin ? l->count : 0);
+}
+
 /* Policies that are the default are not stored: so are most. */
 static void bind_retries(struct pg_query *q, const struct jobs_list *l)
 {
@@ -124,5 +135,7 @@ enum rc inserts_send(struct committer *w, size_t until, struct err *e)
     bind_texts(&q, &l, true, offsetof(struct job_spec, group));
     bind_texts(&q, &l, true, offsetof(struct job_spec, limit_keys));
     bind_texts(&q, &l, true, offsetof(struct job_spec, args));
+    bind_kin(&q, &l, offsetof(struct row, parent));
+    bind_kin(&q, &l, offsetof(struct row, root));
     return batch_send(w, PG_SQL_JOB_INSERT, &q, NULL, NULL, e);
 }

@@ -2,6 +2,7 @@
 #include "store/pg/keeper.h"
 
 #include "store/pg/artifacts.h"
+#include "store/pg/family.h"
 #include "store/pg/rows.h"
 #include "store/pg/schedules.h"
 #include "store/pg/unique.h"
@@ -279,10 +280,14 @@ const struct keeper_engine pg_keeper = {
     .reserve = counts_reserve,
     .unreserve = counts_unreserve,
     .show = show,
+    .has_open_children = pg_family_has_open,
+    .find_open_children = pg_family_find_open,
     .count_in = count_in,
     .count_out = count_out,
     .count_total = count_total,
     .set_queue = set_queue,
+    .tally = pg_family_tally,
+    .leave_note = pg_family_leave_note,
     .insert = insert,
     .save = save,
     .save_place = save,

@@ -109,6 +109,7 @@ static enum rc tell_id(struct nodes *n, enum pg_sql_query query, struct err *e)
 void nodes_see_wishes(struct pg_engine *s, struct store_round *r)
 {
     atomic_store(&s->nodes.has_wishes, true);
+    atomic_store(&s->nodes.must_look_for_notes, true);
     r->next_due_at = due_note(&s->due, store_now(&s->base));
 }
 

@@ -38,10 +38,11 @@ struct nodes {
     _Atomic bool is_leaving, is_joined;
     _Atomic bool is_deaf; /* a pooler stands between: nobody listens here */
     _Atomic bool others_listen, others_watch;
-    _Atomic bool is_watching; /* somebody here does */
-    _Atomic bool has_wishes;  /* table wish may hold something: for the next tick */
-    bool has_told_watching;   /* and the others know; the thread's, as what follows */
-    bool must_answer;         /* `aware` */
+    _Atomic bool is_watching;         /* somebody here does */
+    _Atomic bool has_wishes;          /* table wish may hold something: for the next tick */
+    _Atomic bool must_look_for_notes; /* for all of them: family.c */
+    bool has_told_watching;           /* and the others know; the thread's, as what follows */
+    bool must_answer;                 /* `aware` */
     bool was_joined;
     bool has_due; /* something of somebody, when it was last looked or told */
     int64_t others, keys_are;
@@ -51,6 +52,7 @@ struct nodes {
     pthread_mutex_t lock; /* of the outbox, and of announced_due_at */
     struct buf outbox;
     int64_t announced_due_at;
+    int64_t notes_from, notes_marked, notes_seen, notes_marked_at_ms; /* the tick's: family.c */
 };
 
 /* ---- nodes.c */
@@ -64,7 +66,7 @@ MUST_CHECK enum rc nodes_start(struct pg_engine *s, struct err *e);
 void nodes_leave(struct pg_engine *s);
 void nodes_dispose(struct pg_engine *s);
 void nodes_wake(struct nodes *n);
-/* There is something in table wish: the record makes the next tick be now. The thread's. */
+/* There is something in table wish, or note: the record makes the next tick be now. The thread's. */
 void nodes_see_wishes(struct pg_engine *s, struct store_round *r);
 /* The others tell us what they do. Any thread. */
 bool nodes_hear(const struct nodes *n);

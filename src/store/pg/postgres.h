@@ -129,6 +129,17 @@ struct kept_entry { /* an idempotency key that the round has reserved */
         (fifo)->count++;                                                                                     \
     } while (0)
 
+struct tally_entry { /* how many more of a job's children are not final (what 0), or in a final state */
+    struct id owner;
+    int64_t what, n;
+    struct tally_entry *next;
+};
+
+struct note_entry {
+    struct note note;
+    struct note_entry *next;
+};
+
 struct round_work {
     FIFO(struct pg_row) rows; /* loaded; rows.c */
     FIFO(struct new_job) jobs;
@@ -140,8 +151,10 @@ struct round_work {
     FIFO(struct claim_entry) claims;
     FIFO(struct claimed_entry) claimed;
     FIFO(struct show) shows;
+    FIFO(struct tally_entry) tallies; /* family.c */
+    FIFO(struct note_entry) notes;
     FIFO(struct artifact_work) artifacts; /* artifacts.c */
-    struct map row_by_id, count_by_key, key_by_name, waiting_by_queue, schedule_by_name;
+    struct map row_by_id, count_by_key, key_by_name, waiting_by_queue, schedule_by_name, note_by_job;
     int64_t due_at;    /* the earliest due time that the round writes; 0: none */
     bool is_timed;     /* it writes, or takes away, a due time */
     bool is_shrinking; /* jobs go: the greatest id that ever was is remembered */
@@ -305,6 +318,7 @@ void claims_end(struct committer *w, bool is_done);
 /* ---- reads, each on one snapshot */
 MUST_CHECK enum rc pg_job_get_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_job_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_child_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_event_read_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_artifact_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_artifact_get_run(struct reader *r, struct store_op *op, struct err *e);

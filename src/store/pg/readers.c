@@ -11,6 +11,7 @@ static const struct {
 } reads[STORE_OP_KINDS] = {
     [STORE_GET_JOB] = {pg_job_get_run, true},
     [STORE_LIST_JOBS] = {pg_job_list_run, true},
+    [STORE_LIST_CHILDREN] = {pg_child_list_run, true},
     [STORE_READ_EVENTS] = {pg_event_read_run, true},
     [STORE_LIST_QUEUES] = {pg_queue_list_run, true},
     [STORE_LIST_SCHEDULES] = {pg_schedule_list_run, true},

@@ -45,10 +45,12 @@ static void read_row(struct committer *w, const struct pg_rows *r, size_t at, st
     }
     out->retry = text_of(w, r, at, c++);
     out->unique_key = text_of(w, r, at, c++);
+    out->parent = pg_uuid(r, at, c++);
+    out->root = pg_uuid(r, at, c++);
     out->settings = settings_of(&w->settings, out->tenant, out->queue);
 }
 
-#define HISTORY_COLUMNS_AT 31
+#define HISTORY_COLUMNS_AT 33
 
 struct pg_row *rows_add(struct committer *w, const struct pg_rows *r, size_t at, bool is_history)
 {

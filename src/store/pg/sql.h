@@ -73,6 +73,15 @@
     X(JOB_LIST, "job_list") \
     X(JOB_LIST_LIVE, "job_list_live") \
     X(JOB_LIST_DEAD, "job_list_dead") \
+    X(TALLY_ADD, "tally_add") \
+    X(TALLY_SUMS, "tally_sums") \
+    X(TALLY_DELETE, "tally_delete") \
+    X(TALLY_FOLD, "tally_fold") \
+    X(CHILDREN_OPEN, "children_open") \
+    X(CHILDREN_LIST, "children_list") \
+    X(NOTE_INSERT, "note_insert") \
+    X(NOTE_ANY, "note_any") \
+    X(NOTE_TAKE, "note_take") \
     X(QUEUE_LIST, "queue_list") \
     X(QUEUE_SUMS, "queue_sums") \
     X(QUEUE_KINDS, "queue_kinds") \

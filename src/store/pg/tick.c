@@ -1,5 +1,5 @@
 /* tick.c: the due timer and the reaper in one. Every node may tick: rows that another works on are left to it. */
-#include "store/pg/rows.h"
+#include "store/pg/family.h"
 #include "store/pg/schedules.h"
 
 #define TICK_LIMIT_MAX 1000
@@ -58,6 +58,14 @@ enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
     if (rc) {
         return rc;
     }
+    bool has_taken = false;
+    rc = pg_family_take_notes(w, limit, &has_taken, e);
+    if (rc || has_taken) { /* what is due has its turn then: locks are taken in the order of ids */
+        op->now = w->keeper.now;
+        op->schedule_count = 0;
+        op->more = !rc;
+        return rc;
+    }
     due_begin_whole(&w->engine->due, &w->scan, w->keeper.now);
     pg_bind_int(&q, w->keeper.now);
     pg_bind_int(&q, limit);
@@ -72,8 +80,8 @@ enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
     rc = rc ? rc : grant_wishes(w, &more_wishes, e);
     w->scanned_until = (int64_t)pg_count(rows) == limit ? last_due_at : w->keeper.now;
     rc = rc ? rc : schedules_take(w, op, limit, e);
-    op->more =
-        !rc && (more_wishes || (int64_t)pg_count(rows) == limit || (int64_t)op->schedule_count == limit);
+    op->more = !rc && (more_wishes || w->work.notes.count || /* of those that have just ended */
+                       (int64_t)pg_count(rows) == limit || (int64_t)op->schedule_count == limit);
     pg_rows_free(rows);
     return rc;
 }

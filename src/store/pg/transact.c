@@ -3,6 +3,7 @@
 #include "store/pg/batch.h"
 #include "store/pg/claimed.h"
 #include "store/pg/collect.h"
+#include "store/pg/family.h"
 #include "store/pg/schedules.h"
 #include "store/pg/unique.h"
 #include "store/pg/views.h"
@@ -79,8 +80,8 @@ enum rc round_ask(struct committer *w, enum pg_sql_query query, const struct pg_
 static void reset(struct committer *w)
 {
     struct round_work *work = &w->work;
-    struct map maps[] = {work->row_by_id, work->count_by_key, work->key_by_name, work->waiting_by_queue,
-                         work->schedule_by_name};
+    struct map maps[] = {work->row_by_id,        work->count_by_key,     work->key_by_name,
+                         work->waiting_by_queue, work->schedule_by_name, work->note_by_job};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         map_clear(&maps[i]);
     }
@@ -88,7 +89,8 @@ static void reset(struct committer *w)
                                 .count_by_key = maps[1],
                                 .key_by_name = maps[2],
                                 .waiting_by_queue = maps[3],
-                                .schedule_by_name = maps[4]};
+                                .schedule_by_name = maps[4],
+                                .note_by_job = maps[5]};
     arena_reset(w->keeper.scratch);
     batch_forget(w);
     w->is_begun = w->is_checked = w->is_running = false;
@@ -262,7 +264,7 @@ static enum rc send_writes(struct committer *w, struct err *e)
 {
     static enum rc (*const steps[])(struct committer * w, struct err * e) = {
         rows_send,      events_send, pg_artifacts_send, unique_send,
-        schedules_send, counts_send, send_last_ordinal};
+        schedules_send, counts_send, pg_family_send,    send_last_ordinal};
     const struct claim_entry *claim = w->work.claims.first;
     enum rc rc = inserts_send(w, claim ? claim->jobs_before : w->work.jobs.count, e);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0] && !rc; i++) {

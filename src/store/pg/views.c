@@ -37,6 +37,8 @@ void pg_view_read(const struct store *s, const struct pg_rows *r, size_t at, str
                       .priority = pg_int(r, at, 5),
                       .run_at = pg_int(r, at, 6),
                       .on_lost = bits & FLAG_FAIL_ON_LOST ? JOB_ON_LOST_FAIL : JOB_ON_LOST_RETRY,
+                      .on_cancel = bits & FLAG_RUN_ON_CANCEL ? JOB_ON_CANCEL_RUN : JOB_ON_CANCEL_STOP,
+                      .cancelling = bits & FLAG_LAST_TURN,
                       .cancel_requested = bits & FLAG_CANCEL};
     j->created_at = id_ordinal(j->id) >> 21;
     read_numbers(s, r, at, j);
@@ -53,6 +55,8 @@ void pg_view_read(const struct store *s, const struct pg_rows *r, size_t at, str
     j->error.class = (enum error_class)pg_int(r, at, 30);
     j->error.code = copy(a, r, at, 31);
     j->error.message = copy(a, r, at, 32);
+    j->parent = pg_uuid(r, at, 33);
+    j->root = pg_uuid(r, at, 34);
     if (flags) {
         *flags = bits;
     }

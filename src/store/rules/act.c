@@ -38,18 +38,24 @@ static enum rc cancel(struct keeper *k, struct row *r, struct act_verdict *v, st
     if (!allows(r, JOB_EV_CANCEL, "cancelled", &to, v)) {
         return RC_OK;
     }
-    if (to != JOB_PROCESSING) {
-        enum rc rc = row_finish(k, r, to, JOB_REASON_CANCELLED, e);
-        return rc ? rc : k->engine->save(k, r, e);
-    }
-    if (r->flags & FLAG_CANCEL) {
+    bool is_repeat = r->flags & (to == JOB_PROCESSING ? FLAG_CANCEL : FLAG_LAST_TURN);
+    bool has_last_turn = r->flags & FLAG_WAITS && r->flags & FLAG_RUN_ON_CANCEL;
+    if (is_repeat) {
         return RC_OK;
     }
-    r->flags |= FLAG_CANCEL;
-    r->cancel_at = k->now + JOB_CANCEL_GRACE_MS;
-    row_set_due(r);
-    row_changed(k, r)->cancel_asked = true;
-    return k->engine->save(k, r, e);
+    enum rc rc = rules_cancel_children(k, r, e);
+    if (to == JOB_PROCESSING) {
+        r->flags |= FLAG_CANCEL;
+        r->cancel_at = k->now + JOB_CANCEL_GRACE_MS;
+        row_set_due(r);
+        row_changed(k, r)->cancel_asked = true;
+    } else if (has_last_turn) { /* when its children have stopped */
+        r->flags |= FLAG_LAST_TURN;
+        row_changed(k, r);
+    } else if (!rc) {
+        rc = row_finish(k, r, to, JOB_REASON_CANCELLED, e);
+    }
+    return rc ? rc : k->engine->save(k, r, e);
 }
 
 /* A key that is held while the job lives must be free, or its own. */
@@ -96,7 +102,7 @@ static void begin_round(struct keeper *k, struct row *r)
     r->report_n = 0;
     r->progress = -1;
     r->deadline_at = 0; /* it ran from the enqueue; a retry is a decision against it */
-    r->flags &= ~(int64_t)(FLAG_CANCEL | FLAG_LOST);
+    r->flags &= ~(int64_t)(FLAG_CANCEL | FLAG_LOST | FLAG_WAITS | FLAG_LAST_TURN);
 }
 
 /* A job that lives has a queue: one that was deleted meanwhile comes back, as with a new job. */
@@ -133,6 +139,9 @@ static enum rc retry(struct keeper *k, struct row *r, struct act_verdict *v, str
     }
     if (!rc) {
         rc = bring_queue_back(k, r, e);
+    }
+    if (!rc && r->state == JOB_CANCELLED) { /* what its last turn brought */
+        rc = k->engine->set_text(k, r, ROW_RESULT, STR_NONE, e);
     }
     begin_round(k, r);
     k->engine->count_total(k, r, TOTAL_RETRIED);

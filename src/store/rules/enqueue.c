@@ -92,7 +92,8 @@ static void fill_row(const struct keeper *k, const struct job_spec *s, struct ro
     r->round = 1;
     r->progress = -1;
     r->unique_key = s->unique_key;
-    r->flags = s->on_lost == JOB_ON_LOST_FAIL ? FLAG_FAIL_ON_LOST : 0;
+    r->flags = (s->on_lost == JOB_ON_LOST_FAIL ? FLAG_FAIL_ON_LOST : 0) |
+               (s->on_cancel == JOB_ON_CANCEL_RUN ? FLAG_RUN_ON_CANCEL : 0);
     if (s->unique_key.n && !s->unique_for_ms) {
         r->flags |= FLAG_HOLDS_KEY;
     }
@@ -105,15 +106,21 @@ static enum rc hold_key(struct keeper *k, const struct job_spec *s, struct row *
     return k->engine->hold_key(k, r, held_until, e);
 }
 
-static enum rc insert_job(struct keeper *k, int64_t tenant, const struct job_spec *s,
+static enum rc insert_job(struct keeper *k, const struct berth *at, const struct job_spec *s,
                           struct enqueue_verdict *v, struct err *e)
 {
     struct row *r = NULL;
-    enum rc rc = k->engine->make(k, tenant, queue_name(s), s->kind, &r, e);
+    bool is_child = !id_is_zero(at->parent);
+    enum rc rc = k->engine->make(k, at->tenant, at->queue, s->kind, &r, e);
     if (rc) {
         return rc;
     }
     fill_row(k, s, r);
+    if (is_child) {
+        r->parent = at->parent;
+        r->root = at->root;
+        r->flags |= FLAG_CHILD;
+    }
     r->retry = retry_text(s, r->settings, k->scratch);
     if (r->state == JOB_SCHEDULED || r->deadline_at) {
         row_set_due(r);
@@ -126,12 +133,22 @@ static enum rc insert_job(struct keeper *k, int64_t tenant, const struct job_spe
     if (!rc && s->unique_key.n) {
         rc = hold_key(k, s, r, e);
     }
+    if (!rc && is_child) {
+        rc = k->engine->tally(k, r, r->state, 1, e);
+    }
     v->job = r->id;
     v->state = r->state;
     struct store_change *c = row_changed(k, r);
     c->state_changed = true;
     c->became_queued = r->state == JOB_QUEUED;
     return rc;
+}
+
+enum rc rules_enqueue_one(struct keeper *k, const struct berth *at, const struct job_spec *s,
+                          struct enqueue_verdict *v, struct err *e)
+{
+    enum rc rc = s->unique_key.n ? find_duplicate(k, at->tenant, s->unique_key, v, e) : RC_OK;
+    return rc || v->duplicate ? rc : insert_job(k, at, s, v, e);
 }
 
 /* ---- the operation */
@@ -161,12 +178,8 @@ static enum rc insert_items(struct keeper *k, struct store_enqueue *op, struct e
         if (v->rc) {
             continue;
         }
-        if (op->specs[i].unique_key.n) {
-            rc = find_duplicate(k, op->tenant, op->specs[i].unique_key, v, e);
-        }
-        if (!rc && !v->duplicate) {
-            rc = insert_job(k, op->tenant, &op->specs[i], v, e);
-        }
+        const struct berth at = {.tenant = op->tenant, .queue = queue_name(&op->specs[i])};
+        rc = rules_enqueue_one(k, &at, &op->specs[i], v, e);
     }
     return rc;
 }

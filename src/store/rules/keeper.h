@@ -32,6 +32,27 @@ struct key_holder {
     enum job_state state; /* then its state */
 };
 
+/* What a tick has to see to, left by the transaction after which it has to: sql/…/migrations, table note. Cancels come first: a
+ * job that is parked when the cancel reaches it may have a last turn. */
+enum note_what {
+    NOTE_CHILDREN = 1, /* a job that may be parked: are its children final? */
+    NOTE_CANCEL = 2,   /* a job that was cancelled: what hangs under it is to be */
+};
+
+struct note {
+    int64_t tenant;
+    struct id job;
+    enum note_what what;
+    int64_t from; /* of NOTE_CANCEL: the engine's, how far it has come */
+};
+
+struct open_children {
+    struct id *ids; /* the caller's */
+    size_t room, count;
+    int64_t from; /* the engine's, how far it has come; 0 at first */
+    bool more;    /* ask again, in another round: there may be others, or there were when these were found */
+};
+
 struct kept_verdicts { /* of an enqueue with an idempotency key; hash.p NULL: there are none */
     struct str hash, verdicts;
 };
@@ -75,6 +96,10 @@ struct keeper_engine {
     enum rc (*find_schedule)(struct keeper *k, int64_t tenant, struct str name, struct schedule *out,
                              bool *found, struct err *e);
     enum rc (*count_schedules)(struct keeper *k, int64_t tenant, int64_t *out, struct err *e);
+    /* Jobs that hang under r, a parent, and are not final: is there one? */
+    enum rc (*has_open_children)(struct keeper *k, struct row *r, bool *out, struct err *e);
+    /* Those of them that nobody has cancelled yet, or the first. */
+    enum rc (*find_open_children)(struct keeper *k, struct row *r, struct open_children *open, struct err *e);
 
     /* ---- counts: of queue, kind, priority and state, as the row says */
 
@@ -83,6 +108,12 @@ struct keeper_engine {
     void (*count_total)(struct keeper *k, struct row *r, enum queue_total total);
     /* The row belongs to this queue from now on (made when it is missing): name and settings. It is counted nowhere. */
     enum rc (*set_queue)(struct keeper *k, struct row *r, struct str name, struct err *e);
+
+    /* n more children of r's parent are as r, one of them, is: in that state, or just not final. */
+    enum rc (*tally)(struct keeper *k, struct row *r, enum job_state state, int64_t n, struct err *e);
+    /* The note is taken by a tick that sees all that this transaction and those before it did. The engine leaves out one that
+     * would find nothing to do. */
+    enum rc (*leave_note)(struct keeper *k, const struct note *note, struct err *e);
 
     /* ---- writes of a row */
 

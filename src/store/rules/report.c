@@ -112,7 +112,34 @@ static bool is_bad_publish(struct keeper *k, struct row *r, const struct report 
     return false;
 }
 
-static bool is_bad(struct keeper *k, struct row *r, const struct report *in, struct report_verdict *v)
+/* Children are new jobs: none on a full disk, while reports without them go on (J17). */
+static bool has_bad_child(const struct keeper *k, const struct row *r, const struct store_report *op,
+                          const struct report *in, struct report_verdict *v)
+{
+    bool may_have = in->op == REPORT_PROGRESS || in->op == REPORT_COMPLETE || in->op == REPORT_WAIT;
+    if (in->child_count && (!may_have || in->child_count > JOB_CHILDREN_MAX)) {
+        return invalid(v, "children",
+                       may_have ? "has too many items" : "goes with progress, complete and wait");
+    }
+    if (in->child_count && k->is_refusing) {
+        v->rc = err_set(&v->e, RC_FULL, "the store's disk is full");
+        return true;
+    }
+    for (size_t i = 0; i < in->child_count && !v->rc; i++) {
+        const struct job_spec *s = &in->children[i];
+        v->rc = job_spec_check(s, &v->e);
+        if (!v->rc && !store_queue_allowed(op->only_queues, rules_child_queue(r, s))) {
+            v->rc = err_set(&v->e, RC_DENIED, "this key is limited to other queues");
+        }
+        if (v->rc) {
+            err_wrap(&v->e, v->rc, "children[%zu]", i);
+        }
+    }
+    return v->rc != RC_OK;
+}
+
+static bool is_bad(struct keeper *k, struct row *r, const struct store_report *op, const struct report *in,
+                   struct report_verdict *v)
 {
     if (in->n < 1 || in->op < 0 || in->op >= REPORT_OPS) {
         return invalid(v, in->n < 1 ? "n" : "op", "is not valid");
@@ -145,7 +172,7 @@ static bool is_bad(struct keeper *k, struct row *r, const struct report *in, str
     }
     return too_big(v, "result", in->result.n, JOB_RESULT_MAX_BYTES) ||
            too_big(v, "checkpoint", in->checkpoint.n, JOB_CHECKPOINT_MAX_BYTES) ||
-           is_bad_publish(k, r, in, v);
+           is_bad_publish(k, r, in, v) || has_bad_child(k, r, op, in, v);
 }
 
 /* ---- applying */
@@ -211,12 +238,18 @@ static enum rc renew(struct keeper *k, struct row *r, const struct report *in, b
 static enum rc complete(struct keeper *k, struct row *r, const struct report *in, struct report_verdict *v,
                         struct err *e)
 {
-    enum job_event event = r->state == JOB_PROCESSING ? JOB_EV_COMPLETE : JOB_EV_COMPLETE_LATE;
+    bool is_last_turn = r->flags & FLAG_LAST_TURN; /* what it brings is kept, but it was cancelled */
+    enum job_event event = is_last_turn                 ? JOB_EV_REVOKE
+                           : r->state == JOB_PROCESSING ? JOB_EV_COMPLETE
+                                                        : JOB_EV_COMPLETE_LATE;
     enum job_state to = JOB_COMPLETED;
     enum rc rc =
         job_next_state(r->state, event, &to) ? RC_OK : err_set(e, RC_FATAL, "complete is not allowed");
+    if (!rc && is_last_turn && r->flags & FLAG_STAGED) {
+        rc = row_settle(k, r, true, e);
+    }
     if (!rc) {
-        rc = row_finish(k, r, to, JOB_REASON_NONE, e);
+        rc = row_finish(k, r, to, is_last_turn ? JOB_REASON_CANCELLED : JOB_REASON_NONE, e);
     }
     for (size_t i = 0; i < in->publish_count && !rc; i++) {
         rc = k->engine->publish_artifact(k, r, &in->publish[i], in->result, e);
@@ -248,7 +281,8 @@ static enum rc fail(struct keeper *k, struct row *r, const struct report *in, st
                             .run_at = r->run_at,
                             .attempt = r->attempt,
                             .lost = r->lost,
-                            .snoozes = r->snoozes};
+                            .snoozes = r->snoozes,
+                            .waits = r->waits};
     if (r->state == JOB_PROCESSING) {
         o = job_decide_fail(&c, &p, in->error.class, in->retry_after_ms, k->now, random_u64());
     }
@@ -265,11 +299,41 @@ static enum rc give_back(struct keeper *k, struct row *r, const struct report *i
     return apply_outcome(k, r, &o, in, v, e);
 }
 
-static enum rc apply(struct keeper *k, struct row *r, const struct report *in, struct report_verdict *v,
-                     struct err *e)
+/* A job that is to have a last turn, and learns only now that it was cancelled, has not run it yet. */
+static enum rc wait(struct keeper *k, struct row *r, const struct report *in, struct report_verdict *v,
+                    struct err *e)
+{
+    enum rc rc = RC_OK;
+    bool is_cancelled =
+        r->flags & FLAG_CANCEL && r->flags & FLAG_RUN_ON_CANCEL && !(r->flags & FLAG_LAST_TURN);
+    if (is_cancelled) {
+        r->flags &= ~(int64_t)FLAG_CANCEL;
+    }
+    struct job_counters c = row_counters(r);
+    struct job_outcome o = job_decide_wait(&c);
+    if (o.event == JOB_EV_FAIL_FINAL) {
+        const struct job_error error = {.class = ERROR_PERMANENT,
+                                        .code = STR("too_many_waits"),
+                                        .message = STR("the job waited too often")};
+        rc = row_set_error(k, r, &error, e);
+    }
+    if (o.to == JOB_BLOCKED) {
+        r->flags |= FLAG_WAITS | (is_cancelled ? FLAG_LAST_TURN : 0);
+    }
+    if (!rc) {
+        rc = apply_outcome(k, r, &o, in, v, e);
+    }
+    return rc || o.to != JOB_BLOCKED ? rc : rules_park(k, r, e);
+}
+
+static enum rc apply(struct keeper *k, struct row *r, struct arena *a, const struct report *in,
+                     struct report_verdict *v, struct err *e)
 {
     bool is_news = false;
     enum rc rc = carry(k, r, in, &is_news, e);
+    if (!rc && in->child_count) {
+        rc = rules_add_children(k, r, in, a, v, e);
+    }
     if (rc) {
         return rc;
     }
@@ -281,6 +345,8 @@ static enum rc apply(struct keeper *k, struct row *r, const struct report *in, s
     case REPORT_SNOOZE:
     case REPORT_RELEASE:
         return give_back(k, r, in, v, e);
+    case REPORT_WAIT:
+        return wait(k, r, in, v, e);
     default:
         return renew(k, r, in, is_news, v, e);
     }
@@ -303,7 +369,7 @@ static enum rc report_one(struct keeper *k, const struct store_report *op, const
         v->rc = err_set(&v->e, RC_DENIED, "this key is limited to other queues");
         return RC_OK;
     }
-    if (!may_apply(k, r, in, v) || is_bad(k, r, in, v)) {
+    if (!may_apply(k, r, in, v) || is_bad(k, r, op, in, v)) {
         return RC_OK;
     }
     bool is_snoozed_out =
@@ -313,7 +379,7 @@ static enum rc report_one(struct keeper *k, const struct store_report *op, const
                              JOB_SNOOZES_MAX);
         return RC_OK;
     }
-    return apply(k, r, in, v, e);
+    return apply(k, r, op->op.a, in, v, e);
 }
 
 enum rc rules_report(struct keeper *k, struct store_op *base, struct err *e)

@@ -9,21 +9,21 @@ struct job_counters row_counters(const struct row *r)
 {
     bool is_running =
         r->state == JOB_PROCESSING; /* else these keep old values, so that the row keeps its width */
-    return (struct job_counters){.state = r->state,
-                                 .attempt = r->attempt,
-                                 .lost = r->lost,
-                                 .snoozes = r->snoozes,
-                                 .waits = r->waits,
-                                 .lost_max = r->lost_max,
-                                 .on_lost =
-                                     r->flags & FLAG_FAIL_ON_LOST ? JOB_ON_LOST_FAIL : JOB_ON_LOST_RETRY,
-                                 .cancel_requested = r->flags & FLAG_CANCEL,
-                                 .lease_until = is_running ? r->lease_until : 0,
-                                 .lease_ms = r->lease_ms,
-                                 .timeout_at = is_running ? r->timeout_at : 0,
-                                 .cancel_at = is_running ? r->cancel_at : 0,
-                                 .deadline_at = r->deadline_at,
-                                 .run_at = r->run_at};
+    return (struct job_counters){
+        .state = r->state,
+        .attempt = r->attempt,
+        .lost = r->lost,
+        .snoozes = r->snoozes,
+        .waits = r->waits,
+        .lost_max = r->lost_max,
+        .on_lost = r->flags & FLAG_FAIL_ON_LOST ? JOB_ON_LOST_FAIL : JOB_ON_LOST_RETRY,
+        .cancel_requested = r->flags & FLAG_CANCEL || (is_running && r->flags & FLAG_LAST_TURN),
+        .lease_until = is_running ? r->lease_until : 0,
+        .lease_ms = r->lease_ms,
+        .timeout_at = is_running ? r->timeout_at : 0,
+        .cancel_at = is_running ? r->cancel_at : 0,
+        .deadline_at = r->deadline_at,
+        .run_at = r->run_at};
 }
 
 struct retry_policy row_retry(const struct row *r)
@@ -58,16 +58,19 @@ struct store_change *row_changed(struct keeper *k, const struct row *r)
 
 enum rc row_enter(struct keeper *k, struct row *r, enum job_state to, struct err *e)
 {
-    bool is_new_state = r->state != to;
+    enum job_state from = r->state;
     k->engine->count_out(k, r);
     r->state = to;
     enum rc rc = k->engine->count_in(k, r, e);
+    if (!rc && r->flags & FLAG_CHILD && job_state_is_final(from) != job_state_is_final(to)) {
+        rc = rules_moved(k, r, from, e);
+    }
     if (rc) {
         return rc;
     }
     row_set_due(r);
     struct store_change *c = row_changed(k, r);
-    c->state_changed = is_new_state;
+    c->state_changed = from != to;
     c->became_queued = to == JOB_QUEUED;
     return RC_OK;
 }
@@ -91,7 +94,7 @@ enum rc row_finish(struct keeper *k, struct row *r, enum job_state to, enum job_
     r->finished_at = k->now;
     r->expires_at = retention_ms > INT64_MAX / 2 ? 0 : k->now + retention_ms;
     r->last_seq++; /* `end`, which the readers make from this row */
-    r->flags &= ~(int64_t)(FLAG_LOST | FLAG_CANCEL);
+    r->flags &= ~(int64_t)(FLAG_LOST | FLAG_CANCEL | FLAG_WAITS | FLAG_LAST_TURN);
     if (to != JOB_SKIPPED) {
         k->engine->count_total(k, r, totals[to]);
     }
@@ -116,6 +119,7 @@ enum rc row_apply(struct keeper *k, struct row *r, const struct job_outcome *o, 
     r->attempt = o->attempt;
     r->lost = o->lost;
     r->snoozes = o->snoozes;
+    r->waits = o->waits;
     if (o->raise_lease) {
         raise_lease(r);
     }

@@ -17,6 +17,12 @@ enum row_flag {
     FLAG_HOLDS_KEY = 256, /* its unique key is held while it lives */
     FLAG_FAIL_ON_LOST = 512,
     FLAG_ERASED = 1024,
+    FLAG_CHILD = 2048,  /* it has a parent and a root */
+    FLAG_PARENT = 4096, /* jobs hang, or hung, under it */
+    FLAG_WAITS = 8192,  /* blocked until those are final */
+    FLAG_RUN_ON_CANCEL = 16384,
+    FLAG_LAST_TURN = 32768, /* cancelled: it runs, or will run, once more */
+    FLAGS_FAMILY = FLAG_CHILD | FLAG_PARENT | FLAG_WAITS | FLAG_LAST_TURN,
 };
 
 /* The engine makes it, first in a struct of its own where it needs more. Times that are not set are 0 here. */
@@ -32,6 +38,7 @@ struct row {
     enum job_reason reason;
     int64_t report_n, report_hash, report_verdict, last_seq, progress, started_at, finished_at, expires_at;
     struct str retry, unique_key; /* live as long as the row */
+    struct id parent, root;       /* with FLAG_CHILD */
 };
 
 struct job_counters row_counters(const struct row *r);

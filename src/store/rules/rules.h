@@ -29,6 +29,31 @@ int64_t rules_act_limit(const struct store_act *op);
 MUST_CHECK enum rc rules_act_on(struct keeper *k, enum job_action action, struct row *r,
                                 struct act_verdict *v, struct err *e);
 
+/* ---- families (family.c) */
+
+struct berth { /* of a new job */
+    int64_t tenant;
+    struct str queue;
+    struct id parent, root; /* zero: it hangs under none */
+};
+
+/* The row, a child, became final or is so no longer: row_enter's. */
+MUST_CHECK enum rc rules_moved(struct keeper *k, struct row *r, enum job_state from, struct err *e);
+/* The row was parked: somebody must look whether it has to be. */
+MUST_CHECK enum rc rules_park(struct keeper *k, struct row *r, struct err *e);
+/* The row was cancelled, or asked to stop. */
+MUST_CHECK enum rc rules_cancel_children(struct keeper *k, const struct row *r, struct err *e);
+/* Into which queue a child of the row goes. */
+struct str rules_child_queue(const struct row *r, const struct job_spec *s);
+/* Those of a report that was checked; v gets what became of each, in `a`. */
+MUST_CHECK enum rc rules_add_children(struct keeper *k, struct row *r, const struct report *in,
+                                      struct arena *a, struct report_verdict *v, struct err *e);
+/* What is to be done about the row, the note's job; saves what it changes. */
+MUST_CHECK enum rc rules_take_note(struct keeper *k, struct row *r, const struct note *note, struct err *e);
+/* One new job, unless its key is held: enqueue.c. */
+MUST_CHECK enum rc rules_enqueue_one(struct keeper *k, const struct berth *at, const struct job_spec *s,
+                                     struct enqueue_verdict *v, struct err *e);
+
 /* ---- time */
 
 /* What time has done to the row, which is due; saves it. *applied counts it unless it turns out not to be due yet. */

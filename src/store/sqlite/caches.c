@@ -328,6 +328,7 @@ static enum rc read_all(struct writer *w, enum sql_query query,
 enum rc caches_load(struct writer *w, struct err *e)
 {
     forget(w);
+    w->has_notes = true; /* the next round looks */
     enum rc rc = read_all(w, SQL_WORD_ALL, read_word, e);
     if (!rc) {
         rc = read_all(w, SQL_QUEUE_ALL, read_queue, e);

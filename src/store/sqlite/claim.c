@@ -115,7 +115,8 @@ static enum rc hand_out(struct writer *w, struct store_claim *op, const struct l
     j->attempt = r->attempt;
     j->worker = op->worker;
     j->cancel_requested = false;
-    return rc;
+    bool has_children = r->flags & FLAG_PARENT;
+    return !rc && has_children ? family_read_children(w, s.ordinal, op->op.a, &j->children, e) : rc;
 }
 
 /* *is_late: the job was too late to start and has ended. Others stay where they are unless may_give. */

@@ -26,12 +26,13 @@ enum rc enqueue_make(struct keeper *k, int64_t tenant, struct str queue, struct 
 enum rc enqueue_insert(struct keeper *k, struct row *r, const struct job_spec *s, struct err *e)
 {
     struct sqlite_row *row = sqlite_row_of(r);
-    if (s->args.n <= INLINE_MAX_BYTES) {
-        return insert_add(writer_of(k), row, s, e);
-    }
-    r->flags |= FLAG_ARGS;
+    bool is_long = s->args.n > INLINE_MAX_BYTES;
+    r->flags |= is_long ? FLAG_ARGS : 0;
     enum rc rc = insert_add(writer_of(k), row, s, e);
-    return rc ? rc : body_put(writer_of(k), row->ordinal, ROW_ARGS, s->args, e);
+    if (!rc && is_long) {
+        rc = body_put(writer_of(k), row->ordinal, ROW_ARGS, s->args, e);
+    }
+    return rc || !(r->flags & FLAG_CHILD) ? rc : family_insert(writer_of(k), row, e);
 }
 
 static int64_t waiting_in(const struct queue_row *q)

@@ -1,5 +1,6 @@
 /* read_jobs.c: one job, and lists of jobs by filter. */
 #include "store/sqlite/filter.h"
+#include "store/sqlite/rows.h"
 #include "store/sqlite/views.h"
 
 #define LIST_MAX 1000
@@ -32,8 +33,12 @@ enum rc job_list_run(struct reader *r, struct store_op *base, struct err *e)
     op->jobs = arena_array(base->a, struct job, (size_t)limit);
     enum rc rc = filter_begin(&scan, r->db, e);
     while (!rc && (int64_t)op->count < limit && !(rc = filter_next(&scan, &has_row, e)) && has_row) {
-        struct view view = {.job = &op->jobs[op->count++]};
+        struct job *j = &op->jobs[op->count++];
+        struct view view = {.job = j};
         view_read(&viewer, scan.q, false, &view);
+        if (view.flags & FLAG_CHILD) {
+            rc = family_read_kin(r->db, id_ordinal(j->id), &j->parent, &j->root, e);
+        }
     }
     if (!rc) {
         rc = filter_end(&scan, (int64_t)op->count == limit, &op->next_cursor, e);

@@ -8,6 +8,7 @@ static const struct {
 } reads[STORE_OP_KINDS] = {
     [STORE_GET_JOB] = {job_get_run},
     [STORE_LIST_JOBS] = {job_list_run},
+    [STORE_LIST_CHILDREN] = {child_list_run},
     [STORE_READ_EVENTS] = {event_read_run},
     [STORE_LIST_ARTIFACTS] = {artifact_list_run},
     [STORE_GET_ARTIFACT] = {artifact_get_run},

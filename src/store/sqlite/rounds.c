@@ -94,6 +94,10 @@ static enum rc read_next_due(struct writer *w, int64_t *next_due_at, struct err 
         *next_due_at = has_row ? db_int(q, 0) : 0;
         db_reset(q);
     }
+    if (!rc && w->has_notes) {
+        rc = family_look_for_notes(w, e);
+        *next_due_at = w->has_notes ? w->keeper.now : *next_due_at;
+    }
     return rc;
 }
 

@@ -1,5 +1,5 @@
 /* rows.c: rows, loaded and saved, and the counts that go with them. */
-#include "store/sqlite/rows.h"
+#include "store/sqlite/insert.h"
 
 #include <assert.h>
 
@@ -98,6 +98,9 @@ enum rc rows_load_ordinal(struct writer *w, int64_t ordinal, struct row **out, s
         rc = read_row(w, q, s, e);
         s->row.id = id_from_parts(ordinal, s->random);
         db_reset(q);
+        if (!rc && s->row.flags & FLAG_CHILD) {
+            rc = family_read_kin(w->db, ordinal, &s->row.parent, &s->row.root, e);
+        }
         *out = rc ? NULL : &s->row;
     }
     return rc;
@@ -105,7 +108,11 @@ enum rc rows_load_ordinal(struct writer *w, int64_t ordinal, struct row **out, s
 
 enum rc rows_load(struct keeper *k, int64_t tenant, struct id id, struct row **out, struct err *e)
 {
-    enum rc rc = rows_load_ordinal(writer_of(k), id_ordinal(id), out, e);
+    enum rc rc = insert_flush(writer_of(k), e); /* it may be of this round */
+    *out = NULL;
+    if (!rc) {
+        rc = rows_load_ordinal(writer_of(k), id_ordinal(id), out, e);
+    }
     if (!rc && *out && (!id_eq((*out)->id, id) || (tenant && (*out)->tenant != tenant))) {
         *out = NULL;
     }

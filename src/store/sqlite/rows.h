@@ -75,6 +75,26 @@ MUST_CHECK enum rc schedule_put(struct keeper *k, const struct schedule *s, stru
 MUST_CHECK enum rc schedule_remove(struct keeper *k, int64_t tenant, struct str name, struct err *e);
 MUST_CHECK enum rc schedule_release(struct writer *w, struct err *e);
 MUST_CHECK enum rc schedule_take(struct writer *w, struct store_tick *op, int64_t limit, struct err *e);
+
+/* family.c: what stands beside a job that has kin. The first is for views too, on any connection. */
+MUST_CHECK enum rc family_read_kin(struct db *db, int64_t ordinal, struct id *parent, struct id *root,
+                                   struct err *e);
+MUST_CHECK enum rc family_read_tally(struct db *db, int64_t ordinal, struct job_children *out, struct err *e);
+MUST_CHECK enum rc family_read_children(struct writer *w, int64_t ordinal, struct arena *a,
+                                        struct job_children **out, struct err *e);
+MUST_CHECK enum rc family_insert(struct writer *w, const struct sqlite_row *s, struct err *e);
+MUST_CHECK enum rc family_remove(struct writer *w, const struct sqlite_row *s, struct err *e);
+MUST_CHECK enum rc family_has_open(struct keeper *k, struct row *r, bool *out, struct err *e);
+MUST_CHECK enum rc family_find_open(struct keeper *k, struct row *r, struct open_children *open,
+                                    struct err *e);
+MUST_CHECK enum rc family_tally(struct keeper *k, struct row *r, enum job_state state, int64_t n,
+                                struct err *e);
+MUST_CHECK enum rc family_leave_note(struct keeper *k, const struct note *note, struct err *e);
+/* Up to `limit` notes, in their order, if there are any. */
+MUST_CHECK enum rc family_take_notes(struct writer *w, int64_t limit, bool *has_taken, struct err *e);
+/* Whether there are any left, where there may be. */
+MUST_CHECK enum rc family_look_for_notes(struct writer *w, struct err *e);
+
 /* prune.c */
 MUST_CHECK enum rc prune_remove(struct keeper *k, struct row *r, struct err *e);
 /* An id is never given twice, also when the newest jobs are gone and the clock steps back: after every removal. */

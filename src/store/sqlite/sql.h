@@ -33,6 +33,21 @@
     X(SCHEDULE_TAKE, "schedule_take") \
     X(SCHEDULE_RELEASE, "schedule_release") \
     X(SCHEDULE_LIST, "schedule_list") \
+    X(KIN_INSERT, "kin_insert") \
+    X(KIN_GET, "kin_get") \
+    X(KIN_SET_FAILED, "kin_set_failed") \
+    X(KIN_DELETE, "kin_delete") \
+    X(KIN_OPEN, "kin_open") \
+    X(KIN_LIST, "kin_list") \
+    X(KIN_FAILURES, "kin_failures") \
+    X(TALLY_ADD, "tally_add") \
+    X(TALLY_CHANGE, "tally_change") \
+    X(TALLY_GET, "tally_get") \
+    X(TALLY_DELETE, "tally_delete") \
+    X(NOTE_INSERT, "note_insert") \
+    X(NOTE_LIST, "note_list") \
+    X(NOTE_ANY, "note_any") \
+    X(NOTE_DELETE, "note_delete") \
     X(UNIQUE_GET, "unique_get") \
     X(UNIQUE_PUT, "unique_put") \
     X(UNIQUE_RELEASE, "unique_release") \

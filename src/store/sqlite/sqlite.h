@@ -75,6 +75,7 @@ struct writer {
     struct sqlite_row *fresh; /* of the last job that was enqueued */
     struct file_change *file_changes;
     int64_t space_checked_at;
+    bool has_notes;         /* table note may hold something: for the next tick */
     bool is_wal_long;       /* its file has all the room that it is given ahead */
     int64_t wal_hard_pages; /* at so many the log is moved into the database even if operations wait */
     int64_t reserve_pages;  /* free pages that enqueues must leave: what the ballast is short of (space.c) */
@@ -144,6 +145,7 @@ struct reader {
 
 MUST_CHECK enum rc job_get_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc job_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc child_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc event_read_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc artifact_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc artifact_get_run(struct reader *r, struct store_op *op, struct err *e);

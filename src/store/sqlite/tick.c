@@ -21,7 +21,15 @@ enum rc tick_run(struct writer *w, struct store_op *base, struct err *e)
     base->rc = RC_OK;
     op->applied = 0;
     op->more = false;
-    enum rc rc = stmt(w->db, SQL_JOB_DUE, &q, e);
+    bool has_taken = false;
+    enum rc rc = w->has_notes ? family_take_notes(w, limit, &has_taken, e) : RC_OK;
+    if (rc || has_taken) { /* what is due has its turn then */
+        op->now = w->keeper.now;
+        op->schedule_count = 0;
+        op->more = !rc;
+        return rc;
+    }
+    rc = stmt(w->db, SQL_JOB_DUE, &q, e);
     if (rc) {
         return rc;
     }
@@ -34,6 +42,7 @@ enum rc tick_run(struct writer *w, struct store_op *base, struct err *e)
         rc = tick_one(w, ids[i], &op->applied, e);
     }
     rc = rc ? rc : schedule_take(w, op, limit, e);
-    op->more = count == limit || (int64_t)op->schedule_count == limit;
+    op->more = count == limit || w->has_notes || /* of those that have just ended */
+               (int64_t)op->schedule_count == limit;
     return rc;
 }

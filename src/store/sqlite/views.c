@@ -45,7 +45,9 @@ static void read_numbers(struct engine *s, struct db_stmt *q, struct job *j, int
     j->finished_at = time_or_none(q, 24);
     j->expires_at = time_or_none(q, 25);
     j->on_lost = *flags & FLAG_FAIL_ON_LOST ? JOB_ON_LOST_FAIL : JOB_ON_LOST_RETRY;
+    j->on_cancel = *flags & FLAG_RUN_ON_CANCEL ? JOB_ON_CANCEL_RUN : JOB_ON_CANCEL_STOP;
     j->cancel_requested = *flags & FLAG_CANCEL;
+    j->cancelling = *flags & FLAG_LAST_TURN;
 }
 
 void view_read(const struct viewer *v, struct db_stmt *q, bool is_full, struct view *out)
@@ -127,8 +129,11 @@ enum rc view_get_ordinal(const struct viewer *v, int64_t ordinal, struct view *o
     }
     view_read(v, q, true, out);
     db_reset(q);
+    if (out->flags & FLAG_CHILD) {
+        rc = family_read_kin(v->db, ordinal, &out->job->parent, &out->job->root, e);
+    }
     bool has_bodies = out->flags & (FLAG_ARGS | FLAG_RESULT | FLAG_CHECKPOINT);
-    return has_bodies ? read_bodies(v, ordinal, out, e) : RC_OK;
+    return !rc && has_bodies ? read_bodies(v, ordinal, out, e) : rc;
 }
 
 enum rc view_get(const struct viewer *v, int64_t tenant, struct id id, struct view *out, struct err *e)

@@ -1,0 +1,23 @@
+/* family.h: jobs that hang under another, on PostgreSQL: see store/rules/family.c for what it means. */
+#ifndef STINT_STORE_PG_FAMILY_H
+#define STINT_STORE_PG_FAMILY_H
+
+#include "store/pg/care.h"
+#include "store/pg/rows.h"
+
+/* keeper.h's */
+MUST_CHECK enum rc pg_family_has_open(struct keeper *k, struct row *r, bool *out, struct err *e);
+MUST_CHECK enum rc pg_family_find_open(struct keeper *k, struct row *r, struct open_children *open,
+                                       struct err *e);
+MUST_CHECK enum rc pg_family_tally(struct keeper *k, struct row *r, enum job_state state, int64_t n,
+                                   struct err *e);
+MUST_CHECK enum rc pg_family_leave_note(struct keeper *k, const struct note *note, struct err *e);
+
+/* Queues what the round has collected of it. */
+MUST_CHECK enum rc pg_family_send(struct committer *w, struct err *e);
+/* Up to `limit` notes, locked and seen to, where there may be some. */
+MUST_CHECK enum rc pg_family_take_notes(struct committer *w, int64_t limit, bool *has_taken, struct err *e);
+/* What children_of (sql/pg/queries/family.sql) says. */
+struct job_children *pg_family_read_children(struct str packed, struct arena *a);
+
+#endif

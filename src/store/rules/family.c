@@ -1,0 +1,108 @@
+/* family.c: jobs that hang under another. Nobody decides across jobs: whoever ends a job leaves a note to look after its
+ * parent, in the transaction of the end; the tick takes the note, locks the parent, and decides by what it sees then. So no end
+ * ever waits for a parent's row, and of two that end at once the one whose note is taken last finds both. */
+#include "store/rules/rules.h"
+
+#define CANCELS_AT_ONCE 200
+
+enum rc rules_moved(struct keeper *k, struct row *r, enum job_state from, struct err *e)
+{
+    enum rc rc = k->engine->tally(k, r, from, -1, e);
+    if (!rc) {
+        rc = k->engine->tally(k, r, r->state, 1, e);
+    }
+    if (rc || !job_state_is_final(r->state)) {
+        return rc;
+    }
+    const struct note note = {.tenant = r->tenant, .job = r->parent, .what = NOTE_CHILDREN};
+    return k->engine->leave_note(k, &note, e);
+}
+
+enum rc rules_park(struct keeper *k, struct row *r, struct err *e)
+{
+    const struct note note = {.tenant = r->tenant, .job = r->id, .what = NOTE_CHILDREN};
+    return k->engine->leave_note(k, &note, e);
+}
+
+enum rc rules_cancel_children(struct keeper *k, const struct row *r, struct err *e)
+{
+    const struct note note = {.tenant = r->tenant, .job = r->id, .what = NOTE_CANCEL};
+    return r->flags & FLAG_PARENT ? k->engine->leave_note(k, &note, e) : RC_OK;
+}
+
+/* ---- children in a report */
+
+struct str rules_child_queue(const struct row *r, const struct job_spec *s)
+{
+    return s->queue.n ? s->queue : r->queue;
+}
+
+/* A job that is being cancelled gets no more: what it had is being cancelled by those who saw it. */
+enum rc rules_add_children(struct keeper *k, struct row *r, const struct report *in, struct arena *a,
+                           struct report_verdict *v, struct err *e)
+{
+    bool is_ending = r->flags & (FLAG_CANCEL | FLAG_LAST_TURN);
+    enum rc rc = RC_OK;
+    v->children = arena_array(a, struct enqueue_verdict, in->child_count);
+    v->child_count = in->child_count;
+    for (size_t i = 0; i < in->child_count && !rc; i++) {
+        const struct job_spec *s = &in->children[i];
+        struct id root = r->flags & FLAG_CHILD ? r->root : r->id;
+        const struct berth at = {.tenant = r->tenant,
+                                 .queue = rules_child_queue(r, s),
+                                 .parent = s->at_root ? root : r->id,
+                                 .root = root};
+        if (is_ending) {
+            v->children[i].dropped = true;
+            continue;
+        }
+        rc = rules_enqueue_one(k, &at, s, &v->children[i], e);
+        if (id_eq(at.parent, r->id)) { /* a root has children already: its own report began the tree */
+            r->flags |= FLAG_PARENT;
+        }
+    }
+    return rc;
+}
+
+/* ---- notes */
+
+/* Out of the parking place; run_at may have been changed meanwhile. */
+static enum rc unblock(struct keeper *k, struct row *r, struct err *e)
+{
+    r->flags &= ~(int64_t)FLAG_WAITS;
+    enum rc rc = row_enter(k, r, r->run_at > k->now ? JOB_SCHEDULED : JOB_QUEUED, e);
+    return rc ? rc : k->engine->save(k, r, e);
+}
+
+static enum rc look_at_children(struct keeper *k, struct row *r, struct err *e)
+{
+    bool has_open = false;
+    if (r->state != JOB_BLOCKED || !(r->flags & FLAG_WAITS)) {
+        return RC_OK;
+    }
+    enum rc rc = k->engine->has_open_children(k, r, &has_open, e);
+    return rc || has_open ? rc : unblock(k, r, e);
+}
+
+/* Some of them; the rest is left to another note. */
+static enum rc cancel_some(struct keeper *k, struct row *r, int64_t from, struct err *e)
+{
+    struct open_children open = {
+        .ids = arena_array(k->scratch, struct id, CANCELS_AT_ONCE), .room = CANCELS_AT_ONCE, .from = from};
+    enum rc rc = k->engine->find_open_children(k, r, &open, e);
+    for (size_t i = 0; i < open.count && !rc; i++) {
+        struct row *child = NULL;
+        struct act_verdict v = {0};
+        rc = k->engine->load(k, r->tenant, open.ids[i], &child, e);
+        if (!rc && child) {
+            rc = rules_act_on(k, ACT_CANCEL, child, &v, e);
+        }
+    }
+    const struct note rest = {.tenant = r->tenant, .job = r->id, .what = NOTE_CANCEL, .from = open.from};
+    return rc || !open.more ? rc : k->engine->leave_note(k, &rest, e);
+}
+
+enum rc rules_take_note(struct keeper *k, struct row *r, const struct note *note, struct err *e)
+{
+    return note->what == NOTE_CHILDREN ? look_at_children(k, r, e) : cancel_some(k, r, note->from, e);
+}
