@@ -80,8 +80,13 @@ static void step_reopen(struct run *r, struct chance *c)
 {
     if (!is_durable(r->s)) {
         step_stall(r, c);
-    } else if (ask_reopen(r->s) || shows_grace(r)) {
+        return;
+    }
+    if (ask_reopen(r->s) || shows_grace(r)) {
         give_grace(r);
+    }
+    for (int i = 0; !is_server(r->s) && i < r->count; i++) {
+        model_release_schedules(r->pairs[i]->m);
     }
 }
 

@@ -190,7 +190,8 @@ void model_run_schedule(struct model *m, struct store_op *op); /* set, delete, l
 struct model_schedule *model_schedule_find(struct model *m, int64_t tenant, struct str name);
 bool model_check_step(struct model *m, struct store_enqueue *op); /* false: it is answered */
 void model_take_step(struct model *m, const struct store_enqueue *op);
-size_t model_give_schedules(struct model *m); /* how many a tick gives out */
+size_t model_give_schedules(struct model *m);  /* how many a tick gives out */
+void model_release_schedules(struct model *m); /* whoever had been given them is no more */
 void model_print_schedule(const struct model *m, const struct schedule *s, struct buf *out);
 void model_run_key(struct model *m, struct store_op *op,
                    const struct store_op *got); /* create, revoke, list */

@@ -148,6 +148,13 @@ size_t model_give_schedules(struct model *m)
     return given;
 }
 
+void model_release_schedules(struct model *m)
+{
+    for (int i = 0; i < m->schedule_count; i++) {
+        set_due(&m->schedules[i]);
+    }
+}
+
 void model_print_schedule(const struct model *m, const struct schedule *s, struct buf *out)
 {
     const int64_t numbers[] = {s->tenant,       s->is_paused, s->version, s->next_at,    s->last_tick,
