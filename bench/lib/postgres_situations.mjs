@@ -95,9 +95,7 @@ function fillHistory(pg, name, rows) {
 
 async function ask(server, method, path, body) {
     const start = performance.now();
-    const answer = await fetch(server.url + path, { method, body: body && JSON.stringify(body), headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' } });
-    const json = await answer.json();
-    if (!answer.ok) throw new Error(`${method} ${path}: ${JSON.stringify(json).slice(0, 200)}`);
+    const json = await server.ask(method, path, body);
     return { ms: performance.now() - start, json };
 }
 

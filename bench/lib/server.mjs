@@ -91,7 +91,16 @@ export class Server {
         return Object.fromEntries([...text.matchAll(/^(stint_\w+) ([0-9.e+-]+)$/gm)].map((m) => [m[1], Number(m[2])]));
     }
 
+    /** One request; the JSON of its answer. */
+    async ask(method, path, body) {
+        const headers = { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' };
+        const answer = await fetch(this.url + path, { method, body: body && JSON.stringify(body), headers });
+        const json = await answer.json();
+        if (!answer.ok) throw new Error(`${method} ${path}: ${JSON.stringify(json).slice(0, 200)}`);
+        return json;
+    }
+
     async stats() {
-        return (await fetch(`${this.url}/v1/stats`, { headers: { authorization: `Bearer ${this.key}` } })).json();
+        return this.ask('GET', '/v1/stats');
     }
 }

@@ -1,4 +1,5 @@
-// situations.mjs: what is not a rate: many streams, nothing to do, a start with a full store, and a long history.
+// situations.mjs: what is not a rate: many streams, nothing to do, a start with a full store, schedules that are all due at once,
+// and a long history.
 import { spawn, spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -82,6 +83,41 @@ export async function readiness() {
     for (const [how, list] of Object.entries(times)) {
         figure({ name: how, shown: `${number(median(list))} ms`, value: median(list), floor: 1000, most: true, unit: ' ms' });
     }
+}
+
+/** Cron schedules that are all due in the same second: from then until each has its job, with a worker that takes jobs beside them. */
+export async function schedules() {
+    const count = size(10000, 50);
+    const server = await Server.start('schedules');
+    const due = new Date(Math.ceil(Date.now() / 1000 + size(40, 2)) * 1000);
+    const cron = `${due.getUTCSeconds()} ${due.getUTCMinutes()} ${due.getUTCHours()} * * *`;
+    const names = Array.from({ length: count }, (_, i) => `s${i}`);
+    const each = async () => {
+        for (let name = names.pop(); name; name = names.pop()) {
+            await server.ask('PUT', `/v1/schedules/${name}`, { cron, overlap: 'skip', job: { kind: 'bench', queue: 'ticks', args: { name } } });
+        }
+    };
+    await Promise.all(Array.from({ length: 64 }, each));
+    const spare = due - Date.now();
+    if (spare < 0) throw new Error(`${count} schedules took ${-spare} ms too long to make`);
+    await sleep(spare);
+    const beside = server.load('latency', { jobs: 100000, seconds: size(10, 1) });
+    const fired = async () => (await server.metrics()).stint_schedule_ticks_fired_total;
+    while ((await fired()) < count) {
+        if (Date.now() - due > 120000) throw new Error(`${await fired()} of ${count} schedules have their job after two minutes`);
+        await sleep(10);
+    }
+    const took = Date.now() - due;
+    const line = await beside;
+    const queued = (await server.stats()).counts.queued;
+    if (queued !== count) throw new Error(`${queued} jobs of ${count} schedules`);
+    await server.stopAndForget();
+    record({ schedules: count, took_ms: took, beside: line });
+    if (isSmoke) return;
+    heading(`${number(count)} schedules that are due in the same second`);
+    columns('', 'stint', '', '', 'floor');
+    figure({ name: 'until each has its job', shown: `${number(took)} ms`, value: took, floor: 10000, most: true, unit: ' ms' });
+    figure({ name: 'enqueue to start of others meanwhile, p99', shown: `${number(line.p99_ms)} ms` });
 }
 
 const PAIRS = 9;
