@@ -138,6 +138,14 @@ MUST_CHECK bool api_query_states(struct api_call *c, const char *name, uint32_t 
 /* state, queue, kind, tag, since, until; `canonical` gets a text of it for the cursor. */
 MUST_CHECK bool api_query_filter(struct api_call *c, struct job_filter *to, struct str *canonical);
 
+/* ---- schedules.c: what changes of them need too ---- */
+/* The answer, with the ticks that come next. */
+void api_answer_schedule(struct api_call *c, const struct schedule *s, int status);
+/* False, and answered: no schedule has that name, or could have it. */
+MUST_CHECK bool api_schedule_name_is_good(struct api_call *c, bool creates);
+/* Reads the one of the path; `done` finds it in its store_list_schedules, or RC_NOT_FOUND. */
+void api_read_schedule(struct api_call *c, void (*done)(struct store_op *op));
+
 /* ---- handlers, one file per resource ---- */
 void api_enqueue(struct api_call *c);
 void api_list_jobs(struct api_call *c);
@@ -175,6 +183,7 @@ void api_resume_queue(struct api_call *c);
 void api_list_schedules(struct api_call *c);
 void api_get_schedule(struct api_call *c);
 void api_put_schedule(struct api_call *c);
+void api_patch_schedule(struct api_call *c);
 void api_delete_schedule(struct api_call *c);
 void api_run_schedule(struct api_call *c);
 void api_pause_schedule(struct api_call *c);

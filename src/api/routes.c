@@ -50,6 +50,7 @@ const struct api_route api_routes[] = {
     {HTTP_GET,    "/v1/schedules",        "listSchedules",  R,  API_KEY, API_NO_BODY, 0, " after limit ", ALL, api_list_schedules},
     {HTTP_GET,    "/v1/schedules/{name}", "getSchedule",    R,  API_KEY, API_NO_BODY, 0, " next ", ALL, api_get_schedule},
     {HTTP_PUT,    "/v1/schedules/{name}", "putSchedule",    AD, API_KEY, API_JSON, (size_t)2 << 20, no_query, ALL, api_put_schedule},
+    {HTTP_PATCH,  "/v1/schedules/{name}", "patchSchedule",  AD, API_KEY, API_JSON, (size_t)2 << 20, no_query, ALL, api_patch_schedule},
     {HTTP_DELETE, "/v1/schedules/{name}", "deleteSchedule", AD, API_KEY, API_NO_BODY, 0, no_query, ALL, api_delete_schedule},
     {HTTP_POST,   "/v1/schedules/{name}/run",    "runSchedule",    EN, API_KEY, API_MAYBE_JSON, 0, no_query, ALL, api_run_schedule},
     {HTTP_POST,   "/v1/schedules/{name}/pause",  "pauseSchedule",  AD, API_KEY, API_MAYBE_JSON, 0, no_query, ALL, api_pause_schedule},

@@ -1,20 +1,10 @@
-/* schedules.c: schedules: what people say of them, and when their next ticks are. What a change means for the next tick is decided
- * here, against the version that was read before: a definition that came again changes nothing, and one with the same ticks
- * leaves a tick that is late where it is. */
+/* schedules.c: schedules as they are shown, with the ticks that come next. Changes are in schedule_changes.c. */
 #include "api/call.h"
 
 #include "base/clock.h"
 
 #define NEXT_MAX     100
 #define NEXT_DEFAULT 5
-#define RUN_AGAIN    3 /* a change of somebody else came in between */
-
-struct change {
-    struct schedule_plan plan; /* of the request */
-    struct str definition;
-    int attempts;
-    void (*go)(struct api_call *c, struct change *change, const struct schedule *found);
-};
 
 /* ---- writing ---- */
 
@@ -62,17 +52,22 @@ static void write_schedule(struct api_call *c, struct json_out *w, const struct 
     json_object_end(w);
 }
 
-static void answer_schedule(struct api_call *c, const struct schedule *s, int status)
+static void answer(struct api_call *c, const struct schedule *s, int64_t next_count, int status)
 {
     struct json_out w = api_json(c);
 
-    write_schedule(c, &w, s, c->state ? *(int64_t *)c->state : NEXT_DEFAULT);
+    write_schedule(c, &w, s, next_count);
     api_answer(c, status);
+}
+
+void api_answer_schedule(struct api_call *c, const struct schedule *s, int status)
+{
+    answer(c, s, NEXT_DEFAULT, status);
 }
 
 /* ---- reading ---- */
 
-static bool name_is_good(struct api_call *c, bool creates)
+bool api_schedule_name_is_good(struct api_call *c, bool creates)
 {
     bool is_good = str_is_name(c->params[0]) && c->params[0].n <= SCHEDULE_NAME_MAX_BYTES;
 
@@ -123,11 +118,11 @@ static void on_schedule(struct store_op *op)
     struct api_call *c = op->owner;
 
     if (!api_failed(c, op)) {
-        answer_schedule(c, &LOOP_OWNER(op, struct store_list_schedules, op)->schedules[0], 200);
+        answer(c, &LOOP_OWNER(op, struct store_list_schedules, op)->schedules[0], *(int64_t *)c->state, 200);
     }
 }
 
-static void read_one(struct api_call *c, void (*done)(struct store_op *op))
+void api_read_schedule(struct api_call *c, void (*done)(struct store_op *op))
 {
     struct store_list_schedules *op = api_op(c, sizeof *op, STORE_LIST_SCHEDULES, done);
 
@@ -143,202 +138,12 @@ void api_get_schedule(struct api_call *c)
 
     *count = NEXT_DEFAULT;
     c->state = count;
-    if (name_is_good(c, false) && api_query_int(c, "next", 0, NEXT_MAX, count)) {
-        read_one(c, on_schedule);
+    if (api_schedule_name_is_good(c, false) && api_query_int(c, "next", 0, NEXT_MAX, count)) {
+        api_read_schedule(c, on_schedule);
     }
 }
 
-/* ---- changing: read, decide, write if it is still as it was read ---- */
-
-static void on_read(struct store_op *op)
-{
-    struct api_call *c = op->owner;
-    struct change *change = c->state;
-    struct store_list_schedules *list = LOOP_OWNER(op, struct store_list_schedules, op);
-
-    if (op->rc == RC_NOT_FOUND) {
-        change->go(c, change, NULL);
-    } else if (!api_failed(c, op)) {
-        change->go(c, change, &list->schedules[0]);
-    }
-}
-
-static void begin_change(struct api_call *c, struct change *change)
-{
-    c->state = change;
-    change->attempts++;
-    read_one(c, on_read);
-}
-
-static void on_set(struct store_op *op)
-{
-    struct api_call *c = op->owner;
-    struct change *change = c->state;
-    struct store_set_schedule *set = LOOP_OWNER(op, struct store_set_schedule, op);
-
-    if (op->rc == RC_CONFLICT && change->attempts < RUN_AGAIN) {
-        begin_change(c, change);
-        return;
-    }
-    if (api_failed(c, op)) {
-        return;
-    }
-    c->state = NULL;
-    answer_schedule(c, set->schedule, set->is_new ? 201 : 200);
-}
-
-static struct store_set_schedule *set_op(struct api_call *c, const struct schedule *found)
-{
-    struct store_set_schedule *op = api_op(c, sizeof *op, STORE_SET_SCHEDULE, on_set);
-
-    op->tenant = c->tenant;
-    op->name = c->params[0];
-    op->pause = -1;
-    op->next_at = -1;
-    op->if_version = found ? found->version : 0;
-    return op;
-}
-
-/* False, and answered: the plan is no good. */
-static bool next_tick(struct api_call *c, const struct schedule_plan *p, int64_t *out)
-{
-    struct schedule_timing t;
-    struct err e = {0};
-    enum rc rc = queue_schedule_timing(c->api->queue, p, &t, &e);
-
-    *out = 0;
-    if (rc) {
-        api_problem(c, rc, &e);
-        return false;
-    }
-    (void)!schedule_next(&t, store_now(queue_store(c->api->queue)), out);
-    return true;
-}
-
-static bool has_same_ticks(struct api_call *c, const struct schedule *found, const struct schedule_plan *p)
-{
-    struct schedule_plan was;
-    struct err e = {0};
-
-    return wire_plan_parse(found->definition, c->a, &was, &e) == RC_OK && str_eq(was.cron, p->cron) &&
-           str_eq(was.tz, p->tz) && was.every_ms == p->every_ms && was.start_at == p->start_at &&
-           was.end_at == p->end_at;
-}
-
-static void go_put(struct api_call *c, struct change *change, const struct schedule *found)
-{
-    int64_t next_at = 0;
-
-    if (found && str_eq(found->definition, change->definition)) {
-        c->state = NULL;
-        answer_schedule(c, found, 200);
-        return;
-    }
-    if (!next_tick(c, &change->plan, &next_at)) {
-        return;
-    }
-    struct store_set_schedule *op = set_op(c, found);
-    op->definition = change->definition;
-    op->next_at = found && has_same_ticks(c, found, &change->plan) ? -1 : next_at;
-    api_submit(c, &op->op);
-}
-
-/* False, and answered: a tick's job would be refused. */
-static bool job_is_good(struct api_call *c, const struct schedule_plan *p)
-{
-    struct job_spec job;
-    struct err e = {0};
-    char field[sizeof e.field];
-    enum rc rc = schedule_job(p, c->params[0], 1, c->a, &job, &e);
-
-    if (rc) {
-        str_print(field, sizeof field, "/job/%s", e.field);
-        str_copy(e.field, sizeof e.field, str_from(field));
-        api_problem(c, rc, &e);
-    }
-    return rc == RC_OK;
-}
-
-void api_put_schedule(struct api_call *c)
-{
-    struct change *change = arena_alloc(c->a, sizeof *change);
-    struct err e = {0};
-    int64_t next_at = 0;
-
-    if (!name_is_good(c, true)) {
-        return;
-    }
-    enum rc rc = wire_plan_read(c->json, c->a, &change->plan, &e);
-    if (!rc && !job_is_good(c, &change->plan)) {
-        return;
-    }
-    if (rc) {
-        api_problem(c, rc, &e);
-        return;
-    }
-    if (next_tick(c, &change->plan, &next_at)) { /* before anything is read: it may be no good */
-        change->definition = c->json->raw;
-        change->go = go_put;
-        begin_change(c, change);
-    }
-}
-
-static void go_pause(struct api_call *c, struct change *change, const struct schedule *found)
-{
-    (void)change;
-    if (!found) {
-        api_problem(c, RC_NOT_FOUND, NULL);
-        return;
-    }
-    struct store_set_schedule *op = set_op(c, found);
-    op->pause = 1;
-    api_submit(c, &op->op);
-}
-
-/* Ticks of the pause are not made up for. */
-static void go_resume(struct api_call *c, struct change *change, const struct schedule *found)
-{
-    struct err e = {0};
-    int64_t next_at = 0;
-
-    if (!found) {
-        api_problem(c, RC_NOT_FOUND, NULL);
-        return;
-    }
-    enum rc rc = wire_plan_parse(found->definition, c->a, &change->plan, &e);
-    if (rc) {
-        api_problem(c, rc, &e);
-        return;
-    }
-    if (!next_tick(c, &change->plan, &next_at)) {
-        return;
-    }
-    struct store_set_schedule *op = set_op(c, found);
-    op->pause = 0;
-    op->next_at = found->is_paused ? next_at : -1;
-    api_submit(c, &op->op);
-}
-
-static void change_with(struct api_call *c,
-                        void (*go)(struct api_call *c, struct change *change, const struct schedule *found))
-{
-    struct change *change = arena_alloc(c->a, sizeof *change);
-
-    change->go = go;
-    if (name_is_good(c, false)) {
-        begin_change(c, change);
-    }
-}
-
-void api_pause_schedule(struct api_call *c)
-{
-    change_with(c, go_pause);
-}
-
-void api_resume_schedule(struct api_call *c)
-{
-    change_with(c, go_resume);
-}
+/* ---- deleting ---- */
 
 static void on_deleted(struct store_op *op)
 {
@@ -351,55 +156,11 @@ static void on_deleted(struct store_op *op)
 
 void api_delete_schedule(struct api_call *c)
 {
-    if (!name_is_good(c, false)) {
+    if (!api_schedule_name_is_good(c, false)) {
         return;
     }
     struct store_delete_schedule *op = api_op(c, sizeof *op, STORE_DELETE_SCHEDULE, on_deleted);
     op->tenant = c->tenant;
     op->name = c->params[0];
     api_submit(c, &op->op);
-}
-
-/* ---- now ---- */
-
-static void on_run(struct store_op *op)
-{
-    struct api_call *c = op->owner;
-    const struct store_enqueue *n = LOOP_OWNER(op, struct store_enqueue, op);
-
-    if (api_failed(c, op)) {
-        return;
-    }
-    struct json_out w = api_json(c);
-    wire_enqueue_verdict_write(&w, &n->verdicts[0]);
-    api_answer(c, 201);
-}
-
-static void go_run(struct api_call *c, struct change *change, const struct schedule *found)
-{
-    struct job_spec *job = arena_alloc(c->a, sizeof *job);
-    struct err e = {0};
-
-    if (!found) {
-        api_problem(c, RC_NOT_FOUND, NULL);
-        return;
-    }
-    enum rc rc = wire_plan_parse(found->definition, c->a, &change->plan, &e);
-    if (!rc) {
-        rc = schedule_job(&change->plan, found->name, 0, c->a, job, &e);
-    }
-    if (rc) {
-        api_problem(c, rc, &e);
-        return;
-    }
-    struct store_enqueue *op = api_op(c, sizeof *op, STORE_ENQUEUE, on_run);
-    op->tenant = c->tenant;
-    op->specs = job;
-    op->count = 1;
-    api_submit(c, &op->op);
-}
-
-void api_run_schedule(struct api_call *c)
-{
-    change_with(c, go_run);
 }

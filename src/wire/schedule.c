@@ -3,7 +3,8 @@
 #include "wire/put.h"
 #include "wire/wire.h"
 
-#define TZ_BYTES 64
+#define TZ_BYTES         64
+#define MERGED_MAX_BYTES (8 << 20) /* two bodies, each within the route's limit, and more */
 
 static enum rc read_overlap(const struct json *v, struct arena *a, void *to, struct err *e)
 {
@@ -49,6 +50,7 @@ static const struct wire_field plan_fields[] = {
     {STR("job"), WIRE_CUSTOM, 0, 0, 0, read_job},
     {STR("matrix"), WIRE_NOT_YET, 0, 0, 0, NULL},
 };
+#define PLAN_FIELDS (sizeof plan_fields / sizeof plan_fields[0])
 
 enum rc wire_plan_read(const struct json *v, struct arena *a, struct schedule_plan *out, struct err *e)
 {
@@ -67,7 +69,8 @@ enum rc wire_plan_read(const struct json *v, struct arena *a, struct schedule_pl
     if (p.tz.n && p.every_ms) {
         return wire_invalid(e, "tz", "every_s is the same in all time zones: tz belongs to cron");
     }
-    if (p.end_at && p.end_at <= p.start_at) {
+    const struct json *end = json_get(v, STR("end"));
+    if (end && (p.end_at <= 0 || p.end_at <= p.start_at)) { /* 0 is "none" to the plan: 1970 is no end */
         return wire_invalid(e, "end", "end must be later than start");
     }
     *out = p;
@@ -81,6 +84,53 @@ enum rc wire_plan_parse(struct str text, struct arena *a, struct schedule_plan *
     enum rc rc = json_parse_within(text, &budget, a, &v, e);
 
     return rc ? rc : wire_plan_read(v, a, out, e);
+}
+
+static enum rc check_names(const struct json *patch, struct err *e)
+{
+    if (patch->type != JSON_OBJECT) {
+        return err_set_code(e, RC_INVALID, "invalid_field", NULL, "an object is wanted here");
+    }
+    for (const struct json *c = patch->first; c; c = c->next) {
+        size_t i = 0;
+        while (i < PLAN_FIELDS && !str_eq(plan_fields[i].name, c->name)) {
+            i++;
+        }
+        if (i == PLAN_FIELDS) {
+            enum rc rc = err_set_code(e, RC_INVALID, "unknown_field", NULL, "unknown field");
+            return wire_in_member(e, rc, c->name);
+        }
+    }
+    return RC_OK;
+}
+
+enum rc wire_plan_merge(struct str definition, const struct json *patch, struct arena *a, struct str *out,
+                        struct err *e)
+{
+    struct json_budget budget = wire_budget();
+    struct json *was = NULL;
+    enum rc rc = check_names(patch, e);
+
+    if (!rc) {
+        rc = json_parse_within(definition, &budget, a, &was, e);
+    }
+    if (rc) {
+        return rc;
+    }
+    struct buf text = BUF_LIMIT(MERGED_MAX_BYTES);
+    struct json_out w = json_writer(&text);
+    json_object_begin(&w);
+    for (size_t i = 0; i < PLAN_FIELDS; i++) {
+        const struct json *v = json_get(patch, plan_fields[i].name);
+        v = v ? v : json_get(was, plan_fields[i].name);
+        if (v && v->type != JSON_NULL) {
+            json_put_raw(&w, plan_fields[i].name.p, v->raw);
+        }
+    }
+    json_object_end(&w);
+    *out = arena_str(a, buf_str(&text));
+    buf_dispose(&text);
+    return RC_OK;
 }
 
 void wire_plan_members(struct json_out *w, const struct schedule_plan *p)

@@ -54,6 +54,10 @@ MUST_CHECK enum rc wire_plan_read(const struct json *v, struct arena *a, struct 
 /* The same, from text: as it is kept. */
 MUST_CHECK enum rc wire_plan_parse(struct str text, struct arena *a, struct schedule_plan *out,
                                    struct err *e);
+/* A definition with the members of `patch` in the place of its own; null takes one away. `out` lives in `a`. RC_INVALID: no object,
+ * or an unknown member; the rest is for wire_plan_parse. */
+MUST_CHECK enum rc wire_plan_merge(struct str definition, const struct json *patch, struct arena *a,
+                                   struct str *out, struct err *e);
 /* Its members, into the object that is open. */
 void wire_plan_members(struct json_out *w, const struct schedule_plan *p);
 

@@ -46,6 +46,43 @@ test('a schedule is kept, shown with its next ticks, paused, resumed and deleted
     }
 });
 
+test('members of a schedule are changed one by one, and the rest stays', async () => {
+    const patch = (members) => call('PATCH', '/v1/schedules/altered', members);
+    const was = (await put('altered', { cron: '30 2 * * *', tz: 'Europe/Berlin', jitter_s: 30, catch_up: 'skip' })).json;
+    const late = (await patch({ jitter_s: 60, overlap: 'skip' })).json;
+    assert.deepEqual(late, { ...was, jitter_s: 60, overlap: 'skip', updated_at: late.updated_at });
+    assert.equal((await patch({ overlap: 'skip' })).json.updated_at, late.updated_at, 'the same again changes nothing');
+    const moved = (await patch({ tz: null, job: { kind: 'other' } })).json;
+    assert.deepEqual([moved.tz, moved.cron, moved.job], ['UTC', '30 2 * * *', { kind: 'other' }]);
+    assert.match(moved.next[0], /T02:30:00.000Z$/);
+    await call('POST', '/v1/schedules/altered/pause');
+    const every = (await patch({ cron: null, every_s: 3600, end: '2999-01-01T00:00:00Z' })).json;
+    assert.deepEqual([every.cron, every.every_s, every.end, every.paused, every.next], [undefined, 3600, '2999-01-01T00:00:00.000Z', true, []]);
+    const kept = await get('altered');
+    const cases = [
+        [{ overlap: 'sometimes' }, 'invalid_field', '/overlap'],
+        [{ cron: '@daily' }, 'invalid_field', '/cron'],
+        [{ every_s: null }, 'invalid_field', '/cron'],
+        [{ every_s: -1 }, 'invalid_field', '/every_s'],
+        [{ every_s: null, cron: '0 0 31 4 *' }, 'never_fires', '/cron'],
+        [{ job: null }, 'invalid_field', '/job'],
+        [{ job: { kind: 'k', unique_key: 'u' } }, 'invalid_field', '/job/unique_key'],
+        [{ surprise: null }, 'unknown_field', '/surprise'],
+        [{ matrix: {} }, 'not_supported', '/matrix'],
+        [[], 'invalid_field', undefined],
+    ];
+    for (const [members, code, field] of cases) {
+        const answer = await patch(members);
+        assert.deepEqual([answer.status, answer.json.code, answer.json.field], [422, code, field], JSON.stringify(members));
+    }
+    assert.deepEqual(await get('altered'), kept);
+    const three = await Promise.all([patch({ jitter_s: 1 }), patch({ overlap: 'allow' }), patch({ catch_up: 'run_all' })]);
+    assert.deepEqual(three.map((a) => a.status), [200, 200, 200]);
+    const all = await get('altered');
+    assert.deepEqual([all.jitter_s, all.overlap, all.catch_up], [1, 'allow', 'run_all'], 'none overwrote another');
+    assert.equal((await call('PATCH', '/v1/schedules/unknown', {})).status, 404);
+});
+
 test('schedules are listed by name in pages', async () => {
     for (const name of ['page-b', 'page-a', 'page-c']) await put(name, { cron: '@yearly' });
     const first = (await call('GET', '/v1/schedules?limit=2&after=page-')).json;
@@ -55,29 +92,40 @@ test('schedules are listed by name in pages', async () => {
     assert.equal(second.next_after, null);
 });
 
+const FOREIGN_ZONES = ['Mars/Olympus', '../../etc/passwd', '/etc/passwd', '/usr/share/zoneinfo/UTC', 'Europe/../Europe/Berlin', 'Europe/./Berlin', 'Europe//Berlin', 'Europe/Berlin/',
+    'Europe', '.', '..', '~/x', 'europe/berlin\\', 'Europe\\Berlin', 'tzdata.zi', 'zone.tab', 'leapseconds', 'CET-1CEST', ' UTC', 'UTC ', 'Europe/Berl%69n', 'Zürich'];
+
 test('what is no schedule is refused by name, and nothing of it is kept', async () => {
     const cases = [
         [{ cron: '* * * *' }, 'invalid_field', '/cron'],
         [{ cron: '60 * * * *' }, 'invalid_field', '/cron'],
         [{ cron: '*/0 * * * *' }, 'invalid_field', '/cron'],
         [{ cron: '1-0 * * * *' }, 'invalid_field', '/cron'],
+        [{ cron: '-5 * * * *' }, 'invalid_field', '/cron'],
         [{ cron: '@reboot' }, 'invalid_field', '/cron'],
+        [{ cron: 5 }, 'invalid_field', '/cron'],
         [{ cron: ','.repeat(10240) }, 'invalid_field', '/cron'],
         [{ cron: '0 0 30 2 *' }, 'never_fires', '/cron'],
-        [{ cron: '@daily', tz: 'Mars/Olympus' }, 'unknown_zone', '/tz'],
-        [{ cron: '@daily', tz: '../../etc/passwd' }, 'unknown_zone', '/tz'],
-        [{ cron: '@daily', tz: '/etc/passwd' }, 'unknown_zone', '/tz'],
-        [{ cron: '@daily', tz: 'tzdata.zi' }, 'unknown_zone', '/tz'],
+        [{ cron: '0 0 31 4,6,9,11 *' }, 'never_fires', '/cron'],
+        [{ cron: '0 0 L-30 2 *', tz: 'Asia/Tokyo' }, 'never_fires', '/cron'],
+        ...FOREIGN_ZONES.map((tz) => [{ cron: '@daily', tz }, 'unknown_zone', '/tz']),
+        [{ cron: '@daily', tz: '' }, 'invalid_field', '/tz'],
+        [{ cron: '@daily', tz: 'Europe/Berlin\0' }, 'invalid_field', '/tz'],
+        [{ cron: '@daily', tz: 'A'.repeat(65) }, 'invalid_field', '/tz'],
+        [{ cron: '@daily', tz: 1 }, 'invalid_field', '/tz'],
         [{ cron: '@daily', every_s: 5 }, 'invalid_field', '/cron'],
         [{}, 'invalid_field', '/cron'],
-        [{ every_s: 0.5 }, 'invalid_field', '/every_s'],
+        ...[0.5, 0, -60, 1e300, '60'].map((every_s) => [{ every_s }, 'invalid_field', '/every_s']),
         [{ every_s: 60, tz: 'UTC' }, 'invalid_field', '/tz'],
         [{ every_s: 60, start: '2030-01-01T00:00:00Z', end: '2029-01-01T00:00:00Z' }, 'invalid_field', '/end'],
+        [{ every_s: 60, end: '1970-01-01T00:00:00Z' }, 'invalid_field', '/end'],
+        [{ every_s: 60, start: 'tomorrow' }, 'invalid_field', '/start'],
         [{ cron: '0 0 1 1 *', start: '2030-02-01T00:00:00Z', end: '2030-03-01T00:00:00Z' }, 'never_fires', '/end'],
         [{ every_s: 60, overlap: 'sometimes' }, 'invalid_field', '/overlap'],
         [{ every_s: 60, catch_up: 'all' }, 'invalid_field', '/catch_up'],
-        [{ every_s: 60, catch_up_window_s: 1 }, 'invalid_field', '/catch_up_window_s'],
-        [{ every_s: 60, jitter_s: -1 }, 'invalid_field', '/jitter_s'],
+        ...[1, -3600, 1e9].map((catch_up_window_s) => [{ every_s: 60, catch_up_window_s }, 'invalid_field', '/catch_up_window_s']),
+        ...[-1, 86401].map((jitter_s) => [{ every_s: 60, jitter_s }, 'invalid_field', '/jitter_s']),
+        [{ every_s: 60, tz: null }, 'invalid_field', '/tz'],
         [{ every_s: 60, job: {} }, 'invalid_field', '/job/kind'],
         [{ every_s: 60, job: { kind: 'k', unique_key: 'u' } }, 'invalid_field', '/job/unique_key'],
         [{ every_s: 60, job: { kind: 'k', run_at: '2030-01-01T00:00:00Z' } }, 'invalid_field', '/job/run_at'],
@@ -89,6 +137,7 @@ test('what is no schedule is refused by name, and nothing of it is kept', async 
         assert.deepEqual([answer.status, answer.json.code, answer.json.field], [422, code, field], JSON.stringify(plan).slice(0, 200));
     }
     assert.equal((await call('GET', '/v1/schedules/bad')).status, 404);
+    for (const path of ['..', '.', 'a%2Fb', '%00', 'a%20b', '%2e%2e%2fjobs']) assert.ok([400, 404, 422].includes((await call('PUT', `/v1/schedules/${path}`, { every_s: 60, job: { kind: 'k' } })).status), path);
     assert.equal((await put('x'.repeat(101), { cron: '@daily' })).status, 422);
 });
 
@@ -142,4 +191,5 @@ test('a key that is limited to queues sees no schedules', async () => {
     const { key } = (await call('POST', '/v1/keys', { scopes: ['admin', 'read', 'enqueue'], queues: ['q'] })).json;
     assert.equal((await call('GET', '/v1/schedules', undefined, { key })).status, 403);
     assert.equal((await call('PUT', '/v1/schedules/s', { cron: '@daily', job: { kind: 'k' } }, { key })).status, 403);
+    assert.equal((await call('PATCH', '/v1/schedules/s', {}, { key })).status, 403);
 });
