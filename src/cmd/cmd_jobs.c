@@ -7,62 +7,6 @@
 
 /* ---- enqueue ---- */
 
-static struct str read_args(const struct options *o, struct arena *a, struct err *e)
-{
-    struct str given = options_arg(o, 1);
-    struct buf text = BUF_LIMIT(1 << 20);
-    if (!str_eq(given, STR("-"))) {
-        return given.n ? given : STR("{}");
-    }
-    enum rc rc = buf_read_fd(&text, 0, e);
-    struct str s = rc ? STR_NONE : arena_str(a, buf_str(&text));
-    buf_dispose(&text);
-    return s;
-}
-
-static void put_text(struct json_out *w, const struct options *o, const char *option, const char *member)
-{
-    struct str v = options_str(o, option);
-    if (v.n) {
-        json_put_str(w, member, v);
-    }
-}
-
-static void write_spec(struct json_out *w, const struct options *o, struct str args)
-{
-    const struct str *queues = NULL;
-    const struct str *tags = NULL;
-    json_object_begin(w);
-    json_put_str(w, "kind", options_arg(o, 0));
-    json_put_raw(w, "args", args);
-    if (options_list(o, "queue", &queues)) {
-        json_put_str(w, "queue", queues[0]);
-    }
-    size_t tag_count = options_list(o, "tag", &tags);
-    if (tag_count) {
-        json_name(w, "tags");
-        json_array_begin(w);
-        for (size_t i = 0; i < tag_count; i++) {
-            json_str(w, tags[i]);
-        }
-        json_array_end(w);
-    }
-    if (options_has(o, "priority")) {
-        json_put_int(w, "priority", options_int(o, "priority"));
-    }
-    if (options_has(o, "delay")) {
-        json_put_real(w, "delay_s", (double)options_int(o, "delay") / 1000);
-    }
-    if (options_has(o, "max-attempts")) {
-        json_put_int(w, "max_attempts", options_int(o, "max-attempts"));
-    }
-    if (options_has(o, "timeout")) {
-        json_put_real(w, "timeout_s", (double)options_int(o, "timeout") / 1000);
-    }
-    put_text(w, o, "unique-key", "unique_key");
-    json_object_end(w);
-}
-
 /* After an enqueue: its id, or the whole course of the job. */
 static int tell_enqueued(struct remote *r, const struct json *answer)
 {
@@ -95,12 +39,15 @@ int cmd_enqueue(const struct options *o)
     if (code) {
         goto out;
     }
-    struct str args = read_args(o, r.a, &e);
+    struct str args = remote_text(&r, options_arg(o, 1), STR("{}"), &e);
     if (!args.p || json_validate(args, &e)) {
         code = command_fail(o, EXIT_USAGE, "the args are not JSON: %s", e.text);
         goto out;
     }
-    write_spec(&w, o, args);
+    json_object_begin(&w);
+    remote_put_spec(&w, o, options_arg(o, 0), args);
+    remote_put_text(&w, o, "unique-key", "unique_key");
+    json_object_end(&w);
     code = remote_call(&r, "POST", STR("/v1/jobs"), (struct str){buf_c_str(&body), body.n}, &answer);
     if (!code) {
         code = tell_enqueued(&r, answer);
@@ -193,15 +140,6 @@ out:
 
 /* ---- show ---- */
 
-static void print_line(const char *name, struct str value)
-{
-    if (value.n) {
-        term_print(TERM_DIM, "%-13s", name);
-        term_str(TERM_PLAIN, value);
-        (void)putchar('\n');
-    }
-}
-
 static void print_job(const struct json *j)
 {
     static const char *const texts[] = {"id",          "queue",           "kind",   "reason",
@@ -214,12 +152,12 @@ static void print_job(const struct json *j)
     term_str(term_color_of_state(state), state);
     (void)putchar('\n');
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        print_line(texts[i], text_of(j, texts[i]));
+        term_field(texts[i], text_of(j, texts[i]));
     }
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         const struct json *v = json_get(j, str_from(values[i]));
         if (v && v->type != JSON_NULL) {
-            print_line(values[i], v->raw);
+            term_field(values[i], v->raw);
         }
     }
 }

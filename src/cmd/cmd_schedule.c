@@ -1,24 +1,31 @@
-/* cmd_schedule.c: schedules: list, put, show, next, run, pause, resume, rm. */
+/* cmd_schedule.c: schedules: list, put, show, next, run, pause, resume, delete. */
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "cmd/remote.h"
 #include "cmd/term.h"
 
-#define BODY_MAX_BYTES (4 << 20)
+#define NEXT_MAX 100
+
+static void print_shown(const struct remote *r, const struct json *answer);
+static void print_next(const struct remote *r, const struct json *answer);
+static void print_id(const struct remote *r, const struct json *answer);
 
 static const struct verb {
     const char *name, *method, *path; /* behind the schedule's own */
-    const char *done;                 /* NULL: the answer is printed */
+    const char *done;                 /* what is said of it then; NULL: the answer is printed */
+    void (*print)(const struct remote *r, const struct json *answer);
 } verbs[] = {
-    {"put", "PUT", "", "is kept"},
-    {"show", "GET", "", NULL},
-    {"next", "GET", "", NULL},
-    {"run", "POST", "/run", NULL},
-    {"pause", "POST", "/pause", "paused"},
-    {"resume", "POST", "/resume", "resumed"},
-    {"rm", "DELETE", "", "removed"},
+    {"put", "PUT", "", "is kept", NULL},         {"show", "GET", "", NULL, print_shown},
+    {"next", "GET", "", NULL, print_next},       {"run", "POST", "/run", NULL, print_id},
+    {"pause", "POST", "/pause", "paused", NULL}, {"resume", "POST", "/resume", "resumed", NULL},
+    {"delete", "DELETE", "", "deleted", NULL},
 };
+
+static bool is_verb(const struct verb *v, const char *name)
+{
+    return str_eq(str_from(v->name), str_from(name));
+}
 
 static const struct verb *verb_named(struct str name)
 {
@@ -29,6 +36,8 @@ static const struct verb *verb_named(struct str name)
     }
     return NULL;
 }
+
+/* ---- what is printed ---- */
 
 static struct str plan_of(const struct json *s, struct arena *a)
 {
@@ -41,11 +50,42 @@ static struct str plan_of(const struct json *s, struct arena *a)
     return arena_printf(a, "every %s", term_duration(every ? (int64_t)(every->d * 1000) : 0).s);
 }
 
-static struct str first_text(const struct json *s, const char *name)
+static void print_next(const struct remote *r, const struct json *answer)
 {
-    const struct json *first = first_of(s, name);
+    (void)r;
+    for (const struct json *n = first_of(answer, "next"); n; n = n->next) {
+        term_str(TERM_PLAIN, n->s);
+        (void)putchar('\n');
+    }
+}
 
-    return first ? first->s : STR("");
+static void print_id(const struct remote *r, const struct json *answer)
+{
+    (void)r;
+    term_str(TERM_PLAIN, text_of(answer, "id"));
+    (void)putchar('\n');
+}
+
+static void print_shown(const struct remote *r, const struct json *s)
+{
+    static const char *const texts[] = {"start",    "end",       "overlap",    "catch_up",
+                                        "last_job", "last_tick", "created_at", "updated_at"};
+    static const char *const values[] = {"jitter_s", "catch_up_window_s", "fired", "dropped", "job"};
+
+    term_field("name", text_of(s, "name"));
+    term_field("paused", number_of(s, "paused") ? STR("paused") : STR(""));
+    term_field("ticks", plan_of(s, r->a));
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        term_field(texts[i], text_of(s, texts[i]));
+    }
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        const struct json *v = json_get(s, str_from(values[i]));
+        term_field(str_eq(str_from(values[i]), STR("catch_up_window_s")) ? "window_s" : values[i],
+                   v ? v->raw : STR(""));
+    }
+    for (const struct json *n = first_of(s, "next"); n; n = n->next) {
+        term_field("next", n->s);
+    }
 }
 
 static void print_schedules(struct remote *r, const struct json *schedules)
@@ -56,10 +96,11 @@ static void print_schedules(struct remote *r, const struct json *schedules)
     const int64_t now = clock_wall_ms();
 
     for (const struct json *s = schedules; s; s = s->next) {
+        const struct json *next = first_of(s, "next");
         term_cell(t, TERM_BOLD, text_of(s, "name"));
         term_cell(t, TERM_YELLOW, number_of(s, "paused") ? STR("paused") : STR(""));
         term_cell(t, TERM_PLAIN, plan_of(s, r->a));
-        term_cell(t, TERM_PLAIN, first_text(s, "next"));
+        term_cell(t, TERM_PLAIN, next ? next->s : STR("-"));
         term_cell(t, TERM_PLAIN, str_from(term_ago(time_of(s, "last_tick"), now).s));
         term_cell_int(t, number_of(s, "fired"));
         term_cell_int(t, number_of(s, "dropped"));
@@ -82,70 +123,111 @@ static int list(struct remote *r)
     return code;
 }
 
-static void print_answer(const struct remote *r, const struct verb *v, const struct json *answer)
+/* ---- what is sent ---- */
+
+/* Options, and the members of a definition that they are. */
+static const char *const plan_texts[][2] = {{"cron", "cron"},       {"tz", "tz"},
+                                            {"start", "start"},     {"end", "end"},
+                                            {"overlap", "overlap"}, {"catch-up", "catch_up"}};
+static const char *const plan_times[][2] = {
+    {"every", "every_s"}, {"jitter", "jitter_s"}, {"catch-up-window", "catch_up_window_s"}};
+
+#define PLAN_TEXTS (sizeof plan_texts / sizeof plan_texts[0])
+#define PLAN_TIMES (sizeof plan_times / sizeof plan_times[0])
+
+static bool has_plan_options(const struct options *o)
 {
-    if (options_flag(r->o, "json")) {
-        if (answer) {
-            remote_print_json(answer);
-        }
-    } else if (v->done) {
-        (void)printf("%.*s %s\n", STR_ARG(options_arg(r->o, 1)), v->done);
-    } else if (str_eq(str_from(v->name), STR("next"))) {
-        for (const struct json *n = first_of(answer, "next"); n; n = n->next) {
-            (void)printf("%.*s\n", STR_ARG(n->s));
-        }
-    } else if (str_eq(str_from(v->name), STR("run"))) {
-        (void)printf("%.*s\n", STR_ARG(text_of(answer, "id")));
-    } else {
-        remote_print_json(answer);
+    bool is_given = false;
+
+    for (size_t i = 0; i < PLAN_TEXTS; i++) {
+        is_given = is_given || options_is_given(o, plan_texts[i][0]);
     }
+    for (size_t i = 0; i < PLAN_TIMES; i++) {
+        is_given = is_given || options_is_given(o, plan_times[i][0]);
+    }
+    return is_given;
 }
 
-/* The definition of `put`: the third word, or with - what standard input holds. */
-static int read_body(struct remote *r, const struct verb *v, struct str *out)
+/* From the options and KIND [ARGS]. */
+static void write_definition(struct json_out *w, const struct options *o, struct str args)
 {
-    struct buf text = BUF_LIMIT(BODY_MAX_BYTES);
-    struct str given = options_arg(r->o, 2);
-    struct err e = {0};
-    enum rc rc = RC_OK;
+    json_object_begin(w);
+    for (size_t i = 0; i < PLAN_TEXTS; i++) {
+        remote_put_text(w, o, plan_texts[i][0], plan_texts[i][1]);
+    }
+    for (size_t i = 0; i < PLAN_TIMES; i++) {
+        remote_put_seconds(w, o, plan_times[i][0], plan_times[i][1]);
+    }
+    json_name(w, "job");
+    json_object_begin(w);
+    remote_put_spec(w, o, options_arg(o, 2), args);
+    json_object_end(w);
+    json_object_end(w);
+}
 
-    *out = STR_NONE;
-    if (!str_eq(str_from(v->name), STR("put"))) {
-        return EXIT_OK;
+/* What `put` sends. A definition begins with a brace, which no kind does. */
+static int read_body(struct remote *r, struct buf *out)
+{
+    const struct options *o = r->o;
+    struct str word = options_arg(o, 2);
+    bool is_whole = str_eq(word, STR("-")) || str_starts(str_trim(word), STR("{"));
+    struct err e = {0};
+    struct json_out w = json_writer(out);
+
+    if (is_whole && (options_arg_count(o) > 3 || has_plan_options(o))) {
+        return command_fail(o, EXIT_USAGE, "the definition says everything itself: nothing beside it");
     }
-    if (str_eq(given, STR("-"))) {
-        rc = buf_read_fd(&text, 0, &e);
-        given = rc ? given : arena_str(r->a, buf_str(&text));
+    struct str text = remote_text(r, is_whole ? word : options_arg(o, 3), STR("{}"), &e);
+    if (!text.p || json_validate(text, &e)) {
+        return command_fail(o, EXIT_USAGE, "%s not JSON: %s", is_whole ? "the definition is" : "the args are",
+                            e.text);
     }
-    buf_dispose(&text);
-    if (rc || json_validate(given, &e)) {
-        return command_fail(r->o, EXIT_USAGE, "the schedule is not JSON: %s", e.text);
+    if (is_whole) {
+        buf_append(out, text.p, text.n);
+    } else {
+        write_definition(&w, o, text);
     }
-    *out = given;
     return EXIT_OK;
 }
 
 static int act(struct remote *r, const struct verb *v)
 {
     const struct json *answer = NULL;
-    struct str body;
-    int code = read_body(r, v, &body);
+    struct buf body = BUF_LIMIT(8 << 20);
+    int code = is_verb(v, "put") ? read_body(r, &body) : EXIT_OK;
 
     if (code) {
-        return code;
+        goto out;
     }
     remote_path(r, "/v1/schedules/");
     remote_segment(r, options_arg(r->o, 1));
     buf_printf(&r->path, "%s", v->path);
-    if (str_eq(str_from(v->name), STR("next"))) {
+    if (is_verb(v, "next")) {
         int64_t count = options_int(r->o, "limit");
-        remote_query(r, "next", arena_printf(r->a, "%lld", (long long)(count < 100 ? count : 100)));
+        remote_query(r, "next", arena_printf(r->a, "%lld", (long long)(count < NEXT_MAX ? count : NEXT_MAX)));
     }
-    code = remote_call(r, v->method, remote_target(r), body, &answer);
-    if (!code) {
-        print_answer(r, v, answer);
+    code = remote_call(r, v->method, remote_target(r), body.n ? buf_str(&body) : STR_NONE, &answer);
+    if (code) {
+        goto out;
     }
+    if (options_flag(r->o, "json")) {
+        if (answer) {
+            remote_print_json(answer);
+        }
+    } else if (v->print) {
+        v->print(r, answer);
+    } else {
+        (void)printf("%.*s %s\n", STR_ARG(options_arg(r->o, 1)), v->done);
+    }
+out:
+    buf_dispose(&body);
     return code;
+}
+
+/* How many words may follow the command. */
+static bool count_is_good(const struct verb *v, size_t count)
+{
+    return v && is_verb(v, "put") ? count == 3 || count == 4 : count == 2;
 }
 
 int cmd_schedule(const struct options *o)
@@ -153,13 +235,13 @@ int cmd_schedule(const struct options *o)
     struct remote r;
     struct str word = options_arg(o, 0);
     const struct verb *v = verb_named(word);
-    bool is_list = !word.n || str_eq(word, STR("list"));
-    size_t wanted = is_list ? (word.n ? 1 : 0) : v && str_eq(word, STR("put")) ? 3 : 2;
+    bool is_list = !word.n || (str_eq(word, STR("list")) && options_arg_count(o) == 1);
 
-    if ((!is_list && !v) || options_arg_count(o) != wanted) {
-        return command_fail(o, EXIT_USAGE,
-                            "it is: stint schedule list, put NAME JSON, or one of show, next, run, "
-                            "pause, resume and rm with a NAME");
+    if (!is_list && (!v || !count_is_good(v, options_arg_count(o)))) {
+        return command_fail(
+            o, EXIT_USAGE,
+            "it is: stint schedule list, put NAME JSON, put NAME KIND [ARGS], or one of show, "
+            "next, run, pause, resume and delete with a NAME");
     }
     int code = remote_open(&r, o);
     if (!code) {

@@ -36,9 +36,15 @@ const struct command command_table[] = {
     {"queues", cmd_queues, "Lists the queues; pauses or resumes one", "[pause|resume NAME]", "url key json",
      NULL},
     {"schedule", cmd_schedule, "Shows and changes schedules",
-     "[list | put NAME JSON | show|next|run|pause|resume|rm NAME]", "url key json limit",
-     "JSON is the definition, as PUT /v1/schedules/{name} takes it; - reads it from standard input.\n"
-     "next prints the coming ticks, --limit of them; run prints the id of the job.\n"},
+     "[list | put NAME JSON | put NAME KIND [ARGS] | show|next|run|pause|resume|delete NAME]",
+     "url key json limit cron tz every start end jitter overlap catch-up catch-up-window queue tag priority "
+     "delay "
+     "max-attempts timeout",
+     "stint schedule put nightly report '{\"full\":true}' --cron '30 2 * * MON-FRI' --tz Europe/Berlin\n"
+     "makes a schedule, or replaces it: of jobs as `stint enqueue KIND [ARGS]` makes them. JSON is the "
+     "whole\n"
+     "definition, as PUT /v1/schedules/{name} takes it; - reads it, or ARGS, from standard input.\n"
+     "next prints the coming ticks, --limit of them (at most 100); run prints the id of the job.\n"},
     {"stats", cmd_stats, "Counts jobs by state, and names kinds that no worker can do", "", "url key json",
      NULL},
     {"index", cmd_index, "Indexes a git repository and shows what was found", "REPO",

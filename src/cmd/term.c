@@ -71,6 +71,15 @@ void term_print(enum term_color color, const char *format, ...)
     }
 }
 
+void term_field(const char *name, struct str value)
+{
+    if (value.n) {
+        term_print(TERM_DIM, "%-13s", name);
+        term_str(TERM_PLAIN, value);
+        (void)putchar('\n');
+    }
+}
+
 enum term_color term_color_of_state(struct str state)
 {
     static const struct {

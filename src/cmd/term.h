@@ -13,6 +13,8 @@ int term_width(void);
 /* To standard output. */
 void term_print(enum term_color color, const char *format, ...) PRINTF_LIKE(2, 3);
 void term_str(enum term_color color, struct str s); /* control bytes shown as '?' */
+/* A line "name   value" of what is shown; nothing when the value is empty. */
+void term_field(const char *name, struct str value);
 enum term_color term_color_of_state(struct str state);
 
 /* Draws or redraws the one line of progress; permille -1 = not known. In a pipe: a line each time the message changes or ten
