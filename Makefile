@@ -289,7 +289,7 @@ fuzz: ## Each fuzz target for FUZZ_SECONDS (20) with libFuzzer; ONLY=name runs o
 chaos: ## Kills (CHAOS_KILLS=1000), power cuts (CHAOS_CUTS=35000 a model), fault points, outages of PostgreSQL and engines beside the model (CHAOS_ITEMS=2000000) at full size
 	@$(MAKE) MODE=test test-programs
 	@tools/run-tests.sh build/test chaos
-soak: ## Mixed load for SOAK_MINUTES (60): memory, files, log and database must not grow
+soak: ## Mixed load for SOAK_MINUTES (60): memory, files, log and database must not grow; PostgreSQL beside an open transaction
 	@$(MAKE) MODE=test test-programs
 	@tools/run-tests.sh build/test soak
 
