@@ -1,5 +1,6 @@
 /* Two nodes on one database whose claims remember where they last found something: order is by priority, then by age, whoever
  * made a job ready and wherever that was. On the node that did it at once, on the other as soon as it has heard. */
+#include "crowd.h"
 #include "store_test.h"
 
 #include "base/clock.h"
@@ -95,6 +96,7 @@ SERVER_STORE_TEST(what_this_node_makes_ready_before_the_head_is_found_at_once)
     struct job *held[2];
     struct pair p = two_nodes(s);
     warm(&p, held);
+    crowd_line(s->store, s->tenant, STR("default"), STR("k")); /* no claim looks from the beginning */
     struct id late = a_queued_job(s), later = a_queued_job(s, .priority = 5);
     VERDICT(release(s, held[0], 1), RC_OK); /* they go back to where they stood */
     VERDICT(release(s, held[1], 1), RC_OK);
@@ -121,6 +123,7 @@ SERVER_STORE_TEST(what_another_node_makes_ready_before_the_head_is_found_soon)
     struct job *held[2];
     struct pair p = two_nodes(s);
     warm(&p, held);
+    crowd_line(s->store, s->tenant, STR("default"), STR("k")); /* no claim looks from the beginning */
     ON_OTHER(&p)
     {
         VERDICT(release(s, held[1], 1), RC_OK);
@@ -167,4 +170,25 @@ SERVER_STORE_TEST(a_job_that_was_made_ready_without_a_word_is_found_soon)
     (void)claim_soon(s, held[1]->id);
     pg_close(c);
     store_close(p.other);
+}
+
+SERVER_STORE_TEST(the_oldest_job_of_a_crowded_queue_is_known)
+{
+    (void)a_queued_job(s);
+    (void)claim_one(s, .kind = STR("k"));
+    crowd_line(s->store, s->tenant, STR("default"), STR("k"));
+    for (int i = 0; i < 4; i++) {
+        advance(s, SECOND);
+        (void)a_queued_job(s, .priority = 9 - i, .kind = i == 3 ? STR("other") : STR("k"));
+    }
+    CHECK_INT(queue_of(s, STR("default"))->oldest_queued_at, TEST_BEGINS + SECOND);
+    struct job *job = claim_one(s, .kind = STR("k"));
+    CHECK_INT(job->run_at, TEST_BEGINS + 3 * SECOND);
+    CHECK_INT(queue_of(s, STR("default"))->oldest_queued_at, TEST_BEGINS + SECOND);
+    CHECK_INT(claim(s, .max = 9, .kind = STR("k")).count, 2);
+    CHECK_INT(queue_of(s, STR("default"))->oldest_queued_at, TEST_BEGINS + 4 * SECOND);
+    VERDICT(release(s, job, 1), RC_OK);
+    CHECK_INT(queue_of(s, STR("default"))->oldest_queued_at, TEST_BEGINS + 3 * SECOND);
+    CHECK_INT(set_queue(s, STR("default"), settings_with(.lease_ms = 5000))->oldest_queued_at,
+              TEST_BEGINS + 3 * SECOND);
 }

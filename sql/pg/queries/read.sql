@@ -75,7 +75,8 @@ coalesce(sum(n) FILTER (WHERE what = 6), 0)::bigint, coalesce(sum(n) FILTER (WHE
 coalesce(sum(n) FILTER (WHERE what = 8), 0)::bigint
 
 -- name: queue_list
--- $1 tenant · $2 … $3 names, both ends included
+-- $1 tenant · $2 … $3 names, both ends included · $4 … $7 queue, kind, first and last stretch of lines in which much is gone ·
+-- $8 … $11 least priority, run_at and id, greatest priority of each stretch (store/pg/heads.h)
 WITH sums (name, blocked, scheduled, queued, processing, completed, failed, cancelled, skipped, enqueued_total,
   revivals) AS (
   SELECT queue, @state_sums@, coalesce(sum(n) FILTER (WHERE what = 14), 0)::bigint
@@ -86,7 +87,7 @@ SELECT s.name, coalesce(q.is_paused, false), coalesce(q.lease_ms, -1), coalesce(
   coalesce(q.max_attempts, -1), coalesce(q.retry_base_ms, -1), coalesce(q.priority, -1),
   coalesce(q.retain_completed_ms, -1), coalesce(q.retain_failed_ms, -1), coalesce(q.retain_cancelled_ms, -1),
   coalesce(q.max_queued, -1), s.blocked, s.scheduled, s.queued, s.processing, s.completed, s.failed, s.cancelled, s.skipped,
-  CASE WHEN s.queued > 0 THEN (@queue_oldest@) END
+  CASE WHEN s.queued = 0 THEN NULL WHEN s.name = ANY ($4::text[]) THEN (@queue_oldest_crowded@) ELSE (@queue_oldest@) END
 FROM sums AS s LEFT JOIN stint.queue AS q ON q.tenant = $1::bigint::int AND q.name = s.name
 WHERE q.deleted_total IS NULL OR s.enqueued_total + s.revivals > q.deleted_total
 ORDER BY s.name
@@ -103,6 +104,34 @@ WITH RECURSIVE head (kind, priority, run_at) AS (
     ORDER BY kind, priority, run_at LIMIT 1) AS n
 )
 SELECT min(run_at) FROM head
+
+-- name: queue_oldest_crowded
+-- The same of a queue in which much is gone: kind by kind, from where claims begin.
+SELECT min(first.run_at) FROM (
+  SELECT k.kind, coalesce(l.first, 0) AS first, coalesce(l.last, 0) AS last FROM (
+    SELECT kind FROM (@counts@) AS c WHERE tenant = $1::bigint::int AND queue = s.name AND what = 2
+    GROUP BY kind HAVING sum(n) > 0) AS k
+  LEFT JOIN unnest($4::text[], $5::text[], $6::bigint[], $7::bigint[]) AS l (queue, kind, first, last)
+    ON l.queue = s.name AND l.kind = k.kind) AS line
+CROSS JOIN LATERAL generate_series(line.first, line.last) AS r (at)
+CROSS JOIN LATERAL (
+  SELECT coalesce(($8::bigint[])[r.at], -32768)::smallint AS priority, coalesce(($9::bigint[])[r.at], 0) AS run_at,
+    coalesce(($10::uuid[])[r.at], '00000000-0000-0000-0000-000000000000') AS id,
+    coalesce(($11::bigint[])[r.at], 32767)::smallint AS up_to) AS stretch
+CROSS JOIN LATERAL (
+  WITH RECURSIVE head (priority, run_at) AS (
+    (SELECT j.priority, j.run_at FROM stint.job AS j
+     WHERE j.tenant = $1::bigint::int AND j.queue = s.name AND j.kind = line.kind AND j.state = 2
+       AND (j.priority, j.run_at, j.id) >= (stretch.priority, stretch.run_at, stretch.id) AND j.priority <= stretch.up_to
+     ORDER BY j.priority, j.run_at, j.id LIMIT 1)
+    UNION ALL
+    SELECT n.* FROM head CROSS JOIN LATERAL (
+      SELECT j.priority, j.run_at FROM stint.job AS j
+      WHERE j.tenant = $1::bigint::int AND j.queue = s.name AND j.kind = line.kind AND j.state = 2
+        AND j.priority > head.priority AND j.priority <= stretch.up_to
+      ORDER BY j.priority, j.run_at, j.id LIMIT 1) AS n
+  )
+  SELECT min(head.run_at) AS run_at FROM head) AS first
 
 -- name: queue_sums
 -- $1: tenant, 0 = all

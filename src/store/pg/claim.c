@@ -2,6 +2,7 @@
  * their heads; a claim that names no queue or no kind now and then finds out by itself which lines there are. */
 #include "store/pg/batch.h"
 #include "store/pg/family.h"
+#include "store/pg/stretches.h"
 #include "store/pg/views.h"
 
 enum {
@@ -228,47 +229,17 @@ static void plan_any(struct committer *w, const struct store_claim *op, const st
 
 /* ---- the statement */
 
-struct range_list {
-    int64_t *first, *last, *priority, *run_at, *up_to;
-    struct id *id;
-    size_t count;
-};
-
-static void add_range(struct range_list *r, const struct stretch *s)
-{
-    r->priority[r->count] = s->priority;
-    r->run_at[r->count] = s->from.run_at;
-    r->id[r->count] = heads_id(s->from);
-    r->up_to[r->count++] = s->up_to;
-}
-
 static void bind_lines(struct committer *w, struct pg_query *q, struct claim_plan *p)
 {
-    struct arena *a = w->keeper.scratch;
-    size_t room = p->count * STRETCHES_MAX + 1;
-    struct range_list r = {.first = arena_array(a, int64_t, p->count + 1),
-                           .last = arena_array(a, int64_t, p->count + 1),
-                           .priority = arena_array(a, int64_t, room),
-                           .run_at = arena_array(a, int64_t, room),
-                           .up_to = arena_array(a, int64_t, room),
-                           .id = arena_array(a, struct id, room)};
-    p->is_full = arena_array(a, bool, p->count + 1);
+    struct stretch_list *l = stretches_new(w->keeper.scratch, p->count);
+    p->is_full = arena_array(w->keeper.scratch, bool, p->count + 1);
     for (size_t i = 0; i < p->count; i++) {
         struct stretch all[STRETCHES_MAX];
         int n = heads_stretches(&w->engine->heads, p->lines[i], hears(w), all, &p->is_full[i]);
-        r.first[i] = (int64_t)r.count + 1;
-        for (int k = 0; k < n; k++) {
-            add_range(&r, &all[k]);
-        }
-        r.last[i] = (int64_t)r.count;
+        stretches_add(l, all, n);
     }
     pg_bind_ints(q, p->turns, p->count);
-    pg_bind_ints(q, r.first, p->count);
-    pg_bind_ints(q, r.last, p->count);
-    pg_bind_ints(q, r.priority, r.count);
-    pg_bind_ints(q, r.run_at, r.count);
-    pg_bind_uuids(q, r.id, r.count);
-    pg_bind_ints(q, r.up_to, r.count);
+    stretches_bind(q, l);
 }
 
 static struct claim_plan *make_plan(struct committer *w, const struct store_claim *op, struct pg_query *q)

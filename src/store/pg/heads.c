@@ -11,6 +11,7 @@
 #define CHEAP_US     5000 /* a claim looks by itself */
 #define COST_TIMES   20
 #define LOOK_US      1000000
+#define CROWDED_MAX  100
 #define SLACK_MS     200 /* other nodes' clocks, and the time from a job's run_at to its commit */
 
 /* ---- places */
@@ -272,6 +273,26 @@ bool heads_next(struct heads *h, struct arena *a, struct line *out)
     }
     pthread_mutex_unlock(&h->lock);
     return l;
+}
+
+size_t heads_crowded(struct heads *h, int64_t tenant, struct arena *a, struct line **out)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&h->lock);
+    for (size_t i = 0; i < h->count; i++) {
+        const struct line *l = h->lines[i];
+        bool is_meant = l->tenant == tenant && l->kind.n && !is_cheap(l) && count < CROWDED_MAX;
+        if (is_meant && !*out) {
+            *out = arena_array(a, struct line, CROWDED_MAX);
+        }
+        if (is_meant) {
+            (*out)[count] = *l;
+            (*out)[count].queue = arena_str(a, l->queue);
+            (*out)[count++].kind = arena_str(a, l->kind);
+        }
+    }
+    pthread_mutex_unlock(&h->lock);
+    return count;
 }
 
 /* ---- a claim */

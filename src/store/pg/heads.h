@@ -119,5 +119,7 @@ void heads_learned(struct heads *h, struct line *l, const struct look *look);
 bool heads_next(struct heads *h, struct arena *a, struct line *out);
 /* There is one, or will be. */
 bool heads_want_looks(struct heads *h);
+/* Copies of the tenant's lines in which much is gone. */
+size_t heads_crowded(struct heads *h, int64_t tenant, struct arena *a, struct line **out);
 
 #endif

@@ -1,6 +1,7 @@
 /* queues.c: settings, pause and deletion of queues. Each change raises the version of the settings, whose row is also the
  * lock under which they are read and changed; rounds that go by the old version fail and read them again. */
 #include "store/pg/postgres.h"
+#include "store/pg/stretches.h"
 
 /* In the order of query queue_list. False: no such queue. */
 static enum rc read_queue(struct committer *w, int64_t tenant, struct str name, struct queue_view *v,
@@ -14,6 +15,7 @@ static enum rc read_queue(struct committer *w, int64_t tenant, struct str name, 
     pg_bind_int(&q, tenant);
     pg_bind_str(&q, name);
     pg_bind_str(&q, name);
+    stretches_bind_crowded(&q, &w->engine->heads, tenant);
     enum rc rc = round_ask(w, PG_SQL_QUEUE_LIST, &q, &rows, e);
     *found = !rc && pg_count(rows);
     if (*found) {

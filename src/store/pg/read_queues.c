@@ -1,5 +1,6 @@
 /* read_queues.c: views of queues, totals, and queued jobs by kind, all from maintained counts. */
 #include "store/pg/reads.h"
+#include "store/pg/stretches.h"
 
 #define KINDS_MAX 10000
 
@@ -27,6 +28,7 @@ enum rc pg_queue_list_run(struct reader *r, struct store_op *base, struct err *e
     pg_bind_int(q, op->tenant);
     pg_bind_str(q, op->name.n ? op->name : STR(""));
     pg_bind_str(q, op->name.n ? op->name : STR("\x7f")); /* names are ASCII */
+    stretches_bind_crowded(q, &r->engine->heads, op->tenant);
     op->count = 0;
     op->queues = NULL;
     enum rc rc = read_run(r, &b, e);
