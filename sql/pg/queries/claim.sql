@@ -3,7 +3,8 @@
 -- $1 now or NULL · $2 tenant · $3 queues, in turn · $4 kinds · $5 at most · $6 lease in ms, 0: the queue's · $7 epoch << 32
 -- $8 worker · $9 bytes of args at most
 -- Each queue that has something gives its share first; what is left comes from the first in turn. Answered are the jobs in
--- order and, beside each or alone, how many lines were looked at, the time, the microseconds that the picking took, and the lines
+-- order and, beside each or alone, how many lines were looked at, the time, the microseconds that the picking took, how many jobs
+-- it locked, and the lines
 -- where the statement has looked for them itself.
 --
 -- A line (queue and kind) is looked at from where its last head was found, because entries of jobs that are gone stay in the index
@@ -109,11 +110,11 @@ AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
   SELECT $2::bigint, queue, CASE what WHEN 2 THEN kind ELSE '' END, what, 0, sign * n
   FROM (SELECT queue, kind, count(*) AS n FROM updated GROUP BY queue, kind) AS u, (VALUES (2, -1), (3, 1)) AS c (what, sign)
 )
-SELECT updated.*, CASE WHEN updated.flags & 4096 <> 0 THEN (@children_of@) END AS children, look.lines, look.now, look.picking_us, look.found
+SELECT updated.*, CASE WHEN updated.flags & 4096 <> 0 THEN (@children_of@) END AS children, look.lines, look.now, look.picking_us, look.picked, look.found
 FROM (SELECT (SELECT count(*) FROM line) AS lines, clock.now,
-  (extract(epoch FROM picking.ended - clock.began) * 1000000)::bigint AS picking_us,
+  (extract(epoch FROM picking.ended - clock.began) * 1000000)::bigint AS picking_us, picking.picked,
   (SELECT string_agg(queue || ' ' || kind, E'\n') FROM line WHERE number = 0) AS found
-  FROM clock, (SELECT clock_timestamp() AS ended FROM (SELECT count(*) FROM picked) AS p) AS picking) AS look
+  FROM clock, (SELECT clock_timestamp() AS ended, n AS picked FROM (SELECT count(*) AS n FROM picked) AS p) AS picking) AS look
 LEFT JOIN updated ON true
 
 -- name: ready_first

@@ -16,14 +16,22 @@ enum {
     COLUMN_LINES,
     COLUMN_NOW,
     COLUMN_PICKING_US,
+    COLUMN_PICKED,
     COLUMN_FOUND,
+};
+
+/* What the statement looks at; then, what it has left there. */
+struct claim_part {
+    bool is_full;
+    int count;
+    struct stretch all[2 * STRETCHES_MAX];
 };
 
 struct claim_plan {
     struct line **lines; /* of the statement, in its order; NULL: there are too many to remember this one */
     struct str *queues, *kinds;
     int64_t *turns;
-    bool *is_full;
+    struct claim_part *parts; /* of each line */
     size_t count;
     bool is_any;      /* the statement finds the lines */
     struct str found; /* these: "QUEUE KIND\n" */
@@ -127,6 +135,7 @@ static void read_look(struct committer *w, struct claim_plan *p, const struct pg
                        (p->is_any || pg_int(rows, 0, COLUMN_LINES) == (int64_t)p->count);
     p->look.now = pg_int(rows, 0, COLUMN_NOW);
     p->look.cost_us = pg_int(rows, 0, COLUMN_PICKING_US);
+    p->look.met = pg_int(rows, 0, COLUMN_PICKED);
     p->is_answered = true;
 }
 
@@ -156,11 +165,6 @@ static enum rc take_jobs(struct committer *w, const struct pg_rows *rows, void *
 }
 
 /* ---- which lines, and from where */
-
-static bool hears(const struct committer *w)
-{
-    return nodes_hear(&w->engine->nodes);
-}
 
 /* The queues, beginning where this claim's turn is. */
 static const struct str *queues_in_turn(struct committer *w, const struct store_claim *op, uint32_t turn)
@@ -218,7 +222,7 @@ static void plan_any(struct committer *w, const struct store_claim *op, const st
                                   .kinds = op->kinds,
                                   .queue_count = op->queue_count,
                                   .kind_count = op->kind_count};
-    p->is_any = !heads_begin_all(&w->engine->heads, &f, hears(w), w->keeper.scratch, &p->lines, &p->count);
+    p->is_any = !heads_begin_all(&w->engine->heads, &f, w->keeper.scratch, &p->lines, &p->count);
     make_room(w, p, p->count);
     for (size_t i = 0; i < p->count; i++) {
         p->queues[i] = p->lines[i]->queue;
@@ -232,11 +236,11 @@ static void plan_any(struct committer *w, const struct store_claim *op, const st
 static void bind_lines(struct committer *w, struct pg_query *q, struct claim_plan *p)
 {
     struct stretch_list *l = stretches_new(w->keeper.scratch, p->count);
-    p->is_full = arena_array(w->keeper.scratch, bool, p->count + 1);
+    p->parts = arena_array(w->keeper.scratch, struct claim_part, p->count + 1);
     for (size_t i = 0; i < p->count; i++) {
-        struct stretch all[STRETCHES_MAX];
-        int n = heads_stretches(&w->engine->heads, p->lines[i], hears(w), all, &p->is_full[i]);
-        stretches_add(l, all, n);
+        struct claim_part *part = &p->parts[i];
+        part->count = heads_stretches(&w->engine->heads, p->lines[i], part->all, &part->is_full);
+        stretches_add(l, part->all, part->count);
     }
     pg_bind_ints(q, p->turns, p->count);
     stretches_bind(q, l);
@@ -323,37 +327,66 @@ static void remember_any(struct heads *h, const struct claim_entry *c)
     }
 }
 
+/* Nothing is left there before this place. */
+static void leave_from(struct claim_part *part, int64_t priority, struct place at)
+{
+    int i = part->count - 1;
+    while (i >= 0 && part->all[i].priority != priority) {
+        i--;
+    }
+    if (i < 0 && part->count < 2 * STRETCHES_MAX) {
+        i = part->count++;
+    }
+    if (i >= 0) {
+        part->all[i] = (struct stretch){priority, priority, at};
+    }
+}
+
 static void remember_taken(struct heads *h, const struct claim_entry *c)
 {
+    struct claim_plan *p = c->plan;
     for (size_t i = 0; i < c->op->count; i++) {
         const struct job *j = &c->op->jobs[i];
-        struct line *l = c->plan->lines[c->line_of[i] - 1];
+        size_t at = c->line_of[i] - 1;
+        struct place place = {j->run_at, j->id};
+        struct look look = p->look;
+        look.is_full = p->parts[at].is_full;
+        leave_from(&p->parts[at], j->priority, place);
+        if (p->lines[at]) {
+            heads_took(h, p->lines[at], j->priority, place, &look);
+        }
+    }
+}
+
+static void end_lines(struct heads *h, const struct claim_plan *p, bool is_done, bool is_all_given)
+{
+    struct look look = p->look;
+    int64_t full = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        full += p->parts && p->parts[i].is_full;
+    }
+    look.cost_us /= full ? full : 1;
+    look.met /= full ? full : 1;
+    for (size_t i = 0; i < p->count; i++) {
+        struct line *l = p->lines[i];
+        look.is_full = p->parts && p->parts[i].is_full;
+        if (l && p->parts && !is_all_given) {
+            heads_left(h, l, p->parts[i].all, p->parts[i].count);
+        }
         if (l) {
-            heads_took(h, l, j->priority, (struct place){j->run_at, j->id}, c->plan->look.now);
+            heads_end(h, l, is_done ? &look : NULL);
         }
     }
 }
 
 static void end_claim(struct heads *h, const struct claim_entry *c, bool is_done)
 {
-    const struct claim_plan *p = c->plan;
-    struct look look = p->look;
-    size_t full = 0;
-    if (is_done && p->is_any) {
+    if (is_done && c->plan->is_any) {
         remember_any(h, c);
     } else if (is_done) {
         remember_taken(h, c);
     }
-    for (size_t i = 0; i < p->count; i++) {
-        full += p->is_full && p->is_full[i];
-    }
-    look.cost_us /= full ? (int64_t)full : 1;
-    for (size_t i = 0; i < p->count; i++) {
-        look.is_full = p->is_full && p->is_full[i];
-        if (p->lines[i]) {
-            heads_end(h, p->lines[i], is_done ? &look : NULL);
-        }
-    }
+    end_lines(h, c->plan, is_done, is_done && c->plan->look.met == (int64_t)c->op->count);
 }
 
 void claims_end(struct committer *w, bool is_done)

@@ -5,10 +5,12 @@
 
 #include <stddef.h>
 
-#define SLACK_MS   2000 /* from the making of a due time to its commit */
-#define CHEAP_US   5000
-#define COST_TIMES 20
-#define LOOK_US    1000000
+#define SLACK_MS      2000  /* from the making of a due time to its commit */
+#define DEAR_US       20000 /* a reading, apart from what it met */
+#define MET_US        50
+#define DEAR_READINGS 5 /* in a row: not the machine's mood */
+#define COST_TIMES    20
+#define LOOK_US       1000000
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -56,7 +58,8 @@ static void see_until(struct due *d, const struct due_reading *r, int64_t until)
     d->seen = least(until, r->noted);
     if (r->is_full) {
         d->looked_at_us = clock_mono_us();
-        d->cost_us = d->looked_at_us - r->began_us;
+        d->cost_us = r->cost_us ? r->cost_us : d->looked_at_us - r->began_us;
+        d->dear_readings = d->cost_us < DEAR_US ? 0 : d->dear_readings + 1;
         d->was_asked = false;
     }
 }
@@ -72,6 +75,11 @@ void due_begin(struct due *d, struct due_reading *r)
     pthread_mutex_unlock(&d->lock);
 }
 
+static bool is_crowded(const struct due *d)
+{
+    return d->dear_readings >= DEAR_READINGS;
+}
+
 static bool is_time(const struct due *d, int64_t now_us)
 {
     int64_t wait_us = COST_TIMES * d->cost_us > LOOK_US ? COST_TIMES * d->cost_us : LOOK_US;
@@ -82,18 +90,24 @@ void due_begin_whole(struct due *d, struct due_reading *r, int64_t now)
 {
     *r = (struct due_reading){.is_whole = true, .now = now, .began_us = clock_mono_us()};
     pthread_mutex_lock(&d->lock);
-    r->is_full = d->cost_us < CHEAP_US && is_time(d, r->began_us);
+    r->is_full = !is_crowded(d);
     r->from = r->is_full ? 0 : least(d->seen, d->floor);
     d->was_asked = true;
     open_reading(d, r);
     pthread_mutex_unlock(&d->lock);
 }
 
+void due_answered(struct due_reading *r, int64_t met)
+{
+    int64_t cost_us = clock_mono_us() - r->began_us - MET_US * met;
+    r->cost_us = cost_us > 1 ? cost_us : 1;
+}
+
 bool due_begin_full(struct due *d, struct due_reading *r, int64_t now)
 {
     *r = (struct due_reading){.is_whole = true, .is_full = true, .now = now, .began_us = clock_mono_us()};
     pthread_mutex_lock(&d->lock);
-    bool is_due = d->was_asked && d->cost_us >= CHEAP_US && is_time(d, r->began_us);
+    bool is_due = d->was_asked && is_crowded(d) && is_time(d, r->began_us);
     if (is_due) {
         open_reading(d, r);
     }

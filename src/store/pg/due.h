@@ -4,8 +4,9 @@
  *   job_due:  │ gone … gone │ now - 2 s: seen │ gone … │ floor: the first that we know of │ …
  *
  * Rounds read from `floor`: nothing that this node has written, or was told of, is before it. Ticks and the node's own thread read
- * from `seen`: nothing was there when it was last read, whoever wrote it, and nobody writes a due time that has passed; now and
- * then, after 20 times what it takes and at least a second, they read all of it, or the slow lane does (scout.c).
+ * all of it, until several readings in a row were dear: much is gone there. From then on they read from `seen`: nothing was there
+ * when it was last read, whoever wrote it, and nobody writes a due time that has passed; the slow lane reads all of it (scout.c),
+ * after 20 times what that takes and at least a second, until it is cheap again.
  *
  * A reading may not see what commits while it runs, so what is told meanwhile is kept for it. Too early an instant costs a tick,
  * too late a one would cost J5. */
@@ -20,6 +21,7 @@ struct due_reading {
     int64_t from;  /* to be bound */
     int64_t noted; /* the earliest that was told since it began */
     int64_t now, began_us;
+    int64_t cost_us;        /* 0: until its end */
     bool is_open, is_whole; /* is_whole: of whoever wrote it */
     bool is_full;           /* from the very beginning */
     struct due_reading *next;
@@ -30,6 +32,7 @@ struct due {
     int64_t told; /* 0: there is nothing */
     int64_t floor, seen;
     int64_t cost_us, looked_at_us; /* of the last full reading */
+    int dear_readings;             /* full ones, in a row */
     bool was_asked;                /* a whole one since */
     struct due_reading *readings;
 };
@@ -41,6 +44,8 @@ void due_init(struct due *d);
 /* Before the statement is sent. A reading that was begun is ended, by one of the three. */
 void due_begin(struct due *d, struct due_reading *r);
 void due_begin_whole(struct due *d, struct due_reading *r, int64_t now);
+/* The statement has answered, with so many jobs; what follows is no cost of the reading. */
+void due_answered(struct due_reading *r, int64_t met);
 /* A full one, if those have become too dear for whoever asks, and it is time. */
 bool due_begin_full(struct due *d, struct due_reading *r, int64_t now);
 /* What was found: the earliest from r->from on; 0: nothing. Returns what to tell. */
@@ -49,8 +54,8 @@ int64_t due_end(struct due *d, struct due_reading *r, int64_t found);
 void due_end_tick(struct due *d, struct due_reading *r, int64_t until);
 void due_cancel(struct due *d, struct due_reading *r);
 
-/* This instant was written and may be committed, or another node speaks of it (it may have seen less than we); 0: none. Returns
- * what to tell. */
+/* This instant was written and may be committed, or its row was locked and a tick may have passed over it, or another node speaks
+ * of it (it may have seen less than we); 0: none. Returns what to tell. */
 int64_t due_note(struct due *d, int64_t due_at);
 int64_t due_told(struct due *d);
 

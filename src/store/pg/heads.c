@@ -8,7 +8,9 @@
 #define LINES_MAX    20000
 #define PRIORITY_MIN (-32768)
 #define PRIORITY_MAX 32767
-#define CHEAP_US     5000 /* a claim looks by itself */
+#define DEAR_US      5000 /* a look, apart from what it met */
+#define MET_US       50   /* each of that: to read it and to lock it, on a slow machine */
+#define DEAR_LOOKS   5    /* in a row: not the machine's mood */
 #define COST_TIMES   20
 #define LOOK_US      1000000
 #define CROWDED_MAX  100
@@ -151,24 +153,19 @@ static void lower(struct head *head, struct place to)
     head->noted = first_of(head->noted, to);
 }
 
-static struct line *note_line(struct heads *h, const struct line *name, bool is_ours)
+static struct line *note_line(struct heads *h, const struct line *name)
 {
-    size_t count = h->count;
     struct line *l = get(h, name);
-    if (h->count > count && !is_ours) {
-        l->was_asked = true; /* it may be old: the scout sees how much is gone there before a claim does */
-        l->cost_us = CHEAP_US;
-    }
     if (l) {
         l->may_hold = l->was_noted = true;
     }
     return l;
 }
 
-static void note(struct heads *h, const struct line *name, int64_t priority, struct place at, bool is_ours)
+void heads_note(struct heads *h, const struct line *name, int64_t priority, struct place at)
 {
     pthread_mutex_lock(&h->lock);
-    struct line *l = note_line(h, name, is_ours);
+    struct line *l = note_line(h, name);
     struct head *head = l ? head_of(l, priority) : NULL;
     if (head) {
         lower(head, at);
@@ -176,27 +173,22 @@ static void note(struct heads *h, const struct line *name, int64_t priority, str
     pthread_mutex_unlock(&h->lock);
 }
 
-void heads_note(struct heads *h, const struct line *name, int64_t priority, struct place at)
-{
-    note(h, name, priority, at, true);
-}
-
 void heads_hear(struct heads *h, const struct line *name, int64_t priority, int64_t run_at)
 {
-    note(h, name, priority, (struct place){run_at, beginning.id}, false);
+    heads_note(h, name, priority, (struct place){run_at, beginning.id});
 }
 
 void heads_note_line(struct heads *h, const struct line *name)
 {
     pthread_mutex_lock(&h->lock);
-    (void)note_line(h, name, true);
+    (void)note_line(h, name);
     pthread_mutex_unlock(&h->lock);
 }
 
 void heads_hear_since(struct heads *h, const struct line *name, int64_t run_at)
 {
     pthread_mutex_lock(&h->lock);
-    struct line *l = note_line(h, name, false);
+    struct line *l = note_line(h, name);
     for (int i = 0; l && i < l->head_count; i++) {
         lower(&l->heads[i], (struct place){run_at, beginning.id});
     }
@@ -205,17 +197,14 @@ void heads_hear_since(struct heads *h, const struct line *name, int64_t run_at)
 
 /* ---- full looks */
 
-static bool is_cheap(const struct line *l)
+static bool is_crowded(const struct line *l)
 {
-    return l->cost_us < CHEAP_US;
+    return l->dear_looks >= DEAR_LOOKS;
 }
 
-static bool is_due(const struct line *l, bool hears, int64_t now_us)
+static bool is_due(const struct line *l, int64_t now_us)
 {
     int64_t wait_us = COST_TIMES * l->cost_us;
-    if (!l->looked_at_us || (!hears && is_cheap(l))) {
-        return true;
-    }
     if (!l->was_short && wait_us < LOOK_US) {
         wait_us = LOOK_US;
     }
@@ -230,6 +219,9 @@ static void note_look(struct line *l, const struct look *look)
         l->looked_at_us = clock_mono_us();
         l->cost_us = look->cost_us;
         l->was_asked = false;
+        l->dear_looks = look->cost_us < DEAR_US + MET_US * look->met ? 0
+                        : look->is_apart || is_crowded(l)            ? DEAR_LOOKS
+                                                                     : l->dear_looks + 1;
     }
 }
 
@@ -247,7 +239,7 @@ static const struct line *next(const struct heads *h, int64_t now_us)
 {
     for (size_t i = 0; i < h->count; i++) {
         const struct line *l = h->lines[i];
-        if (l->was_asked && !is_cheap(l) && is_due(l, true, now_us)) {
+        if (l->was_asked && is_crowded(l) && is_due(l, now_us)) {
             return l;
         }
     }
@@ -281,7 +273,7 @@ size_t heads_crowded(struct heads *h, int64_t tenant, struct arena *a, struct li
     pthread_mutex_lock(&h->lock);
     for (size_t i = 0; i < h->count; i++) {
         const struct line *l = h->lines[i];
-        bool is_meant = l->tenant == tenant && l->kind.n && !is_cheap(l) && count < CROWDED_MAX;
+        bool is_meant = l->tenant == tenant && l->kind.n && is_crowded(l) && count < CROWDED_MAX;
         if (is_meant && !*out) {
             *out = arena_array(a, struct line, CROWDED_MAX);
         }
@@ -331,20 +323,20 @@ static bool is_among(struct str name, const struct str *names, size_t count)
 }
 
 /* Of the tenant, or of its queue. */
-static bool is_known(struct heads *h, int64_t tenant, struct str queue, bool hears)
+static bool is_known(const struct heads *h, int64_t tenant, struct str queue)
 {
     const struct line name = {.tenant = tenant, .queue = queue};
-    const struct line *l = get(h, &name);
-    return l && l->looked_at_us && !(is_cheap(l) && is_due(l, hears, clock_mono_us()));
+    const struct line *l = find(h, &name);
+    return l && is_crowded(l);
 }
 
-bool heads_begin_all(struct heads *h, const struct line_filter *f, bool hears, struct arena *a,
-                     struct line ***out, size_t *count)
+bool heads_begin_all(struct heads *h, const struct line_filter *f, struct arena *a, struct line ***out,
+                     size_t *count)
 {
     pthread_mutex_lock(&h->lock);
-    bool known = !h->has_holes && (f->queue_count || is_known(h, f->tenant, STR_NONE, hears));
+    bool known = !h->has_holes && (f->queue_count || is_known(h, f->tenant, STR_NONE));
     for (size_t i = 0; i < f->queue_count && known; i++) {
-        known = is_known(h, f->tenant, f->queues[i], hears);
+        known = is_known(h, f->tenant, f->queues[i]);
     }
     *out = known ? arena_array(a, struct line *, h->count + 1) : NULL;
     *count = 0;
@@ -365,11 +357,11 @@ struct id heads_id(struct place p)
     return id_is_zero(p.id) ? least : p.id;
 }
 
-int heads_stretches(struct heads *h, const struct line *l, bool hears, struct stretch *out, bool *is_full)
+int heads_stretches(struct heads *h, const struct line *l, struct stretch *out, bool *is_full)
 {
     int count = 0;
     pthread_mutex_lock(&h->lock);
-    *is_full = !l || (is_cheap(l) && is_due(l, hears, clock_mono_us()));
+    *is_full = !l || !is_crowded(l);
     struct stretch s = {PRIORITY_MIN, PRIORITY_MAX, beginning};
     for (int i = 0; !*is_full && i < l->head_count; i++) {
         s.up_to = l->heads[i].priority - 1;
@@ -389,13 +381,35 @@ static struct place not_after(struct place at, int64_t now)
     return first_of(at, (struct place){now - SLACK_MS, beginning.id});
 }
 
-void heads_took(struct heads *h, struct line *l, int64_t priority, struct place at, int64_t now)
+void heads_took(struct heads *h, struct line *l, int64_t priority, struct place at, const struct look *look)
 {
     pthread_mutex_lock(&h->lock);
     struct head *head = head_of(l, priority);
-    if (head) {
-        raise(head, not_after(at, now));
+    if (head && look->is_full && compare(at, head->at) < 0) {
+        head->at = at; /* nobody had told of it, and there may be more */
+    } else if (head) {
+        raise(head, not_after(at, look->now));
     }
+    pthread_mutex_unlock(&h->lock);
+}
+
+static struct place place_in(int64_t priority, const struct stretch *all, int count)
+{
+    for (int i = count - 1; i >= 0; i--) {
+        if (all[i].priority == priority) {
+            return all[i].from;
+        }
+    }
+    return beginning;
+}
+
+void heads_left(struct heads *h, struct line *l, const struct stretch *all, int count)
+{
+    pthread_mutex_lock(&h->lock);
+    for (int i = 0; i < l->head_count; i++) {
+        lower(&l->heads[i], place_in(l->heads[i].priority, all, count));
+    }
+    l->may_hold = l->was_noted = true;
     pthread_mutex_unlock(&h->lock);
 }
 

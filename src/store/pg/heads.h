@@ -1,7 +1,11 @@
-/* heads.h: where claims of this node begin to look. As long as any transaction in the database is older than a job's end, what the
- * job leaves in the index job_ready stays there, before everything that is queued: an hour at 1,000 jobs a second is 3,600,000
- * entries. So for each line (tenant, queue, kind) and each priority in it that was met, the node keeps the place in
- * (run_at, id) before which nothing is, as far as it knows. It lives in memory and may be lost at any time.
+/* heads.h: where claims of this node begin to look in a crowded line. As long as any transaction in the database is older than a
+ * job's end, what the job leaves in the index job_ready stays there, before everything that is queued: an hour at 1,000 jobs a
+ * second is 3,600,000 entries. So for each line (tenant, queue, kind) and each priority in it that was met, the node keeps the
+ * place in (run_at, id) before which nothing is, as far as it knows. It lives in memory and may be lost at any time.
+ *
+ * A claim looks at all of a line, and its answer is exact, until several looks in a row have cost more than what they met
+ * explains: the line is crowded. From then on claims begin at the heads, and the slow lane looks at all of it (scout.c), until
+ * such a look is cheap again.
  *
  *   job_ready of a line:   │ priority 0                                │ priority 5            │
  *                          │ gone … gone … ▼head ready ready ready      │ gone … ▼head ready    │
@@ -10,10 +14,10 @@
  * The first stretch, and what follows behind each head, hold other priorities: nothing of those was ever met here.
  *
  * What this node makes ready lowers a head when it is committed (heads_note), and before a claim of the same round; what others
- * do, when they tell (notify.c). What nobody told is found by a full look, from the beginning of the line: a claim looks so by
- * itself while that is cheap; when it is not, the slow lane looks for it (scout.c). It has its next turn after 20 times what it took,
- * and not before a second, unless a claim came back with less than it wanted. Until then a job of another node may wait, or
- * come late in its line; one of this node never does. */
+ * do, when they tell (notify.c). Rows that a claim or an operation of this node had locked, so that other claims have passed
+ * over them, lower it when they are free again. What nobody told is found by a full look. It has its next turn after 20 times what
+ * it took, and not before a second, unless a claim came back with less than it wanted. Until then a job that another node, or an
+ * application, has made ready or had locked may wait, or come late in a crowded line; one of this node does not. */
 #ifndef STINT_STORE_PG_HEADS_H
 #define STINT_STORE_PG_HEADS_H
 
@@ -48,6 +52,7 @@ struct line {
     bool was_noted;       /* since the claims under way began */
     bool was_short;       /* the last claim has found less than it wanted */
     bool was_asked;       /* since the last full look */
+    int dear_looks;       /* in a row; at some number it is crowded */
     int64_t looked_at_us; /* then; 0: never */
     int64_t cost_us;      /* of it */
 };
@@ -80,30 +85,34 @@ void heads_note_line(struct heads *h, const struct line *name);
 void heads_hear(struct heads *h, const struct line *name, int64_t priority, int64_t run_at);
 void heads_hear_since(struct heads *h, const struct line *name, int64_t run_at);
 
-/* ---- a claim: begin, look, take, end. hears: the other nodes tell what they make ready. */
+/* ---- a claim: begin, look, take, leave, end */
 
 /* The line stays where it is until the end. */
 struct line *heads_begin(struct heads *h, const struct line *name);
-/* Begins all lines of the tenant that may hold something, and are of these queues (none: of all) and kinds. false: not all are
- * known, or it is time to see whether they are: none has begun. */
+/* Begins all lines of the tenant that may hold something, and are of these queues (none: of all) and kinds. false: the
+ * statement has to look for them, because not all are known, or that is cheap: none has begun. */
 struct line_filter {
     int64_t tenant;
     const struct str *queues, *kinds;
     size_t queue_count, kind_count;
 };
-bool heads_begin_all(struct heads *h, const struct line_filter *f, bool hears, struct arena *a,
-                     struct line ***out, size_t *count);
+bool heads_begin_all(struct heads *h, const struct line_filter *f, struct arena *a, struct line ***out,
+                     size_t *count);
 /* *is_full: the stretches are all of the line. Returns how many they are; there is room for STRETCHES_MAX. */
-int heads_stretches(struct heads *h, const struct line *l, bool hears, struct stretch *out, bool *is_full);
+int heads_stretches(struct heads *h, const struct line *l, struct stretch *out, bool *is_full);
 /* Of a place, for a statement: the zero id would be NULL there. */
 struct id heads_id(struct place p);
-/* The line has given this job; they come in order. */
-void heads_took(struct heads *h, struct line *l, int64_t priority, struct place at, int64_t now);
-/* look NULL: the claim has failed. */
 struct look {
     bool is_full, is_short; /* is_short: all that is ready in the line was found */
-    int64_t now, cost_us;
+    bool is_apart;          /* from claims: it decides alone whether the line is crowded */
+    int64_t now, cost_us, met;
 };
+/* The line has given this job; they come in order. */
+void heads_took(struct heads *h, struct line *l, int64_t priority, struct place at, const struct look *look);
+/* The claim had locked more than it took, and others may have passed over that: it is there, from these places on. A later
+ * stretch says more about its priority than those before it. */
+void heads_left(struct heads *h, struct line *l, const struct stretch *all, int count);
+/* look NULL: the claim has failed. */
 void heads_end(struct heads *h, struct line *l, const struct look *look);
 /* A claim has looked for the lines itself. */
 void heads_looked(struct heads *h, const struct line *name, const struct look *look);

@@ -331,11 +331,6 @@ static void *node_main(void *engine)
 
 /* ---- life */
 
-bool nodes_hear(const struct nodes *n)
-{
-    return atomic_load(&n->is_joined) && !atomic_load(&n->is_deaf);
-}
-
 const char *nodes_note(const struct nodes *n)
 {
     return atomic_load(&n->is_deaf)

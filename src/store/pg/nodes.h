@@ -68,8 +68,6 @@ void nodes_dispose(struct pg_engine *s);
 void nodes_wake(struct nodes *n);
 /* There is something in table wish, or note: the record makes the next tick be now. The thread's. */
 void nodes_see_wishes(struct pg_engine *s, struct store_round *r);
-/* The others tell us what they do. Any thread. */
-bool nodes_hear(const struct nodes *n);
 const char *nodes_note(const struct nodes *n);
 
 /* ---- notify.c */

@@ -311,7 +311,7 @@ MUST_CHECK enum rc pg_prune_run(struct committer *w, struct store_op *op, struct
 /* claim.c: sends the claim's statement; its answer fills the op. Behind it a round has only new jobs (collect_cut). */
 MUST_CHECK enum rc claim_send(struct committer *w, struct claim_entry *c, struct err *e);
 /* What the round has made ready is known to claims: before its own, and when it may be committed. */
-void claims_see_ready(struct committer *w);
+void claims_see_ready(struct committer *w, bool is_done);
 /* What its claims have found is remembered; not if the round has failed. */
 void claims_end(struct committer *w, bool is_done);
 

@@ -1,4 +1,4 @@
-/* ready.c: what a round has made ready, for the claims that come (heads.h). */
+/* ready.c: what a round has made ready, or only had locked, for the claims that come (heads.h). */
 #include "store/pg/rows.h"
 
 /* Jobs of one line and priority mostly stand together: one note for all of them. */
@@ -35,15 +35,15 @@ static void see(struct notes *n, const struct row *r)
     }
 }
 
-void claims_see_ready(struct committer *w)
+void claims_see_ready(struct committer *w, bool is_done)
 {
     struct notes n = {.heads = &w->engine->heads};
     for (const struct new_job *j = w->work.jobs.first; j; j = j->next) {
         see(&n, &j->row);
     }
     for (const struct pg_row *r = w->work.rows.first; r; r = r->next) {
-        if (r->is_dirty && !r->is_gone) {
-            see(&n, &r->row);
+        if (!r->is_gone) {
+            see(&n, is_done ? &r->row : &r->was);
         }
     }
     tell(&n);

@@ -33,8 +33,10 @@ static enum rc look_at_line(struct pg_engine *s, struct pg *c, const struct line
     for (size_t i = 1; !rc && i < pg_count(rows); i++) {
         heads_found(h, l, pg_int(rows, i, 1), (struct place){pg_int(rows, i, 2), pg_uuid(rows, i, 3)});
     }
-    const struct look look = {
-        .is_full = true, .now = rc ? 0 : pg_int(rows, 0, 0), .cost_us = clock_mono_us() - begun_us};
+    const struct look look = {.is_full = true,
+                              .is_apart = true,
+                              .now = rc ? 0 : pg_int(rows, 0, 0),
+                              .cost_us = clock_mono_us() - begun_us};
     heads_learned(h, l, rc ? NULL : &look);
     pg_rows_free(rows);
     return rc;
@@ -57,7 +59,7 @@ static enum rc look_for_lines(struct pg_engine *s, struct pg *c, const struct li
     }
     pg_rows_free(rows);
     const struct look look = {
-        .is_full = true, .is_short = l->was_short, .cost_us = clock_mono_us() - begun_us};
+        .is_full = true, .is_apart = true, .is_short = l->was_short, .cost_us = clock_mono_us() - begun_us};
     heads_looked(&s->heads, l, &look);
     return rc;
 }

@@ -54,7 +54,7 @@ void stretches_bind_crowded(struct pg_query *q, struct heads *h, int64_t tenant)
     for (size_t i = 0; i < count; i++) {
         struct stretch all[STRETCHES_MAX];
         bool is_full = false;
-        stretches_add(l, all, heads_stretches(h, &lines[i], true, all, &is_full));
+        stretches_add(l, all, heads_stretches(h, &lines[i], all, &is_full));
         queues[i] = lines[i].queue;
         kinds[i] = lines[i].kind;
     }

@@ -71,6 +71,7 @@ enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
     pg_bind_int(&q, limit);
     pg_bind_int(&q, w->scan.from);
     rc = round_ask(w, PG_SQL_JOB_DUE, &q, &rows, e);
+    due_answered(&w->scan, rc ? 0 : (int64_t)pg_count(rows));
     for (size_t i = 0; !rc && i < pg_count(rows); i++) {
         struct row *r = &rows_add(w, rows, i, false)->row;
         last_due_at = r->due_at;

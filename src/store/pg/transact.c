@@ -238,7 +238,7 @@ static enum rc send_claims(struct committer *w, struct err *e)
 {
     enum rc rc = RC_OK;
     if (w->work.claims.first) {
-        claims_see_ready(w);
+        claims_see_ready(w, true);
     }
     for (struct claim_entry *c = w->work.claims.first; c && !rc; c = c->next) {
         w->work.is_timed = true;
@@ -298,12 +298,24 @@ static enum rc finish(struct committer *w, int64_t *next_due_at, struct err *e)
     return rc ? rc : batch_run(w, e);
 }
 
+/* Ticks may have passed over these while the round had them. */
+static void note_locked(struct committer *w, bool is_done)
+{
+    for (const struct pg_row *r = w->work.rows.first; r; r = r->next) {
+        bool is_as_it_was = !is_done || (!r->is_dirty && !r->is_gone);
+        if (is_as_it_was && !job_state_is_final(r->was.state)) {
+            (void)due_note(&w->engine->due, r->was.due_at);
+        }
+    }
+}
+
 /* What the round has told is known to claims and ticks. After a failure nobody may know whether it is committed. */
 static int64_t settle(struct committer *w, bool is_done, int64_t found)
 {
     struct due *d = &w->engine->due;
     claims_end(w, is_done);
-    claims_see_ready(w);
+    claims_see_ready(w, is_done);
+    note_locked(w, is_done);
     int64_t told = due_note(d, w->work.due_at);
     if (w->scan.is_open && is_done) {
         due_end_tick(d, &w->scan, w->scanned_until);
