@@ -2,6 +2,7 @@
 #include "store_test.h"
 
 #include "base/clock.h"
+#include "differential.h"
 #include "pg_rig.h"
 #include "store/pg/migrate.h"
 
@@ -333,6 +334,32 @@ SERVER_STORE_TEST(jobs_live_behind_a_pooler)
     VERDICT(cancel(s, id), RC_OK);
     CHECK_INT(count_of(s, (struct job_filter){0}), 6);
     check_counts(s);
+}
+
+/* ---- what is gone is gone */
+
+SERVER_STORE_TEST(what_a_job_said_in_the_round_in_which_it_is_erased_is_gone)
+{
+    world_listen(s); /* one committer, and answers by rounds */
+    struct job *job = a_processing_job(s);
+    struct report_event event = {STR("note"), STR("{}")};
+    struct report end = a_report(job, 1, REPORT_COMPLETE, .events = &event, .event_count = 1);
+    AN_OP(s, report, store_report, STORE_REPORT);
+    AN_OP(s, act, store_act, STORE_ACT);
+    report.tenant = act.tenant = s->tenant;
+    report.items = &end;
+    act.action = ACT_ERASE;
+    act.ids = &job->id;
+    report.count = act.count = 1;
+    report.op.next = &act.op;
+    store_submit_list(s->store, &report.op);
+    a_queued_job(s); /* behind them: they are done, too */
+    VERDICT(report.verdicts[0], RC_OK);
+    VERDICT(act.verdicts[0], RC_OK);
+    struct pg *c = a_stranger(s);
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.event"), 0);
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.event_history"), 0);
+    pg_close(c);
 }
 
 /* ---- what messages say */

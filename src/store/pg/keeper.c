@@ -198,6 +198,7 @@ static enum rc erase(struct keeper *k, struct row *r, struct err *e)
     struct pg_row *row = row_of(r);
     enum rc rc = pg_artifacts_remove(of(k), row, false, e);
     row->is_erased = true;
+    row->had_events |= (r->flags & FLAG_EVENTS) != 0; /* of this round too: they go with those before it */
     drop_texts(row);
     r->flags &= ~(int64_t)(FLAG_EVENTS | FLAG_ARTIFACTS | FLAG_STAGED);
     r->flags |= FLAG_ERASED;
