@@ -6,6 +6,7 @@
 
 int cmd_serve(const struct options *o);
 int cmd_migrate(const struct options *o);
+int cmd_copy(const struct options *o);
 int cmd_keys(const struct options *o);
 int cmd_dev(const struct options *o);
 int cmd_enqueue(const struct options *o);

@@ -20,6 +20,12 @@ const struct command command_table[] = {
     {"migrate", cmd_migrate, "Brings a store up to date, as a server does at its start", "",
      "store store-unsafe",
      "For people who let other rights change the schema than those that their servers have."},
+    {"copy", cmd_copy, "Moves a whole store into a new one: from a file to PostgreSQL, or back", "",
+     "from to store-unsafe",
+     "No server may run on either. Ids, keys, leases and tokens stay good. What ends early, however, goes on "
+     "when the\n"
+     "same command is run again; no server starts on an unfinished copy. At the end all of it is read back "
+     "and compared.\n"},
     {"keys", cmd_keys, "Makes, lists and revokes API keys", "create | ls | revoke ID",
      "store store-unsafe tenant name scopes queues expires url key json",
      "In a store that no server holds (--store), or through a server (--url, --key) with a key of scope "

@@ -11,6 +11,8 @@ const struct option option_table[] = {
     /* the server */
     {"store", OPT_TEXT, "STORE", "sqlite:var/stint.db", 0, 0,
      "where everything is kept: sqlite:PATH, postgresql://USER@HOST/DATABASE, or memory: (gone at the end)"},
+    {"from", OPT_TEXT, "STORE", NULL, 0, 0, "the store to copy; it is only read"},
+    {"to", OPT_TEXT, "STORE", NULL, 0, 0, "the store to make of it: a new one, or an unfinished copy"},
     {"store-unsafe", OPT_FLAG, NULL, NULL, 0, 0,
      "start even if PostgreSQL may lose what it has committed (fsync = off and the like)"},
     {"store-listen", OPT_TEXT, "DSN", NULL, 0, 0,

@@ -17,6 +17,8 @@ struct store {
     unsigned char secret[32];
 };
 
+struct copy_engine; /* copy_engine.h */
+
 struct store_engine {
     const char *name;
     /* location: what the URL says behind the scheme. */
@@ -33,10 +35,15 @@ struct store_engine {
     const char *(*note)(struct store *s);
     int64_t (*look_ms)(struct store *s);
     void (*set_watching)(struct store *s, bool is_watching);
+    /* For `stint copy`; NULL in an engine whose stores end with their process. */
+    const struct copy_engine *copy;
 };
 
 extern const struct store_engine sqlite_engine, sqlite_memory_engine, pg_engine;
 
+/* The engine of a url, and what the url says to it. */
+MUST_CHECK enum rc store_find_engine(const char *url, const struct store_engine **engine,
+                                     const char **location, struct err *e);
 /* Fills the common part; engines call it first of all. */
 void store_start(struct store *s, const struct store_engine *engine, const struct store_options *options);
 /* Gives a finished round back: to the round callback, and to whoever waits in store_run. Takes the round. */

@@ -73,8 +73,8 @@ enum rc store_answer(struct store_op *op, enum rc rc, const char *code, const ch
 /* ---- open and close */
 
 /* A URL may hold a password: what is said of it is its scheme. */
-static enum rc find_engine(const char *url, const struct store_engine **engine, const char **location,
-                           struct err *e)
+enum rc store_find_engine(const char *url, const struct store_engine **engine, const char **location,
+                          struct err *e)
 {
     struct str s = str_from(url);
     *location = url;
@@ -129,7 +129,7 @@ enum rc store_open(struct store **out, const char *url, const struct store_optio
 {
     const struct store_engine *engine = NULL;
     const char *location = NULL;
-    enum rc rc = find_engine(url, &engine, &location, e);
+    enum rc rc = store_find_engine(url, &engine, &location, e);
     return rc ? rc : engine->open(out, location, options ? options : &no_options, e);
 }
 
@@ -138,7 +138,7 @@ enum rc store_migrate(const char *url, const struct store_options *options, stru
     const struct store_engine *engine = NULL;
     const char *location = NULL;
     struct store *s = NULL;
-    enum rc rc = find_engine(url, &engine, &location, e);
+    enum rc rc = store_find_engine(url, &engine, &location, e);
     options = options ? options : &no_options;
     if (!rc && engine->migrate) {
         return engine->migrate(location, options, e);

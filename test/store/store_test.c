@@ -51,8 +51,11 @@ static void migrate(const char *dsn)
     "FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'stint'::regnamespace "                      \
     "AND relkind IN ('r', 'p') AND NOT relispartition AND relname NOT IN ('migration', 'meta', 'service') "  \
     "LOOP EXECUTE format('DELETE FROM stint.%I', t); END LOOP; "                                             \
+    "DELETE FROM stint.blob_check; " /* the artifacts that went asked for it */                              \
     "UPDATE stint.meta SET number = CASE name WHEN 'epoch' THEN 0 ELSE 1 END WHERE number IS NOT NULL; "     \
-    "DELETE FROM stint.meta WHERE name = 'last_ordinal'; "                                                   \
+    "DELETE FROM stint.meta WHERE name NOT IN ('epoch', 'settings_version', 'secret'); "                     \
+    "UPDATE stint.meta SET bytes = uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) "            \
+    "WHERE name = 'secret'; "                                                                                \
     "UPDATE stint.service SET until = 0; END $$"
 
 /* A database that tests use in turn: emptying it takes a tenth of the time that a new one takes. Who changes the database
@@ -64,6 +67,12 @@ static const char *pg_url(enum store_need need, const char **why)
     }
     pg_rig_template("stint_template", migrate);
     return need == NEEDS_SERVER ? pg_rig_database("stint_template") : pg_rig_shared("stint_template", EMPTY);
+}
+
+const char *another_pg_url(void)
+{
+    const char *why = "";
+    return pg_url(NEEDS_DURABLE, &why);
 }
 
 static const struct store_engine engines[] = {

@@ -83,6 +83,7 @@ bool is_server(const struct store_test *s);  /* the engine is a database server 
 void run_op(struct store_test *s, struct store_op *op); /* store_run that must answer RC_OK */
 /* As if somebody else asked: helpers act for the other tenant until the next call. */
 void as_tenant(struct store_test *s, int64_t tenant);
+const char *another_pg_url(void); /* of an empty store on PostgreSQL; NULL: there is no server here */
 
 #define AN_OP(s, var, type, op_kind)                                                                         \
     struct type var;                                                                                         \

@@ -1,6 +1,6 @@
 -- Claims: one statement picks, hands out, counts and returns. SKIP LOCKED: nobody waits for another's claim, and no two get
 -- the same job. What is due to end (its deadline has passed) is left to the tick.
--- $1 now or NULL · $2 tenant · $3 queues, in turn · $4 kinds · $5 at most · $6 lease in ms, 0: the queue's · $7 epoch << 32
+-- $1 now or NULL · $2 tenant · $3 queues, in turn · $4 kinds · $5 at most · $6 lease in ms, 0: the queue's · $7 leases are above
 -- $8 worker · $9 bytes of args at most
 -- Each queue that has something gives its share first; what is left comes from the first in turn. Answered are the jobs in
 -- order and, beside each or alone, how many lines were looked at, the time, the microseconds that the picking took, how many jobs

@@ -283,7 +283,7 @@ enum rc claim_send(struct committer *w, struct claim_entry *c, struct err *e)
     c->plan = make_plan(w, op, &q);
     pg_bind_int(&q, op->max);
     pg_bind_int(&q, op->lease_ms > 0 ? op->lease_ms : 0);
-    pg_bind_int(&q, w->engine->epoch << 32);
+    pg_bind_int(&q, w->engine->first_lease);
     pg_bind_str(&q, op->worker.p ? op->worker : STR(""));
     pg_bind_int(&q, (int64_t)STORE_CLAIM_BYTES);
     if (c->plan->is_any) {

@@ -2,6 +2,7 @@
 #include "store/pg/claimed.h"
 #include "store/pg/keeper.h"
 
+#include "store/copy_engine.h"
 #include "store/pg/care.h"
 #include "store/pg/migrate.h"
 
@@ -195,7 +196,11 @@ static enum rc read_meta(struct pg_engine *s, struct pg *c, struct err *e)
     for (size_t i = 0; !rc && i < pg_count(r); i++) {
         struct str bytes = pg_str(r, i, 2);
         if (str_eq(pg_str(r, i, 0), STR("epoch"))) {
-            s->epoch = pg_int(r, i, 1);
+            s->first_lease += pg_int(r, i, 1) << 32;
+        } else if (str_eq(pg_str(r, i, 0), STR("lease_start"))) {
+            s->first_lease += pg_int(r, i, 1);
+        } else if (str_eq(pg_str(r, i, 0), STR(COPY_MARK))) {
+            rc = err_set(e, RC_FATAL, COPY_REFUSAL);
         } else if (str_eq(pg_str(r, i, 0), STR("last_ordinal"))) {
             s->ids.last_ordinal = pg_int(r, i, 1);
         } else if (str_eq(pg_str(r, i, 0), STR("secret")) && bytes.n == sizeof s->base.secret) {
@@ -388,4 +393,5 @@ const struct store_engine pg_engine = {
     .note = engine_note,
     .look_ms = engine_look_ms,
     .set_watching = engine_set_watching,
+    .copy = &pg_copy,
 };

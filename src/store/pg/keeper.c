@@ -50,7 +50,7 @@ static enum rc make(struct keeper *k, int64_t tenant, struct str queue, struct s
     j->row.queue = is_as_last ? last->row.queue : arena_str(a, queue);
     j->row.kind = is_as_last && str_eq(last->row.kind, kind) ? last->row.kind : arena_str(a, kind);
     j->row.settings = is_as_last ? last->row.settings : settings_of(&w->settings, tenant, queue);
-    j->row.lease = w->engine->epoch << 32;
+    j->row.lease = w->engine->first_lease;
     *out = &j->row;
     return RC_OK;
 }

@@ -138,6 +138,23 @@ enum rc pg_migrate_check(struct pg *c, struct err *e)
     return rc;
 }
 
+enum rc pg_migrate_expect_newest(struct pg *c, struct err *e)
+{
+    struct arena *a = arena_new();
+    struct schema s;
+    enum rc rc = pg_migrate_check(c, e);
+    if (!rc) {
+        rc = look(c, a, &s, e);
+    }
+    if (!rc && s.version > newest_version()) {
+        rc = err_set(e, RC_FATAL,
+                     "the schema stint has version %lld, and this program knows %lld: run the newer release",
+                     (long long)s.version, (long long)newest_version());
+    }
+    arena_free(a);
+    return rc;
+}
+
 /* ---- applying, in a transaction that holds the lock */
 
 static enum rc remember(struct pg *c, const struct asset *m, int64_t version, int64_t now, struct err *e)

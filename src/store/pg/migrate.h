@@ -19,5 +19,7 @@ MUST_CHECK enum rc server_check_version(int version, struct err *e); /* 150018 *
 MUST_CHECK enum rc migrate(struct pg *c, int64_t now, struct err *e);
 /* The same, but changes nothing: RC_NOT_FOUND when something is to be applied. */
 MUST_CHECK enum rc pg_migrate_check(struct pg *c, struct err *e);
+/* For who must know all that is in it: as pg_migrate_check, and RC_FATAL when it is of a newer program that we could run beside. */
+MUST_CHECK enum rc pg_migrate_expect_newest(struct pg *c, struct err *e);
 
 #endif

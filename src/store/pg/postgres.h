@@ -221,8 +221,8 @@ struct pg_engine {
     int reader_count;
     _Atomic int64_t full_at_us; /* when the database's disk was last found full; 0: never */
     int stop_fd; /* readable when the store is being closed, so that no wait for the database is long */
-    int64_t epoch;
-    struct id node; /* of this start; later ones are greater, whatever the tests' clock says */
+    int64_t first_lease; /* new lease numbers are above it */
+    struct id node;      /* of this start; later ones are greater, whatever the tests' clock says */
     pthread_mutex_t id_lock;
     struct id_generator ids;
     _Atomic uint32_t turn;

@@ -134,7 +134,41 @@
     X(CLAIM, "claim") \
     X(CLAIM_ONE_QUEUE, "claim_one_queue") \
     X(CLAIM_ANY_KIND, "claim_any_kind") \
-    X(CLAIM_ANY_QUEUE, "claim_any_queue")
+    X(CLAIM_ANY_QUEUE, "claim_any_queue") \
+    X(COPY_LOCK_KEY, "copy_lock_key") \
+    X(COPY_LOCK, "copy_lock") \
+    X(COPY_NODES, "copy_nodes") \
+    X(COPY_IS_QUIET, "copy_is_quiet") \
+    X(COPY_IS_EMPTY, "copy_is_empty") \
+    X(COPY_FINGERPRINT, "copy_fingerprint") \
+    X(COPY_PUT_META, "copy_put_meta") \
+    X(COPY_DELETE_META, "copy_delete_meta") \
+    X(COPY_SET_SEQUENCES, "copy_set_sequences") \
+    X(COPY_READ_TENANT, "copy_read_tenant") \
+    X(COPY_READ_API_KEY, "copy_read_api_key") \
+    X(COPY_READ_QUEUE, "copy_read_queue") \
+    X(COPY_READ_JOB, "copy_read_job") \
+    X(COPY_READ_EVENT, "copy_read_event") \
+    X(COPY_READ_UNIQUE_KEY, "copy_read_unique_key") \
+    X(COPY_READ_IDEMPOTENCY, "copy_read_idempotency") \
+    X(COPY_READ_ARTIFACT, "copy_read_artifact") \
+    X(COPY_READ_SERIES_ENTRY, "copy_read_series_entry") \
+    X(COPY_READ_SCHEDULE, "copy_read_schedule") \
+    X(COPY_WRITE_SCHEDULE, "copy_write_schedule") \
+    X(COPY_READ_TALLY, "copy_read_tally") \
+    X(COPY_WRITE_TALLY, "copy_write_tally") \
+    X(COPY_READ_NOTE, "copy_read_note") \
+    X(COPY_WRITE_NOTE, "copy_write_note") \
+    X(COPY_WRITE_TENANT, "copy_write_tenant") \
+    X(COPY_WRITE_API_KEY, "copy_write_api_key") \
+    X(COPY_WRITE_QUEUE, "copy_write_queue") \
+    X(COPY_WRITE_JOB, "copy_write_job") \
+    X(COPY_WRITE_HISTORY, "copy_write_history") \
+    X(COPY_WRITE_EVENT, "copy_write_event") \
+    X(COPY_WRITE_UNIQUE_KEY, "copy_write_unique_key") \
+    X(COPY_WRITE_IDEMPOTENCY, "copy_write_idempotency") \
+    X(COPY_WRITE_ARTIFACT, "copy_write_artifact") \
+    X(COPY_WRITE_SERIES_ENTRY, "copy_write_series_entry")
 /* clang-format on */
 
 #define PG_SQL_AS_ENUM(upper, name) PG_SQL_##upper,

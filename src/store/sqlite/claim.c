@@ -49,8 +49,7 @@ static enum rc add_heads(struct writer *w, const struct line *l, int64_t want, s
 
 static int64_t next_lease(const struct writer *w, int64_t last)
 {
-    int64_t first = w->epoch << 32;
-    return (last > first ? last : first) + 1;
+    return (last > w->first_lease ? last : w->first_lease) + 1;
 }
 
 static enum rc save_claim(struct writer *w, const struct sqlite_row *s, struct str worker, struct err *e)

@@ -1,6 +1,8 @@
 /* engine.c: opens and closes a SQLite store: the lock, the folder of files, the connections, the threads. */
+#include "store/copy_engine.h"
 #include "store/sqlite/artifacts.h"
 #include "store/sqlite/log_check.h"
+#include "store/sqlite/paths.h"
 
 #include "base/log.h"
 
@@ -16,118 +18,13 @@
 #define MEMORY_PREFIX "stint-"
 #define READERS_MAX   16
 
-static char *joined(const char *a, const char *middle, const char *b)
-{
-    char text[PATH_MAX + 64];
-    str_print(text, sizeof text, "%s%s%s", a, middle, b);
-    return mem_c_str(str_from(text));
-}
-
-/* ---- paths */
-
-/* Makes the last folder of the path when it is missing, and makes sure that a power cut does not take it away again. */
-static enum rc make_folder(const char *folder, struct err *e)
-{
-    char above[PATH_MAX + 8];
-    if (mkdir(folder, 0700) != 0) {
-        return errno == EEXIST ? RC_OK : err_from_errno(e, errno, folder);
-    }
-    str_print(above, sizeof above, "%s/..", folder);
-    int fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        enum rc rc = err_from_errno(e, errno, above);
-        if (fd >= 0) {
-            close(fd);
-        }
-        return rc;
-    }
-    close(fd);
-    return RC_OK;
-}
-
-/* The file need not exist, nor, when it is to be made, its folder. A symbolic link is followed: the lock lies beside the file
- * itself, whatever name a server was given for it. */
-static enum rc absolute_path(const char *path, bool is_to_look, char **out, struct err *e)
-{
-    char folder[PATH_MAX], real[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    struct stat link;
-    if (lstat(path, &link) == 0 && S_ISLNK(link.st_mode)) {
-        if (!realpath(path, real)) {
-            return err_from_errno(e, errno, path);
-        }
-        *out = joined(real, "", "");
-        return RC_OK;
-    }
-    if (strlen(path) >= sizeof folder) {
-        return err_set(e, RC_INVALID, "store: the path is too long");
-    }
-    str_copy(folder, sizeof folder, slash ? (struct str){path, (size_t)(slash - path) + 1} : STR("."));
-    enum rc rc = slash && !is_to_look ? make_folder(folder, e) : RC_OK;
-    if (rc) {
-        return rc;
-    }
-    if (!realpath(folder, real)) {
-        return err_from_errno(e, errno, folder);
-    }
-    *out = joined(real, "/", slash ? slash + 1 : path);
-    return RC_OK;
-}
-
-static enum rc lock_file(const char *path, int *out, struct err *e)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return err_from_errno(e, errno, path);
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        close(fd);
-        return err_set_code(e, RC_BUSY, "store_in_use", NULL,
-                            "another server holds this store (%s is locked)", path);
-    }
-    *out = fd;
-    return RC_OK;
-}
-
-/* What can be told before the file is opened. */
-static enum rc check_file(const struct engine *s, struct err *e)
-{
-    struct stat file, ballast;
-    if (stat(s->path, &file) != 0 || !S_ISREG(file.st_mode)) {
-        return RC_OK; /* not there yet; or db_open tells */
-    }
-    if (file.st_nlink > 1) { /* each name has a lock and a log of its own */
-        return err_set(e, RC_INVALID,
-                       "the file has another name too (a hard link): two servers could own it");
-    }
-    if (file.st_size == 0 && s->ballast_path && stat(s->ballast_path, &ballast) == 0) {
-        return err_set(
-            e, RC_FATAL,
-            "the store is damaged: it is empty, but was not (remove %s to begin with an empty one)",
-            s->ballast_path);
-    }
-    return RC_OK;
-}
-
-/* For its owner only, and by that its log: SQLite would make both readable for all. */
-static enum rc make_file(const struct engine *s, struct err *e)
-{
-    int fd = s->base.options.vfs ? -1 : open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        close(fd);
-    } else if (!s->base.options.vfs && errno != EEXIST) {
-        return err_from_errno(e, errno, s->path);
-    }
-    return RC_OK;
-}
-
 /* ---- memory: a private folder in /dev/shm, removed at close; what a killed process left is removed by the next one. */
 
 static void remove_folder(const char *path)
 {
     DIR *dir = opendir(path);
     for (struct dirent *d = dir ? readdir(dir) : NULL; d; d = readdir(dir)) {
-        char *inner = joined(path, "/", d->d_name);
+        char *inner = path_joined(path, "/", d->d_name);
         bool is_own = strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
         if (is_own && unlink(inner) != 0 && (errno == EISDIR || errno == EPERM)) {
             remove_folder(inner);
@@ -147,8 +44,8 @@ static void remove_abandoned(void)
         if (!str_starts(str_from(d->d_name), STR(MEMORY_PREFIX))) {
             continue;
         }
-        char *folder = joined(MEMORY_ROOT, "/", d->d_name);
-        char *lock = joined(folder, "/", "store.lock");
+        char *folder = path_joined(MEMORY_ROOT, "/", d->d_name);
+        char *lock = path_joined(folder, "/", "store.lock");
         int fd = open(lock, O_RDWR | O_CLOEXEC);
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
             remove_folder(folder);
@@ -254,19 +151,22 @@ static enum rc make_files_dir(struct engine *s, struct err *e)
     return RC_OK;
 }
 
-static enum rc open_for_writing(struct engine *s, struct err *e)
+static enum rc lock(struct engine *s, struct err *e)
 {
-    char *lock_path = joined(s->path, "", ".lock");
-    enum rc rc = lock_file(lock_path, &s->lock_fd, e);
+    char *lock_path = path_joined(s->path, "", ".lock");
+    enum rc rc = path_lock(lock_path, &s->lock_fd, e);
     mem_free(lock_path);
     if (!rc) {
-        rc = check_file(s, e);
+        rc = path_check(s, e);
     }
+    return rc ? rc : log_check_file(s->path, s->base.options.vfs, e);
+}
+
+static enum rc open_for_writing(struct engine *s, struct err *e)
+{
+    enum rc rc = lock(s, e);
     if (!rc) {
-        rc = log_check_file(s->path, s->base.options.vfs, e);
-    }
-    if (!rc) {
-        rc = make_file(s, e);
+        rc = path_make(s, e);
     }
     if (!rc) {
         rc = writer_open(s, &s->writer, e);
@@ -296,6 +196,9 @@ static enum rc open_for_reading(struct engine *s, struct err *e)
     if (!rc && is_new) {
         rc = err_set(e, RC_NOT_FOUND, "the store is empty");
     }
+    if (!rc && !s->is_alone) {
+        rc = migrate_refuse_copy(look.db, e);
+    }
     if (!rc) {
         rc = caches_load(&look, e);
     }
@@ -304,20 +207,36 @@ static enum rc open_for_reading(struct engine *s, struct err *e)
     return rc;
 }
 
-static enum rc engine_open_at(struct store **out, const struct store_engine *engine, char *path,
-                              char *memory_dir, const struct store_options *options, struct err *e)
+static struct engine *engine_new(const struct store_engine *engine, char *path, char *memory_dir,
+                                 const struct store_options *options)
 {
     struct engine *s = mem_alloc(sizeof *s);
     store_start(&s->base, engine, options);
     s->path = path;
     s->memory_dir = memory_dir;
-    s->files_dir = joined(path, "", "-files");
-    s->ballast_path = memory_dir || options->vfs ? NULL : joined(path, "", ".ballast");
+    s->files_dir = path_joined(path, "", "-files");
+    s->ballast_path = memory_dir || options->vfs ? NULL : path_joined(path, "", ".ballast");
     s->lock_fd = -1;
     op_queue_init(&s->writes);
     op_queue_init(&s->reads);
     names_init(&s->queue_names);
     names_init(&s->words);
+    return s;
+}
+
+static enum rc refuse(struct engine *s, enum rc rc, struct err *e)
+{
+    err_wrap(e, rc, "store %s", s->path);
+    stop_threads(s);
+    engine_set_health(s, RC_FATAL); /* a store that could not be opened is not touched at close */
+    dispose(s);
+    return rc;
+}
+
+static enum rc engine_open_at(struct store **out, const struct store_engine *engine, char *path,
+                              char *memory_dir, const struct store_options *options, struct err *e)
+{
+    struct engine *s = engine_new(engine, path, memory_dir, options);
     enum rc rc = sql_load(e);
     if (!rc) {
         rc = options->read_only ? open_for_reading(s, e) : open_for_writing(s, e);
@@ -326,21 +245,46 @@ static enum rc engine_open_at(struct store **out, const struct store_engine *eng
         rc = start_threads(s, e);
     }
     if (rc) {
-        err_wrap(e, rc, "store %s", path);
-        stop_threads(s);
-        engine_set_health(s, RC_FATAL); /* a store that could not be opened is not touched at close */
-        dispose(s);
-        return rc;
+        return refuse(s, rc, e);
     }
     *out = &s->base;
     return RC_OK;
+}
+
+enum rc engine_open_alone(struct engine **out, const char *location, const struct store_options *options,
+                          struct err *e)
+{
+    char *path = NULL;
+    enum rc rc = path_absolute(location, options->read_only, &path, e);
+    if (rc) {
+        return rc;
+    }
+    struct engine *s = engine_new(&sqlite_engine, path, NULL, options);
+    s->is_alone = true;
+    rc = sql_load(e);
+    if (!rc && options->read_only) {
+        rc = access(path, F_OK) == 0 ? lock(s, e) : err_from_errno(e, errno, path);
+        rc = rc ? rc : open_for_reading(s, e);
+    } else if (!rc) {
+        rc = open_for_writing(s, e);
+    }
+    if (rc) {
+        return refuse(s, rc, e);
+    }
+    *out = s;
+    return RC_OK;
+}
+
+void engine_close_alone(struct engine *s)
+{
+    dispose(s);
 }
 
 static enum rc open_file(struct store **out, const char *location, const struct store_options *options,
                          struct err *e)
 {
     char *path = NULL;
-    enum rc rc = absolute_path(location, options->read_only, &path, e);
+    enum rc rc = path_absolute(location, options->read_only, &path, e);
     return rc ? rc : engine_open_at(out, &sqlite_engine, path, NULL, options, e);
 }
 
@@ -353,7 +297,7 @@ static enum rc open_memory(struct store **out, const char *location, const struc
     if (!mkdtemp(folder)) {
         return err_from_errno(e, errno, MEMORY_ROOT);
     }
-    return engine_open_at(out, &sqlite_memory_engine, joined(folder, "/", "store"),
+    return engine_open_at(out, &sqlite_memory_engine, path_joined(folder, "/", "store"),
                           mem_c_str(str_from(folder)), options, e);
 }
 
@@ -402,7 +346,14 @@ static enum rc engine_health(struct store *store)
 }
 
 const struct store_engine sqlite_engine = {
-    "sqlite", open_file, NULL, engine_close, engine_submit, engine_grace, engine_files_dir, engine_health,
+    .name = "sqlite",
+    .open = open_file,
+    .close = engine_close,
+    .submit = engine_submit,
+    .grace = engine_grace,
+    .files_dir = engine_files_dir,
+    .health = engine_health,
+    .copy = &sqlite_copy,
 };
 const struct store_engine sqlite_memory_engine = {
     "memory", open_memory, NULL, engine_close, engine_submit, engine_grace, engine_files_dir, engine_health,

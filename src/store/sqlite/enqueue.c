@@ -16,7 +16,7 @@ enum rc enqueue_make(struct keeper *k, int64_t tenant, struct str queue, struct 
     }
     s->row.kind = names_get(&w->engine->words, s->kind);
     s->row.id = id_next(&w->ids, k->now);
-    s->row.lease = w->epoch << 32;
+    s->row.lease = w->first_lease;
     s->ordinal = id_ordinal(s->row.id);
     s->random = id_random_bits(s->row.id);
     *out = &s->row;

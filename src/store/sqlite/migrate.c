@@ -1,5 +1,6 @@
 /* migrate.c: the schema and its versions. Migrations are the files sql/sqlite/migrations/NNNN_name.sql, in order; what was
  * applied is remembered with a checksum, and the schema found must be the one that they make. */
+#include "store/copy_engine.h"
 #include "store/sqlite/sqlite.h"
 
 #include "base/asset.h"
@@ -209,4 +210,27 @@ enum rc migrate_apply(struct db *db, int64_t now, struct err *e)
         rc = apply_from(db, applied, now, e);
     }
     return rc ? rc : compare_schema(db, e);
+}
+
+enum rc migrate_refuse_copy(struct db *db, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool is_copy = false;
+    enum rc rc = stmt(db, SQL_META_GET, &q, e);
+    if (!rc) {
+        db_bind_c(q, 1, COPY_MARK);
+        rc = db_step(q, &is_copy, e);
+        db_reset(q);
+    }
+    return !rc && is_copy ? err_set(e, RC_FATAL, COPY_REFUSAL) : rc;
+}
+
+enum rc migrate_expect_newest(struct db *db, struct err *e)
+{
+    int64_t version = 0;
+    enum rc rc = db_query_int(db, "PRAGMA user_version", &version, e);
+    if (!rc && version < newest_version()) {
+        rc = err_set(e, RC_FATAL, "the store is of an older program: run `stint migrate` on it first");
+    }
+    return rc;
 }

@@ -111,7 +111,33 @@
     X(SERIES_DELETE_ARTIFACT, "series_delete_artifact") \
     X(SERIES_GET, "series_get") \
     X(SERIES_NEWEST, "series_newest") \
-    X(SERIES_NAMES, "series_names")
+    X(SERIES_NAMES, "series_names") \
+    X(COPY_IS_EMPTY, "copy_is_empty") \
+    X(META_DELETE, "meta_delete") \
+    X(COPY_READ_TENANT, "copy_read_tenant") \
+    X(COPY_READ_API_KEY, "copy_read_api_key") \
+    X(COPY_READ_QUEUE, "copy_read_queue") \
+    X(COPY_READ_JOB, "copy_read_job") \
+    X(COPY_READ_EVENT, "copy_read_event") \
+    X(COPY_READ_UNIQUE_KEY, "copy_read_unique_key") \
+    X(COPY_READ_IDEMPOTENCY, "copy_read_idempotency") \
+    X(COPY_READ_ARTIFACT, "copy_read_artifact") \
+    X(COPY_READ_SERIES_ENTRY, "copy_read_series_entry") \
+    X(COPY_READ_SCHEDULE, "copy_read_schedule") \
+    X(COPY_WRITE_SCHEDULE, "copy_write_schedule") \
+    X(COPY_READ_TALLY, "copy_read_tally") \
+    X(COPY_WRITE_TALLY, "copy_write_tally") \
+    X(COPY_READ_NOTE, "copy_read_note") \
+    X(COPY_WRITE_NOTE, "copy_write_note") \
+    X(COPY_WRITE_KIN, "copy_write_kin") \
+    X(COPY_WRITE_TENANT, "copy_write_tenant") \
+    X(COPY_WRITE_API_KEY, "copy_write_api_key") \
+    X(COPY_WRITE_JOB, "copy_write_job") \
+    X(COPY_WRITE_EVENT, "copy_write_event") \
+    X(COPY_WRITE_UNIQUE_KEY, "copy_write_unique_key") \
+    X(COPY_WRITE_IDEMPOTENCY, "copy_write_idempotency") \
+    X(COPY_WRITE_ARTIFACT, "copy_write_artifact") \
+    X(COPY_WRITE_SERIES_ENTRY, "copy_write_series_entry")
 /* clang-format on */
 
 #define SQL_AS_ENUM(upper, name) SQL_##upper,

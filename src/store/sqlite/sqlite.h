@@ -58,7 +58,7 @@ struct writer {
     struct engine *engine;
     struct db *db;
     struct id_generator ids;
-    int64_t epoch; /* the upper part of new lease numbers */
+    int64_t first_lease; /* new lease numbers are above it */
     /* caches */
     struct arena *cache_arena;
     struct map queues, lines, words;
@@ -91,6 +91,7 @@ struct engine {
     char *path, *files_dir, *lock_path, *memory_dir, *ballast_path;
     int lock_fd;
     bool is_memory, is_new;
+    bool is_alone; /* no server's: no threads, and an unfinished copy will do */
     struct op_queue writes, reads;
     pthread_t committer_thread, *reader_threads;
     int reader_count;
@@ -105,6 +106,10 @@ struct engine {
 MUST_CHECK enum rc stmt(struct db *db, enum sql_query query, struct db_stmt **out, struct err *e);
 
 /* engine.c */
+/* For a copy: with the store's lock, without threads. options.read_only: nothing is made or changed. */
+MUST_CHECK enum rc engine_open_alone(struct engine **out, const char *location,
+                                     const struct store_options *options, struct err *e);
+void engine_close_alone(struct engine *s);
 MUST_CHECK enum rc engine_open_db(struct engine *s, bool is_writer, struct db **out, struct err *e);
 /* committer.c, readers.c */
 void *committer_main(void *engine);
@@ -118,6 +123,10 @@ void writer_close(struct writer *w);
 /* migrate.c: checks that the file is ours, whole, and not newer, then brings it up to date, all or nothing. */
 MUST_CHECK enum rc migrate_check(struct db *db, bool *is_new, struct err *e);
 MUST_CHECK enum rc migrate_apply(struct db *db, int64_t now, struct err *e);
+/* RC_FATAL: it is the target of a copy that has not ended. */
+MUST_CHECK enum rc migrate_refuse_copy(struct db *db, struct err *e);
+/* RC_FATAL: of an older program; nothing is applied. */
+MUST_CHECK enum rc migrate_expect_newest(struct db *db, struct err *e);
 /* space.c: the ballast, kept beside the database for the day the disk is full (J17). */
 #define SPACE_LOOK_MS 1000
 void space_prepare(struct writer *w);

@@ -63,6 +63,18 @@ static enum rc secret(struct writer *w, struct err *e)
     return rc;
 }
 
+/* The upper part of lease numbers is raised, and the lower begins anew, when the store becomes another one (store/copy.h). */
+static enum rc first_lease(struct writer *w, struct err *e)
+{
+    int64_t epoch = 0, start = 0;
+    enum rc rc = meta_int(w, "epoch", &epoch, e);
+    if (!rc) {
+        rc = meta_int(w, "lease_start", &start, e);
+    }
+    w->first_lease = (epoch << 32) + start;
+    return rc;
+}
+
 /* Ids grow also when the newest jobs are pruned and the clock steps back: prune.c remembers the greatest it removed. */
 static enum rc seed_ids(struct writer *w, struct err *e)
 {
@@ -100,11 +112,14 @@ static enum rc load(struct writer *w, struct err *e)
     if (!rc) {
         rc = migrate_apply(w->db, store_now(&w->engine->base), e);
     }
+    if (!rc && !w->engine->is_alone) {
+        rc = migrate_refuse_copy(w->db, e);
+    }
     if (!rc) {
         rc = secret(w, e);
     }
     if (!rc) {
-        rc = meta_int(w, "epoch", &w->epoch, e);
+        rc = first_lease(w, e);
     }
     if (!rc) {
         rc = seed_ids(w, e);
