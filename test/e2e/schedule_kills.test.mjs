@@ -1,4 +1,4 @@
-// J10 by force: servers with schedules are killed at fault points and at once, on both engines; and two nodes on one PostgreSQL expand
+// J10 by force: servers with schedules are killed at fault points and at once, on both engines; and three nodes on one PostgreSQL expand
 // the same schedules. Afterwards every tick has exactly one job, and with run_all none is missing.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -50,23 +50,33 @@ test('so it is on PostgreSQL', { timeout: 400000, skip: !CLUSTER ? 'no PostgreSQ
     database.drop();
 });
 
-test('two nodes share the ticks, and one goes on when the other is killed', { timeout: 90000, skip: CLUSTER ? false : 'no PostgreSQL' }, async () => {
+/** Waits until ticks of each schedule got their job from any of these nodes, from now on. */
+async function eachFired(nodes, names) {
+    const seen = nodes.map((n) => n.log.length);
+    const has = (name) => nodes.some((n, i) => n.log.slice(seen[i]).some((l) => l.includes(`schedule.fired schedule=${name} ticks=`)));
+    while (!names.every(has)) await nodes[0].call('POST', '/v1/claims', { worker: 'w', queues: ['none'], wait_s: 1 });
+}
+
+const firedAt = (node) => node.logged(/schedule\.fired /);
+
+test('three nodes share the ticks, and go on when two are killed and one comes back', { timeout: 120000, skip: CLUSTER ? false : 'no PostgreSQL' }, async (t) => {
     const database = makeDatabase();
     const key = createKey(database.dsn);
     const start = () => startServer({ store: database.dsn, key, args: LOG });
-    const [a, b] = [await start(), await start()];
-    const names = ['s1', 's2', 's3', 's4'];
-    for (const name of names) await a.call('PUT', `/v1/schedules/${name}`, plan());
-    await Promise.race([a.logged(/schedule\.fired schedule=s4 /), b.logged(/schedule\.fired schedule=s4 /)]);
-    await a.kill();
-    const seen = b.log.length;
-    for (const name of names) {
-        while (!b.log.slice(seen).some((l) => l.includes(`schedule.fired schedule=${name} `))) {
-            await b.call('POST', '/v1/claims', { worker: 'w', queues: ['none'], wait_s: 1 });
-        }
-        await b.call('POST', `/v1/schedules/${name}/pause`);
-    }
-    for (const name of names) assert.ok((await checkTicks(b, name)) >= 2);
-    await b.stop();
+    const nodes = [await start(), await start(), await start()];
+    const names = Array.from({ length: 6 }, (_, i) => `s${i}`);
+    const first = Math.ceil(Date.now() / 1000) * 1000;
+    for (const [i, name] of names.entries()) await nodes[0].call('PUT', `/v1/schedules/${name}`, plan({ start: new Date(first + 150 * i).toISOString() }));
+    await Promise.all(nodes.map(firedAt));
+    await nodes[0].kill();
+    await nodes[1].kill();
+    nodes.push(await start());
+    const alive = nodes.slice(2);
+    await Promise.all(alive.map(firedAt));
+    for (let round = 0; round < 3; round++) await eachFired(alive, names);
+    for (const name of names) await nodes[2].call('POST', `/v1/schedules/${name}/pause`);
+    for (const name of names) assert.ok((await checkTicks(nodes[2], name)) >= 3);
+    t.diagnostic(`ticks that each node saw to: ${nodes.map((n) => n.log.filter((l) => / schedule\.fired /.test(l)).length)}`);
+    await Promise.all(alive.map((n) => n.stop()));
     database.drop();
 });
