@@ -88,7 +88,6 @@ static void on_schedules(struct store_op *op)
     if (api_failed(c, op)) {
         return;
     }
-    bool has_more = (int64_t)list->count == list->limit;
     struct json_out w = api_json(c);
     json_object_begin(&w);
     json_name(&w, "schedules");
@@ -97,7 +96,7 @@ static void on_schedules(struct store_op *op)
         write_schedule(c, &w, &list->schedules[i], 1);
     }
     json_array_end(&w);
-    wire_put_text(&w, "next_after", has_more ? list->schedules[list->count - 1].name : STR(""));
+    wire_put_text(&w, "next_after", list->more ? list->schedules[list->count - 1].name : STR(""));
     json_object_end(&w);
     api_answer(c, 200);
 }

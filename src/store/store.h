@@ -169,6 +169,8 @@ void store_secret(struct store *s, unsigned char out[32]);
 /* ------------------------------------------------------------------ schedules */
 
 #define STORE_SCHEDULES_MAX 20000 /* of a tenant */
+/* Ticks and lists give no more when the definitions of what they have are so big in all. */
+#define STORE_SCHEDULE_BYTES ((size_t)8 << 20)
 /* Who has been given a due schedule by a tick has this long to take its step; then the next tick gives it out again. A store that
  * belongs to one process gives it out again when it is opened. */
 #define STORE_SCHEDULE_HOLD_MS 10000
@@ -220,7 +222,7 @@ struct store_delete_schedule {
     struct str name;
 };
 
-/* name: that one, or RC_NOT_FOUND. "" = by name, after `after`. */
+/* name: that one, or RC_NOT_FOUND. "" = by name, after `after`; fewer than `limit` when they are big. */
 struct store_list_schedules {
     struct store_op op;
     int64_t tenant;
@@ -228,6 +230,7 @@ struct store_list_schedules {
     int64_t limit;
     struct schedule *schedules; /* out */
     size_t count;
+    bool more; /* out: there may be others behind the last of these */
 };
 
 /* ------------------------------------------------------------------ enqueue */

@@ -390,6 +390,7 @@ static void print_schedules(const struct model *m, const struct store_op *op, st
     for (size_t i = 0; i < x->count; i++) {
         model_print_schedule(m, &x->schedules[i], out);
     }
+    put(out, "more", x->more);
 }
 
 static void print_one(const struct model *m, const struct store_op *op, struct buf *out)

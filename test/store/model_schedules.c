@@ -93,6 +93,7 @@ static void list_schedules(struct model *m, struct store_list_schedules *op)
         }
     }
     qsort(op->schedules, op->count, sizeof *op->schedules, by_name);
+    op->more = (int64_t)op->count >= op->limit;
     op->count = (int64_t)op->count > op->limit ? (size_t)op->limit : op->count;
     if (op->name.n && !op->count) {
         not_found(&op->op);

@@ -126,6 +126,31 @@ STORE_TEST(schedules_are_listed_by_name_in_pages)
     CHECK_INT(list(s, STR("d"), STR(""), 1).op.rc, RC_NOT_FOUND);
 }
 
+STORE_TEST(big_definitions_are_given_out_and_listed_a_few_at_a_time)
+{
+    static char big[1 << 20];
+    const struct str definition = {big, sizeof big};
+    memset(big, ' ', sizeof big);
+    for (int i = 0; i < 9; i++) {
+        struct str name = arena_printf(s->a, "big%d", i);
+        OK(set(s, .name = name, .definition = definition, .next_at = T + i).op.rc);
+    }
+    struct store_list_schedules page = list(s, STR(""), STR(""), 100);
+    CHECK_INT(page.count, 8);
+    CHECK_TRUE(page.more);
+    page = list(s, STR(""), STR("big7"), 100);
+    CHECK_INT(page.count, 1);
+    CHECK_FALSE(page.more);
+    advance(s, 2 * HOUR);
+    struct store_tick t = taken(s);
+    CHECK_INT(t.schedule_count, 8);
+    CHECK_TRUE(t.more);
+    t = taken(s);
+    CHECK_INT(t.schedule_count, 1);
+    CHECK_STR(t.schedules[0].name, STR("big8"));
+    CHECK_FALSE(t.more);
+}
+
 STORE_TEST(schedules_of_another_tenant_are_unknown)
 {
     (void)a_schedule(s);

@@ -30,10 +30,17 @@ DELETE FROM stint.schedule WHERE tenant = $1 AND name = $2
 
 -- name: schedule_take
 UPDATE stint.schedule AS s SET due_at = $2
-WHERE (s.tenant, s.name) IN (SELECT d.tenant, d.name FROM stint.schedule AS d
-  WHERE d.due_at > 0 AND d.due_at <= $1 ORDER BY d.due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+WHERE (s.tenant, s.name) IN (SELECT f.tenant, f.name FROM (
+  SELECT d.tenant, d.name, sum(octet_length(d.definition))
+    OVER (ORDER BY d.due_at, d.tenant, d.name ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+  FROM (SELECT l.tenant, l.name, l.due_at, l.definition FROM stint.schedule AS l
+    WHERE l.due_at > 0 AND l.due_at <= $1 ORDER BY l.due_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS d
+) AS f WHERE coalesce(f.before, 0) < $4)
 RETURNING @schedule_columns@, EXISTS (SELECT FROM stint.job AS j WHERE j.id = s.last_job)
 
 -- name: schedule_list
-SELECT @schedule_columns@, EXISTS (SELECT FROM stint.job AS j WHERE j.id = s.last_job) FROM stint.schedule AS s
-WHERE s.tenant = $1 AND ($2 = '' OR s.name = $2) AND s.name > $3 ORDER BY s.name LIMIT $4
+SELECT @schedule_columns@, EXISTS (SELECT FROM stint.job AS j WHERE j.id = s.last_job) FROM (
+  SELECT t.*, sum(octet_length(t.definition)) OVER (ORDER BY t.name ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+  FROM (SELECT * FROM stint.schedule AS l
+    WHERE l.tenant = $1 AND ($2 = '' OR l.name = $2) AND l.name > $3 ORDER BY l.name LIMIT $4) AS t
+) AS s WHERE coalesce(s.before, 0) < $5 ORDER BY s.name

@@ -25,12 +25,17 @@ DELETE FROM schedule WHERE tenant = ?1 AND name = ?2
 
 -- name: schedule_take
 UPDATE schedule SET due_at = ?2
-WHERE id IN (SELECT id FROM schedule WHERE due_at > 0 AND due_at <= ?1 ORDER BY due_at LIMIT ?3)
+WHERE id IN (SELECT id FROM (
+  SELECT id, sum(octet_length(definition)) OVER (ORDER BY due_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+  FROM (SELECT id, due_at, definition FROM schedule WHERE due_at > 0 AND due_at <= ?1 ORDER BY due_at LIMIT ?3)
+) WHERE coalesce(before, 0) < ?4)
 RETURNING @schedule_columns@, @schedule_is_live@
 
 -- name: schedule_release
 UPDATE schedule SET due_at = next_at WHERE due_at > 0 AND due_at <> next_at
 
 -- name: schedule_list
-SELECT @schedule_columns@, @schedule_is_live@ FROM schedule
-WHERE tenant = ?1 AND (?2 = '' OR name = ?2) AND name > ?3 ORDER BY name LIMIT ?4
+SELECT @schedule_columns@, @schedule_is_live@ FROM (
+  SELECT *, sum(octet_length(definition)) OVER (ORDER BY name ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+  FROM (SELECT * FROM schedule WHERE tenant = ?1 AND (?2 = '' OR name = ?2) AND name > ?3 ORDER BY name LIMIT ?4)
+) AS schedule WHERE coalesce(before, 0) < ?5 ORDER BY name

@@ -7,12 +7,14 @@
 enum rc pg_schedule_list_run(struct reader *r, struct store_op *base, struct err *e)
 {
     struct store_list_schedules *op = (struct store_list_schedules *)base;
+    const int64_t limit = op->limit > 0 && op->limit < LIST_LIMIT_MAX ? op->limit : LIST_LIMIT_MAX;
     struct read_batch b = {0};
     struct pg_query *q = read_add(r, &b, PG_SQL_SCHEDULE_LIST);
     pg_bind_int(q, op->tenant);
     pg_bind_str(q, op->name.n ? op->name : STR(""));
     pg_bind_str(q, op->after.n ? op->after : STR(""));
-    pg_bind_int(q, op->limit > 0 && op->limit < LIST_LIMIT_MAX ? op->limit : LIST_LIMIT_MAX);
+    pg_bind_int(q, limit);
+    pg_bind_int(q, (int64_t)STORE_SCHEDULE_BYTES);
     op->count = 0;
     op->schedules = NULL;
     enum rc rc = read_run(r, &b, e);
@@ -25,5 +27,6 @@ enum rc pg_schedule_list_run(struct reader *r, struct store_op *base, struct err
         pg_schedule_read(rows, op->count, true, base->a, &op->schedules[op->count]);
     }
     read_free(&b);
+    op->more = rules_schedules_may_go_on(op->schedules, op->count, limit);
     return !op->count && op->name.n ? store_answer(base, RC_NOT_FOUND, NULL, "no such schedule") : RC_OK;
 }

@@ -214,6 +214,7 @@ enum rc schedules_take(struct committer *w, struct store_tick *op, int64_t limit
     pg_bind_int(&q, w->keeper.now);
     pg_bind_int(&q, w->keeper.now + STORE_SCHEDULE_HOLD_MS);
     pg_bind_int(&q, limit);
+    pg_bind_int(&q, (int64_t)STORE_SCHEDULE_BYTES);
     enum rc rc = round_ask(w, PG_SQL_SCHEDULE_TAKE, &q, &rows, e);
     op->schedules = arena_array(op->op.a, struct schedule, rc ? 1 : pg_count(rows) + 1);
     for (size_t i = 0; !rc && i < pg_count(rows); i++) {

@@ -82,7 +82,8 @@ enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
     w->scanned_until = (int64_t)pg_count(rows) == limit ? last_due_at : w->keeper.now;
     rc = rc ? rc : schedules_take(w, op, limit, e);
     op->more = !rc && (more_wishes || w->work.notes.count || /* of those that have just ended */
-                       (int64_t)pg_count(rows) == limit || (int64_t)op->schedule_count == limit);
+                       (int64_t)pg_count(rows) == limit ||
+                       rules_schedules_may_go_on(op->schedules, op->schedule_count, limit));
     pg_rows_free(rows);
     return rc;
 }

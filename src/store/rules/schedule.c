@@ -72,6 +72,15 @@ enum rc rules_delete_schedule(struct keeper *k, struct store_op *base, struct er
     return rc ? rc : k->engine->remove_schedule(k, op->tenant, op->name, e);
 }
 
+bool rules_schedules_may_go_on(const struct schedule *list, size_t count, int64_t limit)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += list[i].definition.n;
+    }
+    return (int64_t)count >= limit || bytes >= STORE_SCHEDULE_BYTES;
+}
+
 enum rc rules_check_step(struct keeper *k, struct store_enqueue *op, bool *is_good, struct err *e)
 {
     const struct schedule_step *step = op->step;

@@ -121,6 +121,7 @@ enum rc schedule_take(struct writer *w, struct store_tick *op, int64_t limit, st
     db_bind_int(q, 1, w->keeper.now);
     db_bind_int(q, 2, w->keeper.now + STORE_SCHEDULE_HOLD_MS);
     db_bind_int(q, 3, limit);
+    db_bind_int(q, 4, (int64_t)STORE_SCHEDULE_BYTES);
     while (!(rc = db_step(q, &has_row, e)) && has_row) {
         op->schedules = op->schedules ? op->schedules : arena_array(op->op.a, struct schedule, (size_t)limit);
         read_row(q, op->op.a, true, &op->schedules[op->schedule_count++]);
@@ -144,8 +145,10 @@ enum rc schedule_list_run(struct reader *r, struct store_op *base, struct err *e
     db_bind_str(q, 2, op->name.n ? op->name : STR(""));
     db_bind_str(q, 3, op->after.n ? op->after : STR(""));
     db_bind_int(q, 4, limit);
+    db_bind_int(q, 5, (int64_t)STORE_SCHEDULE_BYTES);
     while (!(rc = db_step(q, &has_row, e)) && has_row) {
         read_row(q, base->a, true, &op->schedules[op->count++]);
     }
+    op->more = rules_schedules_may_go_on(op->schedules, op->count, limit);
     return !rc && op->name.n && !op->count ? store_answer(base, RC_NOT_FOUND, NULL, "no such schedule") : rc;
 }

@@ -43,6 +43,6 @@ enum rc tick_run(struct writer *w, struct store_op *base, struct err *e)
     }
     rc = rc ? rc : schedule_take(w, op, limit, e);
     op->more = count == limit || w->has_notes || /* of those that have just ended */
-               (int64_t)op->schedule_count == limit;
+               rules_schedules_may_go_on(op->schedules, op->schedule_count, limit);
     return rc;
 }
