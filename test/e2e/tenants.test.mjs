@@ -25,6 +25,7 @@ before(async () => {
     await a('POST', '/v1/reports', { job: claimed.id, lease: claimed.lease, n: 1, op: 'complete', result: 'secret', artifacts: [{ name: 'file', text: 'secret' }],
         publish: [{ artifact: 'file', series: 'secret-series' }, { artifact: 'file', series: seriesOf('/secret-repo') }], events: [{ type: 'x', data: 'secret' }] });
     await a('POST', '/v1/jobs', { kind: 'secret-kind', queue: 'secret-q', delay_s: 3600 });
+    await a('PUT', '/v1/schedules/secret-schedule', { cron: '@hourly', job: { kind: 'secret-kind', queue: 'secret-q' } });
     mine = { running, done: done.id, key: (await a('GET', '/v1/keys')).json.keys[0].id };
 });
 after(async () => {
@@ -49,6 +50,7 @@ const rows = {
     promoteJobs: (o) => [['POST', '/v1/jobs/promote', { ids: [o.job] }]],
     retryDead: (o) => [['POST', '/v1/dead/retry', { ids: [o.job] }]],
     purgeDead: (o) => [['POST', '/v1/dead/purge', { ids: [o.job] }]],
+    listChildren: (o) => [['GET', `/v1/jobs/${o.job}/children`]],
     readEvents: (o) => [['GET', `/v1/jobs/${o.job}/events`, undefined, sse], ['GET', `/v1/jobs/${o.job}/events`, undefined, { headers: { accept: 'application/json' } }]],
     createStreamToken: (o) => [['POST', `/v1/jobs/${o.job}/stream-token`]],
     listArtifacts: (o) => [['GET', `/v1/jobs/${o.job}/artifacts`]],
@@ -59,6 +61,12 @@ const rows = {
     getSeriesContent: (o) => [['GET', `/v1/series/${o.series}/content`], ['GET', `/v1/series/${o.series}/content?job=${o.job}`]],
     getQueue: (o) => [['GET', `/v1/queues/${o.queue}`]],
     deleteQueue: (o) => [['DELETE', `/v1/queues/${o.queue}`]],
+    getSchedule: (o) => [['GET', `/v1/schedules/${o.schedule}`]],
+    patchSchedule: (o) => [['PATCH', `/v1/schedules/${o.schedule}`, { cron: '@daily' }]],
+    deleteSchedule: (o) => [['DELETE', `/v1/schedules/${o.schedule}`]],
+    runSchedule: (o) => [['POST', `/v1/schedules/${o.schedule}/run`]],
+    pauseSchedule: (o) => [['POST', `/v1/schedules/${o.schedule}/pause`]],
+    resumeSchedule: (o) => [['POST', `/v1/schedules/${o.schedule}/resume`]],
     revokeKey: (o) => [['DELETE', `/v1/keys/${o.key}`]],
     ...Object.fromEntries(operations.filter((o) => o.path.startsWith('/v1/index/')).map((o) => [o.operation.operationId, (x) => [[o.method, o.path.replace('{repo}', encodeURIComponent(x.repo)).replace(/\{[^}]+\}/g, 'x')]]])),
 };
@@ -68,13 +76,14 @@ const wholes = {
     listDead: ['GET', '/v1/dead'],
     listSeries: ['GET', '/v1/series'],
     listQueues: ['GET', '/v1/queues'],
+    listSchedules: ['GET', '/v1/schedules'],
     listWorkers: ['GET', '/v1/workers'],
     getStats: ['GET', '/v1/stats'],
     listKeys: ['GET', '/v1/keys'],
     listIndexes: ['GET', '/v1/index'],
 };
 /** Operations that make something of one's own, or concern no tenant; the last test covers those that could clash. */
-const others = ['enqueueJobs', 'claimJobs', 'readFeed', 'patchQueue', 'pauseQueue', 'resumeQueue', 'createKey', 'getLivez', 'getReadyz', 'getMetrics', 'getOpenapi'];
+const others = ['enqueueJobs', 'claimJobs', 'readFeed', 'putSchedule', 'patchQueue', 'pauseQueue', 'resumeQueue', 'createKey', 'getLivez', 'getReadyz', 'getMetrics', 'getOpenapi'];
 
 test('every operation has a row', () => {
     const known = [...Object.keys(rows), ...Object.keys(wholes), ...others];
@@ -83,14 +92,14 @@ test('every operation has a row', () => {
 
 test("another tenant's objects answer exactly as objects that do not exist", async () => {
     const before = (await a('GET', `/v1/jobs/${mine.done}`)).text + (await a('GET', `/v1/jobs/${mine.running.id}`)).text;
-    const nobody = { job: RANDOM, repo: '/nothing', series: 'nothing', queue: 'nothing', key: 'nobodyXX' };
+    const nobody = { job: RANDOM, repo: '/nothing', series: 'nothing', schedule: 'nothing', queue: 'nothing', key: 'nobodyXX' };
     for (const [id, requests] of Object.entries(rows)) {
         for (const job of [mine.done, mine.running.id]) {
-            const theirs = { job, repo: '/secret-repo', series: 'secret-series', queue: 'secret-q', key: mine.key };
+            const theirs = { job, repo: '/secret-repo', series: 'secret-series', schedule: 'secret-schedule', queue: 'secret-q', key: mine.key };
             const [got, want] = [requests(theirs), requests(nobody)];
             for (const [i, request] of got.entries()) {
                 const [seen, expected] = [await b(...request), await b(...want[i])];
-                const plain = (answer, o) => answer.text.replaceAll(o.job, 'JOB');
+                const plain = (answer, o) => answer.text.replaceAll(o.job, 'JOB').replaceAll(o.schedule, 'SCHEDULE');
                 assert.equal(seen.status, expected.status, `${id}: ${seen.text}`);
                 assert.equal(plain(seen, theirs), plain(expected, nobody), id);
                 assert.ok(seen.status === 404 || /"status":404/.test(seen.text), `${id} answered ${seen.status} ${seen.text}`);
@@ -119,6 +128,8 @@ test('the same names and keys of two tenants are strangers', async () => {
     assert.deepEqual(claimed.map((j) => j.id), [theirs.json.id]);
     await b('POST', '/v1/queues/secret-q/pause');
     assert.equal((await a('GET', '/v1/queues/secret-q')).json.paused, false);
+    assert.equal((await b('PUT', '/v1/schedules/secret-schedule', { cron: '@yearly', job: { kind: 'k' } })).status, 201);
+    assert.equal((await a('GET', '/v1/schedules/secret-schedule')).json.cron, '@hourly');
     assert.equal((await b('POST', '/v1/jobs/cancel', { all: true })).json.jobs.length, 1);
     assert.equal((await a('GET', '/v1/stats')).json.counts.cancelled, 0);
     const cursor = (await a('GET', '/v1/jobs?limit=1')).json.next_cursor;
