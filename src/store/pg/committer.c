@@ -23,6 +23,7 @@ void committer_dispose(struct committer *w)
     map_dispose(&w->work.key_by_name);
     map_dispose(&w->work.waiting_by_queue);
     map_dispose(&w->work.schedule_by_name);
+    map_dispose(&w->work.note_by_job);
     arena_free(w->keeper.scratch);
 }
 
