@@ -175,10 +175,12 @@ static const char *take_shared(struct pg *c)
 
 const char *pg_rig_shared(const char *from, const char *reset)
 {
-    static struct pg *holder;
+    static struct pg *holders[8]; /* each with a lock: one session would get the same one again */
+    static size_t held;
     const char *why = "";
     struct err err = {0}, *e = &err;
-    holder = pg_rig_connect(pg_rig_server(&why));
+    ck_assert_uint_lt(held, sizeof holders / sizeof holders[0]);
+    struct pg *holder = holders[held++] = pg_rig_connect(pg_rig_server(&why));
     const char *name = take_shared(holder), *dsn = pg_rig_dsn(name);
     if (!ask_about(holder, "SELECT count(*) FROM pg_database WHERE datname = $1::text", name)) {
         char sql[200];

@@ -89,8 +89,11 @@ STORE_TEST_(random_stores_are_copied_whole, 60, NEEDS_DURABLE)
         run_begin(r, s, chance_next(&c) >> 1, 2, BUG_NONE);
         run_go(r, NULL, 100);
         s->options.on_round = NULL;
-        copy_there_and_compare(s, url); /* nobody cleans: the run ends with the process */
+        copy_there_and_compare(s, url);
+        run_free(r);
+        mem_free(r);
     }
+    ask_end();
 }
 
 /* ---- leases (J3, J4) */

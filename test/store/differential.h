@@ -159,5 +159,6 @@ struct pair *run_difference(const struct run *r); /* NULL: there was none */
 void run_clean(struct run *r);
 /* Cleans, and frees. */
 void run_end(struct run *r);
+void run_free(struct run *r); /* and leave the store as it is */
 
 #endif

@@ -348,10 +348,15 @@ void run_clean(struct run *r)
     }
 }
 
-void run_end(struct run *r)
+void run_free(struct run *r)
 {
-    run_clean(r);
     for (int i = 0; i < r->count; i++) {
         pair_free(r->pairs[i]);
     }
+}
+
+void run_end(struct run *r)
+{
+    run_clean(r);
+    run_free(r);
 }
