@@ -124,6 +124,9 @@ int stint_work(struct stint_client *c, const struct stint_kind *kinds, size_t ki
 bool stint_should_stop(struct stint_attempt *at);
 int stint_progress(struct stint_attempt *at, double progress, const char *message, struct stint_error *e);
 int stint_event(struct stint_attempt *at, const char *type, const char *data_json, struct stint_error *e);
+/* The same, into the stream of the top of its tree too. */
+int stint_root_event(struct stint_attempt *at, const char *type, const char *data_json,
+                     struct stint_error *e);
 int stint_checkpoint(struct stint_attempt *at, const char *json, struct stint_error *e);
 int stint_artifact(struct stint_attempt *at, const char *name, const char *media_type, const void *bytes,
                    size_t n, struct stint_error *e);

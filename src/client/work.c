@@ -132,15 +132,23 @@ int stint_progress(struct stint_attempt *at, double progress, const char *messag
     return report_simple(at, &r, e);
 }
 
+static int send_event(struct stint_attempt *at, const struct report_event *ev, struct stint_error *e)
+{
+    struct report r = {
+        .op = REPORT_PROGRESS, .progress_permille = -1, .events = ev, .event_count = 1, .retry_after_ms = -1};
+    return report_simple(at, &r, e);
+}
+
 int stint_event(struct stint_attempt *at, const char *type, const char *data_json, struct stint_error *e)
 {
-    struct report_event ev = {str_from(type), str_from(data_json)};
-    struct report r = {.op = REPORT_PROGRESS,
-                       .progress_permille = -1,
-                       .events = &ev,
-                       .event_count = 1,
-                       .retry_after_ms = -1};
-    return report_simple(at, &r, e);
+    const struct report_event ev = {.type = str_from(type), .data = str_from(data_json)};
+    return send_event(at, &ev, e);
+}
+
+int stint_root_event(struct stint_attempt *at, const char *type, const char *data_json, struct stint_error *e)
+{
+    const struct report_event ev = {.type = str_from(type), .data = str_from(data_json), .at_root = true};
+    return send_event(at, &ev, e);
 }
 
 int stint_checkpoint(struct stint_attempt *at, const char *json, struct stint_error *e)

@@ -19,6 +19,7 @@ enum report_op {
 struct report_event {
     struct str type; /* a name */
     struct str data; /* one JSON value */
+    bool at_root;    /* into the stream of the root too, as long as that has not ended */
 };
 
 struct report_artifact { /* ≤ JOB_ARTIFACT_ROW_BYTES; larger ones are staged */

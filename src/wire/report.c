@@ -47,6 +47,7 @@ static enum rc read_percent(const struct json *v, struct arena *a, void *to, str
 static const struct wire_field event_fields[] = {
     {STR("type"), WIRE_NAME, offsetof(struct report_event, type), 0, 0, NULL},
     {STR("data"), WIRE_RAW, offsetof(struct report_event, data), 0, JOB_EVENT_MAX_BYTES, NULL},
+    {STR("root"), WIRE_BOOL, offsetof(struct report_event, at_root), 0, 0, NULL},
 };
 
 /* What the server itself says in a stream, and the names that an EventSource gives to its own events. */
@@ -412,6 +413,9 @@ static void write_told(struct json_out *w, const struct report *r)
             json_object_begin(w);
             json_put_str(w, "type", r->events[i].type);
             json_put_raw(w, "data", r->events[i].data);
+            if (r->events[i].at_root) {
+                json_put_bool(w, "root", true);
+            }
             json_object_end(w);
         }
         json_array_end(w);

@@ -91,7 +91,7 @@ static void heard_event(struct slot *s, const struct json *v)
         return;
     }
     s->events[s->event_count++] =
-        (struct report_event){arena_str(s->news, type->s), arena_str(s->news, data->raw)};
+        (struct report_event){.type = arena_str(s->news, type->s), .data = arena_str(s->news, data->raw)};
     if (s->event_count == SLOT_EVENTS_MAX) { /* the rest waits in the socket until these are sent */
         s->is_reading_paused = true;
         stream_read_stop(s->stream);

@@ -77,7 +77,10 @@ test('what is attached to the root hangs under it, and the root waits for it too
     const id = await enqueue('c');
     await report(await claim('c', 'parent'), 1, 'wait', { children: [{ kind: 'child' }] });
     const child = await claim('c', 'child');
-    const { children } = await report(child, 1, 'complete', { children: [{ kind: 'leaf', attach: 'root' }] });
+    await report(child, 1, 'progress', { events: [{ type: 'page', data: { n: 1 }, root: true }] });
+    const { events } = (await server.call('GET', `/v1/jobs/${id}/events`, undefined, { headers: { accept: 'application/json' } })).json;
+    assert.deepEqual(events.map((e) => [e.seq, e.type, e.data]), [[1, 'page', { n: 1 }]]);
+    const { children } = await report(child, 2, 'complete', { children: [{ kind: 'leaf', attach: 'root' }] });
     const leaf = await claim('c', 'leaf');
     assert.equal(leaf.id, children[0].id);
     assert.equal(leaf.parent, id);

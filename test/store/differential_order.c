@@ -59,13 +59,16 @@ static bool is_of_series(const struct store_op *op)
     return is;
 }
 
-/* New jobs get their ids in order. */
-static bool brings_children(const struct store_op *op)
+/* New jobs get their ids in order, and so do events in the stream of a root. */
+static bool reaches_others(const struct store_op *op)
 {
     const struct store_report *report = (const struct store_report *)op;
     bool brings = false;
     for (size_t i = 0; op->kind == STORE_REPORT && i < report->count; i++) {
         brings = brings || report->items[i].child_count > 0;
+        for (size_t k = 0; k < report->items[i].event_count; k++) {
+            brings = brings || report->items[i].events[k].at_root;
+        }
     }
     return brings;
 }
@@ -82,6 +85,6 @@ bool question_may_join(const struct store_op *a, const struct store_op *b)
     if (x.count == 1 && y.count == 1 && id_eq(*x.id, *y.id)) {
         return true;
     }
-    return !has_common(&x, &y) && !is_retry(a) && !is_retry(b) && !brings_children(a) &&
-           !brings_children(b) && !(is_of_series(a) && is_of_series(b));
+    return !has_common(&x, &y) && !is_retry(a) && !is_retry(b) && !reaches_others(a) && !reaches_others(b) &&
+           !(is_of_series(a) && is_of_series(b));
 }

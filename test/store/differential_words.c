@@ -237,7 +237,7 @@ static void fill_with_events(struct pair *p, struct report *r)
     r->event_count = (size_t)word_below(p, 4);
     for (size_t i = 0; i < r->event_count; i++) {
         events[i] = (struct report_event){word_percent(p, 97) ? word_text(p, "note", 3) : STR("no name"),
-                                          word_json(p)};
+                                          word_json(p), word_percent(p, 30)};
     }
     r->events = events;
     r->checkpoint = word_percent(p, 30) ? word_json(p) : STR_NONE;

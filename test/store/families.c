@@ -272,6 +272,40 @@ STORE_TEST(a_job_that_waits_too_often_fails)
     CHECK_STR(job_of(s, parent->id)->error.code, STR("too_many_waits"));
 }
 
+STORE_TEST(an_event_for_the_root_is_in_both_streams)
+{
+    struct job *root = a_processing_job(s, .kind = STR("parent"));
+    struct job_spec spec = CHILD();
+    VERDICT(say(s, root, 1, STR("begun")), RC_OK);
+    VERDICT(wait_for(s, root, 2, .children = &spec, .child_count = 1), RC_OK);
+    struct job *child = take_child(s);
+    struct report_event events[] = {{STR("page"), STR("1"), true}, {STR("own"), STR("2"), false}};
+    VERDICT(progress(s, child, 1, .events = events, .event_count = 2), RC_OK);
+    VERDICT(complete(s, child, 2, .events = events, .event_count = 1), RC_OK);
+    struct store_read_events of_root = events_of(s, root->id, 0, 10), own = events_of(s, child->id, 0, 10);
+    CHECK_INT(of_root.count, 3);
+    CHECK_STR(of_root.events[1].type, STR("page"));
+    CHECK_STR(of_root.events[2].data, STR("1"));
+    CHECK_INT(own.count, 4); /* with its end */
+    CHECK_STR(own.events[1].type, STR("own"));
+    (void)tick(s);
+    root = claim_one(s, .kind = STR("parent"));
+    VERDICT(complete(s, root, 1), RC_OK);
+    check_events(s, root->id); /* J12 */
+    check_events(s, child->id);
+}
+
+STORE_TEST(the_stream_of_a_root_that_has_ended_gets_no_more)
+{
+    struct job *root = a_processing_job(s, .kind = STR("parent"));
+    (void)one_child(s, root, 1);
+    VERDICT(complete(s, root, 2), RC_OK);
+    struct report_event event = {STR("page"), STR("1"), true};
+    VERDICT(complete(s, take_child(s), 1, .events = &event, .event_count = 1), RC_OK);
+    CHECK_INT(events_of(s, root->id, 0, 10).count, 1);
+    check_events(s, root->id);
+}
+
 /* ---- cancel */
 
 STORE_TEST(cancel_of_a_tree_reaches_all_of_it)

@@ -170,6 +170,7 @@ void model_see_to_families(struct model *m);               /* what a tick does f
 struct job_children *model_children(struct model *m, const struct model_job *job);
 void model_add_children(struct model *m, struct model_job *job, const struct report *in,
                         struct report_verdict *v, const struct report_verdict *got);
+void model_tell_root(struct model *m, const struct model_job *job, const struct report *in);
 void model_list_children(struct model *m, struct store_list_children *op);
 void model_enqueue_one(struct model *m, const struct job_spec *s, const struct model_job *parent,
                        int64_t tenant, struct enqueue_verdict *v, struct id id);

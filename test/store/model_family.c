@@ -139,3 +139,13 @@ void model_list_children(struct model *m, struct store_list_children *op)
         v->lease = 0; /* one that nobody was told is the engine's choice */
     }
 }
+
+void model_tell_root(struct model *m, const struct model_job *job, const struct report *in)
+{
+    struct model_job *root = id_is_zero(job->v.root) ? NULL : model_find(m, job->v.tenant, job->v.root);
+    for (size_t i = 0; root && i < in->event_count; i++) {
+        if (in->events[i].at_root && !job_state_is_final(root->v.state)) {
+            model_add_event(m, root, in->events[i].type, in->events[i].data);
+        }
+    }
+}

@@ -108,6 +108,7 @@ static void carry(struct model *m, struct model_job *job, const struct report *i
     for (size_t i = 0; i < in->event_count; i++) {
         model_add_event(m, job, in->events[i].type, in->events[i].data);
     }
+    model_tell_root(m, job, in);
     if (in->checkpoint.p) {
         job->v.checkpoint = arena_str(m->a, in->checkpoint);
         job->v.last_seq += m->bug == BUG_SEQ_GAP;

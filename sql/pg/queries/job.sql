@@ -20,6 +20,10 @@ error_stack, checkpoint, args
 -- name: job_lock
 SELECT @row_columns@ FROM stint.job WHERE id = ANY ($1) ORDER BY id FOR UPDATE
 
+-- name: job_lock_roots
+SELECT @row_columns@ FROM stint.job
+WHERE id = ANY ($1 || ARRAY(SELECT root FROM stint.job WHERE id = ANY ($1) AND root IS NOT NULL)) ORDER BY id FOR UPDATE
+
 -- name: history_lock
 SELECT @row_columns@, finished_at, expires_at, drop_at FROM stint.history WHERE id = ANY ($1) ORDER BY id FOR UPDATE
 

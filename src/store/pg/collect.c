@@ -95,13 +95,23 @@ static void collect_keys(int64_t tenant, const struct job_spec *specs, size_t co
     }
 }
 
+static bool is_for_root(const struct report *r)
+{
+    bool is = false;
+    for (size_t i = 0; i < r->event_count; i++) {
+        is |= r->events[i].at_root;
+    }
+    return is;
+}
+
 static void collect_reports(const struct store_report *op, struct collected *out)
 {
     for (size_t i = op->op.items_done; i < op->count; i++) {
         const struct report *r = &op->items[i];
         out->ids[out->id_count++] = r->job;
-        out->is_plain &=
-            r->op == REPORT_COMPLETE && !r->artifact_count && !r->publish_count && !r->child_count;
+        out->with_roots |= is_for_root(r);
+        out->is_plain &= r->op == REPORT_COMPLETE && !r->artifact_count && !r->publish_count &&
+                         !r->child_count && !out->with_roots;
         collect_keys(op->tenant, r->children, r->child_count, out);
     }
 }

@@ -107,11 +107,12 @@ static enum rc take_live(struct committer *w, const struct pg_rows *rows, void *
     return RC_OK;
 }
 
-enum rc rows_send_lock(struct committer *w, const struct id *ids, size_t count, struct err *e)
+enum rc rows_send_lock(struct committer *w, const struct id *ids, size_t count, bool with_roots,
+                       struct err *e)
 {
     struct pg_query q = PG_QUERY(w->keeper.scratch);
     pg_bind_uuids(&q, ids, count);
-    return batch_send(w, PG_SQL_JOB_LOCK, &q, take_live, NULL, e);
+    return batch_send(w, with_roots ? PG_SQL_JOB_LOCK_ROOTS : PG_SQL_JOB_LOCK, &q, take_live, NULL, e);
 }
 
 size_t rows_missing(struct committer *w, struct id *ids, size_t count)

@@ -44,6 +44,7 @@
     X(IDEMPOTENCY_PUT, "idempotency_put") \
     X(IDEMPOTENCY_FREE, "idempotency_free") \
     X(JOB_LOCK, "job_lock") \
+    X(JOB_LOCK_ROOTS, "job_lock_roots") \
     X(HISTORY_LOCK, "history_lock") \
     X(JOB_ERROR, "job_error") \
     X(JOB_INSERT, "job_insert") \

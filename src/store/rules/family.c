@@ -64,6 +64,24 @@ enum rc rules_add_children(struct keeper *k, struct row *r, const struct report 
     return rc;
 }
 
+/* ---- the root's stream */
+
+enum rc rules_tell_root(struct keeper *k, const struct row *r, const struct report *in, struct err *e)
+{
+    struct row *root = NULL;
+    enum rc rc = k->engine->load(k, r->tenant, r->root, &root, e);
+    if (rc || !root || job_state_is_final(root->state)) {
+        return rc;
+    }
+    for (size_t i = 0; i < in->event_count && !rc; i++) {
+        if (in->events[i].at_root) {
+            rc = row_add_event(k, root, in->events[i].type, in->events[i].data, e);
+        }
+    }
+    row_changed(k, root);
+    return rc ? rc : k->engine->save(k, root, e);
+}
+
 /* ---- notes */
 
 /* Out of the parking place; run_at may have been changed meanwhile. */

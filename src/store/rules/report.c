@@ -190,8 +190,13 @@ static enum rc put_artifact(struct keeper *k, struct row *r, const struct report
 static enum rc carry(struct keeper *k, struct row *r, const struct report *in, bool *is_news, struct err *e)
 {
     enum rc rc = RC_OK;
+    bool is_for_root = false;
     for (size_t i = 0; i < in->event_count && !rc; i++) {
         rc = row_add_event(k, r, in->events[i].type, in->events[i].data, e);
+        is_for_root |= in->events[i].at_root;
+    }
+    if (!rc && is_for_root && r->flags & FLAG_CHILD) {
+        rc = rules_tell_root(k, r, in, e);
     }
     if (!rc && in->checkpoint.p) {
         rc = k->engine->set_text(k, r, ROW_CHECKPOINT, in->checkpoint, e);

@@ -50,6 +50,9 @@ struct str rules_child_queue(const struct row *r, const struct job_spec *s);
 /* Those of a report that was checked; v gets what became of each, in `a`. */
 MUST_CHECK enum rc rules_add_children(struct keeper *k, struct row *r, const struct report *in,
                                       struct arena *a, struct report_verdict *v, struct err *e);
+/* The events of the report that are for the root of the row, a child: unless the root is gone, or its stream has ended. */
+MUST_CHECK enum rc rules_tell_root(struct keeper *k, const struct row *r, const struct report *in,
+                                   struct err *e);
 /* What is to be done about the row, the note's job; saves what it changes. */
 MUST_CHECK enum rc rules_take_note(struct keeper *k, struct row *r, const struct note *note, struct err *e);
 /* One new job, unless its key is held: enqueue.c. */
