@@ -28,6 +28,9 @@ static const char *const on_lost_names[] = {[JOB_ON_LOST_RETRY] = "retry", [JOB_
 
 static const char *const on_cancel_names[] = {[JOB_ON_CANCEL_STOP] = "stop", [JOB_ON_CANCEL_RUN] = "run"};
 
+static const char *const on_parent_names[] = {
+    [JOB_ON_PARENT_FAIL] = "fail", [JOB_ON_PARENT_SKIP] = "skip", [JOB_ON_PARENT_CONTINUE] = "continue"};
+
 static bool find_name(const char *const *names, int count, struct str name, int *out)
 {
     for (int i = 0; i < count; i++) {
@@ -90,6 +93,21 @@ bool job_on_cancel_parse(struct str name, enum job_on_cancel *out)
     bool is_known = find_name(on_cancel_names, 2, name, &i);
     if (is_known) {
         *out = (enum job_on_cancel)i;
+    }
+    return is_known;
+}
+
+const char *job_on_parent_name(enum job_on_parent o)
+{
+    return on_parent_names[o];
+}
+
+bool job_on_parent_parse(struct str name, enum job_on_parent *out)
+{
+    int i = 0;
+    bool is_known = find_name(on_parent_names, 3, name, &i);
+    if (is_known) {
+        *out = (enum job_on_parent)i;
     }
     return is_known;
 }
@@ -200,6 +218,20 @@ static enum rc check_texts(const struct job_spec *s, struct err *e)
     return rc ? rc : check_list(s->limit_keys, "limit_keys", e);
 }
 
+/* What the names stand for: links.h. */
+static enum rc check_depends(const struct job_spec *s, struct err *e)
+{
+    struct id id;
+    enum rc rc = s->ref.n ? check_name(s->ref, "ref", e) : RC_OK;
+    if (!rc && s->ref.n && id_parse(s->ref, &id)) {
+        rc = bad(e, "ref", "must not look like a job's id");
+    }
+    if (!rc && s->depends_count > JOB_DEPENDS_MAX) {
+        rc = bad(e, "depends_on", "has more than 1000 entries");
+    }
+    return rc;
+}
+
 enum rc job_spec_check(const struct job_spec *s, struct err *e)
 {
     const struct {
@@ -214,9 +246,13 @@ enum rc job_spec_check(const struct job_spec *s, struct err *e)
         {s->lost_max, 0, JOB_ATTEMPTS_MAX, "lost_max"},
         {s->on_lost, JOB_ON_LOST_RETRY, JOB_ON_LOST_FAIL, "on_lost"},
         {s->on_cancel, JOB_ON_CANCEL_STOP, JOB_ON_CANCEL_RUN, "on_cancel"},
+        {s->on_parent_failure, JOB_ON_PARENT_FAIL, JOB_ON_PARENT_CONTINUE, "on_parent_failure"},
         {s->unique_for_ms, 0, JOB_FOREVER_MS, "unique_for_s"},
     };
     enum rc rc = check_texts(s, e);
+    if (!rc) {
+        rc = check_depends(s, e);
+    }
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0] && !rc; i++) {
         rc = check_range(ranges[i].v, ranges[i].min, ranges[i].max, ranges[i].field, e);
     }

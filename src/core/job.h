@@ -43,7 +43,12 @@ enum job_on_lost { JOB_ON_LOST_RETRY, JOB_ON_LOST_FAIL }; /* FAIL = at most once
 enum job_on_cancel {
     JOB_ON_CANCEL_STOP,
     JOB_ON_CANCEL_RUN
-}; /* RUN = one last turn, if it waits for children */
+};                   /* RUN = one last turn, if it waits for children */
+enum job_on_parent { /* when a job on which it depends ends, but is not completed */
+                     JOB_ON_PARENT_FAIL,
+                     JOB_ON_PARENT_SKIP,
+                     JOB_ON_PARENT_CONTINUE,
+};
 
 /* Limits with names; the API's answers and the docs cite them. */
 #define JOB_ARGS_MAX_BYTES       (1 << 20)
@@ -60,8 +65,10 @@ enum job_on_cancel {
 #define JOB_PRIORITY_MAX         32767
 #define JOB_SNOOZES_MAX          1000
 #define JOB_WAITS_MAX            1000
-#define JOB_CHILDREN_MAX         1000 /* of one report */
-#define JOB_FAILURES_MAX         100  /* of children that failed, told by name */
+#define JOB_CHILDREN_MAX         1000  /* of one report */
+#define JOB_DEPENDS_MAX          1000  /* jobs on which one depends */
+#define JOB_LINKS_MAX            20000 /* … all jobs of one enqueue together */
+#define JOB_FAILURES_MAX         100   /* of children that failed, told by name */
 #define JOB_ATTEMPTS_MAX         1000
 #define JOB_LOST_MAX_DEFAULT     3
 #define JOB_LEASE_DEFAULT_MS     30000
@@ -94,7 +101,12 @@ struct job_spec {
     int64_t lost_max;          /* 0 = default */
     enum job_on_lost on_lost;
     enum job_on_cancel on_cancel;
-    bool at_root;          /* of a child in a report: it hangs under the reporter's root */
+    bool at_root;   /* of a child in a report: it hangs under the reporter's root */
+    struct str ref; /* a name by which others of the same enqueue depend on it; "" = none */
+    const struct str
+        *depends_on; /* such names, and ids: blocked until those are final. Not of children in reports */
+    size_t depends_count;
+    enum job_on_parent on_parent_failure;
     struct str unique_key; /* "" = none */
     int64_t unique_for_ms; /* 0 = while live; JOB_FOREVER_MS = for ever */
     struct str tags;       /* JSON array of strings, or "" */
@@ -129,6 +141,7 @@ struct job {
     int64_t timeout_ms, deadline_at, lost_max;
     enum job_on_lost on_lost;
     enum job_on_cancel on_cancel;
+    enum job_on_parent on_parent_failure;
     /* the family; zero = none */
     struct id parent, root;
     struct job_children *children; /* of a claimed job that has, or had, some; else NULL */
@@ -157,6 +170,8 @@ const char *job_on_lost_name(enum job_on_lost o);
 MUST_CHECK bool job_on_lost_parse(struct str name, enum job_on_lost *out);
 const char *job_on_cancel_name(enum job_on_cancel o);
 MUST_CHECK bool job_on_cancel_parse(struct str name, enum job_on_cancel *out);
+const char *job_on_parent_name(enum job_on_parent o);
+MUST_CHECK bool job_on_parent_parse(struct str name, enum job_on_parent *out);
 
 /* Is this spec acceptable? RC_INVALID or RC_TOO_BIG with e->field = the member's API name. Engines call it for every
  * item, so that no caller can store what another could not read. */

@@ -113,7 +113,9 @@ static const struct copy_column tally[] = {{"owner", COPY_ID},      {"open", COP
                                            {"cancelled", COPY_INT}, {"skipped", COPY_INT}};
 
 static const struct copy_column note[] = {
-    {"what", COPY_INT}, {"id", COPY_INT}, {"tenant", COPY_INT}, {"job", COPY_ID}};
+    {"what", COPY_INT}, {"id", COPY_INT}, {"tenant", COPY_INT}, {"job", COPY_ID}, {"round", COPY_INT}};
+
+static const struct copy_column link[] = {{"job", COPY_ID}, {"on_job", COPY_ID}, {"round", COPY_INT}};
 
 #define SHAPE(name, keys)                                                                                    \
     {                                                                                                        \
@@ -133,6 +135,7 @@ const struct copy_shape copy_shapes[COPY_TABLES] = {
     [COPY_SCHEDULE] = SHAPE(schedule, 2),
     [COPY_TALLY] = SHAPE(tally, 1),
     [COPY_NOTE] = SHAPE(note, 2),
+    [COPY_LINK] = SHAPE(link, 2),
 };
 
 _Static_assert(sizeof job / sizeof job[0] == COPY_COLUMNS_MAX, "job has the most columns");

@@ -20,6 +20,7 @@ enum copy_table { /* in the order in which they are copied */
                   COPY_SCHEDULE,
                   COPY_TALLY, /* of the jobs that hang under one */
                   COPY_NOTE,  /* what ticks have to see to */
+                  COPY_LINK,  /* blocked jobs, and those on which they depend */
                   COPY_TABLES,
 };
 

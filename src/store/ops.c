@@ -10,11 +10,20 @@ static int64_t report_weight(const struct store_report *op)
     return weight;
 }
 
+static int64_t enqueue_weight(const struct store_enqueue *op)
+{
+    int64_t weight = 1 + (int64_t)op->count;
+    for (size_t i = 0; i < op->count; i++) {
+        weight += (int64_t)op->specs[i].depends_count;
+    }
+    return weight;
+}
+
 int64_t op_weight(const struct store_op *op)
 {
     switch (op->kind) {
     case STORE_ENQUEUE:
-        return 1 + (int64_t)((const struct store_enqueue *)op)->count;
+        return enqueue_weight((const struct store_enqueue *)op);
     case STORE_CLAIM:
         return 1 + 2 * ((const struct store_claim *)op)->max;
     case STORE_REPORT:

@@ -175,6 +175,7 @@ void wire_job_write(struct json_out *w, const struct job *j, enum wire_parts par
         json_put_int(w, "lost_max", j->lost_max);
         json_put_c(w, "on_lost", job_on_lost_name(j->on_lost));
         json_put_c(w, "on_cancel", job_on_cancel_name(j->on_cancel));
+        json_put_c(w, "on_parent_failure", job_on_parent_name(j->on_parent_failure));
     }
     put_kin(w, "parent", j->parent);
     put_kin(w, "root", j->root);

@@ -37,6 +37,8 @@ static const struct wire_problem problems[] = {
     {"unknown_field", RC_INVALID, 422, "A member of the request is not known"},
     {"not_supported", RC_INVALID, 422, "Not supported by this version"},
     {"never_fires", RC_INVALID, 422, "The schedule would never fire"},
+    {"unknown_dependency", RC_INVALID, 422, "It depends on a job that is not there"},
+    {"dependency_cycle", RC_INVALID, 422, "Jobs depend on each other in a circle"},
     {"unknown_zone", RC_INVALID, 422, "There is no such time zone"},
     {"idempotency_mismatch", RC_INVALID, 422, "The idempotency key was used with another body"},
     {"queue_full", RC_BUSY, 429, "The queue is full"},

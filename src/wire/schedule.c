@@ -30,6 +30,9 @@ static enum rc read_job(const struct json *v, struct arena *a, void *to, struct 
     struct schedule_plan *p = to;
     enum rc rc = wire_spec_read(v, a, &p->job, e);
 
+    if (rc == RC_OK && p->job.depends_count) {
+        rc = wire_invalid(e, "depends_on", "depends_on is not for the job of a schedule");
+    }
     p->job_json = v->raw;
     return wire_in_member(e, rc, STR("job"));
 }

@@ -101,6 +101,35 @@ static enum rc read_attach(const struct json *v, struct arena *a, void *to, stru
                : wire_invalid(e, "attach", "attach must be parent or root");
 }
 
+static enum rc read_on_parent(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    (void)a;
+    if (v->type != JSON_STRING || !job_on_parent_parse(v->s, &((struct job_spec *)to)->on_parent_failure)) {
+        return wire_invalid(e, "on_parent_failure", "on_parent_failure must be fail, skip or continue");
+    }
+    return RC_OK;
+}
+
+static enum rc read_depends(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    struct job_spec *s = to;
+
+    if (v->type != JSON_ARRAY || v->count == 0 || v->count > JOB_DEPENDS_MAX) {
+        return wire_invalid(e, "depends_on", "depends_on must be an array of 1 to %d refs or ids",
+                            JOB_DEPENDS_MAX);
+    }
+    struct str *list = arena_array(a, struct str, v->count);
+    s->depends_count = 0;
+    for (const struct json *c = v->first; c; c = c->next) {
+        if (c->type != JSON_STRING || !str_is_name(c->s)) {
+            return wire_invalid(e, "depends_on", "depends_on must hold refs of this call, or ids of jobs");
+        }
+        list[s->depends_count++] = c->s;
+    }
+    s->depends_on = list;
+    return RC_OK;
+}
+
 #define AT(member) offsetof(struct job_spec, member)
 
 enum { ROW_KIND, ROW_QUEUE, ROW_ARGS, ROW_RUN_AT, ROW_DELAY, ROW_UNIQUE_FOR };
@@ -125,9 +154,11 @@ static const struct wire_field spec_fields[] = {
     {STR("group"), WIRE_NOT_YET, 0, 0, 0, NULL},
     {STR("limits"), WIRE_NOT_YET, 0, 0, 0, NULL},
     {STR("batch"), WIRE_NOT_YET, 0, 0, 0, NULL},
-    {STR("depends_on"), WIRE_NOT_YET, 0, 0, 0, NULL},
     {STR("secrets"), WIRE_NOT_YET, 0, 0, 0, NULL},
     {STR("on_cancel"), WIRE_CUSTOM, 0, 0, 0, read_on_cancel},
+    {STR("ref"), WIRE_NAME, AT(ref), 0, 0, NULL},
+    {STR("depends_on"), WIRE_CUSTOM, 0, 0, 0, read_depends},
+    {STR("on_parent_failure"), WIRE_CUSTOM, 0, 0, 0, read_on_parent},
     {STR("attach"), WIRE_CUSTOM, 0, 0, 0, read_attach},
 };
 
@@ -175,6 +206,10 @@ enum rc wire_children_read(const struct json *v, struct arena *a, const struct j
     struct job_spec *specs = arena_array(a, struct job_spec, v->count + 1);
     for (const struct json *c = v->first; c; c = c->next, n++) {
         enum rc rc = wire_in_item(e, read_spec(c, WIRE_SHAPE(spec_fields), a, &specs[n], e), n);
+        if (rc == RC_OK && (specs[n].ref.n || specs[n].depends_count || specs[n].on_parent_failure)) {
+            rc = wire_invalid(e, "depends_on", "ref, depends_on and on_parent_failure are not for children");
+            rc = wire_in_item(e, rc, n);
+        }
         if (rc) {
             return wire_in_member(e, rc, STR("children"));
         }
@@ -223,6 +258,22 @@ static void put_seconds_if(struct json_out *w, const char *name, int64_t ms)
     }
 }
 
+static void write_depends(struct json_out *w, const struct job_spec *s)
+{
+    put_if(w, "ref", s->ref);
+    if (s->depends_count) {
+        json_name(w, "depends_on");
+        json_array_begin(w);
+        for (size_t i = 0; i < s->depends_count; i++) {
+            json_str(w, s->depends_on[i]);
+        }
+        json_array_end(w);
+    }
+    if (s->on_parent_failure != JOB_ON_PARENT_FAIL) {
+        json_put_c(w, "on_parent_failure", job_on_parent_name(s->on_parent_failure));
+    }
+}
+
 void wire_spec_write(struct json_out *w, const struct job_spec *s)
 {
     const struct retry_policy *p = &s->retry;
@@ -264,6 +315,7 @@ void wire_spec_write(struct json_out *w, const struct job_spec *s)
     if (s->at_root) {
         json_put_c(w, "attach", "root");
     }
+    write_depends(w, s);
     json_object_end(w);
 }
 

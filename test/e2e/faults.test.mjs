@@ -17,7 +17,7 @@ const NAMES = readdirSync(SRC, { recursive: true })
     .filter((name) => !name.startsWith('store.copy.')); // of no server: copy.test.mjs
 // Which hit: some points are passed once in a run, others at every request.
 const OFTEN = SMALL ? [7] : process.env.CHAOS ? [1, 2, 3, 5, 9, 15, 30, 60] : [2, 12];
-const HITS = { 'store.migrate.step': [1], 'store.checkpoint': [1], 'store.files.fsync': [1, 3], 'store.files.link': [1, 3], 'store.prune.chunk': [1, 2], 'store.tick.note': [1], 'api.artifact.fsync': [1, 3], 'net.upload.write': [1, 3] };
+const HITS = { 'store.migrate.step': [1], 'store.checkpoint': [1], 'store.files.fsync': [1, 3], 'store.files.link': [1, 3], 'store.prune.chunk': [1, 2], 'store.tick.note': [1, 2], 'api.artifact.fsync': [1, 3], 'net.upload.write': [1, 3] };
 const UNKNOWN = { status: 0 };
 
 const text = (n, c) => c.repeat(n);
@@ -65,7 +65,7 @@ async function send(client, ledger, entry) {
     assert.equal(answer.status, 201, answer.text);
     entry.isSure = true;
     // A repeat may tell of jobs that somebody has worked on meanwhile.
-    for (const { id } of answer.json.jobs) if (!ledger.jobs.has(id)) ledger.may(id, 'queued', 'processing');
+    for (const { id } of answer.json.jobs) if (!ledger.jobs.has(id)) ledger.may(id, ...(entry.may ?? ['queued', 'processing']));
 }
 
 const REST = { complete: 'completed', fail: 'failed', release: 'queued', snooze: 'scheduled' };
@@ -127,12 +127,26 @@ async function family(client, ledger) {
     }
 }
 
+const LINKED = 6;
+
+/** Jobs that depend on one that ends: they are told by a tick. */
+async function linked(client, ledger) {
+    const tag = 'linked';
+    const items = [{ kind: 'first', queue: 'linked', tags: [tag], ref: 'a' }, ...Array.from({ length: LINKED }, () => ({ kind: 'then', queue: 'linked', tags: [tag], depends_on: ['a'] }))];
+    const entry = { tag, items, isSure: false, may: ['blocked', 'queued', 'processing', 'completed'] };
+    ledger.tags.push(entry);
+    await send(client, ledger, entry);
+    const first = (await client.ask('POST', '/v1/claims', { worker: 'f', queues: ['linked'], kinds: ['first'], lease_s: 60 })).json?.jobs?.[0];
+    if (first) await client.ask('POST', '/v1/reports', { job: first.id, lease: first.lease, n: 1, op: 'complete' });
+}
+
 async function workload(server, ledger, isLogFilled) {
     const client = new Client(server);
     const some = (i) => enqueue(client, ledger, `t${i}`, 8, 200);
     await Promise.all([some(1), some(2), some(3), some(4)]);
     await Promise.all(['w1', 'w2', 'w3', 'w4'].map((w) => work(client, ledger, w)));
     await family(client, ledger);
+    await linked(client, ledger);
     if (isLogFilled) for (const tag of ['big1', 'big2', 'big3']) await enqueue(client, ledger, tag, 8, 250_000); // until it is moved
     for (let i = 5; i < 12; i++) await some(i);
     await Promise.all(['w5', 'w6'].map((w) => work(client, ledger, w)));
@@ -176,6 +190,22 @@ async function endFamily(server, stored) {
     await complete(again);
 }
 
+/** Behind the end of the one all others run, whatever died when. */
+async function endLinked(server, stored) {
+    const jobs = stored.filter((j) => j.queue === 'linked');
+    const claim = async (kind, wait_s) => (await server.call('POST', '/v1/claims', { worker: 'last', queues: ['linked'], kinds: [kind], lease_s: 60, wait_s })).json?.jobs?.[0];
+    const complete = async (job) => assert.equal((await server.call('POST', '/v1/reports', { job: job.id, lease: job.lease, n: 1, op: 'complete' })).status, 200);
+    assert.ok([0, LINKED + 1].includes(jobs.length), `${jobs.length} jobs that depend on each other`);
+    const first = jobs.find((j) => j.kind === 'first');
+    if (!first || first.state === 'processing') return; // its worker died with the first life: 60 s
+    if (first.state === 'queued') await complete(await claim('first', 0));
+    for (let i = 0; i < LINKED; i++) {
+        const job = await claim('then', 10);
+        assert.ok(job, `${LINKED - i} of those that depend on ${first.id} wait for ever`);
+        await complete(job);
+    }
+}
+
 /** The next life, without faults: what was acknowledged is there, what was not can be asked for again, and all of it can be done. */
 async function checkAfter(server, ledger, dir) {
     const client = new Client(server);
@@ -207,6 +237,7 @@ async function checkAfter(server, ledger, dir) {
         }
     }
     await endFamily(server, await listAll(server));
+    await endLinked(server, await listAll(server));
     const { counts } = (await server.call('GET', '/v1/stats')).json;
     assert.equal(counts.queued, 0);
 }

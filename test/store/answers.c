@@ -24,9 +24,25 @@ static void put(struct buf *out, const char *name, int64_t n)
     }
 }
 
+/* Which parent it was is the engine's choice. */
+static struct str without_parent(struct str s, char *room, size_t size)
+{
+    static const char before[] = "job ", behind[] = " was not completed";
+    const char *at = s.n && s.n <= size ? memmem(s.p, s.n, behind, sizeof behind - 1) : NULL;
+    size_t n = sizeof MODEL_SOME_ID - 1;
+    if (!at || (size_t)(at - s.p) < n + sizeof before - 1) {
+        return s;
+    }
+    memcpy(room, s.p, s.n);
+    memcpy(room + (at - s.p) - n, MODEL_SOME_ID, n);
+    return (struct str){room, s.n};
+}
+
 /* Long ones by their length and hash. */
 static void put_str(struct buf *out, const char *name, struct str s)
 {
+    char room[400];
+    s = without_parent(s, room, sizeof room);
     if (s.n > 120) {
         buf_printf(out, " %s=<%zu bytes %llx>", name, s.n, (unsigned long long)str_hash(s));
     } else if (s.n) {
@@ -84,6 +100,7 @@ static void put_job(const struct model *m, const struct job *j, struct buf *out)
         {"cancel_requested", j->cancel_requested},
         {"cancelling", j->cancelling},
         {"on_cancel", j->on_cancel},
+        {"on_parent_failure", j->on_parent_failure},
         {"progress", j->progress_permille + 1},
         {"last_seq", j->last_seq},
         {"has_error", j->has_error},

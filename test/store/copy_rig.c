@@ -354,6 +354,28 @@ static void families(struct store_test *s)
     }
 }
 
+/* Two that depend on another: one of those has ended, and nobody has told it yet. */
+static void links(struct store_test *s)
+{
+    static const struct str names[] = {{"a", 1}, {"b", 1}};
+    struct job_spec specs[4];
+    for (size_t i = 0; i < 2; i++) {
+        specs[i] = (struct job_spec){
+            .queue = STR("links"), .kind = STR("first"), .args = STR("{}"), .ref = names[i]};
+        specs[i + 2] = (struct job_spec){.queue = STR("links"),
+                                         .kind = STR("then"),
+                                         .args = STR("{}"),
+                                         .depends_on = &names[i],
+                                         .depends_count = 1};
+    }
+    AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+    op.tenant = s->tenant;
+    op.specs = specs;
+    op.count = 4;
+    run_op(s, &op.op);
+    VERDICT(complete(s, claim_one(s, .queue = STR("links"), .kind = STR("first")), 1), RC_OK);
+}
+
 /* One that has fired, and one that is paused. */
 static void schedules(struct store_test *s)
 {
@@ -393,6 +415,7 @@ void copy_a_world(struct store_test *s)
         live_jobs(s);
         queues(s);
         families(s);
+        links(s);
         schedules(s);
         struct id purged = a_final_job(s, JOB_COMPLETED, .queue = STR("purged"));
         VERDICT(purge(s, purged), RC_OK);

@@ -166,6 +166,25 @@ static const struct schedule_step *any_step(struct pair *p, int64_t tenant, size
     return step;
 }
 
+/* Some depend on those before them, and on jobs that are there. */
+static void add_links(struct pair *p, struct store_enqueue *op, struct job_spec *specs)
+{
+    for (size_t i = 0; i < op->count; i++) {
+        size_t count = word_percent(p, 30) ? 1 + (size_t)word_below(p, 3) : 0;
+        struct str *on = arena_array(p->a, struct str, count + 1);
+        for (size_t k = 0; k < count; k++) {
+            int64_t tenant = 0;
+            struct id id = word_job_id(p, &tenant);
+            on[k] = i && word_percent(p, 60) ? specs[word_below(p, (int64_t)i)].ref
+                                             : arena_str(p->a, str_from(id_text(id).s));
+        }
+        specs[i].ref = arena_printf(p->a, "r%zu", i);
+        specs[i].depends_on = on;
+        specs[i].depends_count = count;
+        specs[i].on_parent_failure = (enum job_on_parent)word_below(p, 3);
+    }
+}
+
 struct store_op *word_enqueue(struct pair *p)
 {
     WORDED(op, store_enqueue, STORE_ENQUEUE);
@@ -181,6 +200,10 @@ struct store_op *word_enqueue(struct pair *p)
     op->specs = specs;
     op->count = count;
     op->partial = word_percent(p, 50);
+    if (word_percent(p, 25)) {
+        op->partial = word_percent(p, 10);
+        add_links(p, op, specs);
+    }
     if (word_percent(p, 15)) {
         op->step = any_step(p, op->tenant, count);
     } else if (count &&

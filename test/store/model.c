@@ -224,6 +224,8 @@ void model_finish(struct model *m, struct model_job *job, enum job_state to, enu
     v->last_seq++; /* `end` */
     model_tally(m, job, from, -1);
     model_tally(m, job, to, 1);
+    model_tell_end(m, job);
+    job->links = NULL;
     bool has_published = to == JOB_COMPLETED || job->is_last_word;
     v->cancel_requested = v->cancelling = job->waits = false;
     v->lease_until = 0;

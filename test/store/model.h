@@ -31,6 +31,7 @@ enum model_bug {
     BUG_REPLAY_RUNS_AGAIN,   /* an enqueue with a known idempotency key enqueues again */
     BUG_LATE_IS_REFUSED,     /* what a lost lease still brings */
     BUG_NO_GRACE,            /* a restart or a stall ends leases */
+    BUG_FIRST_PARENT_FREES,  /* a job runs behind one of those on which it depends */
     BUG_STEP_TWICE,          /* a schedule's step is taken from wherever it is */
     MODEL_BUGS,
 };
@@ -46,6 +47,12 @@ struct model_artifact {
     struct model_artifact *next;
 };
 
+struct model_link { /* what a job depends on */
+    struct id on;
+    bool has_ended, is_bad;
+    struct model_link *next;
+};
+
 struct model_job {
     struct job v;   /* as the store shows it; v.lease = the last number that was handed out */
     int number;     /* 0, 1, …: in order of enqueue */
@@ -55,6 +62,7 @@ struct model_job {
     bool waits;                   /* blocked until its children are final */
     bool must_stop_children;      /* it was cancelled: the next tick cancels what hangs under it */
     struct job_children tally;    /* of all that ever hung under it */
+    struct model_link *links;     /* blocked until these have ended */
     bool is_parent, is_last_word; /* its last turn completes: what it brings is published */
     int64_t timeout_at, cancel_at;
     int64_t n, hash; /* of the last accepted report under the lease; n 0 = none */
@@ -172,6 +180,13 @@ void model_add_children(struct model *m, struct model_job *job, const struct rep
                         struct report_verdict *v, const struct report_verdict *got);
 void model_tell_root(struct model *m, const struct model_job *job, const struct report *in);
 void model_list_children(struct model *m, struct store_list_children *op);
+/* Of an enqueue, whose items have their verdicts if they are refused. False: some are. */
+bool model_check_links(struct model *m, struct store_enqueue *op);
+/* Behind the enqueue. */
+void model_link(struct model *m, const struct store_enqueue *op);
+/* The job has ended: whoever depends on it hears of it at the next tick. */
+void model_tell_end(struct model *m, const struct model_job *job);
+bool model_see_to_links(struct model *m); /* true: something has changed */
 void model_enqueue_one(struct model *m, const struct job_spec *s, const struct model_job *parent,
                        int64_t tenant, struct enqueue_verdict *v, struct id id);
 /* What the store shows. Lease numbers that nobody was told are the engine's choice. */
@@ -199,6 +214,9 @@ void model_run_key(struct model *m, struct store_op *op,
 void model_run_read(struct model *m, struct store_op *op,
                     const struct store_op *got);             /* jobs, events, stats */
 void model_run_series(struct model *m, struct store_op *op); /* and artifacts */
+
+/* Of several parents that have failed the engine names any. */
+#define MODEL_SOME_ID "00000000-0000-0000-0000-000000000000"
 
 /* Everything that an answered operation says, as text, in an order of its own where store.h leaves it free. */
 void answer_print(const struct model *m, const struct store_op *op, struct buf *out);

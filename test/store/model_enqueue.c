@@ -45,6 +45,9 @@ static bool check_items(struct model *m, struct store_enqueue *op)
             waiting_in(m, op->tenant, q->name) + asked_before(op, i) >= q->settings.max_queued) {
             v->rc = err_set_code(&v->e, RC_BUSY, "queue_full", "queue", "full");
         }
+        if (!v->rc && op->partial && op->specs[i].depends_count) {
+            v->rc = err_set_code(&v->e, RC_INVALID, "invalid_field", "depends_on", "not with partial");
+        }
         is_good = is_good && !v->rc;
     }
     return is_good;
@@ -115,11 +118,12 @@ static struct model_job *add_job(struct model *m, int64_t tenant, struct str que
                           .lost_max = s->lost_max ? s->lost_max : JOB_LOST_MAX_DEFAULT,
                           .on_lost = s->on_lost,
                           .on_cancel = s->on_cancel,
+                          .on_parent_failure = s->on_parent_failure,
                           .lease_ms = JOB_LEASE_DEFAULT_MS,
                           .progress_permille = -1,
                           .created_at = is_good ? id_ordinal(id) >> 21 : m->now,
                           .run_at = s->run_at ? s->run_at : m->now + s->delay_ms};
-    job->v.state = job->v.run_at > m->now ? JOB_SCHEDULED : JOB_QUEUED;
+    job->v.state = s->depends_count ? JOB_BLOCKED : job->v.run_at > m->now ? JOB_SCHEDULED : JOB_QUEUED;
     job->holds_key = s->unique_key.n && !s->unique_for_ms;
     model_sum(m, job, SUM_ENQUEUED);
     put_job(m, job);
@@ -219,7 +223,8 @@ void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct s
     if (op->step && !model_check_step(m, op)) {
         return;
     }
-    if (!check_items(m, op) && !op->partial) {
+    bool is_good = check_items(m, op) && model_check_links(m, op);
+    if (!is_good && !op->partial) {
         refuse(op);
         return;
     }
@@ -233,6 +238,7 @@ void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct s
             last = op->verdicts[i].duplicate ? last : id_ordinal(id);
         }
     }
+    model_link(m, op);
     if (op->step) {
         model_take_step(m, op);
     }

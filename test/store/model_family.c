@@ -77,6 +77,8 @@ void model_see_to_families(struct model *m)
             has_changed |= stop_children(m, m->jobs[i]);
         }
     }
+    while (model_see_to_links(m)) {
+    }
     for (int i = 0; i < m->count; i++) {
         (void)unblock(m, m->jobs[i]);
     }

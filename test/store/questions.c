@@ -66,6 +66,11 @@ static void put_spec(const struct job_spec *s, struct buf *out)
     put(out, "on_lost", s->on_lost);
     put(out, "on_cancel", s->on_cancel);
     put(out, "at_root", s->at_root);
+    put_str(out, "ref", s->ref);
+    for (size_t i = 0; i < s->depends_count; i++) {
+        put_str(out, "depends_on", s->depends_on[i]);
+    }
+    put(out, "on_parent_failure", s->on_parent_failure);
     put_str(out, "retry", (struct str){retry, retry_print(&s->retry, retry, sizeof retry)});
 }
 

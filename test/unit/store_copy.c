@@ -18,8 +18,8 @@ static const char *const told[] = {
     /* parts of ids, numbers and places of an engine's own */
     "job.random", "job.line", "job.drop_at", "event.drop_at", "unique_key.random", "artifact.id",
     "artifact.job_random", "artifact.file", "artifact.drop_at", "kin.job", "kin.parent_random",
-    "kin.root_random", "kin.failed", "tally.what", "tally.n", "note.random", "note.since", "schedule.id",
-    "schedule.last_random", "schedule.due_at",
+    "kin.root_random", "kin.failed", "link.on_random", "tally.what", "tally.n", "note.random", "note.since",
+    "schedule.id", "schedule.last_random", "schedule.due_at",
     /* always NULL while there is no table of them, which would be found here */
     "job.batch"};
 

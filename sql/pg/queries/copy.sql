@@ -9,7 +9,7 @@ SELECT pg_try_advisory_lock(495874305654)
 -- All that is copied, and what says where it stands: nobody writes there until the transaction ends.
 LOCK TABLE stint.meta, stint.tenant, stint.api_key, stint.queue, stint.job, stint.history, stint.event, stint.event_history,
   stint.unique_key, stint.idempotency, stint.artifact, stint.blob, stint.series_entry, stint.schedule, stint.tally,
-  stint.tally_delta, stint.note, stint.count, stint.count_delta, stint.wish IN SHARE MODE
+  stint.tally_delta, stint.note, stint.link, stint.count, stint.count_delta, stint.wish IN SHARE MODE
 
 -- name: copy_nodes
 SELECT count(*) FROM stint.node AS n WHERE @node_is_alive@
@@ -26,6 +26,7 @@ SELECT NOT EXISTS (SELECT FROM stint.tenant) AND NOT EXISTS (SELECT FROM stint.a
   AND NOT EXISTS (SELECT FROM stint.count WHERE n <> 0) AND NOT EXISTS (SELECT FROM stint.count_delta)
   AND NOT EXISTS (SELECT FROM stint.wish) AND NOT EXISTS (SELECT FROM stint.schedule)
   AND NOT EXISTS (SELECT FROM stint.tally) AND NOT EXISTS (SELECT FROM stint.tally_delta) AND NOT EXISTS (SELECT FROM stint.note)
+  AND NOT EXISTS (SELECT FROM stint.link)
 
 -- name: copy_fingerprint
 -- Every write changes a row's xmin, or how many there are; what becomes of finished jobs shows in the counts.
@@ -42,6 +43,7 @@ SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
   UNION ALL SELECT format('tally %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.tally AS t
   UNION ALL SELECT format('tally_delta %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.tally_delta AS t
   UNION ALL SELECT format('note %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.note AS t
+  UNION ALL SELECT format('link %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.link AS t
   UNION ALL SELECT format('count %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.count AS t
   UNION ALL SELECT format('count_delta %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.count_delta AS t) AS lines (line)
 
@@ -336,8 +338,14 @@ SELECT u.owner, t.what, t.n FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], 
 CROSS JOIN LATERAL (VALUES (0, open), (4, completed), (5, failed), (6, cancelled), (7, skipped)) AS t (what, n) WHERE t.n <> 0
 
 -- name: copy_read_note
-SELECT what, id, tenant, job FROM stint.note WHERE (what, id) > ($1, $2) ORDER BY what, id LIMIT $3
+SELECT what, id, tenant, job, round FROM stint.note WHERE (what, id) > ($1, $2) ORDER BY what, id LIMIT $3
 
 -- name: copy_write_note
-INSERT INTO stint.note (what, id, tenant, job) OVERRIDING SYSTEM VALUE
-SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[])
+INSERT INTO stint.note (what, id, tenant, job, round) OVERRIDING SYSTEM VALUE
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::bigint[])
+
+-- name: copy_read_link
+SELECT job, on_job, round FROM stint.link WHERE (job, on_job) > ($1, $2) ORDER BY job, on_job LIMIT $3
+
+-- name: copy_write_link
+INSERT INTO stint.link (job, on_job, round) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])

@@ -43,21 +43,23 @@ SELECT * FROM (
 ORDER BY id LIMIT $3
 
 -- name: note_insert
--- Of a job that is not live nothing has to be seen to but that its children be cancelled ($3 = 2).
-INSERT INTO stint.note (tenant, job, what)
-SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[]) AS u (tenant, job, what)
-WHERE what = 2 OR EXISTS (SELECT 1 FROM stint.job AS j WHERE j.id = u.job)
+-- Whether its children are final ($3 = 1) matters only to a job that is live.
+INSERT INTO stint.note (tenant, job, what, round)
+SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[]) AS u (tenant, job, what, round)
+WHERE what <> 1 OR EXISTS (SELECT 1 FROM stint.job AS j WHERE j.id = u.job)
 
 -- name: note_any
--- Of which kind are there some, behind $1? The cancels come first.
+-- Of which kind are there some, behind $1? The cancels come first, the parents last.
 SELECT CASE WHEN EXISTS (SELECT 1 FROM stint.note WHERE what = 2 AND id > $1) THEN 2
+  WHEN EXISTS (SELECT 1 FROM stint.note WHERE what = 3 AND id > $1) THEN 3
+  WHEN EXISTS (SELECT 1 FROM stint.note WHERE what = 4 AND id > $1) THEN 4
   WHEN EXISTS (SELECT 1 FROM stint.note WHERE what = 1 AND id > $1) THEN 1 ELSE 0 END
 
 -- name: note_take
 -- $1 what · $2 behind this one · $3 so many
 DELETE FROM stint.note WHERE what = $1 AND id = ANY (ARRAY(
   SELECT id FROM stint.note WHERE what = $1 AND id > $2 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED))
-RETURNING id, tenant, job, what
+RETURNING id, tenant, job, what, round
 
 -- name: children_of
 -- What a claim tells of the jobs that hung under one that it hands out (updated.id): the five numbers of tally_sums, then id,

@@ -6,6 +6,7 @@ SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM tenant) AND NOT EXISTS (SELECT 1 FROM a
   AND NOT EXISTS (SELECT 1 FROM job) AND NOT EXISTS (SELECT 1 FROM unique_key) AND NOT EXISTS (SELECT 1 FROM idempotency)
   AND NOT EXISTS (SELECT 1 FROM event) AND NOT EXISTS (SELECT 1 FROM artifact) AND NOT EXISTS (SELECT 1 FROM series_entry)
   AND NOT EXISTS (SELECT 1 FROM schedule) AND NOT EXISTS (SELECT 1 FROM tally) AND NOT EXISTS (SELECT 1 FROM note)
+  AND NOT EXISTS (SELECT 1 FROM link)
 
 -- name: meta_delete
 DELETE FROM meta WHERE name = ?1
@@ -121,7 +122,14 @@ INSERT INTO tally (owner, open, completed, failed, cancelled, skipped) SELECT ?1
 
 -- name: copy_read_note
 -- A cancel begins again with the first child.
-SELECT what, id, tenant, job, random FROM note WHERE (what, id) > (?1, ?2) ORDER BY what, id LIMIT ?3
+SELECT what, id, tenant, job, random, iif(what > 2, since, 0) FROM note WHERE (what, id) > (?1, ?2) ORDER BY what, id LIMIT ?3
 
 -- name: copy_write_note
-INSERT INTO note (what, id, tenant, job, random, since) VALUES (?1, ?2, ?3, ?4, ?5, 0)
+INSERT INTO note (what, id, tenant, job, random, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+
+-- name: copy_read_link
+SELECT link.job, job.random, on_job, on_random, link.round FROM link CROSS JOIN job ON job.id = link.job
+WHERE (link.job, on_job) > (?1, ?2) ORDER BY link.job, on_job LIMIT ?3
+
+-- name: copy_write_link
+INSERT INTO link (job, on_job, on_random, round) SELECT ?1, ?3, ?4, ?5 WHERE ?2 NOTNULL

@@ -28,7 +28,8 @@ static bool depends_on_claims(const struct committer *w, const struct store_enqu
 {
     for (size_t i = 0; i < op->count; i++) {
         struct str queue = op->specs[i].queue.n ? op->specs[i].queue : STR("default");
-        if (op->specs[i].unique_key.n || settings_of(&w->settings, op->tenant, queue)->max_queued >= 0) {
+        if (op->specs[i].unique_key.n || op->specs[i].depends_count ||
+            settings_of(&w->settings, op->tenant, queue)->max_queued >= 0) {
             return true;
         }
     }
@@ -72,14 +73,24 @@ static size_t count_children(const struct store_report *op)
     return count;
 }
 
+static size_t count_links(const struct store_enqueue *op)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < op->count; i++) {
+        count += op->specs[i].depends_count;
+    }
+    return count;
+}
+
 /* How many ids and keys at most. */
 static void measure(const struct store_op *list, size_t *ids, size_t *keys)
 {
     *ids = *keys = 0;
     for (const struct store_op *op = list; op; op = op->next) {
-        *ids += op->kind == STORE_REPORT ? ((const struct store_report *)op)->count
-                : op->kind == STORE_ACT  ? ((const struct store_act *)op)->count
-                                         : 1;
+        *ids += op->kind == STORE_REPORT    ? ((const struct store_report *)op)->count
+                : op->kind == STORE_ACT     ? ((const struct store_act *)op)->count
+                : op->kind == STORE_ENQUEUE ? count_links((const struct store_enqueue *)op)
+                                            : 1;
         *keys += op->kind == STORE_ENQUEUE  ? ((const struct store_enqueue *)op)->count
                  : op->kind == STORE_REPORT ? count_children((const struct store_report *)op)
                                             : 0;
@@ -127,6 +138,13 @@ static void collect_enqueue(const struct store_enqueue *op, struct collected *ou
 {
     if (!op->idempotency_key.n) { /* else it is not known yet whether anything is to be enqueued */
         collect_keys(op->tenant, op->specs, op->count, out);
+    }
+    for (size_t i = 0; i < op->count; i++) { /* jobs on which others are to depend */
+        const struct job_spec *s = &op->specs[i];
+        for (size_t k = 0; k < s->depends_count; k++) {
+            out->is_plain = false;
+            out->id_count += id_parse(s->depends_on[k], &out->ids[out->id_count]);
+        }
     }
 }
 

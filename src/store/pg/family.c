@@ -96,11 +96,13 @@ enum rc pg_family_leave_note(struct keeper *k, const struct note *note, struct e
 {
     struct round_work *work = &of(k)->work;
     struct str name = note_name(k->scratch, note);
+    struct note_entry *n = map_get(&work->note_by_job, name);
     (void)e;
-    if (map_get(&work->note_by_job, name)) {
+    if (n) { /* a later round's end is one of the earlier rounds too */
+        n->note.from = note->from > n->note.from ? note->from : n->note.from;
         return RC_OK;
     }
-    struct note_entry *n = arena_alloc(k->scratch, sizeof *n);
+    n = arena_alloc(k->scratch, sizeof *n);
     n->note = *note;
     FIFO_ADD(&work->notes, n);
     map_put(&work->note_by_job, name, n);
@@ -124,15 +126,18 @@ static enum rc send_notes(struct committer *w, struct err *e)
     struct pg_query q = PG_QUERY(a);
     size_t n = 0, room = w->work.notes.count;
     struct id *jobs = arena_array(a, struct id, room);
-    int64_t *tenants = arena_array(a, int64_t, room), *whats = arena_array(a, int64_t, room);
+    int64_t *tenants = arena_array(a, int64_t, room), *whats = arena_array(a, int64_t, room),
+            *rounds = arena_array(a, int64_t, room);
     for (const struct note_entry *i = w->work.notes.first; i; i = i->next, n++) {
         jobs[n] = i->note.job;
         tenants[n] = i->note.tenant;
         whats[n] = i->note.what;
+        rounds[n] = i->note.what >= NOTE_DONE ? i->note.from : 0;
     }
     pg_bind_ints(&q, tenants, n);
     pg_bind_uuids(&q, jobs, n);
     pg_bind_ints(&q, whats, n);
+    pg_bind_ints(&q, rounds, n);
     return batch_send(w, PG_SQL_NOTE_INSERT, &q, see_notes, NULL, e);
 }
 
@@ -178,6 +183,7 @@ static enum rc send_removals(struct committer *w, struct err *e)
 enum rc pg_family_send(struct committer *w, struct err *e)
 {
     enum rc rc = w->work.tallies.count ? send_tallies(w, e) : RC_OK;
+    rc = rc ? rc : pg_links_send(w, e);
     if (!rc && w->work.is_shrinking) {
         rc = send_removals(w, e);
     }
@@ -214,8 +220,10 @@ static void read_notes(struct nodes *n, const struct pg_rows *rows, struct taken
         int64_t number = pg_int(rows, i, 0);
         n->notes_seen = number > n->notes_seen ? number : n->notes_seen;
         t->ids[i] = pg_uuid(rows, i, 2);
-        t->notes[i] = (struct note){
-            .tenant = pg_int(rows, i, 1), .job = t->ids[i], .what = (enum note_what)pg_int(rows, i, 3)};
+        t->notes[i] = (struct note){.tenant = pg_int(rows, i, 1),
+                                    .job = t->ids[i],
+                                    .what = (enum note_what)pg_int(rows, i, 3),
+                                    .from = pg_int(rows, i, 4)};
     }
     t->count = pg_count(rows);
 }
@@ -238,13 +246,13 @@ static enum rc take(struct committer *w, enum note_what what, int64_t from, int6
 
 static enum rc see_to(struct committer *w, const struct taken *t, struct err *e)
 {
-    enum rc rc = RC_OK;
+    enum rc rc = t->count && t->notes[0].what >= NOTE_DONE ? pg_links_tell(w, t->notes, t->count, e) : RC_OK;
     for (size_t i = 0; i < t->count && !rc; i++) {
         struct pg_row *r = rows_find(w, t->ids[i]);
         if (FAULT("store.tick.note")) {
             return err_set(e, RC_BUSY, "fault: note");
         }
-        if (r && !r->is_gone) {
+        if (r && !r->is_gone && t->notes[i].what < NOTE_DONE) {
             rc = rules_take_note(&w->keeper, &r->row, &t->notes[i], e);
         }
     }
@@ -273,7 +281,7 @@ enum rc pg_family_take_notes(struct committer *w, int64_t limit, bool *has_taken
     if (!rc && what) {
         rc = take(w, what, from, limit, &t, e);
     }
-    if (!rc && t.count) {
+    if (!rc && t.count && what < NOTE_DONE) {
         rc = pg_rows_load(w, t.ids, t.count, e);
     }
     *has_taken = t.count > 0;

@@ -13,6 +13,13 @@ MUST_CHECK enum rc pg_family_tally(struct keeper *k, struct row *r, enum job_sta
                                    struct err *e);
 MUST_CHECK enum rc pg_family_leave_note(struct keeper *k, const struct note *note, struct err *e);
 
+/* links.c */
+MUST_CHECK enum rc pg_links_add(struct keeper *k, struct id job, struct id on, int64_t round, struct err *e);
+MUST_CHECK enum rc pg_links_forget(struct keeper *k, struct row *r, struct err *e);
+MUST_CHECK enum rc pg_links_send(struct committer *w, struct err *e);
+/* Some of those that depend on the notes' jobs, which have ended alike, hear of it; the others by another note. */
+MUST_CHECK enum rc pg_links_tell(struct committer *w, const struct note *notes, size_t count, struct err *e);
+
 /* Queues what the round has collected of it. */
 MUST_CHECK enum rc pg_family_send(struct committer *w, struct err *e);
 /* Up to `limit` notes, locked and seen to, where there may be some. */

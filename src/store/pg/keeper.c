@@ -2,6 +2,7 @@
 #include "store/pg/keeper.h"
 
 #include "store/pg/artifacts.h"
+#include "store/pg/batch.h"
 #include "store/pg/family.h"
 #include "store/pg/rows.h"
 #include "store/pg/schedules.h"
@@ -24,7 +25,11 @@ static enum rc load(struct keeper *k, int64_t tenant, struct id id, struct row *
     struct committer *w = of(k);
     struct pg_row *r = rows_find(w, id);
     enum rc rc = RC_OK;
-    if (!r) {
+    if (!r && w->work.jobs.count > w->work.jobs_sent) { /* it may be of this round */
+        rc = inserts_send(w, w->work.jobs.count, e);
+        rc = rc ? rc : batch_run(w, e);
+    }
+    if (!r && !rc) {
         rc = pg_rows_load(w, &id, 1, e);
         r = rows_find(w, id);
     }
@@ -289,6 +294,8 @@ const struct keeper_engine pg_keeper = {
     .set_queue = set_queue,
     .tally = pg_family_tally,
     .leave_note = pg_family_leave_note,
+    .link = pg_links_add,
+    .forget_links = pg_links_forget,
     .insert = insert,
     .save = save,
     .save_place = save,

@@ -135,6 +135,12 @@ struct tally_entry { /* how many more of a job's children are not final (what 0)
     struct tally_entry *next;
 };
 
+struct link_entry { /* a job that depends on another; on zero: on none any more */
+    struct id job, on;
+    int64_t round;
+    struct link_entry *next;
+};
+
 struct note_entry {
     struct note note;
     struct note_entry *next;
@@ -153,7 +159,8 @@ struct round_work {
     FIFO(struct show) shows;
     FIFO(struct tally_entry) tallies; /* family.c */
     FIFO(struct note_entry) notes;
-    FIFO(struct artifact_work) artifacts; /* artifacts.c */
+    FIFO(struct link_entry) links, cut_links; /* links.c */
+    FIFO(struct artifact_work) artifacts;     /* artifacts.c */
     struct map row_by_id, count_by_key, key_by_name, waiting_by_queue, schedule_by_name, note_by_job;
     int64_t due_at;    /* the earliest due time that the round writes; 0: none */
     bool is_timed;     /* it writes, or takes away, a due time */

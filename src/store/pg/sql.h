@@ -80,6 +80,10 @@
     X(TALLY_FOLD, "tally_fold") \
     X(CHILDREN_OPEN, "children_open") \
     X(CHILDREN_LIST, "children_list") \
+    X(LINK_INSERT, "link_insert") \
+    X(LINK_JOBS, "link_jobs") \
+    X(LINK_TAKE, "link_take") \
+    X(LINK_DELETE, "link_delete") \
     X(NOTE_INSERT, "note_insert") \
     X(NOTE_ANY, "note_any") \
     X(NOTE_TAKE, "note_take") \
@@ -158,7 +162,9 @@
     X(COPY_WRITE_SCHEDULE, "copy_write_schedule") \
     X(COPY_READ_TALLY, "copy_read_tally") \
     X(COPY_WRITE_TALLY, "copy_write_tally") \
+    X(COPY_READ_LINK, "copy_read_link") \
     X(COPY_READ_NOTE, "copy_read_note") \
+    X(COPY_WRITE_LINK, "copy_write_link") \
     X(COPY_WRITE_NOTE, "copy_write_note") \
     X(COPY_WRITE_TENANT, "copy_write_tenant") \
     X(COPY_WRITE_API_KEY, "copy_write_api_key") \

@@ -38,6 +38,9 @@ void pg_view_read(const struct store *s, const struct pg_rows *r, size_t at, str
                       .run_at = pg_int(r, at, 6),
                       .on_lost = bits & FLAG_FAIL_ON_LOST ? JOB_ON_LOST_FAIL : JOB_ON_LOST_RETRY,
                       .on_cancel = bits & FLAG_RUN_ON_CANCEL ? JOB_ON_CANCEL_RUN : JOB_ON_CANCEL_STOP,
+                      .on_parent_failure = bits & FLAG_SKIP_WITH_PARENT ? JOB_ON_PARENT_SKIP
+                                           : bits & FLAG_RUN_ANYWAY     ? JOB_ON_PARENT_CONTINUE
+                                                                        : JOB_ON_PARENT_FAIL,
                       .cancelling = bits & FLAG_LAST_TURN,
                       .cancel_requested = bits & FLAG_CANCEL};
     j->created_at = id_ordinal(j->id) >> 21;

@@ -82,7 +82,7 @@ static void fill_row(const struct keeper *k, const struct job_spec *s, struct ro
     const struct queue_settings *q = r->settings;
     r->priority = s->priority || q->priority == -1 ? s->priority : q->priority;
     r->run_at = s->run_at ? s->run_at : s->delay_ms ? k->now + s->delay_ms : k->now;
-    r->state = r->run_at > k->now ? JOB_SCHEDULED : JOB_QUEUED;
+    r->state = s->depends_count ? JOB_BLOCKED : r->run_at > k->now ? JOB_SCHEDULED : JOB_QUEUED;
     r->lease_ms = JOB_LEASE_DEFAULT_MS;
     r->timeout_ms = s->timeout_ms       ? s->timeout_ms
                     : q->timeout_ms > 0 ? q->timeout_ms
@@ -93,7 +93,10 @@ static void fill_row(const struct keeper *k, const struct job_spec *s, struct ro
     r->progress = -1;
     r->unique_key = s->unique_key;
     r->flags = (s->on_lost == JOB_ON_LOST_FAIL ? FLAG_FAIL_ON_LOST : 0) |
-               (s->on_cancel == JOB_ON_CANCEL_RUN ? FLAG_RUN_ON_CANCEL : 0);
+               (s->on_cancel == JOB_ON_CANCEL_RUN ? FLAG_RUN_ON_CANCEL : 0) |
+               (s->on_parent_failure == JOB_ON_PARENT_SKIP ? FLAG_SKIP_WITH_PARENT : 0) |
+               (s->on_parent_failure == JOB_ON_PARENT_CONTINUE ? FLAG_RUN_ANYWAY : 0) |
+               (s->depends_count ? FLAG_DEPENDS : 0);
     if (s->unique_key.n && !s->unique_for_ms) {
         r->flags |= FLAG_HOLDS_KEY;
     }
@@ -116,6 +119,7 @@ static enum rc insert_job(struct keeper *k, const struct berth *at, const struct
         return rc;
     }
     fill_row(k, s, r);
+    r->flags |= at->is_awaited ? FLAG_AWAITED : 0;
     if (is_child) {
         r->parent = at->parent;
         r->root = at->root;
@@ -162,6 +166,10 @@ static size_t check_items(struct keeper *k, struct store_enqueue *op)
         if (!v->rc && !k->engine->reserve(k, op->tenant, queue_name(&op->specs[i]))) {
             v->rc = err_set_code(&v->e, RC_BUSY, "queue_full", "queue", "the queue is full");
         }
+        if (!v->rc && op->partial && op->specs[i].depends_count) {
+            v->rc = err_set_code(&v->e, RC_INVALID, "invalid_field", "depends_on",
+                                 "depends_on needs a call of which all or nothing is done");
+        }
         bad += v->rc != RC_OK;
     }
     for (size_t i = 0; i < op->count; i++) {
@@ -170,7 +178,8 @@ static size_t check_items(struct keeper *k, struct store_enqueue *op)
     return bad;
 }
 
-static enum rc insert_items(struct keeper *k, struct store_enqueue *op, struct err *e)
+static enum rc insert_items(struct keeper *k, struct store_enqueue *op, const struct job_links *l,
+                            struct err *e)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; i < op->count && !rc; i++) {
@@ -178,10 +187,12 @@ static enum rc insert_items(struct keeper *k, struct store_enqueue *op, struct e
         if (v->rc) {
             continue;
         }
-        const struct berth at = {.tenant = op->tenant, .queue = queue_name(&op->specs[i])};
+        const struct berth at = {.tenant = op->tenant,
+                                 .queue = queue_name(&op->specs[i]),
+                                 .is_awaited = l->is_awaited && l->is_awaited[i]};
         rc = rules_enqueue_one(k, &at, &op->specs[i], v, e);
     }
-    return rc;
+    return rc ? rc : rules_link(k, op, l, e);
 }
 
 static void refuse_all(struct store_enqueue *op)
@@ -235,11 +246,15 @@ enum rc rules_enqueue(struct keeper *k, struct store_op *base, struct err *e)
     if (rc || !is_in_step) {
         return rc;
     }
+    struct job_links links = {0};
     size_t bad = check_items(k, op);
-    if (bad && !op->partial) {
-        return refuse_bad(op, bad);
+    if (!bad) {
+        rc = rules_check_links(k, op, &links, &bad, e);
     }
-    rc = insert_items(k, op, e);
+    if (rc || (bad && !op->partial)) {
+        return rc ? rc : refuse_bad(op, bad);
+    }
+    rc = insert_items(k, op, &links, e);
     if (!rc && op->step) {
         rc = rules_take_step(k, op, e);
     }

@@ -84,8 +84,7 @@ enum rc rules_tell_root(struct keeper *k, const struct row *r, const struct repo
 
 /* ---- notes */
 
-/* Out of the parking place; run_at may have been changed meanwhile. */
-static enum rc unblock(struct keeper *k, struct row *r, struct err *e)
+enum rc rules_unblock(struct keeper *k, struct row *r, struct err *e)
 {
     r->flags &= ~(int64_t)FLAG_WAITS;
     enum rc rc = row_enter(k, r, r->run_at > k->now ? JOB_SCHEDULED : JOB_QUEUED, e);
@@ -99,7 +98,7 @@ static enum rc look_at_children(struct keeper *k, struct row *r, struct err *e)
         return RC_OK;
     }
     enum rc rc = k->engine->has_open_children(k, r, &has_open, e);
-    return rc || has_open ? rc : unblock(k, r, e);
+    return rc || has_open ? rc : rules_unblock(k, r, e);
 }
 
 /* Some of them; the rest is left to another note. */

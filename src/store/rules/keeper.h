@@ -37,13 +37,16 @@ struct key_holder {
 enum note_what {
     NOTE_CHILDREN = 1, /* a job that may be parked: are its children final? */
     NOTE_CANCEL = 2,   /* a job that was cancelled: what hangs under it is to be */
+    NOTE_DONE = 3,     /* a job is completed: those that depend on it may go on. It may be gone itself */
+    NOTE_MISSED = 4,   /* … or has ended otherwise */
 };
 
 struct note {
     int64_t tenant;
     struct id job;
     enum note_what what;
-    int64_t from; /* of NOTE_CANCEL: the engine's, how far it has come */
+    int64_t
+        from; /* of NOTE_CANCEL: the engine's, how far it has come; of NOTE_DONE and NOTE_MISSED: the round that has ended */
 };
 
 struct open_children {
@@ -114,6 +117,12 @@ struct keeper_engine {
     /* The note is taken by a tick that sees all that this transaction and those before it did. The engine leaves out one that
      * would find nothing to do. */
     enum rc (*leave_note)(struct keeper *k, const struct note *note, struct err *e);
+
+    /* `job`, blocked, depends on `on`: until that round of its life, or a later one, has ended and a tick has told it
+     * (rules_dependency_ended), or forget_links. */
+    enum rc (*link)(struct keeper *k, struct id job, struct id on, int64_t round, struct err *e);
+    /* r, no longer blocked, depends on nothing. */
+    enum rc (*forget_links)(struct keeper *k, struct row *r, struct err *e);
 
     /* ---- writes of a row */
 

@@ -128,6 +128,10 @@ static bool has_bad_child(const struct keeper *k, const struct row *r, const str
     for (size_t i = 0; i < in->child_count && !v->rc; i++) {
         const struct job_spec *s = &in->children[i];
         v->rc = job_spec_check(s, &v->e);
+        if (!v->rc && s->depends_count) {
+            v->rc = err_set_code(&v->e, RC_INVALID, "invalid_field", "depends_on",
+                                 "depends_on is not for children");
+        }
         if (!v->rc && !store_queue_allowed(op->only_queues, rules_child_queue(r, s))) {
             v->rc = err_set(&v->e, RC_DENIED, "this key is limited to other queues");
         }

@@ -65,6 +65,13 @@ enum rc row_enter(struct keeper *k, struct row *r, enum job_state to, struct err
     if (!rc && r->flags & FLAG_CHILD && job_state_is_final(from) != job_state_is_final(to)) {
         rc = rules_moved(k, r, from, e);
     }
+    if (!rc && from == JOB_BLOCKED && to != from && r->flags & FLAG_DEPENDS) {
+        r->flags &= ~(int64_t)FLAG_DEPENDS;
+        rc = k->engine->forget_links(k, r, e);
+    }
+    if (!rc && r->flags & FLAG_AWAITED && job_state_is_final(to)) {
+        rc = rules_ended(k, r, e);
+    }
     if (rc) {
         return rc;
     }

@@ -22,7 +22,11 @@ enum row_flag {
     FLAG_WAITS = 8192,  /* blocked until those are final */
     FLAG_RUN_ON_CANCEL = 16384,
     FLAG_LAST_TURN = 32768, /* cancelled: it runs, or will run, once more */
-    FLAGS_FAMILY = FLAG_CHILD | FLAG_PARENT | FLAG_WAITS | FLAG_LAST_TURN,
+    FLAG_DEPENDS = 65536,   /* blocked until the jobs on which it depends are final */
+    FLAG_AWAITED = 131072,  /* others depend on it */
+    FLAG_SKIP_WITH_PARENT = 262144,
+    FLAG_RUN_ANYWAY = 524288, /* whatever becomes of those */
+    FLAGS_FAMILY = FLAG_CHILD | FLAG_PARENT | FLAG_WAITS | FLAG_LAST_TURN | FLAG_DEPENDS | FLAG_AWAITED,
 };
 
 /* The engine makes it, first in a struct of its own where it needs more. Times that are not set are 0 here. */

@@ -4,6 +4,7 @@
 #define STINT_STORE_RULES_RULES_H
 
 #include "base/buf.h"
+#include "core/links.h"
 #include "store/rules/keeper.h"
 
 /* ---- whole operations; op is what the name says. Long ones may stop when the round's time is over (items_run). */
@@ -37,6 +38,7 @@ struct berth { /* of a new job */
     int64_t tenant;
     struct str queue;
     struct id parent, root; /* zero: it hangs under none */
+    bool is_awaited;        /* others of its enqueue depend on it */
 };
 
 /* The row, a child, became final or is so no longer: row_enter's. */
@@ -58,6 +60,23 @@ MUST_CHECK enum rc rules_take_note(struct keeper *k, struct row *r, const struct
 /* One new job, unless its key is held: enqueue.c. */
 MUST_CHECK enum rc rules_enqueue_one(struct keeper *k, const struct berth *at, const struct job_spec *s,
                                      struct enqueue_verdict *v, struct err *e);
+
+/* ---- dependencies (links.c) */
+
+/* What the jobs of the enqueue wait for, in the round's scratch. *bad counts items that are refused, with their verdicts. */
+MUST_CHECK enum rc rules_check_links(struct keeper *k, struct store_enqueue *op, struct job_links *out,
+                                     size_t *bad, struct err *e);
+/* All of them are enqueued. */
+MUST_CHECK enum rc rules_link(struct keeper *k, const struct store_enqueue *op, const struct job_links *l,
+                              struct err *e);
+/* The row, on which others depend, became final: row_enter's. */
+MUST_CHECK enum rc rules_ended(struct keeper *k, struct row *r, struct err *e);
+/* The row depended on `on`, which has ended: completed or not (what). has_more: it depends on others still. Saves what it
+ * changes. */
+MUST_CHECK enum rc rules_dependency_ended(struct keeper *k, struct row *r, struct id on, enum note_what what,
+                                          bool has_more, struct err *e);
+/* Out of the parking place; run_at may be ahead. Saves. */
+MUST_CHECK enum rc rules_unblock(struct keeper *k, struct row *r, struct err *e);
 
 /* ---- time */
 

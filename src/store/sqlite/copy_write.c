@@ -213,7 +213,8 @@ static const enum sql_query queries[COPY_TABLES] = {[COPY_TENANT] = SQL_COPY_WRI
                                                     [COPY_SERIES_ENTRY] = SQL_COPY_WRITE_SERIES_ENTRY,
                                                     [COPY_SCHEDULE] = SQL_COPY_WRITE_SCHEDULE,
                                                     [COPY_TALLY] = SQL_COPY_WRITE_TALLY,
-                                                    [COPY_NOTE] = SQL_COPY_WRITE_NOTE};
+                                                    [COPY_NOTE] = SQL_COPY_WRITE_NOTE,
+                                                    [COPY_LINK] = SQL_COPY_WRITE_LINK};
 
 static enum rc write_plain(struct sqlite_end *c, enum copy_table table, const struct copy_value *row,
                            struct err *e)

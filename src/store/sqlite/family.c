@@ -203,8 +203,12 @@ static enum rc take_note(struct writer *w, const struct note_row *n, struct err 
 {
     const struct note *note = &n->note;
     struct row *r = NULL;
-    enum rc rc = run_with_id(w->db, SQL_NOTE_DELETE, n->id, e);
-    if (!rc) {
+    bool is_whole = true;
+    enum rc rc = note->what >= NOTE_DONE ? links_tell(w, note, &is_whole, e) : RC_OK;
+    if (!rc && is_whole) {
+        rc = run_with_id(w->db, SQL_NOTE_DELETE, n->id, e);
+    }
+    if (!rc && note->what < NOTE_DONE) {
         rc = rows_load(&w->keeper, note->tenant, note->job, &r, e);
     }
     if (!rc && FAULT("store.tick.note")) {
@@ -239,9 +243,10 @@ enum rc family_take_notes(struct writer *w, int64_t limit, bool *has_taken, stru
 {
     struct note_row notes[NOTES_AT_ONCE];
     size_t room = limit < NOTES_AT_ONCE ? (size_t)limit : NOTES_AT_ONCE, count = 0;
-    enum rc rc = read_notes(w, NOTE_CANCEL, room, notes, &count, e);
-    if (!rc && !count) {
-        rc = read_notes(w, NOTE_CHILDREN, room, notes, &count, e);
+    static const enum note_what in_order[] = {NOTE_CANCEL, NOTE_DONE, NOTE_MISSED, NOTE_CHILDREN};
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < sizeof in_order / sizeof in_order[0] && !rc && !count; i++) {
+        rc = read_notes(w, in_order[i], room, notes, &count, e);
     }
     w->has_notes = *has_taken = count > 0;
     for (size_t i = 0; i < count && !rc && !(i && keeper_is_over(&w->keeper)); i++) {

@@ -95,6 +95,12 @@ MUST_CHECK enum rc family_take_notes(struct writer *w, int64_t limit, bool *has_
 /* Whether there are any left, where there may be. */
 MUST_CHECK enum rc family_look_for_notes(struct writer *w, struct err *e);
 
+/* links.c */
+MUST_CHECK enum rc links_add(struct keeper *k, struct id job, struct id on, int64_t round, struct err *e);
+MUST_CHECK enum rc links_forget(struct keeper *k, struct row *r, struct err *e);
+/* Some of those that depend on a job which has ended hear of it (NOTE_DONE, NOTE_MISSED); is_whole: all have. */
+MUST_CHECK enum rc links_tell(struct writer *w, const struct note *note, bool *is_whole, struct err *e);
+
 /* prune.c */
 MUST_CHECK enum rc prune_remove(struct keeper *k, struct row *r, struct err *e);
 /* An id is never given twice, also when the newest jobs are gone and the clock steps back: after every removal. */

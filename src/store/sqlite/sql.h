@@ -44,6 +44,11 @@
     X(TALLY_CHANGE, "tally_change") \
     X(TALLY_GET, "tally_get") \
     X(TALLY_DELETE, "tally_delete") \
+    X(LINK_INSERT, "link_insert") \
+    X(LINK_JOBS, "link_jobs") \
+    X(LINK_DELETE, "link_delete") \
+    X(LINK_ANY, "link_any") \
+    X(LINK_DELETE_ALL, "link_delete_all") \
     X(NOTE_INSERT, "note_insert") \
     X(NOTE_LIST, "note_list") \
     X(NOTE_ANY, "note_any") \
@@ -127,7 +132,9 @@
     X(COPY_WRITE_SCHEDULE, "copy_write_schedule") \
     X(COPY_READ_TALLY, "copy_read_tally") \
     X(COPY_WRITE_TALLY, "copy_write_tally") \
+    X(COPY_READ_LINK, "copy_read_link") \
     X(COPY_READ_NOTE, "copy_read_note") \
+    X(COPY_WRITE_LINK, "copy_write_link") \
     X(COPY_WRITE_NOTE, "copy_write_note") \
     X(COPY_WRITE_KIN, "copy_write_kin") \
     X(COPY_WRITE_TENANT, "copy_write_tenant") \

@@ -46,6 +46,9 @@ static void read_numbers(struct engine *s, struct db_stmt *q, struct job *j, int
     j->expires_at = time_or_none(q, 25);
     j->on_lost = *flags & FLAG_FAIL_ON_LOST ? JOB_ON_LOST_FAIL : JOB_ON_LOST_RETRY;
     j->on_cancel = *flags & FLAG_RUN_ON_CANCEL ? JOB_ON_CANCEL_RUN : JOB_ON_CANCEL_STOP;
+    j->on_parent_failure = *flags & FLAG_SKIP_WITH_PARENT ? JOB_ON_PARENT_SKIP
+                           : *flags & FLAG_RUN_ANYWAY     ? JOB_ON_PARENT_CONTINUE
+                                                          : JOB_ON_PARENT_FAIL;
     j->cancel_requested = *flags & FLAG_CANCEL;
     j->cancelling = *flags & FLAG_LAST_TURN;
 }

@@ -1,0 +1,129 @@
+/* links.c: jobs that depend on others (depends_on). Who ends a job on which others depend leaves a note, once, however many
+ * they are; ticks tell those, some at a time, each under the lock of its row (family.c says why). An enqueue locks the jobs
+ * that it depends on: so each of them either ends behind it, and sees the links, or has ended, and the enqueue leaves the note.
+ * So a link is told of once or, by a note too many, of nothing. */
+#include "store/rules/rules.h"
+
+static enum rc leave_note(struct keeper *k, int64_t tenant, struct id job, enum job_state state,
+                          int64_t round, struct err *e)
+{
+    const struct note note = {.tenant = tenant,
+                              .job = job,
+                              .what = state == JOB_COMPLETED ? NOTE_DONE : NOTE_MISSED,
+                              .from = round};
+    return k->engine->leave_note(k, &note, e);
+}
+
+enum rc rules_ended(struct keeper *k, struct row *r, struct err *e)
+{
+    r->flags &= ~(int64_t)FLAG_AWAITED;
+    return leave_note(k, r->tenant, r->id, r->state, r->round, e);
+}
+
+/* ---- enqueue */
+
+static enum rc refuse(struct enqueue_verdict *v, size_t *bad, const struct err *why)
+{
+    v->rc = why->rc;
+    v->e = *why;
+    ++*bad;
+    return RC_OK;
+}
+
+enum rc rules_check_links(struct keeper *k, struct store_enqueue *op, struct job_links *out, size_t *bad,
+                          struct err *e)
+{
+    struct err why = {0};
+    size_t item = 0;
+    if (job_links_make(op->specs, op->count, k->scratch, out, &item, &why)) {
+        return refuse(&op->verdicts[item], bad, &why);
+    }
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < out->count && !rc; i++) {
+        const struct job_link *l = &out->links[i];
+        struct enqueue_verdict *v = &op->verdicts[l->job];
+        struct row *on = NULL;
+        if (l->item < op->count || v->rc) {
+            continue;
+        }
+        rc = k->engine->load(k, op->tenant, l->on, &on, e);
+        if (!rc && !on) {
+            err_set_code(&why, RC_INVALID, "unknown_dependency", "depends_on",
+                         "depends_on: there is no job %s", id_text(l->on).s);
+            rc = refuse(v, bad, &why);
+        }
+    }
+    return rc;
+}
+
+/* On a job that was there before: it hears that somebody depends on it, or has ended already. What is gone had ended well, as
+ * its unique key says. */
+static enum rc link_to_old(struct keeper *k, int64_t tenant, struct id job, struct id on, struct err *e)
+{
+    struct row *r = NULL;
+    enum rc rc = k->engine->load(k, tenant, on, &r, e);
+    if (!rc) {
+        rc = k->engine->link(k, job, on, r ? r->round : 0, e);
+    }
+    if (rc || !r || job_state_is_final(r->state)) {
+        return rc ? rc : leave_note(k, tenant, on, r ? r->state : JOB_COMPLETED, r ? r->round : 0, e);
+    }
+    if (r->flags & FLAG_AWAITED) {
+        return RC_OK;
+    }
+    r->flags |= FLAG_AWAITED;
+    return k->engine->save(k, r, e);
+}
+
+enum rc rules_link(struct keeper *k, const struct store_enqueue *op, const struct job_links *l, struct err *e)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < l->count && !rc; i++) {
+        const struct job_link *link = &l->links[i];
+        const struct enqueue_verdict *v = &op->verdicts[link->job];
+        bool is_new = link->item < op->count && !op->verdicts[link->item].duplicate;
+        struct id on = link->item < op->count ? op->verdicts[link->item].job : link->on;
+        if (v->rc || v->duplicate) { /* that one depends on what it depended on */
+            continue;
+        }
+        rc = is_new ? k->engine->link(k, v->job, on, 1, e) : link_to_old(k, op->tenant, v->job, on, e);
+    }
+    return rc;
+}
+
+/* ---- told by a tick */
+
+static enum rc end_with_parent(struct keeper *k, struct row *r, struct id on, struct err *e)
+{
+    char text[80];
+    bool is_skipped = r->flags & FLAG_SKIP_WITH_PARENT;
+    enum rc rc = RC_OK;
+    if (!is_skipped) {
+        str_print(text, sizeof text, "job %s was not completed", id_text(on).s);
+        const struct job_error error = {
+            .class = ERROR_PERMANENT, .code = STR("parent_failed"), .message = str_from(text)};
+        rc = row_set_error(k, r, &error, e);
+    }
+    enum job_state to = JOB_FAILED;
+    if (!rc && !job_next_state(r->state, is_skipped ? JOB_EV_SKIP : JOB_EV_PARENT_FAILED, &to)) {
+        rc = err_set(e, RC_FATAL, "a blocked job cannot end with its parent");
+    }
+    if (!rc) {
+        rc = row_finish(k, r, to, JOB_REASON_PARENT_FAILED, e);
+    }
+    return rc ? rc : k->engine->save(k, r, e);
+}
+
+/* What time has done to a job goes before: it is done as soon as this tick has told everybody. */
+enum rc rules_dependency_ended(struct keeper *k, struct row *r, struct id on, enum note_what what,
+                               bool has_more, struct err *e)
+{
+    bool is_over = r->deadline_at && r->deadline_at <= k->now;
+    if (r->state != JOB_BLOCKED || !(r->flags & FLAG_DEPENDS) || is_over) {
+        return RC_OK;
+    }
+    if (what == NOTE_MISSED && !(r->flags & FLAG_RUN_ANYWAY)) {
+        return end_with_parent(k, r, on, e);
+    }
+    return has_more ? RC_OK : rules_unblock(k, r, e);
+}

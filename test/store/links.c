@@ -1,0 +1,302 @@
+/* Jobs that depend on others: depends_on, what becomes of those whose parents fail, and what is refused. */
+#include "store_test.h"
+
+#include <string.h>
+
+/* Depends on these, refs or ids. */
+#define ON(...)                                                                                              \
+    .depends_on = (const struct str[]){__VA_ARGS__},                                                         \
+    .depends_count = sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str)
+
+static struct store_enqueue enqueue_list(struct store_test *s, const struct job_spec *specs, size_t count)
+{
+    AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+    op.tenant = s->tenant;
+    op.specs = specs;
+    op.count = count;
+    (void)!store_run(s->store, &op.op, NULL);
+    return op;
+}
+
+/* All must be enqueued. */
+static struct id *enqueue_all(struct store_test *s, const struct job_spec *specs, size_t count)
+{
+    struct store_enqueue op = enqueue_list(s, specs, count);
+    struct id *ids = arena_array(s->a, struct id, count);
+    CHECK_INT(op.op.rc, RC_OK);
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = op.verdicts[i].job;
+    }
+    return ids;
+}
+
+static struct str text_of(struct store_test *s, struct id id)
+{
+    return arena_str(s->a, str_from(id_text(id).s));
+}
+
+/* The enqueue is refused as a whole, with this word for this item. */
+static void check_refused(struct store_test *s, const struct job_spec *specs, size_t count, size_t item,
+                          const char *code, const char *field)
+{
+    size_t before = count_of(s, (struct job_filter){0});
+    struct store_enqueue op = enqueue_list(s, specs, count);
+    CHECK_INT(op.op.rc, RC_INVALID);
+    CHECK_INT(op.verdicts[item].rc, RC_INVALID);
+    CHECK_STR(str_from(op.verdicts[item].e.code), str_from(code));
+    CHECK_STR(str_from(op.verdicts[item].e.field), str_from(field));
+    CHECK_INT(count_of(s, (struct job_filter){0}), before);
+}
+
+STORE_TEST(a_job_runs_behind_those_on_which_it_depends)
+{
+    struct job_spec specs[] = {{.kind = STR("last"), ON(STR("a"), STR("b"))},
+                               {.kind = STR("k"), .ref = STR("a")},
+                               {.kind = STR("k"), .ref = STR("b")}};
+    struct id *ids = enqueue_all(s, specs, 3);
+    CHECK_STATE(s, ids[0], JOB_BLOCKED);
+    VERDICT(complete(s, claim_one(s, .kind = STR("k")), 1), RC_OK);
+    (void)pass(s, SECOND);
+    CHECK_STATE(s, ids[0], JOB_BLOCKED);
+    VERDICT(complete(s, claim_one(s, .kind = STR("k")), 1), RC_OK);
+    claim_none(s, .kind = STR("last"));
+    (void)tick(s);
+    CHECK_STATE(s, ids[0], JOB_QUEUED);
+    struct job *last = claim_one(s, .kind = STR("last"));
+    CHECK_INT(last->attempt, 1);
+    VERDICT(complete(s, last, 1), RC_OK);
+    check_counts(s);
+}
+
+STORE_TEST(a_delay_of_a_blocked_job_goes_on_behind_the_others)
+{
+    struct job_spec specs[] = {{.kind = STR("k"), .ref = STR("a")},
+                               {.kind = STR("late"), .delay_ms = MINUTE, ON(STR("a"))}};
+    struct id *ids = enqueue_all(s, specs, 2);
+    VERDICT(complete(s, claim_one(s, .kind = STR("k")), 1), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, ids[1], JOB_SCHEDULED);
+    (void)pass(s, MINUTE);
+    CHECK_STATE(s, ids[1], JOB_QUEUED);
+}
+
+STORE_TEST(a_failure_goes_down_a_chain_as_each_job_has_said)
+{
+    struct job_spec specs[] = {
+        {.kind = STR("k"), .ref = STR("a")},
+        {.kind = STR("f"), .ref = STR("b"), ON(STR("a"))},
+        {.kind = STR("f"), .ref = STR("c"), ON(STR("b")), .on_parent_failure = JOB_ON_PARENT_SKIP},
+        {.kind = STR("f"), .ref = STR("d"), ON(STR("c"))},
+        {.kind = STR("e"), ON(STR("d")), .on_parent_failure = JOB_ON_PARENT_CONTINUE}};
+    struct id *ids = enqueue_all(s, specs, 5);
+    VERDICT(fail(s, claim_one(s, .kind = STR("k")), 1, ERROR_PERMANENT), RC_OK);
+    (void)tick(s);
+    struct job *b = job_of(s, ids[1]), *c = job_of(s, ids[2]), *d = job_of(s, ids[3]);
+    CHECK_INT(b->state, JOB_FAILED);
+    CHECK_INT(b->reason, JOB_REASON_PARENT_FAILED);
+    CHECK_STR(b->error.code, STR("parent_failed"));
+    CHECK_TRUE(strstr(b->error.message.p, text_of(s, ids[0]).p) != NULL);
+    CHECK_INT(c->state, JOB_SKIPPED);
+    CHECK_INT(c->reason, JOB_REASON_PARENT_FAILED);
+    CHECK_INT(d->state, JOB_FAILED);
+    CHECK_STATE(s, ids[4], JOB_QUEUED);
+    check_events(s, ids[1]);
+    check_events(s, ids[2]);
+    check_counts(s);
+}
+
+STORE_TEST(one_failure_is_enough_and_the_others_are_not_waited_for)
+{
+    struct job_spec specs[] = {{.kind = STR("k"), .ref = STR("a")},
+                               {.kind = STR("slow"), .ref = STR("b")},
+                               {.kind = STR("last"), ON(STR("a"), STR("b"))}};
+    struct id *ids = enqueue_all(s, specs, 3);
+    VERDICT(fail(s, claim_one(s, .kind = STR("k")), 1, ERROR_PERMANENT), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, ids[2], JOB_FAILED);
+    VERDICT(complete(s, claim_one(s, .kind = STR("slow")), 1), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, ids[2], JOB_FAILED);
+    check_counts(s);
+}
+
+STORE_TEST(a_cancelled_job_is_a_failure_for_those_that_depend_on_it)
+{
+    struct job_spec specs[] = {{.kind = STR("k"), .ref = STR("a")}, {.kind = STR("last"), ON(STR("a"))}};
+    struct id *ids = enqueue_all(s, specs, 2);
+    VERDICT(cancel(s, ids[0]), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, ids[1], JOB_FAILED);
+}
+
+STORE_TEST(a_job_may_depend_on_one_that_is_there_already)
+{
+    struct job *running = a_processing_job(s, .kind = STR("first"));
+    struct job_spec spec = {.kind = STR("then"), ON(text_of(s, running->id))};
+    struct id then = enqueue_all(s, &spec, 1)[0];
+    (void)tick(s);
+    CHECK_STATE(s, then, JOB_BLOCKED);
+    VERDICT(complete(s, running, 1), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, then, JOB_QUEUED);
+}
+
+STORE_TEST(what_has_ended_already_is_told_at_once)
+{
+    struct job *good = a_processing_job(s, .kind = STR("good")),
+               *bad = a_processing_job(s, .kind = STR("bad"));
+    VERDICT(complete(s, good, 1), RC_OK);
+    VERDICT(fail(s, bad, 1, ERROR_PERMANENT), RC_OK);
+    struct job_spec specs[] = {{.kind = STR("k"), ON(text_of(s, good->id))},
+                               {.kind = STR("k"), ON(text_of(s, bad->id))},
+                               {.kind = STR("k"),
+                                ON(text_of(s, bad->id), text_of(s, good->id)),
+                                .on_parent_failure = JOB_ON_PARENT_CONTINUE}};
+    struct id *ids = enqueue_all(s, specs, 3);
+    (void)tick(s);
+    CHECK_STATE(s, ids[0], JOB_QUEUED);
+    CHECK_STATE(s, ids[1], JOB_FAILED);
+    CHECK_STATE(s, ids[2], JOB_QUEUED);
+    check_counts(s);
+}
+
+STORE_TEST(to_depend_on_a_duplicate_is_to_depend_on_the_job_that_holds_the_key)
+{
+    struct job *holder = a_processing_job(s, .kind = STR("first"), .unique_key = STR("u"));
+    struct job_spec specs[] = {{.kind = STR("first"), .ref = STR("a"), .unique_key = STR("u")},
+                               {.kind = STR("then"), ON(STR("a"))},
+                               {.kind = STR("x"), .ref = STR("c"), .unique_key = STR("v")},
+                               {.kind = STR("x"), .ref = STR("d"), .unique_key = STR("v")},
+                               {.kind = STR("after"), ON(STR("d"), STR("c"))}};
+    struct id *ids = enqueue_all(s, specs, 5);
+    CHECK_ID(ids[0], holder->id);
+    CHECK_ID(ids[3], ids[2]);
+    VERDICT(complete(s, holder, 1), RC_OK);
+    VERDICT(complete(s, claim_one(s, .kind = STR("x")), 1), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, ids[1], JOB_QUEUED);
+    CHECK_STATE(s, ids[4], JOB_QUEUED);
+}
+
+STORE_TEST(a_key_whose_job_is_gone_holds_nobody_up)
+{
+    struct job *old =
+        a_processing_job(s, .kind = STR("old"), .unique_key = STR("u"), .unique_for_ms = JOB_FOREVER_MS);
+    VERDICT(complete(s, old, 1), RC_OK);
+    VERDICT(purge(s, old->id), RC_OK);
+    struct job_spec specs[] = {{.kind = STR("old"), .ref = STR("a"), .unique_key = STR("u")},
+                               {.kind = STR("then"), ON(STR("a"))}};
+    struct id *ids = enqueue_all(s, specs, 2);
+    (void)tick(s);
+    CHECK_STATE(s, ids[1], JOB_QUEUED);
+}
+
+STORE_TEST(what_can_never_run_is_refused_and_nothing_is_created)
+{
+    struct job_spec cycle[] = {{.kind = STR("k"), .ref = STR("a"), ON(STR("b"))},
+                               {.kind = STR("k"), .ref = STR("b"), ON(STR("c"))},
+                               {.kind = STR("k"), .ref = STR("c"), ON(STR("a"))}};
+    check_refused(s, cycle, 3, 0, "dependency_cycle", "depends_on");
+    struct store_enqueue told = enqueue_list(s, cycle, 3);
+    CHECK_TRUE(strstr(told.verdicts[0].e.text, "a -> b -> c -> a") != NULL);
+    struct job_spec itself = {.kind = STR("k"), .ref = STR("a"), ON(STR("a"))};
+    struct job_spec twice[] = {itself, {.kind = STR("k")}};
+    check_refused(s, twice, 2, 0, "dependency_cycle", "depends_on");
+    struct job_spec by_key[] = {{.kind = STR("k"), .ref = STR("a"), .unique_key = STR("u"), ON(STR("b"))},
+                                {.kind = STR("k"), .ref = STR("b"), .unique_key = STR("u")}};
+    check_refused(s, by_key, 2, 0, "dependency_cycle", "depends_on");
+    struct job_spec dangling[] = {{.kind = STR("k")}, {.kind = STR("k"), ON(STR("nobody"))}};
+    check_refused(s, dangling, 2, 1, "unknown_dependency", "depends_on/0");
+    struct job_spec unknown[] = {{.kind = STR("k")},
+                                 {.kind = STR("k"), ON(STR("0199f3c8-7a10-7000-8000-000000000001"))}};
+    check_refused(s, unknown, 2, 1, "unknown_dependency", "depends_on");
+    struct job_spec refs[] = {{.kind = STR("k"), .ref = STR("a")},
+                              {.kind = STR("k"), .ref = STR("a"), ON(STR("a"))}};
+    check_refused(s, refs, 2, 1, "invalid_field", "ref");
+    struct job_spec like_id[] = {{.kind = STR("k")},
+                                 {.kind = STR("k"), .ref = STR("0199f3c8-7a10-7000-8000-000000000001")}};
+    check_refused(s, like_id, 2, 1, "invalid_field", "ref");
+}
+
+STORE_TEST(the_job_of_another_tenant_is_no_job_to_depend_on)
+{
+    struct job *theirs = a_processing_job(s);
+    as_tenant(s, s->foreign);
+    struct job_spec specs[] = {{.kind = STR("k")}, {.kind = STR("k"), ON(text_of(s, theirs->id))}};
+    check_refused(s, specs, 2, 1, "unknown_dependency", "depends_on");
+}
+
+STORE_TEST(a_blocked_job_can_be_cancelled_and_then_depends_on_nothing)
+{
+    struct job_spec specs[] = {
+        {.kind = STR("k"), .ref = STR("a")},
+        {.kind = STR("then"), .ref = STR("b"), ON(STR("a"))},
+        {.kind = STR("then"), ON(STR("b")), .on_parent_failure = JOB_ON_PARENT_CONTINUE}};
+    struct id *ids = enqueue_all(s, specs, 3);
+    VERDICT(cancel(s, ids[1]), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, ids[1], JOB_CANCELLED);
+    CHECK_STATE(s, ids[2], JOB_QUEUED);
+    VERDICT(retry(s, ids[1]), RC_OK);
+    CHECK_STATE(s, ids[1], JOB_QUEUED);
+    VERDICT(fail(s, claim_one(s, .kind = STR("k")), 1, ERROR_PERMANENT), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, ids[1], JOB_QUEUED);
+    check_counts(s);
+}
+
+STORE_TEST(a_deadline_of_a_blocked_job_passes)
+{
+    struct job_spec specs[] = {{.kind = STR("k"), .ref = STR("a")},
+                               {.kind = STR("then"), .deadline_ms = MINUTE, ON(STR("a"))}};
+    struct id *ids = enqueue_all(s, specs, 2);
+    (void)pass(s, 2 * MINUTE);
+    struct job *then = job_of(s, ids[1]);
+    CHECK_INT(then->state, JOB_SKIPPED);
+    CHECK_INT(then->reason, JOB_REASON_EXPIRED);
+    VERDICT(complete(s, claim_one(s, .kind = STR("k")), 1), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, ids[1], JOB_SKIPPED);
+}
+
+STORE_TEST(many_jobs_hear_of_the_end_of_one)
+{
+    enum { MANY = 450 };
+    static const struct str on_first = {"a", 1};
+    struct job_spec *specs = arena_array(s->a, struct job_spec, MANY + 1);
+    specs[0] = (struct job_spec){.kind = STR("k"), .ref = STR("a")};
+    for (int i = 1; i <= MANY; i++) {
+        specs[i] = (struct job_spec){.kind = STR("then"), .depends_on = &on_first, .depends_count = 1};
+    }
+    struct id *ids = enqueue_all(s, specs, MANY + 1);
+    VERDICT(complete(s, claim_one(s, .kind = STR("k")), 1), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, ids[1], JOB_QUEUED);
+    CHECK_STATE(s, ids[MANY], JOB_QUEUED);
+    check_counts(s);
+}
+
+STORE_TEST(with_partial_nothing_may_depend)
+{
+    struct job_spec specs[] = {{.kind = STR("k"), .ref = STR("a")}, {.kind = STR("k"), ON(STR("a"))}};
+    AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+    op.tenant = s->tenant;
+    op.specs = specs;
+    op.count = 2;
+    op.partial = true;
+    run_op(s, &op.op);
+    CHECK_INT(op.op.rc, RC_OK);
+    CHECK_INT(op.verdicts[0].rc, RC_OK);
+    CHECK_INT(op.verdicts[1].rc, RC_INVALID);
+    CHECK_STR(str_from(op.verdicts[1].e.field), STR("depends_on"));
+}
+
+DURABLE_STORE_TEST(who_depends_on_whom_outlives_a_restart)
+{
+    struct job_spec specs[] = {{.kind = STR("k"), .ref = STR("a")}, {.kind = STR("then"), ON(STR("a"))}};
+    struct id *ids = enqueue_all(s, specs, 2);
+    VERDICT(complete(s, claim_one(s, .kind = STR("k")), 1), RC_OK);
+    reopen(s);
+    (void)tick(s);
+    CHECK_STATE(s, ids[1], JOB_QUEUED);
+}
