@@ -1,7 +1,7 @@
 /* schedules.c: what schedules are due. A tick of the store gives them out, here is computed what they ask for (core/schedule.h),
- * and an enqueue brings the jobs and the next tick in one transaction. Whatever happens between the two - this process dies,
- * another node does the same, somebody changes the schedule - the store's step and the unique keys of the ticks keep J10:
- * what was not done is given out again, and what was done is refused. */
+ * and an enqueue brings the jobs, the end of the last one where that is wanted, and the next tick in one transaction. Whatever
+ * happens between the two - this process dies, another node does the same, somebody changes the schedule - the store's step and
+ * the unique keys of the ticks keep J10: what was not done is given out again, and what was done is refused. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -85,7 +85,6 @@ enum rc queue_schedule_timing(struct queue *q, const struct schedule_plan *p, st
 
 struct fire { /* one schedule */
     struct store_enqueue enqueue;
-    struct store_act cancel;
     struct schedule_step step;
     struct firing *of;
 };
@@ -133,42 +132,6 @@ static void on_enqueued(struct store_op *op)
     end_one(fire->of);
 }
 
-static void enqueue(struct fire *fire)
-{
-    submit(fire->of->q, &fire->enqueue.op);
-    claims_ride(fire->of->q, &fire->enqueue);
-}
-
-static void on_cancelled(struct store_op *op)
-{
-    struct fire *fire = op->owner;
-
-    if (op->rc == RC_FATAL) {
-        end_one(fire->of);
-        return;
-    }
-    enqueue(fire); /* a job that has ended meanwhile needs no cancel */
-}
-
-/* The previous job first: should this process end in between, the tick is given out again, and cancels nothing. */
-static void submit_fire(struct fire *fire, const struct schedule *s, bool must_cancel)
-{
-    struct store_act *c = &fire->cancel;
-
-    if (!must_cancel) {
-        enqueue(fire);
-        return;
-    }
-    store_init(&c->op, sizeof *c, STORE_ACT, fire->of->a);
-    c->op.owner = fire;
-    c->op.done = on_cancelled;
-    c->tenant = s->tenant;
-    c->action = ACT_CANCEL;
-    c->ids = &s->last_job;
-    c->count = 1;
-    submit(fire->of->q, &c->op);
-}
-
 static enum rc fill_specs(struct fire *fire, const struct schedule *s, const struct schedule_plan *p,
                           const struct schedule_due *due, struct err *e)
 {
@@ -214,9 +177,13 @@ static enum rc fire_one(struct firing *f, const struct schedule *s, int64_t now,
                                         .last_tick = fired ? due.ticks[fired - 1] : 0,
                                         .fired = fired,
                                         .dropped = found - fired};
+    if (p.overlap == SCHEDULE_CANCEL_PREVIOUS && fired && s->is_last_live) {
+        fire->step.cancel = s->last_job;
+    }
     rc = fill_specs(fire, s, &p, &due, e);
     if (!rc) {
-        submit_fire(fire, s, p.overlap == SCHEDULE_CANCEL_PREVIOUS && fired && s->is_last_live);
+        submit(f->q, &fire->enqueue.op);
+        claims_ride(f->q, &fire->enqueue);
     }
     return rc;
 }

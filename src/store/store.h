@@ -199,6 +199,8 @@ struct schedule_step {
     int64_t version, from, next_at;
     int64_t last_tick; /* 0: none fired */
     int64_t fired, dropped;
+    struct id
+        cancel; /* zero: none. This job is cancelled first if it lives, also when its queue is still too full for the specs */
 };
 
 /* Creates or changes. RC_NOT_FOUND: it is missing, and there is no definition. RC_CONFLICT, code `schedule_changed`: its

@@ -163,6 +163,9 @@ static const struct schedule_step *any_step(struct pair *p, int64_t tenant, size
                                    .last_tick = count ? from : 0,
                                    .fired = (int64_t)count,
                                    .dropped = word_below(p, 2)};
+    if (s && word_percent(p, 40)) {
+        step->cancel = s->is.last_job; /* zero when it has none; by then it may be over, or gone */
+    }
     return step;
 }
 

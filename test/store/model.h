@@ -18,21 +18,22 @@
 /* Mistakes that the model can make on purpose: a test of the test. */
 enum model_bug {
     BUG_NONE,
-    BUG_OLD_LEASE_COMPLETES, /* complete is accepted under any lease */
-    BUG_KEY_FREED_EARLY,     /* a unique key is free as soon as its job is claimed */
-    BUG_COUNT_OFF,           /* a lost lease is not counted */
-    BUG_SEQ_GAP,             /* a checkpoint takes an event number */
-    BUG_RETRY_KEEPS_LEASE,   /* a retry accepts what the round before it says */
-    BUG_STALE_IS_NEW,        /* a report with a lower number is accepted */
-    BUG_PRIORITY_IGNORED,    /* the oldest first */
-    BUG_PAUSE_IGNORED,       /* a paused queue gives */
-    BUG_TENANT_IGNORED,      /* another tenant's job is found */
-    BUG_STAGED_SURVIVES,     /* an artifact outlives the lease it was staged under */
-    BUG_REPLAY_RUNS_AGAIN,   /* an enqueue with a known idempotency key enqueues again */
-    BUG_LATE_IS_REFUSED,     /* what a lost lease still brings */
-    BUG_NO_GRACE,            /* a restart or a stall ends leases */
-    BUG_FIRST_PARENT_FREES,  /* a job runs behind one of those on which it depends */
-    BUG_STEP_TWICE,          /* a schedule's step is taken from wherever it is */
+    BUG_OLD_LEASE_COMPLETES,  /* complete is accepted under any lease */
+    BUG_KEY_FREED_EARLY,      /* a unique key is free as soon as its job is claimed */
+    BUG_COUNT_OFF,            /* a lost lease is not counted */
+    BUG_SEQ_GAP,              /* a checkpoint takes an event number */
+    BUG_RETRY_KEEPS_LEASE,    /* a retry accepts what the round before it says */
+    BUG_STALE_IS_NEW,         /* a report with a lower number is accepted */
+    BUG_PRIORITY_IGNORED,     /* the oldest first */
+    BUG_PAUSE_IGNORED,        /* a paused queue gives */
+    BUG_TENANT_IGNORED,       /* another tenant's job is found */
+    BUG_STAGED_SURVIVES,      /* an artifact outlives the lease it was staged under */
+    BUG_REPLAY_RUNS_AGAIN,    /* an enqueue with a known idempotency key enqueues again */
+    BUG_LATE_IS_REFUSED,      /* what a lost lease still brings */
+    BUG_NO_GRACE,             /* a restart or a stall ends leases */
+    BUG_FIRST_PARENT_FREES,   /* a job runs behind one of those on which it depends */
+    BUG_STEP_TWICE,           /* a schedule's step is taken from wherever it is */
+    BUG_STEP_CANCELS_NOTHING, /* what the step of a schedule names lives on */
     MODEL_BUGS,
 };
 
@@ -205,6 +206,7 @@ void model_run_queue(struct model *m, struct store_op *op);    /* set, delete, l
 void model_run_schedule(struct model *m, struct store_op *op); /* set, delete, list */
 struct model_schedule *model_schedule_find(struct model *m, int64_t tenant, struct str name);
 bool model_check_step(struct model *m, struct store_enqueue *op); /* false: it is answered */
+void model_cancel_last(struct model *m, const struct store_enqueue *op);
 void model_take_step(struct model *m, const struct store_enqueue *op);
 size_t model_give_schedules(struct model *m);  /* how many a tick gives out */
 void model_release_schedules(struct model *m); /* whoever had been given them is no more */

@@ -223,6 +223,9 @@ void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct s
     if (op->step && !model_check_step(m, op)) {
         return;
     }
+    if (op->step) {
+        model_cancel_last(m, op);
+    }
     bool is_good = check_items(m, op) && model_check_links(m, op);
     if (!is_good && !op->partial) {
         refuse(op);

@@ -122,6 +122,15 @@ bool model_check_step(struct model *m, struct store_enqueue *op)
     return is_good;
 }
 
+void model_cancel_last(struct model *m, const struct store_enqueue *op)
+{
+    struct model_job *job = model_find(m, op->tenant, op->step->cancel);
+    enum job_state to;
+    if (job && job_next_state(job->v.state, JOB_EV_CANCEL, &to) && m->bug != BUG_STEP_CANCELS_NOTHING) {
+        model_cancel(m, job);
+    }
+}
+
 void model_take_step(struct model *m, const struct store_enqueue *op)
 {
     const struct schedule_step *step = op->step;

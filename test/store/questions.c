@@ -36,6 +36,7 @@ static void ask_step(const struct schedule_step *s, struct buf *out)
     put(out, "step.last_tick", s->last_tick);
     put(out, "step.fired", s->fired);
     put(out, "step.dropped", s->dropped);
+    put(out, "step.cancels", !id_is_zero(s->cancel));
 }
 
 static void ask_set_schedule(const struct store_set_schedule *op, struct buf *out)

@@ -294,6 +294,30 @@ STORE_TEST(a_step_whose_job_is_refused_leaves_the_schedule_where_it_is)
     check_counts(s);
 }
 
+STORE_TEST(a_step_cancels_the_last_job_with_it_or_not_at_all)
+{
+    (void)a_schedule(s);
+    (void)set_queue(s, STR("small"), settings_with(.max_queued = 1));
+    const struct job_spec small = {.queue = STR("small")};
+    struct id first = step_with(s, STEP(T), small).verdicts[0].job;
+    OK(set(s, .pause = 1).op.rc);
+    CHECK_INT(step_with(s, STEP(T + HOUR, .cancel = first), small).op.rc, RC_CONFLICT);
+    CHECK_INT(state_of(s, first), JOB_QUEUED);
+    OK(set(s, .pause = 0).op.rc);
+    struct store_enqueue second = step_with(s, STEP(T + HOUR, .cancel = first), small);
+    CHECK_INT(second.op.rc, RC_OK); /* there is room for it now */
+    CHECK_INT(state_of(s, first), JOB_CANCELLED);
+    const struct job *j = claim_one(s, .queue = STR("small"));
+    CHECK_ID(j->id, second.verdicts[0].job);
+    struct store_enqueue third = step_with(s, STEP(T + 2 * HOUR, .cancel = j->id), small);
+    CHECK_INT(third.op.rc, RC_OK);
+    CHECK_TRUE(job_of(s, j->id)->cancel_requested); /* its worker is told */
+    VERDICT(complete(s, j, 1), RC_OK);
+    OK(step_with(s, STEP(T + 3 * HOUR, .cancel = j->id), (struct job_spec){0}).op.rc); /* it is over */
+    CHECK_INT(state_of(s, j->id), JOB_COMPLETED);
+    check_counts(s);
+}
+
 DURABLE_STORE_TEST(schedules_and_their_ticks_survive_a_restart)
 {
     (void)a_schedule(s);

@@ -23,6 +23,11 @@ bool collect_is_alone(const struct store_op *op)
     }
 }
 
+static bool cancels(const struct store_enqueue *op)
+{
+    return op->step && !id_is_zero(op->step->cancel);
+}
+
 /* Does an enqueue ask for a state that a claim before it may have changed? */
 static bool depends_on_claims(const struct committer *w, const struct store_enqueue *op)
 {
@@ -33,7 +38,7 @@ static bool depends_on_claims(const struct committer *w, const struct store_enqu
             return true;
         }
     }
-    return !w->settings.version; /* limits are not known yet */
+    return cancels(op) || !w->settings.version; /* or limits are not known yet */
 }
 
 static bool may_follow_claim(const struct committer *w, const struct store_op *op)
@@ -73,9 +78,9 @@ static size_t count_children(const struct store_report *op)
     return count;
 }
 
-static size_t count_links(const struct store_enqueue *op)
+static size_t count_jobs_named(const struct store_enqueue *op)
 {
-    size_t count = 0;
+    size_t count = cancels(op);
     for (size_t i = 0; i < op->count; i++) {
         count += op->specs[i].depends_count;
     }
@@ -89,7 +94,7 @@ static void measure(const struct store_op *list, size_t *ids, size_t *keys)
     for (const struct store_op *op = list; op; op = op->next) {
         *ids += op->kind == STORE_REPORT    ? ((const struct store_report *)op)->count
                 : op->kind == STORE_ACT     ? ((const struct store_act *)op)->count
-                : op->kind == STORE_ENQUEUE ? count_links((const struct store_enqueue *)op)
+                : op->kind == STORE_ENQUEUE ? count_jobs_named((const struct store_enqueue *)op)
                                             : 1;
         *keys += op->kind == STORE_ENQUEUE  ? ((const struct store_enqueue *)op)->count
                  : op->kind == STORE_REPORT ? count_children((const struct store_report *)op)
@@ -145,6 +150,11 @@ static void collect_enqueue(const struct store_enqueue *op, struct collected *ou
             out->is_plain = false;
             out->id_count += id_parse(s->depends_on[k], &out->ids[out->id_count]);
         }
+    }
+    if (cancels(op)) {
+        out->ids[out->id_count++] = op->step->cancel;
+        out->may_finish = true;
+        out->is_plain = false;
     }
 }
 

@@ -243,6 +243,9 @@ enum rc rules_enqueue(struct keeper *k, struct store_op *base, struct err *e)
     }
     bool is_in_step = true;
     enum rc rc = op->step ? rules_check_step(k, op, &is_in_step, e) : RC_OK;
+    if (!rc && is_in_step && op->step && !id_is_zero(op->step->cancel)) {
+        rc = rules_cancel_last(k, op, e);
+    }
     if (rc || !is_in_step) {
         return rc;
     }

@@ -24,6 +24,8 @@ bool rules_is_our_file(const struct keeper *k, const struct artifact *a);
 /* Was it `limit` or STORE_SCHEDULE_BYTES that ended what gave these out? */
 bool rules_schedules_may_go_on(const struct schedule *list, size_t count, int64_t limit);
 MUST_CHECK enum rc rules_check_step(struct keeper *k, struct store_enqueue *op, bool *is_good, struct err *e);
+/* What the step cancels. */
+MUST_CHECK enum rc rules_cancel_last(struct keeper *k, const struct store_enqueue *op, struct err *e);
 MUST_CHECK enum rc rules_take_step(struct keeper *k, const struct store_enqueue *op, struct err *e);
 
 /* ---- an act by filter: the engine picks rows that pass op->filter and are in one of the states of the action */

@@ -91,6 +91,14 @@ enum rc rules_check_step(struct keeper *k, struct store_enqueue *op, bool *is_go
     return rc || *is_good ? rc : changed(&op->op);
 }
 
+enum rc rules_cancel_last(struct keeper *k, const struct store_enqueue *op, struct err *e)
+{
+    struct act_verdict v = {0};
+    struct row *r = NULL;
+    enum rc rc = k->engine->load(k, op->tenant, op->step->cancel, &r, e);
+    return rc || !r ? rc : rules_act_on(k, ACT_CANCEL, r, &v, e);
+}
+
 /* Behind the jobs: the last of them is known then. */
 enum rc rules_take_step(struct keeper *k, const struct store_enqueue *op, struct err *e)
 {

@@ -112,9 +112,17 @@ static enum rc commit(struct writer *w, struct err *e)
     return rc ? rc : db_run(q, e);
 }
 
+/* One that may find its new jobs' neighbours still on their way into the table. */
+static bool is_plain_enqueue(const struct store_op *op)
+{
+    const struct schedule_step *step =
+        op->kind == STORE_ENQUEUE ? ((const struct store_enqueue *)op)->step : NULL;
+    return op->kind == STORE_ENQUEUE && (!step || id_is_zero(step->cancel));
+}
+
 static enum rc run_one(struct writer *w, struct store_op *op, struct err *e)
 {
-    enum rc rc = op->kind == STORE_ENQUEUE ? RC_OK : insert_flush(w, e);
+    enum rc rc = is_plain_enqueue(op) ? RC_OK : insert_flush(w, e);
     if (rc) {
         return rc;
     }
