@@ -146,9 +146,25 @@ static struct str tags_of(struct str tags, struct str name, struct arena *a)
                         is_empty ? 1 : (int)rest.n, is_empty ? "]" : rest.p);
 }
 
-static enum rc refuse_member(const char *member, struct err *e)
+static enum rc check_members(const struct job_spec *s, struct err *e)
 {
-    return err_set_code(e, RC_INVALID, "invalid_field", member, "%s is what a schedule says itself", member);
+    const struct {
+        bool is_there;
+        const char *name, *why;
+    } members[] = {{s->run_at, "run_at", "is what the schedule says itself"},
+                   {s->unique_key.n, "unique_key", "is what the schedule says itself"},
+                   {s->ref.n, "ref", "is not for schedules"},
+                   {s->depends_count, "depends_on", "is not for schedules"},
+                   {s->on_parent_failure, "on_parent_failure", "is not for schedules"}};
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; i < sizeof members / sizeof members[0] && !rc; i++) {
+        if (members[i].is_there) {
+            rc = err_set_code(e, RC_INVALID, "invalid_field", members[i].name, "%s %s", members[i].name,
+                              members[i].why);
+        }
+    }
+    return rc;
 }
 
 enum rc schedule_job(const struct schedule_plan *p, struct str name, int64_t tick, struct arena *a,
@@ -156,8 +172,10 @@ enum rc schedule_job(const struct schedule_plan *p, struct str name, int64_t tic
 {
     struct job_spec s = p->job;
 
-    if (s.unique_key.n || s.run_at) {
-        return refuse_member(s.run_at ? "run_at" : "unique_key", e);
+    enum rc rc = check_members(&s, e);
+
+    if (rc) {
+        return rc;
     }
     s.tags = tags_of(s.tags, name, a);
     if (tick) {
@@ -166,7 +184,7 @@ enum rc schedule_job(const struct schedule_plan *p, struct str name, int64_t tic
         s.unique_key = arena_printf(a, "schedule:%.*s:%s", STR_ARG(name), time_text(tick).s);
         s.unique_for_ms = JOB_FOREVER_MS;
     }
-    enum rc rc = job_spec_check(&s, e);
+    rc = job_spec_check(&s, e);
     if (!rc) {
         *out = s;
     }

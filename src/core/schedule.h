@@ -80,7 +80,7 @@ void schedule_find_due(const struct schedule_timing *t, const struct schedule_ca
  * SCHEDULE_CANCEL_PREVIOUS that is the last one alone. */
 int schedule_sort_out(struct schedule_due *due, enum schedule_overlap overlap, bool is_live);
 /* The job of a tick; 0: of no tick, because somebody wants it now. It has a tag `schedule:NAME`, and a unique key for ever
- * that names the tick. RC_INVALID: job_spec_check's, or a member that a schedule sets itself. The texts live in `a`. */
+ * that names the tick. RC_INVALID: job_spec_check's, or a member that a schedule sets itself, or that links it to others. The texts live in `a`. */
 MUST_CHECK enum rc schedule_job(const struct schedule_plan *p, struct str name, int64_t tick, struct arena *a,
                                 struct job_spec *out, struct err *e);
 /* How much later than its tick the work begins: 0 … max_ms, the same on every node. */

@@ -129,6 +129,9 @@ test('what is no schedule is refused by name, and nothing of it is kept', async 
         [{ every_s: 60, job: {} }, 'invalid_field', '/job/kind'],
         [{ every_s: 60, job: { kind: 'k', unique_key: 'u' } }, 'invalid_field', '/job/unique_key'],
         [{ every_s: 60, job: { kind: 'k', run_at: '2030-01-01T00:00:00Z' } }, 'invalid_field', '/job/run_at'],
+        [{ every_s: 60, job: { kind: 'k', ref: 'a' } }, 'invalid_field', '/job/ref'],
+        [{ every_s: 60, job: { kind: 'k', depends_on: ['0199c0de-0000-7000-8000-000000000000'] } }, 'invalid_field', '/job/depends_on'],
+        [{ every_s: 60, job: { kind: 'k', on_parent_failure: 'skip' } }, 'invalid_field', '/job/on_parent_failure'],
         [{ every_s: 60, job: { kind: 'k', more: 1 } }, 'unknown_field', '/job/more'],
         [{ every_s: 60, surprise: 1 }, 'unknown_field', '/surprise'],
     ];
