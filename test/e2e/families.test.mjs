@@ -94,6 +94,7 @@ test('cancel of a tree stops what hangs under it, and a parent may publish what 
     const { children } = await report(await claim('d', 'parent'), 1, 'wait', { children: [{ kind: 'child' }, { kind: 'child' }] });
     const busy = await claim('d', 'child');
     const told = server.call('POST', '/v1/claims', { worker: 'w', queues: ['d'], kinds: ['child'], max: 0, wait_s: 20 });
+    while (!/^stint_claims_waiting 1$/m.test((await server.call('GET', '/metrics')).text)); // who comes behind the cancel is told by its next report
     assert.equal((await server.call('POST', `/v1/jobs/${id}/cancel`)).status, 200);
     assert.deepEqual((await told).json.cancel, [busy.id]);
     const dropped = await report(busy, 1, 'progress', { children: [{ kind: 'more' }] });

@@ -213,3 +213,19 @@ STORE_TEST(a_healthy_store_says_so)
     CHECK_INT(store_health(s->store), RC_OK);
     CHECK_INT(store_now(s->store), TEST_BEGINS);
 }
+
+DURABLE_STORE_TEST(what_is_left_to_a_tick_is_told_until_there_is_one)
+{
+    struct listener *l = listen_to(s);
+    struct job_spec spec = {.kind = STR("child"), .args = STR("{}")};
+    struct job *parent = a_processing_job(s);
+    VERDICT(report_one(s, a_report(parent, 1, REPORT_WAIT, .children = &spec, .child_count = 1)), RC_OK);
+    (void)tick(s);
+    VERDICT(complete(s, claim_one(s, .kind = STR("child")), 1), RC_OK);
+    CHECK_INT(l->next_due_at, TEST_BEGINS);
+    claim_none(s); /* it has looked for what is due, and there is nothing */
+    CHECK_INT(l->next_due_at, TEST_BEGINS);
+    (void)tick(s);
+    CHECK_INT(l->next_due_at, 0);
+    CHECK_STATE(s, parent->id, JOB_QUEUED);
+}

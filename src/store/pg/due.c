@@ -25,6 +25,11 @@ void due_init(struct due *d)
 
 /* ---- under the lock */
 
+static int64_t to_tell(const struct due *d)
+{
+    return !d->wished_at ? d->told : d->told ? least(d->told, d->wished_at) : d->wished_at;
+}
+
 static void open_reading(struct due *d, struct due_reading *r)
 {
     r->noted = INT64_MAX;
@@ -124,7 +129,7 @@ int64_t due_end(struct due *d, struct due_reading *r, int64_t found)
     }
     d->floor = least(found ? found : INT64_MAX, r->noted);
     d->told = d->floor == INT64_MAX ? 0 : d->floor;
-    int64_t told = d->told;
+    int64_t told = to_tell(d);
     pthread_mutex_unlock(&d->lock);
     return told;
 }
@@ -154,7 +159,7 @@ int64_t due_note(struct due *d, int64_t due_at)
     if (due_at > 0) {
         note(d, due_at);
     }
-    int64_t told = d->told;
+    int64_t told = to_tell(d);
     pthread_mutex_unlock(&d->lock);
     return told;
 }
@@ -162,4 +167,22 @@ int64_t due_note(struct due *d, int64_t due_at)
 int64_t due_told(struct due *d)
 {
     return due_note(d, 0);
+}
+
+int64_t due_wish(struct due *d, int64_t now)
+{
+    pthread_mutex_lock(&d->lock);
+    d->wished_at = d->wished_at ? d->wished_at : now;
+    int64_t told = to_tell(d);
+    pthread_mutex_unlock(&d->lock);
+    return told;
+}
+
+bool due_take_wish(struct due *d)
+{
+    pthread_mutex_lock(&d->lock);
+    bool had = d->wished_at != 0;
+    d->wished_at = 0;
+    pthread_mutex_unlock(&d->lock);
+    return had;
 }

@@ -9,7 +9,8 @@
  * after 20 times what that takes and at least a second, until it is cheap again.
  *
  * A reading may not see what commits while it runs, so what is told meanwhile is kept for it. Too early an instant costs a tick,
- * too late a one would cost J5. */
+ * too late a one would cost J5. What no due time says, and a tick has to see to all the same (table note), is a wish: no reading
+ * makes it forgotten. */
 #ifndef STINT_STORE_PG_DUE_H
 #define STINT_STORE_PG_DUE_H
 
@@ -35,6 +36,7 @@ struct due {
     int dear_readings;             /* full ones, in a row */
     bool was_asked;                /* a whole one since */
     struct due_reading *readings;
+    int64_t wished_at; /* a tick is wanted since then; 0: none is */
 };
 
 void due_init(struct due *d);
@@ -58,5 +60,9 @@ void due_cancel(struct due *d, struct due_reading *r);
  * of it (it may have seen less than we); 0: none. Returns what to tell. */
 int64_t due_note(struct due *d, int64_t due_at);
 int64_t due_told(struct due *d);
+/* Wants a tick, whatever is due; returns what to tell. */
+int64_t due_wish(struct due *d, int64_t now);
+/* Before a tick looks at what that was about: what is left behind is another wish. False: nobody had one. */
+bool due_take_wish(struct due *d);
 
 #endif

@@ -42,6 +42,16 @@ void pg_engine_refuse(struct pg_engine *s, struct store_op *list, const struct e
     store_deliver(&s->base, r);
 }
 
+void pg_engine_deliver(struct pg_engine *s, struct store_round *r)
+{
+    pthread_mutex_lock(&s->deliver_lock);
+    if (r->next_due_at >= 0) {
+        r->next_due_at = due_told(&s->due);
+    }
+    store_deliver(&s->base, r);
+    pthread_mutex_unlock(&s->deliver_lock);
+}
+
 struct id pg_engine_next_id(struct pg_engine *s, int64_t now)
 {
     pthread_mutex_lock(&s->id_lock);
@@ -288,6 +298,7 @@ static struct pg_engine *engine_new(const char *dsn, const struct store_options 
     s->committer_count = options->committers > 0 ? options->committers : COMMITTERS;
     s->committer_count = s->committer_count > COMMITTERS_MAX ? COMMITTERS_MAX : s->committer_count;
     pthread_mutex_init(&s->id_lock, NULL);
+    pthread_mutex_init(&s->deliver_lock, NULL);
     due_init(&s->due);
     pthread_mutex_init(&s->partitions.lock, NULL);
     claimed_init(&s->claimed);

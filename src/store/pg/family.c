@@ -114,9 +114,7 @@ static enum rc see_notes(struct committer *w, const struct pg_rows *rows, void *
 {
     (void)arg;
     (void)e;
-    if (pg_affected(rows) > 0) { /* then the next tick is now */
-        w->work.due_at = w->keeper.now;
-    }
+    w->work.wants_tick |= pg_affected(rows) > 0;
     return RC_OK;
 }
 
@@ -277,6 +275,7 @@ enum rc pg_family_take_notes(struct committer *w, int64_t limit, bool *has_taken
     enum note_what what = 0;
     int64_t from = notes_from(&w->engine->nodes);
     *has_taken = false;
+    w->work.had_wish = due_take_wish(&w->engine->due);
     enum rc rc = look_for_notes(w, from, &what, e);
     if (!rc && what) {
         rc = take(w, what, from, limit, &t, e);
@@ -284,7 +283,7 @@ enum rc pg_family_take_notes(struct committer *w, int64_t limit, bool *has_taken
     if (!rc && t.count && what < NOTE_DONE) {
         rc = pg_rows_load(w, t.ids, t.count, e);
     }
-    *has_taken = t.count > 0;
+    w->work.wants_tick |= *has_taken = t.count > 0; /* there may be more */
     return rc ? rc : see_to(w, &t, e);
 }
 

@@ -90,7 +90,7 @@ enum rc nodes_see_outage(struct committer *w, struct err *e)
 
 static void deliver(struct pg_engine *s, struct store_round *r)
 {
-    store_deliver(&s->base, r); /* which drops a record that says nothing */
+    pg_engine_deliver(s, r); /* which drops a record that says nothing */
 }
 
 static enum rc ask(struct nodes *n, enum pg_sql_query query, const struct pg_query *q, struct pg_rows **out,
@@ -110,7 +110,7 @@ void nodes_see_wishes(struct pg_engine *s, struct store_round *r)
 {
     atomic_store(&s->nodes.has_wishes, true);
     atomic_store(&s->nodes.must_look_for_notes, true);
-    r->next_due_at = due_note(&s->due, store_now(&s->base));
+    r->next_due_at = due_wish(&s->due, store_now(&s->base));
 }
 
 /* Tells what was found if it says something new. */

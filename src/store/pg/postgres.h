@@ -163,6 +163,8 @@ struct round_work {
     FIFO(struct artifact_work) artifacts;     /* artifacts.c */
     struct map row_by_id, count_by_key, key_by_name, waiting_by_queue, schedule_by_name, note_by_job;
     int64_t due_at;    /* the earliest due time that the round writes; 0: none */
+    bool wants_tick;   /* it leaves something that the next has to see to */
+    bool had_wish;     /* its tick took one */
     bool is_timed;     /* it writes, or takes away, a due time */
     bool is_shrinking; /* jobs go: the greatest id that ever was is remembered */
     size_t jobs_sent;
@@ -228,8 +230,9 @@ struct pg_engine {
     int reader_count;
     _Atomic int64_t full_at_us; /* when the database's disk was last found full; 0: never */
     int stop_fd; /* readable when the store is being closed, so that no wait for the database is long */
-    int64_t first_lease; /* new lease numbers are above it */
-    struct id node;      /* of this start; later ones are greater, whatever the tests' clock says */
+    int64_t first_lease;          /* new lease numbers are above it */
+    struct id node;               /* of this start; later ones are greater, whatever the tests' clock says */
+    pthread_mutex_t deliver_lock; /* so that the last instant that is told is what is known last */
     pthread_mutex_t id_lock;
     struct id_generator ids;
     _Atomic uint32_t turn;
@@ -248,6 +251,8 @@ struct pg_engine {
 /* ---- engine.c */
 /* Answers the list: RC_BUSY, code `store_unavailable`, with the reason. */
 void pg_engine_refuse(struct pg_engine *s, struct store_op *list, const struct err *why);
+/* store_deliver; a next due time is told as it is known by then. */
+void pg_engine_deliver(struct pg_engine *s, struct store_round *r);
 /* RC_FULL: the database's disk is, or was a few seconds ago; nobody tells us when there is room again. */
 enum rc pg_engine_health(const struct pg_engine *s);
 struct id pg_engine_next_id(struct pg_engine *s, int64_t now);

@@ -24,7 +24,7 @@ static void deliver(struct committer *w, struct store_op *list)
     struct store_round *r = w->keeper.round;
     r->done = list;
     w->keeper.round = NULL;
-    store_deliver(&w->engine->base, r);
+    pg_engine_deliver(w->engine, r);
 }
 
 static void answer_all(struct committer *w, struct store_op *list, enum rc rc, const struct err *e)

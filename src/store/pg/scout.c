@@ -120,7 +120,7 @@ void scout_run(struct committer *w)
         struct store_round *round = store_round_new();
         rc = look_once(w, NULL, &r);
         round->next_due_at = due_told(&s->due);
-        store_deliver(&s->base, round);
+        pg_engine_deliver(s, round);
     }
     for (int i = 0; i < LOOKS_MAX && !rc && heads_next(&s->heads, w->keeper.scratch, &l); i++) {
         rc = look_once(w, &l, NULL);

@@ -318,6 +318,9 @@ static int64_t settle(struct committer *w, bool is_done, int64_t found)
     claims_see_ready(w, is_done);
     note_locked(w, is_done);
     int64_t told = due_note(d, w->work.due_at);
+    if (w->work.wants_tick || (w->work.had_wish && !is_done)) {
+        told = due_wish(d, w->keeper.now);
+    }
     if (w->scan.is_open && is_done) {
         due_end_tick(d, &w->scan, w->scanned_until);
     }
