@@ -1,5 +1,6 @@
 // Locks on PostgreSQL for long: an application's transaction that stays open with a unique key for CHAOS_OPEN_S (60) beside the work
-// of two nodes, and CHAOS_BATCHES (10,000) batches of keys from each of two nodes in opposite order.
+// of two nodes, and CHAOS_BATCHES (10,000) batches of keys from each of two nodes in opposite order. And CHAOS_WAKES (10,000) waits
+// against the end of the last child, and jobs that depend on it, at two nodes that both tick.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,4 +34,14 @@ test('batches of keys in opposite order from two nodes meet no deadlock', { skip
     said.split('\n').filter((l) => /^opposite order: /.test(l)).forEach((line) => t.diagnostic(line));
     assert.equal(code, 0, said.slice(-5000));
     assert.match(said, /^opposite order: /m);
+});
+
+test('a wait and the end of the last child at two nodes never miss each other', { skip: SKIP }, async (t) => {
+    const { code, said } = await run(join(process.env.STINT_BUILD, 'test/store'), ['never_miss'], {
+        STINT_WAKES: process.env.CHAOS_WAKES ?? '10000',
+        STINT_PATIENCE: '100',
+    });
+    said.split('\n').filter((l) => /^wakes: /.test(l)).forEach((line) => t.diagnostic(line));
+    assert.equal(code, 0, said.slice(-5000));
+    assert.match(said, /^wakes: /m);
 });
