@@ -21,11 +21,20 @@ async function checkTicks(server, name) {
     return ticks.length;
 }
 
+/** Each tick cancelled the one before in the same transaction: no more than the last of them lives, and no less. */
+async function checkLast(server, name) {
+    const { jobs } = (await server.call('GET', `/v1/jobs?tag=schedule:${name}&limit=1000`)).json;
+    assert.ok(jobs.length >= 2);
+    assert.deepEqual(jobs.map((j) => j.state), ['queued', ...jobs.slice(1).map(() => 'cancelled')]);
+    assert.equal(new Set(jobs.map((j) => j.unique_key)).size, jobs.length);
+}
+
 async function killAtPoints(options) {
     const lives = process.env.CHAOS ? POINTS.flatMap((p) => [2, 3, 4, 5].map((n) => `${p}:kill:${n}`)) : ['store.round.commit:kill:4', 'store.round.answer:kill:3'];
     let server = await startServer({ ...options, args: LOG });
     const { key } = server;
     await server.call('PUT', '/v1/schedules/s', plan());
+    await server.call('PUT', '/v1/schedules/c', plan({ overlap: 'cancel_previous' }));
     await server.kill();
     for (const fault of lives) {
         server = await startServer({ ...options, key, args: LOG, env: { STINT_FAULT: fault } });
@@ -33,8 +42,10 @@ async function killAtPoints(options) {
     }
     server = await startServer({ ...options, key, args: LOG });
     await server.logged(/schedule\.fired /);
-    await server.call('POST', '/v1/schedules/s/pause');
+    await server.logged(/schedule\.fired schedule=c /);
+    for (const name of ['s', 'c']) await server.call('POST', `/v1/schedules/${name}/pause`);
     assert.ok((await checkTicks(server, 's')) >= 3);
+    await checkLast(server, 'c');
     assert.equal((await server.stop()).code, 0);
 }
 
@@ -78,5 +89,18 @@ test('three nodes share the ticks, and go on when two are killed and one comes b
     for (const name of names) assert.ok((await checkTicks(nodes[2], name)) >= 3);
     t.diagnostic(`ticks that each node saw to: ${nodes.map((n) => n.log.filter((l) => / schedule\.fired /.test(l)).length)}`);
     await Promise.all(alive.map((n) => n.stop()));
+    database.drop();
+});
+
+test('a node that hears of others does not forget when schedules are due', { timeout: 30000, skip: CLUSTER ? false : 'no PostgreSQL' }, async () => {
+    const database = makeDatabase();
+    const key = createKey(database.dsn);
+    const start = () => startServer({ store: database.dsn, key, args: LOG });
+    const a = await start();
+    await a.call('PUT', '/v1/schedules/s', plan({ start: new Date(Date.now() + 3000).toISOString() }));
+    const b = await start();
+    await b.stop(); // a asks the database about the others when one comes, and when one goes
+    await a.logged(/schedule\.fired schedule=s /);
+    await a.stop();
     database.drop();
 });

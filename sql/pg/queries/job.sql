@@ -198,7 +198,7 @@ FOR UPDATE SKIP LOCKED
 -- name: job_next_due
 -- When a tick has work: of a job, or of a schedule. $1: no job is due before it (store/pg/due.h).
 SELECT least((SELECT due_at FROM stint.job WHERE due_at > 0 AND due_at >= $1 ORDER BY due_at LIMIT 1),
-  (SELECT due_at FROM stint.schedule WHERE due_at > 0 ORDER BY due_at LIMIT 1))
+  @schedule_next_due@)
 
 -- name: event_insert
 INSERT INTO stint.event (job, seq, at, type, data)

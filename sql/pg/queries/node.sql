@@ -29,7 +29,7 @@ WITH me AS (
 SELECT count(*), coalesce(bool_or(n.listens), false), coalesce(bool_or(n.listens AND n.watches), false),
   (SELECT number FROM stint.meta WHERE name = 'grace_at'),
   (SELECT count(*) + coalesce(sum(revoked_at / 1000), 0) FROM stint.api_key)::bigint,
-  (SELECT due_at FROM stint.job WHERE due_at > 0 AND due_at >= $5 ORDER BY due_at LIMIT 1),
+  least((SELECT due_at FROM stint.job WHERE due_at > 0 AND due_at >= $5 ORDER BY due_at LIMIT 1), @schedule_next_due@),
   EXISTS (SELECT 1 FROM stint.wish) OR EXISTS (SELECT 1 FROM stint.note)
 FROM stint.node AS n WHERE n.id <> $1 AND @node_is_alive@
 

@@ -3,6 +3,10 @@
 -- name: schedule_columns
 s.tenant, s.name, s.definition, s.is_paused, s.version, s.next_at, s.last_tick, s.last_job, s.fired, s.dropped, s.created_at, s.updated_at
 
+-- name: schedule_next_due
+-- Whoever reads the next due time of jobs reads this too: what it does not find, the node forgets.
+(SELECT due_at FROM stint.schedule WHERE due_at > 0 ORDER BY due_at LIMIT 1)
+
 -- name: schedule_lock
 -- In one order, so that rounds of several nodes wait for each other and never in a circle.
 SELECT @schedule_columns@ FROM (
