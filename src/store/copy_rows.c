@@ -97,10 +97,10 @@ static const struct copy_column artifact[] = {
     {"tenant", COPY_INT}, {"media_type", COPY_TEXT}, {"sha256", COPY_BYTES},
     {"size", COPY_INT},   {"created_at", COPY_INT},  {"bytes", COPY_BYTES}};
 
-/* By its number, which is the same in the target: the newest of a series has the greatest. artifact: its name. */
+/* By its number, which is the same in the target: the newest of a series has the greatest. artifact: its name; lease: its. */
 static const struct copy_column series_entry[] = {
-    {"id", COPY_INT},        {"tenant", COPY_INT},       {"name", COPY_TEXT},  {"job", COPY_ID},
-    {"artifact", COPY_TEXT}, {"published_at", COPY_INT}, {"result", COPY_TEXT}};
+    {"id", COPY_INT},        {"tenant", COPY_INT}, {"name", COPY_TEXT},        {"job", COPY_ID},
+    {"artifact", COPY_TEXT}, {"lease", COPY_INT},  {"published_at", COPY_INT}, {"result", COPY_TEXT}};
 
 /* When it is due follows from the next tick and the pause. */
 static const struct copy_column schedule[] = {

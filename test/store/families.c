@@ -451,6 +451,34 @@ STORE_TEST(a_retry_of_a_cancelled_parent_begins_anew)
     CHECK_INT(complete(s, again, 1).state, JOB_COMPLETED);
 }
 
+/* With one that a series holds and one that none does. */
+static struct report_verdict publish_both(struct store_test *s, struct job *job, struct str bytes)
+{
+    struct err e;
+    struct report_publish publish = {STR("held"), STR("finds"), 3};
+    CHECK_INT(stage_row(s, job, STR("held"), bytes, &e), RC_OK);
+    CHECK_INT(stage_row(s, job, STR("own"), bytes, &e), RC_OK);
+    return complete(s, job, 1, .result = bytes, .publish = &publish, .publish_count = 1);
+}
+
+STORE_TEST(what_a_last_turn_has_published_makes_room_when_the_job_publishes_again)
+{
+    struct job *child = NULL, *parent = a_collector(s, &child);
+    VERDICT(cancel(s, parent->id), RC_OK);
+    (void)tick(s);
+    VERDICT(release(s, child, 1), RC_OK);
+    (void)tick(s);
+    CHECK_INT(publish_both(s, claim_one(s, .kind = STR("parent")), STR("1")).state, JOB_CANCELLED);
+    VERDICT(retry(s, parent->id), RC_OK);
+    CHECK_INT(publish_both(s, claim_one(s, .kind = STR("parent")), STR("2")).state, JOB_COMPLETED);
+    CHECK_STR(artifact_of(s, parent->id, STR("held")).artifact.bytes, STR("2"));
+    CHECK_STR(artifact_of(s, parent->id, STR("own")).artifact.bytes, STR("2"));
+    struct store_get_series got = series_of(s, STR("finds"), 10);
+    CHECK_INT(got.count, 2);
+    CHECK_STR(got.entries[0].artifact.bytes, STR("2"));
+    CHECK_STR(got.entries[1].artifact.bytes, STR("1"));
+}
+
 /* ---- what is kept */
 
 DURABLE_STORE_TEST(what_a_crash_left_to_see_to_is_seen_to)

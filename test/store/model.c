@@ -174,9 +174,15 @@ void model_drop_staged(struct model_job *job)
     }
 }
 
+/* What a job has published before, in a last turn, goes when it publishes that name again. */
 static void publish_staged(struct model_job *job)
 {
     for (struct model_artifact *a = job->artifacts; a; a = a->next) {
+        struct model_artifact *old =
+            a->lease == job->v.lease ? model_artifact_find(job, a->is.name, 0) : NULL;
+        if (old) {
+            old->lease = -1;
+        }
         a->lease = a->lease == job->v.lease ? 0 : a->lease;
     }
 }

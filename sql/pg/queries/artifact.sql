@@ -13,6 +13,20 @@ ON CONFLICT (job, name, lease) DO UPDATE SET size = excluded.size, created_at = 
 DELETE FROM stint.artifact AS a USING unnest($1::uuid[], $2::bigint[]) AS u (job, lease)
 WHERE a.job = u.job AND a.lease > 0 AND a.lease <> u.lease
 
+-- name: artifact_step_back
+-- Of what is about to be published: one of that name that a last turn has published makes room, and lives on where a series holds it.
+WITH old AS MATERIALIZED (
+  SELECT a.id, (SELECT min(o.lease) - 1 FROM stint.artifact AS o WHERE o.job = a.job AND o.name = a.name) AS lease,
+    EXISTS (SELECT 1 FROM stint.series_entry AS e WHERE e.artifact = a.id) AS is_held
+  FROM unnest($1::uuid[], $2::bigint[]) AS u (job, lease)
+  JOIN stint.artifact AS a ON a.job = u.job AND a.lease = 0
+  JOIN stint.artifact AS n ON n.job = u.job AND n.lease = u.lease AND n.name = a.name
+  WHERE u.lease > 0
+), gone AS (
+  DELETE FROM stint.artifact AS a USING old WHERE a.id = old.id AND NOT old.is_held
+)
+UPDATE stint.artifact AS a SET lease = old.lease FROM old WHERE a.id = old.id AND old.is_held
+
 -- name: artifact_publish
 UPDATE stint.artifact AS a SET lease = 0, drop_at = u.drop_at
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS u (job, lease, drop_at)
@@ -51,8 +65,8 @@ WITH last AS MATERIALIZED (
   DELETE FROM stint.series_entry AS e USING last
   WHERE e.tenant = last.tenant AND e.name = last.name COLLATE "C" AND e.id <= last.id RETURNING e.artifact
 )
-UPDATE stint.artifact AS a SET drop_at = CASE WHEN a.drop_at = 0 THEN 1 ELSE a.drop_at END
-FROM (SELECT DISTINCT artifact FROM gone ORDER BY 1) AS g WHERE a.id = g.artifact AND a.lease = 0
+UPDATE stint.artifact AS a SET drop_at = CASE WHEN a.drop_at = 0 OR a.lease < 0 THEN 1 ELSE a.drop_at END
+FROM (SELECT DISTINCT artifact FROM gone ORDER BY 1) AS g WHERE a.id = g.artifact AND a.lease <= 0
 
 -- name: artifact_job
 -- Whose artifacts are they?

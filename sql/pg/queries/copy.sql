@@ -164,11 +164,11 @@ FROM (
 WHERE bytes_before < $5::bigint ORDER BY job, name, lease
 
 -- name: copy_read_series_entry
-SELECT id, tenant, name, job, artifact_name, published_at, result FROM (
+SELECT id, tenant, name, job, artifact_name, lease, published_at, result FROM (
   SELECT *, sum(octet_length(result)::bigint) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - octet_length(result) AS bytes_before
   FROM (
-    SELECT e.id, e.tenant, e.name, a.job, a.name AS artifact_name, e.published_at, e.result
-    FROM stint.series_entry AS e CROSS JOIN LATERAL (SELECT job, name FROM stint.artifact AS a WHERE a.id = e.artifact) AS a
+    SELECT e.id, e.tenant, e.name, a.job, a.name AS artifact_name, a.lease, e.published_at, e.result
+    FROM stint.series_entry AS e CROSS JOIN LATERAL (SELECT job, name, lease FROM stint.artifact AS a WHERE a.id = e.artifact) AS a
     WHERE e.id > $1 ORDER BY e.id LIMIT $2::bigint) AS e) AS e
 WHERE bytes_before < $3::bigint ORDER BY id
 
@@ -294,10 +294,10 @@ FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::
 -- name: copy_write_series_entry
 INSERT INTO stint.series_entry (id, tenant, name, artifact, published_at, result) OVERRIDING SYSTEM VALUE
 SELECT u.id, u.tenant, u.name, a.id, u.published_at, u.result
-FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::uuid[], $5::text[], $6::bigint[], $7::text[])
-  AS u (id, tenant, name, job, artifact, published_at, result)
+FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::uuid[], $5::text[], $6::bigint[], $7::bigint[], $8::text[])
+  AS u (id, tenant, name, job, artifact, lease, published_at, result)
 CROSS JOIN LATERAL (
-  SELECT id FROM stint.artifact AS a WHERE a.job = u.job AND a.name = u.artifact COLLATE "C" AND a.lease = 0) AS a
+  SELECT id FROM stint.artifact AS a WHERE a.job = u.job AND a.name = u.artifact COLLATE "C" AND a.lease = u.lease) AS a
 
 -- name: copy_read_schedule
 SELECT tenant, name, definition, is_paused, version, next_at, last_tick, last_job, fired, dropped, created_at, updated_at

@@ -13,6 +13,10 @@ SELECT id, name, lease, file FROM artifact WHERE job = ?1 ORDER BY id
 -- name: artifact_publish
 UPDATE artifact SET lease = 0 WHERE id = ?1
 
+-- name: artifact_step_back
+UPDATE artifact SET lease = (SELECT min(o.lease) - 1 FROM artifact AS o WHERE o.job = artifact.job AND o.name = artifact.name)
+WHERE id = ?1
+
 -- name: artifact_delete
 DELETE FROM artifact WHERE id = ?1
 
@@ -29,7 +33,7 @@ SELECT 1 FROM artifact WHERE file = ?1
 INSERT INTO series_entry (tenant, name, artifact, published_at, result) VALUES (?1, ?2, ?3, ?4, ?5)
 
 -- name: series_old
-SELECT series_entry.id, artifact.id, artifact.file, (SELECT 1 FROM job WHERE job.id = artifact.job)
+SELECT series_entry.id, artifact.id, artifact.file, (SELECT 1 FROM job WHERE job.id = artifact.job AND artifact.lease = 0)
 FROM series_entry JOIN artifact ON artifact.id = series_entry.artifact
 WHERE series_entry.tenant = ?1 AND series_entry.name = ?2 ORDER BY series_entry.id DESC LIMIT 1000 OFFSET ?3
 

@@ -61,7 +61,7 @@ SELECT job, job_random, name, lease, tenant, media_type, sha256, size, created_a
 WHERE tenant IS NOT NULL ORDER BY job, name, lease LIMIT ?4
 
 -- name: copy_read_series_entry
-SELECT series_entry.id, tenant, series_entry.name, job, job_random, artifact.name, published_at, result
+SELECT series_entry.id, tenant, series_entry.name, job, job_random, artifact.name, lease, published_at, result
 FROM series_entry CROSS JOIN artifact ON artifact.id = series_entry.artifact
 WHERE series_entry.id > ?1 ORDER BY series_entry.id LIMIT ?2
 
@@ -97,8 +97,8 @@ SELECT ?1, ?2, ?3, ?4, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?5 NOTNULL
 
 -- name: copy_write_series_entry
 INSERT INTO series_entry (id, tenant, name, artifact, published_at, result)
-SELECT ?1, ?2, ?3, artifact.id, ?7, ?8 FROM artifact
-WHERE job = ?4 AND job_random = ?5 AND artifact.name = ?6 AND lease = 0
+SELECT ?1, ?2, ?3, artifact.id, ?8, ?9 FROM artifact
+WHERE job = ?4 AND job_random = ?5 AND artifact.name = ?6 AND lease = ?7
 
 -- name: copy_read_schedule
 SELECT tenant, name, definition, is_paused, version, next_at, last_tick, last_job, last_random, fired, dropped, created_at,

@@ -233,13 +233,17 @@ static enum rc send_stage(struct committer *w, const struct notes *l, struct err
 
 static enum rc send_settle(struct committer *w, const struct notes *l, struct err *e)
 {
-    struct pg_query gone = PG_QUERY(w->keeper.scratch), published = PG_QUERY(w->keeper.scratch);
+    struct pg_query gone = PG_QUERY(w->keeper.scratch), old = PG_QUERY(w->keeper.scratch),
+                    published = PG_QUERY(w->keeper.scratch);
     bind_jobs(&gone, l);
     bind_numbers(&gone, l, OFFSET(lease));
+    bind_jobs(&old, l);
+    bind_numbers(&old, l, OFFSET(lease));
     bind_jobs(&published, l);
     bind_numbers(&published, l, OFFSET(lease));
     bind_numbers(&published, l, OFFSET(drop_at));
     enum rc rc = batch_send(w, PG_SQL_ARTIFACT_SETTLE, &gone, NULL, NULL, e);
+    rc = rc ? rc : batch_send(w, PG_SQL_ARTIFACT_STEP_BACK, &old, NULL, NULL, e);
     return rc ? rc : batch_send(w, PG_SQL_ARTIFACT_PUBLISH, &published, NULL, NULL, e);
 }
 

@@ -94,6 +94,7 @@
     X(ARTIFACT_STAGE, "artifact_stage") \
     X(ARTIFACT_SETTLE, "artifact_settle") \
     X(ARTIFACT_PUBLISH, "artifact_publish") \
+    X(ARTIFACT_STEP_BACK, "artifact_step_back") \
     X(ARTIFACT_HAS, "artifact_has") \
     X(ARTIFACT_REMOVE, "artifact_remove") \
     X(ARTIFACT_ERASE, "artifact_erase") \

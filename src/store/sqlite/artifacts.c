@@ -48,6 +48,7 @@ static enum rc delete_artifact(struct writer *w, int64_t id, struct str file, st
 
 struct item {
     int64_t id, lease;
+    struct str name;
     struct str file; /* STR_NONE: a row */
 };
 
@@ -136,26 +137,8 @@ static enum rc list(struct writer *w, int64_t job, struct item **out, size_t *co
             room = room ? 2 * room : 16;
         }
         struct str file = db_is_null(q, 3) ? STR_NONE : arena_str(w->keeper.scratch, db_str(q, 3));
-        (*out)[(*count)++] = (struct item){db_int(q, 0), db_int(q, 2), file};
-    }
-    return rc;
-}
-
-enum rc artifacts_settle(struct keeper *k, struct row *r, bool publish, struct err *e)
-{
-    struct writer *w = writer_of(k);
-    struct item *items = NULL;
-    size_t count = 0;
-    enum rc rc = list(w, sqlite_row_of(r)->ordinal, &items, &count, e);
-    for (size_t i = 0; i < count && !rc; i++) {
-        if (!items[i].lease) {
-            continue;
-        }
-        if (publish && items[i].lease == r->lease) {
-            rc = run_with_id(w->db, SQL_ARTIFACT_PUBLISH, items[i].id, e);
-        } else {
-            rc = delete_artifact(w, items[i].id, items[i].file, e);
-        }
+        (*out)[(*count)++] =
+            (struct item){db_int(q, 0), db_int(q, 2), arena_str(w->keeper.scratch, db_str(q, 1)), file};
     }
     return rc;
 }
@@ -168,6 +151,41 @@ static enum rc is_in_series(struct writer *w, int64_t artifact, bool *is_held, s
         db_bind_int(q, 1, artifact);
         rc = db_step(q, is_held, e);
         db_reset(q);
+    }
+    return rc;
+}
+
+/* Instead of one of that name that a last turn has published; that lives on where a series holds it. */
+static enum rc publish(struct writer *w, int64_t job, const struct item *item, struct err *e)
+{
+    struct item old = {0};
+    bool is_held = false;
+    enum rc rc = find(w, job, item->name, 0, &old, e);
+    if (!rc && old.id) {
+        rc = is_in_series(w, old.id, &is_held, e);
+    }
+    if (!rc && old.id) {
+        rc = is_held ? run_with_id(w->db, SQL_ARTIFACT_STEP_BACK, old.id, e)
+                     : delete_artifact(w, old.id, old.file, e);
+    }
+    return rc ? rc : run_with_id(w->db, SQL_ARTIFACT_PUBLISH, item->id, e);
+}
+
+enum rc artifacts_settle(struct keeper *k, struct row *r, bool is_publishing, struct err *e)
+{
+    struct writer *w = writer_of(k);
+    struct item *items = NULL;
+    size_t count = 0;
+    enum rc rc = list(w, sqlite_row_of(r)->ordinal, &items, &count, e);
+    for (size_t i = 0; i < count && !rc; i++) {
+        if (items[i].lease <= 0) {
+            continue;
+        }
+        if (is_publishing && items[i].lease == r->lease) {
+            rc = publish(w, sqlite_row_of(r)->ordinal, &items[i], e);
+        } else {
+            rc = delete_artifact(w, items[i].id, items[i].file, e);
+        }
     }
     return rc;
 }

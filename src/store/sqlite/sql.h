@@ -105,6 +105,7 @@
     X(ARTIFACT_FIND, "artifact_find") \
     X(ARTIFACT_OF_JOB, "artifact_of_job") \
     X(ARTIFACT_PUBLISH, "artifact_publish") \
+    X(ARTIFACT_STEP_BACK, "artifact_step_back") \
     X(ARTIFACT_DELETE, "artifact_delete") \
     X(ARTIFACT_GET, "artifact_get") \
     X(ARTIFACT_LIST, "artifact_list") \
