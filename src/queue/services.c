@@ -58,7 +58,8 @@ static void on_ticked(struct store_op *op)
     if (op->rc == RC_FATAL) {
         return;
     }
-    if (!op->rc && q->services.tick_op.schedule_count && q->options.read_plan && !q->is_draining) {
+    if (!op->rc && q->services.tick_op.schedule_count &&
+        q->options.read_plan) { /* draining, too: they are ours */
         struct arena *given = q->services.tick_arena;
         q->services.tick_arena = arena_new();
         schedules_fire(q, &q->services.tick_op, given);

@@ -193,6 +193,22 @@ TEST(jitter_moves_the_work_and_not_the_tick)
     rig_close(r);
 }
 
+static void on_idle(void *ctx)
+{
+    (void)ctx;
+}
+
+TEST(a_server_that_is_draining_keeps_no_tick_to_itself)
+{
+    struct rig *r = open_rig();
+
+    put(r, "each", "\"every_s\":60");
+    queue_drain(r->q, on_idle, NULL);
+    wake_at(r, FIRST); /* nobody else is given it for as long as this one may take */
+    check_ticks(r, "each", FIRST, MINUTE, 1);
+    rig_close(r);
+}
+
 TEST(a_tick_whose_job_is_refused_stays_due_and_fires_when_there_is_room)
 {
     struct rig *r = open_rig();
