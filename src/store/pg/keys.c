@@ -52,9 +52,9 @@ static enum rc add_key(struct committer *w, struct api_key *k, bool *is_added, s
 /* In the transaction: keys are rare, and the program that makes one may be no node. */
 static enum rc tell_nodes(struct committer *w, struct err *e)
 {
-    const struct str line = STR("keys");
     struct pg_query q = PG_QUERY(w->keeper.scratch);
-    pg_bind_strs(&q, &line, 1);
+    const struct str text = notify_sign(w->engine, q.a, STR("keys\n"));
+    pg_bind_strs(&q, &text, 1);
     return round_ask(w, PG_SQL_NODE_NOTIFY, &q, NULL, e);
 }
 
