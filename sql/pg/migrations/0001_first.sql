@@ -282,7 +282,7 @@ CREATE TABLE stint.idempotency (
 
 CREATE INDEX idempotency_expiry ON stint.idempotency (expires_at);
 
--- lease > 0: staged under that lease; 0: published; < 0: published, and later again, and held by a series. drop_at: when it goes unless a series holds it; 0: staged, or held by a
+-- lease > 0: staged under that lease; 0: published. drop_at: when it goes unless a series holds it; 0: staged, or held by a
 -- series alone. bytes: NULL when they are in blob.
 CREATE TABLE stint.artifact (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

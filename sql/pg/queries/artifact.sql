@@ -14,6 +14,7 @@ DELETE FROM stint.artifact AS a USING unnest($1::uuid[], $2::bigint[]) AS u (job
 WHERE a.job = u.job AND a.lease > 0 AND a.lease <> u.lease
 
 -- name: artifact_step_back
+-- A lease below 0: published, and later again, and held by a series.
 -- Of what is about to be published: one of that name that a last turn has published makes room, and lives on where a series holds it.
 WITH old AS MATERIALIZED (
   SELECT a.id, (SELECT min(o.lease) - 1 FROM stint.artifact AS o WHERE o.job = a.job AND o.name = a.name) AS lease,

@@ -186,7 +186,7 @@ CREATE TABLE event (
   PRIMARY KEY (job, seq)
 ) WITHOUT ROWID;
 
--- lease > 0: staged under that lease; 0: published; < 0: published, and later again, and held by a series. file: a name in the files folder, NULL = the bytes are here.
+-- lease > 0: staged under that lease; 0: published. file: a name in the files folder, NULL = the bytes are here.
 CREATE TABLE artifact (
   id INTEGER PRIMARY KEY,
   job INTEGER NOT NULL,

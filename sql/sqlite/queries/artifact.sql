@@ -14,6 +14,7 @@ SELECT id, name, lease, file FROM artifact WHERE job = ?1 ORDER BY id
 UPDATE artifact SET lease = 0 WHERE id = ?1
 
 -- name: artifact_step_back
+-- A lease below 0: published, and later again, and held by a series.
 UPDATE artifact SET lease = (SELECT min(o.lease) - 1 FROM artifact AS o WHERE o.job = artifact.job AND o.name = artifact.name)
 WHERE id = ?1
 
