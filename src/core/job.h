@@ -67,6 +67,7 @@ enum job_on_parent { /* when a job on which it depends ends, but is not complete
 #define JOB_WAITS_MAX            1000
 #define JOB_CHILDREN_MAX         1000  /* of one report */
 #define JOB_DEPENDS_MAX          1000  /* jobs on which one depends */
+#define JOB_DEPENDS_SHOWN        100   /* of them, where a job is told alone */
 #define JOB_LINKS_MAX            20000 /* … all jobs of one enqueue together */
 #define JOB_FAILURES_MAX         100   /* of children that failed, told by name */
 #define JOB_ATTEMPTS_MAX         1000
@@ -144,6 +145,9 @@ struct job {
     enum job_on_parent on_parent_failure;
     /* the family; zero = none */
     struct id parent, root;
+    struct id *
+        depends_on; /* of a blocked job that is told alone: those that nobody has told it of, at most JOB_DEPENDS_SHOWN */
+    size_t depends_count;
     struct job_children *children; /* of a claimed job that has, or had, some; else NULL */
     bool cancelling;               /* cancelled: this is its last turn */
     /* counters */

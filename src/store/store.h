@@ -403,7 +403,7 @@ struct store_list_series {
 
 /* ------------------------------------------------------------------ reading jobs and events */
 
-/* One job with everything but events. RC_NOT_FOUND. */
+/* One job with everything but events; with what it depends on still. RC_NOT_FOUND. */
 struct store_get_job {
     struct store_op op;
     int64_t tenant;

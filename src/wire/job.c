@@ -152,6 +152,16 @@ static void write_children(struct json_out *w, const struct job_children *c)
     json_object_end(w);
 }
 
+static void write_dependencies(struct json_out *w, const struct job *j)
+{
+    json_name(w, "depends_on");
+    json_array_begin(w);
+    for (size_t i = 0; i < j->depends_count; i++) {
+        json_str(w, str_from(id_text(j->depends_on[i]).s));
+    }
+    json_array_end(w);
+}
+
 void wire_job_write(struct json_out *w, const struct job *j, enum wire_parts parts)
 {
     json_object_begin(w);
@@ -176,6 +186,9 @@ void wire_job_write(struct json_out *w, const struct job *j, enum wire_parts par
         json_put_c(w, "on_lost", job_on_lost_name(j->on_lost));
         json_put_c(w, "on_cancel", job_on_cancel_name(j->on_cancel));
         json_put_c(w, "on_parent_failure", job_on_parent_name(j->on_parent_failure));
+    }
+    if (j->depends_count) {
+        write_dependencies(w, j);
     }
     put_kin(w, "parent", j->parent);
     put_kin(w, "root", j->root);

@@ -55,13 +55,18 @@ STORE_TEST(a_job_runs_behind_those_on_which_it_depends)
                                {.kind = STR("k"), .ref = STR("b")}};
     struct id *ids = enqueue_all(s, specs, 3);
     CHECK_STATE(s, ids[0], JOB_BLOCKED);
+    CHECK_INT(job_of(s, ids[0])->depends_count, 2);
+    CHECK_ID(job_of(s, ids[0])->depends_on[0], ids[1]);
     VERDICT(complete(s, claim_one(s, .kind = STR("k")), 1), RC_OK);
     (void)pass(s, SECOND);
     CHECK_STATE(s, ids[0], JOB_BLOCKED);
+    CHECK_INT(job_of(s, ids[0])->depends_count, 1);
+    CHECK_ID(job_of(s, ids[0])->depends_on[0], ids[2]);
     VERDICT(complete(s, claim_one(s, .kind = STR("k")), 1), RC_OK);
     claim_none(s, .kind = STR("last"));
     (void)tick(s);
     CHECK_STATE(s, ids[0], JOB_QUEUED);
+    CHECK_INT(job_of(s, ids[0])->depends_count, 0);
     struct job *last = claim_one(s, .kind = STR("last"));
     CHECK_INT(last->attempt, 1);
     VERDICT(complete(s, last, 1), RC_OK);

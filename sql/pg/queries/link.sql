@@ -18,5 +18,9 @@ SELECT job, on_job,
   (SELECT count(*) FROM stint.link AS l WHERE l.job = gone.job) - count(*) OVER (PARTITION BY job)
 FROM gone ORDER BY array_position($1::uuid[], on_job), job
 
+-- name: link_list
+-- $1 the job · $2 so many
+SELECT on_job FROM stint.link WHERE job = $1 ORDER BY on_job LIMIT $2
+
 -- name: link_delete
 DELETE FROM stint.link WHERE job = ANY ($1)

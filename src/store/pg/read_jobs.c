@@ -23,13 +23,36 @@ enum rc pg_view_get(struct reader *r, int64_t tenant, struct id id, struct arena
     return rc;
 }
 
+/* Those of another moment than the job: what it was told of meanwhile is missing. */
+static enum rc read_links(struct reader *r, struct job *j, struct arena *a, struct err *e)
+{
+    struct read_batch b = {0};
+    struct pg_query *q = read_add(r, &b, PG_SQL_LINK_LIST);
+    pg_bind_uuid(q, &j->id);
+    pg_bind_int(q, JOB_DEPENDS_SHOWN);
+    enum rc rc = read_run(r, &b, e);
+    if (rc) {
+        return rc;
+    }
+    j->depends_count = pg_count(b.queries[0].rows);
+    j->depends_on = arena_array(a, struct id, j->depends_count + 1);
+    for (size_t i = 0; i < j->depends_count; i++) {
+        j->depends_on[i] = pg_uuid(b.queries[0].rows, i, 0);
+    }
+    read_free(&b);
+    return RC_OK;
+}
+
 enum rc pg_job_get_run(struct reader *r, struct store_op *base, struct err *e)
 {
     struct store_get_job *op = (struct store_get_job *)base;
     struct view view = {.job = arena_alloc(base->a, sizeof *view.job)};
     enum rc rc = pg_view_get(r, op->tenant, op->id, base->a, &view, e);
     op->job = !rc && view.found ? view.job : NULL;
-    return rc || op->job ? rc : store_answer(base, RC_NOT_FOUND, NULL, "no such job");
+    if (!rc && !op->job) {
+        return store_answer(base, RC_NOT_FOUND, NULL, "no such job");
+    }
+    return rc || op->job->state != JOB_BLOCKED ? rc : read_links(r, op->job, base->a, e);
 }
 
 enum rc pg_job_list_run(struct reader *r, struct store_op *base, struct err *e)

@@ -83,6 +83,7 @@
     X(LINK_INSERT, "link_insert") \
     X(LINK_JOBS, "link_jobs") \
     X(LINK_TAKE, "link_take") \
+    X(LINK_LIST, "link_list") \
     X(LINK_DELETE, "link_delete") \
     X(NOTE_INSERT, "note_insert") \
     X(NOTE_ANY, "note_any") \

@@ -22,6 +22,23 @@ enum rc links_forget(struct keeper *k, struct row *r, struct err *e)
     return run_with_id(writer_of(k)->db, SQL_LINK_DELETE_ALL, sqlite_row_of(r)->ordinal, e);
 }
 
+enum rc links_read(struct db *db, struct arena *a, struct job *out, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = stmt(db, SQL_LINK_LIST, &q, e);
+    if (rc) {
+        return rc;
+    }
+    out->depends_on = arena_array(a, struct id, JOB_DEPENDS_SHOWN);
+    db_bind_int(q, 1, id_ordinal(out->id));
+    db_bind_int(q, 2, JOB_DEPENDS_SHOWN);
+    while (!(rc = db_step(q, &has_row, e)) && has_row) {
+        out->depends_on[out->depends_count++] = id_from_parts(db_int(q, 0), db_int(q, 1));
+    }
+    return rc;
+}
+
 static enum rc has_any(struct writer *w, int64_t job, bool *out, struct err *e)
 {
     struct db_stmt *q = NULL;

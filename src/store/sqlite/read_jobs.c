@@ -16,7 +16,7 @@ enum rc job_get_run(struct reader *r, struct store_op *base, struct err *e)
         op->job = NULL;
         return store_answer(base, RC_NOT_FOUND, NULL, "no such job");
     }
-    return rc;
+    return rc || !(view.flags & FLAG_DEPENDS) ? rc : links_read(r->db, base->a, op->job, e);
 }
 
 /* The row's columns that a filter asks for come first; the rest is read of those that pass. */

@@ -101,6 +101,9 @@ MUST_CHECK enum rc links_forget(struct keeper *k, struct row *r, struct err *e);
 /* Some of those that depend on a job which has ended hear of it (NOTE_DONE, NOTE_MISSED); is_whole: all have. */
 MUST_CHECK enum rc links_tell(struct writer *w, const struct note *note, bool *is_whole, struct err *e);
 
+/* What the job, blocked, depends on still; on any connection. */
+MUST_CHECK enum rc links_read(struct db *db, struct arena *a, struct job *out, struct err *e);
+
 /* prune.c */
 MUST_CHECK enum rc prune_remove(struct keeper *k, struct row *r, struct err *e);
 /* An id is never given twice, also when the newest jobs are gone and the clock steps back: after every removal. */

@@ -46,6 +46,7 @@
     X(TALLY_DELETE, "tally_delete") \
     X(LINK_INSERT, "link_insert") \
     X(LINK_JOBS, "link_jobs") \
+    X(LINK_LIST, "link_list") \
     X(LINK_DELETE, "link_delete") \
     X(LINK_ANY, "link_any") \
     X(LINK_DELETE_ALL, "link_delete_all") \
