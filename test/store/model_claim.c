@@ -66,31 +66,46 @@ static void hand_out(struct model *m, struct model_job *job, const struct store_
 }
 
 /* A claim may end what it meets too late to start; when it does, is its own business. */
-static void end_late(struct model *m, const struct store_claim *op)
+static int64_t end_late(struct model *m, const struct store_claim *op)
 {
+    int64_t count = 0;
     for (int i = 0; i < m->count && m->claims_end; i++) {
         struct model_job *job = m->jobs[i];
         bool is_late = job->v.deadline_at && job->v.deadline_at <= m->now;
         const struct job *seen =
             is_late && is_wanted(m, op, &job->v) ? m->peek(m->peek_ctx, op->tenant, job->v.id) : NULL;
         if (seen && job_state_is_final(seen->state)) {
-            (void)model_pass_time(m, job);
+            count += model_pass_time(m, job);
         }
     }
+    return count;
+}
+
+/* A parent that is handed out before the claim meets such a child has it still. */
+static struct job_children *children_of(struct model *m, const struct model_job *job, const struct job *got,
+                                        int64_t ended)
+{
+    struct job_children *c = model_children(m, job);
+    int64_t met_later = c && got->children ? got->children->open - c->open : 0;
+    if (met_later > 0 && met_later <= ended && met_later <= c->skipped) {
+        c->open += met_later;
+        c->skipped -= met_later;
+    }
+    return c;
 }
 
 void model_run_claim(struct model *m, struct store_claim *op, const struct store_claim *got)
 {
     op->count = 0;
     op->jobs = arena_array(op->op.a, struct job, (size_t)op->max + got->count + 1);
-    end_late(m, op);
+    int64_t ended = end_late(m, op);
     for (size_t i = 0; i < got->count && (int64_t)i < op->max; i++) {
         struct model_job *job = model_find(m, op->tenant, got->jobs[i].id);
         if (!job || next_of(m, op, job->v.queue) != job) {
             break; /* the queues are in any order, the jobs of one are not */
         }
         hand_out(m, job, op, got->jobs[i].lease);
-        job->v.children = model_children(m, job);
+        job->v.children = children_of(m, job, &got->jobs[i], ended);
         op->jobs[op->count++] = model_view(m, job, NULL);
         job->v.children = NULL;
     }

@@ -85,7 +85,8 @@ static bool is_bad(const struct store_report *op, const struct model_job *job, c
     }
     for (size_t i = 0; i < in->publish_count; i++) {
         const struct report_publish *p = &in->publish[i];
-        bool has = brings(in, p->artifact) || model_artifact_find(job, p->artifact, job->v.lease);
+        bool has = brings(in, p->artifact) || model_artifact_find(job, p->artifact, job->v.lease) ||
+                   model_artifact_find(job, p->artifact, 0); /* of a last turn, before a retry */
         if (in->op != REPORT_COMPLETE || !p->series.n || p->keep < 1 || !has) {
             return invalid(v, "publish");
         }
