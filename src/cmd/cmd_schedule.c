@@ -206,7 +206,7 @@ static int act(struct remote *r, const struct verb *v)
         int64_t count = options_int(r->o, "limit");
         remote_query(r, "next", arena_printf(r->a, "%lld", (long long)(count < NEXT_MAX ? count : NEXT_MAX)));
     }
-    code = remote_call(r, v->method, remote_target(r), body.n ? buf_str(&body) : STR_NONE, &answer);
+    code = remote_call(r, v->method, remote_target(r), (struct str){buf_c_str(&body), body.n}, &answer);
     if (code) {
         goto out;
     }

@@ -16,7 +16,7 @@ struct remote {
 /* EXIT_OK, or the exit code after the reason was printed. remote_close afterwards, always. */
 int remote_open(struct remote *r, const struct options *o);
 void remote_close(struct remote *r);
-/* Calls and parses the answer into *out (NULL when it has no body). Prints the reason and gives the exit code when it failed. */
+/* Calls, with a body that is terminated, and parses the answer into *out (NULL when it has no body). Prints the reason and gives the exit code when it failed. */
 int remote_call(struct remote *r, const char *method, struct str path, struct str body,
                 const struct json **out);
 /* "stint NAME: text", and the exit code that fits. */
