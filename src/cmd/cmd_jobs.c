@@ -16,7 +16,10 @@ static int tell_enqueued(struct remote *r, const struct json *answer)
         if (options_flag(r->o, "json")) {
             remote_print_json(answer);
         } else {
-            (void)printf("%.*s%s\n", STR_ARG(id), number_of(answer, "duplicate") ? " (already there)" : "");
+            (void)printf("%.*s%s\n", STR_ARG(id),
+                         number_of(answer, "replaced")    ? " (replaced)"
+                         : number_of(answer, "duplicate") ? " (already there)"
+                                                          : "");
         }
         return EXIT_OK;
     }
@@ -47,6 +50,8 @@ int cmd_enqueue(const struct options *o)
     json_object_begin(&w);
     remote_put_spec(&w, o, options_arg(o, 0), args);
     remote_put_text(&w, o, "unique-key", "unique_key");
+    remote_put_seconds(&w, o, "unique-for", "unique_for_s");
+    remote_put_text(&w, o, "on-duplicate", "on_duplicate");
     json_object_end(&w);
     code = remote_call(&r, "POST", STR("/v1/jobs"), (struct str){buf_c_str(&body), body.n}, &answer);
     if (!code) {

@@ -32,7 +32,7 @@ const struct command command_table[] = {
      "admin.\n"
      "The key itself is printed once, by create, and cannot be shown again.\n"},
     {"enqueue", cmd_enqueue, "Enqueues a job", "KIND [ARGS]",
-     "url key json queue tag priority delay max-attempts timeout unique-key wait",
+     "url key json queue tag priority delay max-attempts timeout unique-key unique-for on-duplicate wait",
      "ARGS is one JSON value; - reads it from standard input. Prints the id; with --wait the result."},
     {"watch", cmd_watch, "Follows a job to its end", "ID", "url key json", NULL},
     {"ls", cmd_ls, "Lists jobs, newest first", "", "url key json state queue kind tag limit", NULL},

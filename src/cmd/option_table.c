@@ -60,6 +60,10 @@ const struct option option_table[] = {
     {"max-attempts", OPT_INT, "N", NULL, 1, 1000, "tries that count"},
     {"timeout", OPT_DURATION, "TIME", NULL, SECOND, 7 * 24 * HOUR, "longest run of one attempt"},
     {"unique-key", OPT_TEXT, "KEY", NULL, 0, 0, "only one live job with this key"},
+    {"unique-for", OPT_DURATION, "TIME", NULL, 1, 10 * 365 * 24 * HOUR,
+     "hold --unique-key so long, whenever the job ends"},
+    {"on-duplicate", OPT_TEXT, "WHAT", NULL, 0, 0,
+     "when the key is held: keep (default), replace (args and time) or replace_args"},
     {"wait", OPT_FLAG, NULL, NULL, 0, 0, "follow the job to its end; the exit code tells how it went"},
     /* schedules */
     {"cron", OPT_TEXT, "EXPRESSION", NULL, 0, 0, "when: five or six fields, or @daily and the like"},

@@ -26,6 +26,9 @@ static const char *const reason_names[JOB_REASONS] = {
 
 static const char *const on_lost_names[] = {[JOB_ON_LOST_RETRY] = "retry", [JOB_ON_LOST_FAIL] = "fail"};
 
+static const char *const on_duplicate_names[] = {[JOB_ON_DUPLICATE_KEEP] = "keep",
+                                                 [JOB_ON_DUPLICATE_REPLACE] = "replace",
+                                                 [JOB_ON_DUPLICATE_REPLACE_ARGS] = "replace_args"};
 static const char *const on_cancel_names[] = {[JOB_ON_CANCEL_STOP] = "stop", [JOB_ON_CANCEL_RUN] = "run"};
 
 static const char *const on_parent_names[] = {
@@ -78,6 +81,21 @@ bool job_on_lost_parse(struct str name, enum job_on_lost *out)
     bool is_known = find_name(on_lost_names, 2, name, &i);
     if (is_known) {
         *out = (enum job_on_lost)i;
+    }
+    return is_known;
+}
+
+const char *job_on_duplicate_name(enum job_on_duplicate o)
+{
+    return on_duplicate_names[o];
+}
+
+bool job_on_duplicate_parse(struct str name, enum job_on_duplicate *out)
+{
+    int i = 0;
+    bool is_known = find_name(on_duplicate_names, 3, name, &i);
+    if (is_known) {
+        *out = (enum job_on_duplicate)i;
     }
     return is_known;
 }
@@ -247,6 +265,8 @@ enum rc job_spec_check(const struct job_spec *s, struct err *e)
         {s->on_lost, JOB_ON_LOST_RETRY, JOB_ON_LOST_FAIL, "on_lost"},
         {s->on_cancel, JOB_ON_CANCEL_STOP, JOB_ON_CANCEL_RUN, "on_cancel"},
         {s->on_parent_failure, JOB_ON_PARENT_FAIL, JOB_ON_PARENT_CONTINUE, "on_parent_failure"},
+        {s->on_duplicate, JOB_ON_DUPLICATE_KEEP, s->unique_key.n ? JOB_ON_DUPLICATE_REPLACE_ARGS : 0,
+         "on_duplicate"},
         {s->unique_for_ms, 0, JOB_FOREVER_MS, "unique_for_s"},
     };
     enum rc rc = check_texts(s, e);

@@ -50,6 +50,10 @@ enum job_on_parent { /* when a job on which it depends ends, but is not complete
                      JOB_ON_PARENT_CONTINUE,
 };
 
+/* What becomes of an enqueue whose unique key is held: it is dropped; or, while the holder waits for a worker, that takes over the
+ * new args and time, or the args alone. A holder that has begun lets the new job have the key. */
+enum job_on_duplicate { JOB_ON_DUPLICATE_KEEP, JOB_ON_DUPLICATE_REPLACE, JOB_ON_DUPLICATE_REPLACE_ARGS };
+
 /* Limits with names; the API's answers and the docs cite them. */
 #define JOB_ARGS_MAX_BYTES       (1 << 20)
 #define JOB_RESULT_MAX_BYTES     (1 << 20)
@@ -110,6 +114,7 @@ struct job_spec {
     enum job_on_parent on_parent_failure;
     struct str unique_key; /* "" = none */
     int64_t unique_for_ms; /* 0 = while live; JOB_FOREVER_MS = for ever */
+    enum job_on_duplicate on_duplicate;
     struct str tags;       /* JSON array of strings, or "" */
     struct str group;      /* fair turns; "" = none */
     struct str limit_keys; /* JSON array, or "" */
@@ -173,6 +178,8 @@ const char *job_reason_name(enum job_reason r); /* "" for none */
 const char *job_on_lost_name(enum job_on_lost o);
 MUST_CHECK bool job_on_lost_parse(struct str name, enum job_on_lost *out);
 const char *job_on_cancel_name(enum job_on_cancel o);
+const char *job_on_duplicate_name(enum job_on_duplicate o);
+MUST_CHECK bool job_on_duplicate_parse(struct str name, enum job_on_duplicate *out);
 MUST_CHECK bool job_on_cancel_parse(struct str name, enum job_on_cancel *out);
 const char *job_on_parent_name(enum job_on_parent o);
 MUST_CHECK bool job_on_parent_parse(struct str name, enum job_on_parent *out);

@@ -64,6 +64,7 @@ struct enqueue_verdict {
     enum job_state state;
     bool duplicate; /* the key was held: nothing was enqueued */
     bool pruned;    /* … by a job that is gone */
+    bool replaced;  /* … and has the new args (enum job_on_duplicate) */
     bool dropped;   /* a child of a job that is being cancelled: nothing was enqueued */
 };
 

@@ -81,6 +81,15 @@ static enum rc read_on_lost(const struct json *v, struct arena *a, void *to, str
     return RC_OK;
 }
 
+static enum rc read_on_duplicate(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    (void)a;
+    if (v->type != JSON_STRING || !job_on_duplicate_parse(v->s, &((struct job_spec *)to)->on_duplicate)) {
+        return wire_invalid(e, "on_duplicate", "on_duplicate must be keep, replace or replace_args");
+    }
+    return RC_OK;
+}
+
 static enum rc read_on_cancel(const struct json *v, struct arena *a, void *to, struct err *e)
 {
     (void)a;
@@ -159,6 +168,7 @@ static const struct wire_field spec_fields[] = {
     {STR("ref"), WIRE_NAME, AT(ref), 0, 0, NULL},
     {STR("depends_on"), WIRE_CUSTOM, 0, 0, 0, read_depends},
     {STR("on_parent_failure"), WIRE_CUSTOM, 0, 0, 0, read_on_parent},
+    {STR("on_duplicate"), WIRE_CUSTOM, 0, 0, 0, read_on_duplicate},
     {STR("attach"), WIRE_CUSTOM, 0, 0, 0, read_attach},
 };
 
@@ -182,6 +192,9 @@ static enum rc read_spec(const struct json *v, struct wire_shape shape, struct a
     }
     if (HAS(seen, ROW_UNIQUE_FOR) && s.unique_key.n == 0) {
         return wire_invalid(e, "unique_for_s", "unique_for_s needs a unique_key");
+    }
+    if (s.on_duplicate != JOB_ON_DUPLICATE_KEEP && s.unique_key.n == 0) {
+        return wire_invalid(e, "on_duplicate", "on_duplicate needs a unique_key");
     }
     *out = s;
     return RC_OK;
@@ -309,6 +322,9 @@ void wire_spec_write(struct json_out *w, const struct job_spec *s)
     if (s->on_lost != JOB_ON_LOST_RETRY) {
         json_put_c(w, "on_lost", job_on_lost_name(s->on_lost));
     }
+    if (s->on_duplicate != JOB_ON_DUPLICATE_KEEP) {
+        json_put_c(w, "on_duplicate", job_on_duplicate_name(s->on_duplicate));
+    }
     if (s->on_cancel != JOB_ON_CANCEL_STOP) {
         json_put_c(w, "on_cancel", job_on_cancel_name(s->on_cancel));
     }
@@ -338,6 +354,9 @@ void wire_enqueue_verdict_write(struct json_out *w, const struct enqueue_verdict
     }
     if (v->duplicate) {
         json_put_bool(w, "duplicate", true);
+    }
+    if (v->replaced) {
+        json_put_bool(w, "replaced", true);
     }
     if (v->pruned) {
         json_put_bool(w, "pruned", true);

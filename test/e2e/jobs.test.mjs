@@ -162,6 +162,18 @@ test('a cancelled job is never handed out; a running one is told', async () => {
     assert.equal((await call('POST', `/v1/jobs/${running.id}/promote`)).status, 409);
 });
 
+test('the last of a burst replaces the one that waits', async () => {
+    const enqueue = (n) => call('POST', '/v1/jobs', { kind: 'k', queue: 'burst', unique_key: 'burst', args: n, delay_s: 60, on_duplicate: 'replace' });
+    const first = await enqueue(1);
+    assert.equal(first.status, 201);
+    const second = await enqueue(2);
+    assert.equal(second.status, 200);
+    assert.deepEqual(second.json, { id: first.json.id, state: 'scheduled', duplicate: true, replaced: true });
+    assert.equal((await call('GET', `/v1/jobs/${first.json.id}`)).json.args, 2);
+    const bad = await call('POST', '/v1/jobs', { kind: 'k', on_duplicate: 'replace' });
+    assert.equal(bad.status, 422);
+});
+
 test('a unique key holds one live job', async () => {
     const first = await call('POST', '/v1/jobs', { kind: 'k', queue: 'uni', unique_key: 'one' });
     const second = await call('POST', '/v1/jobs', { kind: 'k', queue: 'uni', unique_key: 'one' });

@@ -216,6 +216,7 @@ static void put_enqueued(const struct model *m, const struct enqueue_verdict *v,
     put_str(out, "state", str_from(job_state_name(v->state)));
     put(out, "duplicate", v->duplicate);
     put(out, "pruned", v->pruned);
+    put(out, "replaced", v->replaced);
     put(out, "dropped", v->dropped);
     buf_append_c(out, "\n");
 }

@@ -129,6 +129,8 @@ static struct job_spec any_spec(struct pair *p)
         s.unique_for_ms = word_percent(p, 60)   ? 0
                           : word_percent(p, 10) ? JOB_FOREVER_MS
                                                 : word_below(p, 60) * MINUTE;
+        s.on_duplicate =
+            word_percent(p, 60) ? JOB_ON_DUPLICATE_KEEP : (enum job_on_duplicate)(1 + word_below(p, 2));
     }
     if (word_percent(p, 20)) {
         s.delay_ms = word_below(p, 30) * SECOND;

@@ -130,17 +130,47 @@ static struct model_job *add_job(struct model *m, int64_t tenant, struct str que
     return job;
 }
 
+static bool has_begun(const struct model_job *job)
+{
+    return job->v.state >= JOB_PROCESSING || job->v.waits > 0;
+}
+
+static bool replace(struct model *m, const struct job_spec *s, struct model_job *holder)
+{
+    if (s->on_duplicate == JOB_ON_DUPLICATE_KEEP || has_begun(holder)) {
+        return false;
+    }
+    struct job *v = &holder->v;
+    v->args = arena_str(m->a, s->args);
+    if (s->on_duplicate == JOB_ON_DUPLICATE_REPLACE) {
+        v->run_at = s->run_at ? s->run_at : m->now + s->delay_ms;
+        v->state = v->state == JOB_BLOCKED ? JOB_BLOCKED : v->run_at > m->now ? JOB_SCHEDULED : JOB_QUEUED;
+    }
+    return true;
+}
+
+static bool lets_go(const struct job_spec *s, const struct model_job *holder)
+{
+    return s->on_duplicate != JOB_ON_DUPLICATE_KEEP && holder->holds_key && has_begun(holder) &&
+           !job_state_is_final(holder->v.state);
+}
+
 void model_enqueue_one(struct model *m, const struct job_spec *s, const struct model_job *parent,
                        int64_t tenant, struct enqueue_verdict *v, struct id id)
 {
     const struct model_key *k = s->unique_key.n ? model_key_find(m, tenant, s->unique_key) : NULL;
     if (k && (!k->held_until || k->held_until > m->now)) {
-        const struct model_job *holder = model_find(m, tenant, k->job);
+        struct model_job *holder = model_find(m, tenant, k->job);
+        bool is_replaced = holder && replace(m, s, holder);
         *v = (struct enqueue_verdict){.job = k->job,
                                       .duplicate = true,
                                       .pruned = !holder,
+                                      .replaced = is_replaced,
                                       .state = holder ? holder->v.state : JOB_COMPLETED};
-        return;
+        if (!holder || !lets_go(s, holder)) {
+            return;
+        }
+        holder->holds_key = false;
     }
     struct model_job *job =
         add_job(m, tenant, parent && !s->queue.n ? parent->v.queue : queue_name(s), s, id);

@@ -159,3 +159,76 @@ STORE_TEST(promises_of_unique_keys_hold_for_a_thousand_duplicates_in_one_call)
     CHECK_INT(count_of(s, (struct job_filter){0}), 10);
     check_counts(s);
 }
+
+/* ---- what becomes of the one that comes later */
+
+STORE_TEST(a_later_job_replaces_one_that_waits)
+{
+    struct id first = a_scheduled_job(s, MINUTE, .unique_key = STR("u"), .args = STR("1"));
+    advance(s, 30 * SECOND);
+    struct enqueue_verdict v = enqueue(s, .unique_key = STR("u"), .args = STR("2"), .delay_ms = MINUTE,
+                                       .on_duplicate = JOB_ON_DUPLICATE_REPLACE);
+    VERDICT(v, RC_OK);
+    CHECK_TRUE(v.duplicate && v.replaced);
+    CHECK_ID(v.job, first);
+    CHECK_STR(job_of(s, first)->args, STR("2"));
+    CHECK_INT(job_of(s, first)->run_at, TEST_BEGINS + 90 * SECOND);
+    v = enqueue(s, .unique_key = STR("u"), .args = STR("3"), .delay_ms = HOUR,
+                .on_duplicate = JOB_ON_DUPLICATE_REPLACE_ARGS);
+    CHECK_TRUE(v.replaced);
+    CHECK_STR(job_of(s, first)->args, STR("3"));
+    CHECK_INT(job_of(s, first)->run_at, TEST_BEGINS + 90 * SECOND);
+    v = enqueue(s, .unique_key = STR("u"), .args = STR("4"), .on_duplicate = JOB_ON_DUPLICATE_REPLACE);
+    CHECK_INT(v.state, JOB_QUEUED);
+    CHECK_STR(claim_one(s)->args, STR("4"));
+    check_counts(s);
+}
+
+STORE_TEST(a_later_job_follows_one_that_has_begun)
+{
+    struct job *first = a_processing_job(s, .unique_key = STR("u"));
+    struct enqueue_verdict v =
+        enqueue(s, .unique_key = STR("u"), .args = STR("2"), .on_duplicate = JOB_ON_DUPLICATE_REPLACE);
+    CHECK_FALSE(v.duplicate || v.replaced || id_eq(v.job, first->id));
+    CHECK_TRUE(enqueue(s, .unique_key = STR("u")).duplicate);
+    VERDICT(complete(s, first, 1), RC_OK); /* it frees nothing: the key is another's */
+    CHECK_ID(enqueue(s, .unique_key = STR("u")).job, v.job);
+    VERDICT(complete(s, claim_one(s), 1), RC_OK);
+    CHECK_FALSE(enqueue(s, .unique_key = STR("u")).duplicate);
+}
+
+STORE_TEST(a_key_of_a_period_is_not_let_go)
+{
+    struct job *first = a_processing_job(s, .unique_key = STR("u"), .unique_for_ms = HOUR);
+    struct enqueue_verdict v = enqueue(s, .unique_key = STR("u"), .on_duplicate = JOB_ON_DUPLICATE_REPLACE);
+    CHECK_TRUE(v.duplicate && !v.replaced);
+    CHECK_ID(v.job, first->id);
+    VERDICT(complete(s, first, 1), RC_OK);
+    CHECK_FALSE(enqueue(s, .unique_key = STR("u"), .on_duplicate = JOB_ON_DUPLICATE_REPLACE).replaced);
+}
+
+STORE_TEST(the_last_of_a_burst_in_one_call_is_what_runs)
+{
+    struct job_spec specs[50];
+    AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+    for (int i = 0; i < 50; i++) {
+        specs[i] = (struct job_spec){.kind = STR("k"),
+                                     .args = arena_printf(s->a, "%d", i),
+                                     .unique_key = STR("u"),
+                                     .on_duplicate = JOB_ON_DUPLICATE_REPLACE};
+    }
+    op.tenant = s->tenant;
+    op.specs = specs;
+    op.count = 50;
+    run_op(s, &op.op);
+    CHECK_FALSE(op.verdicts[0].duplicate);
+    CHECK_TRUE(op.verdicts[49].replaced);
+    CHECK_STR(claim_one(s)->args, STR("49"));
+    CHECK_INT(count_of(s, (struct job_filter){0}), 1);
+    check_counts(s);
+}
+
+STORE_TEST(on_duplicate_needs_a_key)
+{
+    VERDICT_CODE(enqueue(s, .on_duplicate = JOB_ON_DUPLICATE_REPLACE), RC_INVALID, "invalid_field");
+}

@@ -80,6 +80,8 @@ TEST(what_a_job_spec_must_not_hold_is_refused_by_name)
         {"{\"kind\":\"a\",\"ref\":\"a b\"}", "invalid_field", "/ref"},
         {"{\"kind\":\"a\",\"on_parent_failure\":\"wait\"}", "invalid_field", "/on_parent_failure"},
         {"{\"kind\":\"a\",\"on_cancel\":\"go\"}", "invalid_field", "/on_cancel"},
+        {"{\"kind\":\"a\",\"unique_key\":\"u\",\"on_duplicate\":\"new\"}", "invalid_field", "/on_duplicate"},
+        {"{\"kind\":\"a\",\"on_duplicate\":\"replace\"}", "invalid_field", "/on_duplicate"},
         {"{\"kind\":\"a\",\"attach\":\"root\"}", "unknown_field", "/attach"},
         {"{\"kind\":\"a\",\"tenant_id\":1}", "unknown_field", "/tenant_id"},
     };

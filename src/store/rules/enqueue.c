@@ -148,10 +148,54 @@ static enum rc insert_job(struct keeper *k, const struct berth *at, const struct
     return rc;
 }
 
+/* ---- a key that is held */
+
+static bool has_begun(const struct row *r)
+{
+    return r->state == JOB_PROCESSING || r->waits > 0;
+}
+
+/* The holder is as the new job would have been. */
+static enum rc replace(struct keeper *k, const struct job_spec *s, struct row *r, struct enqueue_verdict *v,
+                       struct err *e)
+{
+    struct store_patch change = {.has_args = true,
+                                 .args = s->args,
+                                 .has_run_at = s->on_duplicate == JOB_ON_DUPLICATE_REPLACE,
+                                 .run_at = s->delay_ms ? k->now + s->delay_ms : s->run_at};
+    enum rc rc = rules_change(k, &change, r, e);
+    v->state = r->state;
+    v->replaced = true;
+    return rc;
+}
+
+/* What is asked when the holder waits still, or lets go of the key. */
+static enum rc replace_or_follow(struct keeper *k, int64_t tenant, const struct job_spec *s,
+                                 struct enqueue_verdict *v, struct err *e)
+{
+    struct row *r = NULL;
+    enum rc rc = k->engine->load(k, tenant, v->job, &r, e);
+    if (rc || !r || job_state_is_final(r->state)) {
+        return rc;
+    }
+    if (!has_begun(r)) {
+        return replace(k, s, r, v, e);
+    }
+    if (r->flags & FLAG_HOLDS_KEY) {
+        r->flags &= ~FLAG_HOLDS_KEY;
+        v->duplicate = false;
+        rc = k->engine->save(k, r, e);
+    }
+    return rc;
+}
+
 enum rc rules_enqueue_one(struct keeper *k, const struct berth *at, const struct job_spec *s,
                           struct enqueue_verdict *v, struct err *e)
 {
     enum rc rc = s->unique_key.n ? find_duplicate(k, at->tenant, s->unique_key, v, e) : RC_OK;
+    if (!rc && v->duplicate && !v->pruned && s->on_duplicate != JOB_ON_DUPLICATE_KEEP) {
+        rc = replace_or_follow(k, at->tenant, s, v, e);
+    }
     return rc || v->duplicate ? rc : insert_job(k, at, s, v, e);
 }
 

@@ -44,6 +44,15 @@ static enum rc move(struct keeper *k, const struct store_patch *op, struct row *
     return rc ? rc : row_enter(k, r, state, e);
 }
 
+enum rc rules_change(struct keeper *k, const struct store_patch *op, struct row *r, struct err *e)
+{
+    enum rc rc = move(k, op, r, e);
+    if (!rc && op->has_args) {
+        rc = k->engine->set_text(k, r, ROW_ARGS, op->args, e);
+    }
+    return rc ? rc : k->engine->save_place(k, r, e);
+}
+
 enum rc rules_patch(struct keeper *k, struct store_op *base, struct err *e)
 {
     struct store_patch *op = (struct store_patch *)base;
@@ -53,13 +62,7 @@ enum rc rules_patch(struct keeper *k, struct store_op *base, struct err *e)
     if (rc || refuse(op, r)) {
         return rc;
     }
-    rc = move(k, op, r, e);
-    if (!rc && op->has_args) {
-        rc = k->engine->set_text(k, r, ROW_ARGS, op->args, e);
-    }
-    if (!rc) {
-        rc = k->engine->save_place(k, r, e);
-    }
+    rc = rules_change(k, op, r, e);
     op->job = arena_alloc(base->a, sizeof *op->job);
     return rc ? rc : k->engine->show(k, r, base->a, op->job, e);
 }

@@ -11,6 +11,8 @@
 MUST_CHECK enum rc rules_enqueue(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_report(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_act(struct keeper *k, struct store_op *op, struct err *e); /* by ids */
+/* What a patch asks, of a row that may be changed. */
+MUST_CHECK enum rc rules_change(struct keeper *k, const struct store_patch *op, struct row *r, struct err *e);
 MUST_CHECK enum rc rules_patch(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_set_schedule(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_delete_schedule(struct keeper *k, struct store_op *op, struct err *e);

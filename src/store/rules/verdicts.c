@@ -6,7 +6,7 @@
 /* What is kept of a verdict under an idempotency key; text and field follow, text_bytes and field_bytes long. */
 struct packed_verdict {
     int64_t ordinal, random;
-    uint8_t rc, state, duplicate, pruned;
+    uint8_t rc, state, duplicate, pruned; /* duplicate 2: and replaced */
     uint16_t text_bytes, field_bytes;
 };
 
@@ -18,7 +18,7 @@ void verdicts_pack(const struct store_enqueue *op, struct buf *out)
                                    .random = id_random_bits(v->job),
                                    .rc = (uint8_t)v->rc,
                                    .state = (uint8_t)v->state,
-                                   .duplicate = v->duplicate,
+                                   .duplicate = v->replaced ? 2 : v->duplicate,
                                    .pruned = v->pruned,
                                    .text_bytes = (uint16_t)(v->rc ? strlen(v->e.text) : 0),
                                    .field_bytes = (uint16_t)(v->rc ? strlen(v->e.field) : 0)};
@@ -52,7 +52,8 @@ bool verdicts_unpack(struct store_enqueue *op, struct str packed)
         }
         *v = (struct enqueue_verdict){.rc = (enum rc)p.rc,
                                       .state = (enum job_state)p.state,
-                                      .duplicate = p.duplicate,
+                                      .duplicate = p.duplicate != 0,
+                                      .replaced = p.duplicate == 2,
                                       .pruned = p.pruned};
         if (!v->rc) { /* what was refused has no job */
             v->job = id_from_parts(p.ordinal, p.random);
