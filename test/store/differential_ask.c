@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define AGAIN_MAX 5
+
 /* ---- asking the engine: a few operations at once */
 
 static void count_done(void *ctx, struct store_round *r)
@@ -70,9 +72,32 @@ static struct store *whose_turn(struct pair *p, struct store_op *const *ops, int
     return is_bound ? p->s->store : second_node;
 }
 
+static void submit(struct pair *p, struct store *node, struct store_op *first, int count)
+{
+    p->arrived = 0; /* nobody else knows of it before the next line */
+    store_submit_list(node, first);
+    pthread_mutex_lock(&p->lock);
+    while (p->arrived < count) {
+        pthread_cond_wait(&p->came, &p->lock);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* As a caller does who is told to come again: nothing has happened. On a busy machine transactions meet more often than the
+ * engine tries. */
+static void ask_again(struct pair *p, struct store *node, struct store_op *op)
+{
+    for (int i = 0; i < AGAIN_MAX && op->rc == RC_BUSY && !op->e.code; i++) {
+        (void)printf("differential: asked again: %s\n", op->e.text);
+        op->next = NULL;
+        submit(p, node, op, 1);
+    }
+}
+
 /* Each has an arena of its own until the next asking: the store's threads write into several at once. */
 void ask(struct pair *p, struct store_op *const *ops, int count)
 {
+    struct store *node = whose_turn(p, ops, count);
     for (int i = 0; i < count; i++) {
         if (p->arenas[i]) {
             arena_reset(p->arenas[i]);
@@ -83,13 +108,10 @@ void ask(struct pair *p, struct store_op *const *ops, int count)
         ops[i]->owner = p;
         ops[i]->next = i + 1 < count ? ops[i + 1] : NULL;
     }
-    p->arrived = 0; /* nobody else knows of it before the next line */
-    store_submit_list(whose_turn(p, ops, count), ops[0]);
-    pthread_mutex_lock(&p->lock);
-    while (p->arrived < count) {
-        pthread_cond_wait(&p->came, &p->lock);
+    submit(p, node, ops[0], count);
+    for (int i = 0; i < count; i++) {
+        ask_again(p, node, ops[i]);
     }
-    pthread_mutex_unlock(&p->lock);
 }
 
 struct job *ask_peek(void *pair, int64_t tenant, struct id id)

@@ -154,7 +154,8 @@ static void step_prune(struct run *r, struct chance *c)
         ask(p, &(struct store_op *){&op->op}, 1);
         removed += op->removed;
         quiet = op->more ? 0 : quiet + 1;
-        is_more = quiet < (ask_has_nodes() ? 2 : 1) && !op->op.rc; /* only one of the nodes does it */
+        is_more =
+            quiet < 4 && !op->op.rc; /* only one of the nodes does it, and leaves what is in use for later */
     }
     op->removed = removed;
     for (int i = 0; i < r->count; i++) {

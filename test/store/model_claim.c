@@ -65,31 +65,58 @@ static void hand_out(struct model *m, struct model_job *job, const struct store_
     }
 }
 
+struct ended {
+    const struct model_job **jobs;
+    int count;
+};
+
 /* A claim may end what it meets too late to start; when it does, is its own business. */
-static int64_t end_late(struct model *m, const struct store_claim *op)
+static struct ended end_late(struct model *m, const struct store_claim *op)
 {
-    int64_t count = 0;
+    struct ended ended = {.jobs = arena_array(op->op.a, const struct model_job *, (size_t)m->count + 1)};
     for (int i = 0; i < m->count && m->claims_end; i++) {
         struct model_job *job = m->jobs[i];
         bool is_late = job->v.deadline_at && job->v.deadline_at <= m->now;
         const struct job *seen =
             is_late && is_wanted(m, op, &job->v) ? m->peek(m->peek_ctx, op->tenant, job->v.id) : NULL;
-        if (seen && job_state_is_final(seen->state)) {
-            count += model_pass_time(m, job);
+        if (seen && job_state_is_final(seen->state) && model_pass_time(m, job)) {
+            ended.jobs[ended.count++] = job;
         }
     }
-    return count;
+    return ended;
+}
+
+static bool drop_failure(struct job_children *c, const struct job_children *got, struct id id)
+{
+    for (size_t i = 0; i < got->failure_count; i++) {
+        if (id_eq(got->failures[i].id, id)) {
+            return false; /* it was told */
+        }
+    }
+    for (size_t i = 0; i < c->failure_count; i++) {
+        if (id_eq(c->failures[i].id, id)) {
+            c->failure_count--;
+            memmove(&c->failures[i], &c->failures[i + 1], (c->failure_count - i) * sizeof c->failures[0]);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A parent that is handed out before the claim meets such a child has it still. */
 static struct job_children *children_of(struct model *m, const struct model_job *job, const struct job *got,
-                                        int64_t ended)
+                                        const struct ended *ended)
 {
     struct job_children *c = model_children(m, job);
-    int64_t met_later = c && got->children ? got->children->open - c->open : 0;
-    if (met_later > 0 && met_later <= ended && met_later <= c->skipped) {
-        c->open += met_later;
-        c->skipped -= met_later;
+    const struct job_children *g = got->children;
+    for (int i = 0; c && g && i < ended->count && c->open < g->open; i++) {
+        const struct job *v = &ended->jobs[i]->v;
+        int64_t *count = v->state == JOB_SKIPPED ? &c->skipped : &c->failed;
+        int64_t told = v->state == JOB_SKIPPED ? g->skipped : g->failed;
+        bool is_later = id_eq(v->parent, job->v.id) && *count > told &&
+                        (v->state == JOB_SKIPPED || drop_failure(c, g, v->id));
+        *count -= is_later;
+        c->open += is_later;
     }
     return c;
 }
@@ -98,14 +125,14 @@ void model_run_claim(struct model *m, struct store_claim *op, const struct store
 {
     op->count = 0;
     op->jobs = arena_array(op->op.a, struct job, (size_t)op->max + got->count + 1);
-    int64_t ended = end_late(m, op);
+    struct ended ended = end_late(m, op);
     for (size_t i = 0; i < got->count && (int64_t)i < op->max; i++) {
         struct model_job *job = model_find(m, op->tenant, got->jobs[i].id);
         if (!job || next_of(m, op, job->v.queue) != job) {
             break; /* the queues are in any order, the jobs of one are not */
         }
         hand_out(m, job, op, got->jobs[i].lease);
-        job->v.children = children_of(m, job, &got->jobs[i], ended);
+        job->v.children = children_of(m, job, &got->jobs[i], &ended);
         op->jobs[op->count++] = model_view(m, job, NULL);
         job->v.children = NULL;
     }
