@@ -168,6 +168,23 @@ SERVER_STORE_TEST(a_completion_of_a_job_that_another_node_has_removed_finds_noth
     pg_close(c);
 }
 
+SERVER_STORE_TEST(a_retention_that_another_node_has_set_has_its_partition)
+{
+    struct store *mine = s->store, *other = NULL;
+    struct pg *c = a_stranger(s);
+    OK(store_open(&other, s->url, &s->options, e));
+    for (int i = 0; i < 8; i++) {
+        struct job *job = a_processing_job(s);
+        s->store = other;
+        (void)set_queue(s, STR("default"), settings_with(.retain_failed_ms = (10 + i) * DAY));
+        s->store = mine;
+        CHECK_INT(fail(s, job, 1, ERROR_PERMANENT).state, JOB_FAILED);
+    }
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.history_rest"), 0);
+    store_close(other);
+    pg_close(c);
+}
+
 /* ---- connections that are cut */
 
 SERVER_STORE_TEST(a_connection_that_was_cut_between_rounds_is_not_noticed)

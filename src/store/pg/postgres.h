@@ -188,7 +188,6 @@ struct committer {
     struct answer *answers, **last_answer; /* of the batch under way */
     bool is_begun;                         /* a transaction is open */
     bool is_checked;                       /* … and its settings are those of the database */
-    bool is_running;                       /* operations run: settings must not change under them */
     struct due_reading due, scan;          /* of the round, and of its tick */
     int64_t scanned_until;
     int64_t care_at_us;     /* care.c */

@@ -90,13 +90,6 @@ void rows_add_known(struct committer *w, const struct row *r, const struct row_p
     map_put(&w->work.row_by_id, key_of(&row->row.id), row);
 }
 
-void rows_see_settings(struct committer *w)
-{
-    for (struct pg_row *r = w->work.rows.first; r; r = r->next) {
-        r->row.settings = r->was.settings = settings_of(&w->settings, r->row.tenant, r->row.queue);
-    }
-}
-
 static enum rc take_live(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
 {
     (void)arg;

@@ -44,9 +44,6 @@ struct pg_row *rows_add(struct committer *w, const struct pg_rows *r, size_t at,
 /* A live one that was not read: the round ends it, or runs again. */
 void rows_add_known(struct committer *w, const struct row *r, const struct row_place *place);
 
-/* Settings were read anew. */
-void rows_see_settings(struct committer *w);
-
 /* Queues the statements that write what has become of the round's rows, new jobs and events. */
 MUST_CHECK enum rc rows_send(struct committer *w, struct err *e);   /* save.c */
 MUST_CHECK enum rc events_send(struct committer *w, struct err *e); /* events.c */

@@ -54,14 +54,10 @@ static enum rc begin_with(struct committer *w, const struct id *ids, size_t coun
         w->is_begun = true;
         rc = batch_run(w, e);
     }
-    if (!rc && !w->is_checked && w->is_running) { /* rules have gone by the old ones already */
+    if (!rc &&
+        !w->is_checked) { /* again: rules have gone by the old ones, and there may be no partition for a new retention */
         w->settings.version = 0;
         return err_set_code(e, RC_BUSY, SETTINGS_CHANGED, NULL, "the settings of queues have changed");
-    }
-    if (!rc && !w->is_checked) {
-        rc = settings_load(w, e);
-        w->is_checked = true;
-        rows_see_settings(w);
     }
     return !rc && count ? rows_load_missing(w, ids, count, e) : rc;
 }
@@ -94,7 +90,7 @@ static void reset(struct committer *w)
                                 .note_by_job = maps[5]};
     arena_reset(w->keeper.scratch);
     batch_forget(w);
-    w->is_begun = w->is_checked = w->is_running = false;
+    w->is_begun = w->is_checked = false;
     err_clear(&w->failure);
     w->keeper.now = store_now(&w->engine->base);
 }
@@ -194,7 +190,6 @@ static const struct {
 static enum rc run_operations(struct committer *w, struct store_op **list, struct store_op **rest,
                               struct err *e)
 {
-    w->is_running = true;
     w->keeper.run_until_us = clock_mono_us() + ROUND_RUN_MAX_US;
     for (struct store_op **at = list; *at; at = &(*at)->next) {
         struct store_op *op = *at;
