@@ -33,10 +33,14 @@ void api_get_livez(struct api_call *c)
 
 void api_get_readyz(struct api_call *c)
 {
-    enum rc health = store_health(queue_store(c->api->queue));
+    struct store *store = queue_store(c->api->queue);
+    enum rc health = store_health(store);
+    const char *note = health == RC_BUSY ? store_note(store) : NULL;
 
     if (health == RC_FULL) {
         api_fail(c, RC_BUSY, NULL, NULL, "the store's disk is full: new jobs are refused");
+    } else if (note) {
+        api_fail(c, RC_BUSY, "store_unavailable", NULL, "%s", note);
     } else if (health != RC_OK) {
         api_problem(c, RC_BUSY, NULL);
     } else if (c->api->draining || queue_is_draining(c->api->queue)) {

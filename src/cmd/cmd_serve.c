@@ -3,7 +3,8 @@
  * The way down (J16): the first SIGTERM or SIGINT begins the drain: claims end, enqueues are refused, streams get their last
  * event, requests that run are answered; when the last connection has gone and the store has nothing left to do, exit 0. At
  * the end of --drain what is left is cut: nothing acknowledged is lost by that, the store has it. A second signal ends the
- * process at once. A store that is lost (J17) ends it with 1: nothing could be acknowledged any more. */
+ * process at once. A store that is lost (J17) ends it with 1: nothing could be acknowledged any more. So does one that a newer
+ * release has taken over, by a drain in which every write is refused. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,12 +20,14 @@
 #include "cmd/dev_key.h"
 #include "wire/wire.h"
 
+#define LEAVE_MS 2000
+
 struct server {
     const struct options *o;
     struct loop *loop;
     struct queue *queue;
     struct api *api;
-    struct loop_timer drain_over;
+    struct loop_timer drain_over, leave;
     bool is_draining, is_api_gone;
     int exit_code;
 };
@@ -55,6 +58,15 @@ static void on_drain_over(struct loop_timer *t)
     _exit(s->exit_code); /* connections are still open: the kernel closes them; the store needs no goodbye */
 }
 
+static void begin_drain(struct server *s, int signum)
+{
+    s->is_draining = true;
+    log_info("server.draining", L_INT("signal", signum), L_INT("limit_ms", options_int(s->o, "drain")));
+    timer_start(s->loop, &s->drain_over, options_int(s->o, "drain"));
+    queue_drain(s->queue, NULL, NULL);
+    api_drain(s->api, on_api_gone, s);
+}
+
 static void on_signal(void *ctx, int signum)
 {
     struct server *s = ctx;
@@ -63,11 +75,26 @@ static void on_signal(void *ctx, int signum)
         log_warn("server.killed", L_INT("signal", signum));
         _exit(EXIT_FAILED);
     }
-    s->is_draining = true;
-    log_info("server.draining", L_INT("signal", signum), L_INT("limit_ms", options_int(s->o, "drain")));
-    timer_start(s->loop, &s->drain_over, options_int(s->o, "drain"));
+    begin_drain(s, signum);
+}
+
+static void on_leave(struct loop_timer *t)
+{
+    struct server *s = LOOP_OWNER(t, struct server, leave);
+
+    if (!s->is_draining) {
+        begin_drain(s, 0);
+    }
+}
+
+/* The door stays open for a moment, so that who asks /readyz is told before nobody answers. */
+static void on_over(void *ctx)
+{
+    struct server *s = ctx;
+
+    s->exit_code = EXIT_FAILED;
     queue_drain(s->queue, NULL, NULL);
-    api_drain(s->api, on_api_gone, s);
+    timer_start(s->loop, &s->leave, LEAVE_MS);
 }
 
 static void on_fatal(void *ctx, const struct err *e)
@@ -139,6 +166,7 @@ static enum rc open_queue(struct server *s, struct err *e)
         return rc;
     }
     queue_on_fatal(s->queue, on_fatal, s);
+    queue_on_over(s->queue, on_over, s);
     return RC_OK;
 }
 
@@ -216,6 +244,7 @@ static enum rc start(struct server *s, struct err *e)
     log_set_level(level);
     s->loop = loop_new();
     s->drain_over.run = on_drain_over;
+    s->leave.run = on_leave;
     enum rc rc = open_queue(s, e);
 
     rc = rc ? rc : start_api(s, e);

@@ -79,6 +79,8 @@ struct queue {
     void *on_idle_ctx;
     void (*on_fatal)(void *ctx, const struct err *e);
     void *on_fatal_ctx;
+    void (*on_over)(void *ctx);
+    void *on_over_ctx;
     struct queue_metrics metrics;
     uint64_t round; /* turns of the inbox's rounds, to tell what happened in this one */
 

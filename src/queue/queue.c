@@ -277,6 +277,9 @@ static void see_news(struct queue *q, const struct store_round *r)
     if (r->keys_changed) {
         keys_read(q);
     }
+    if (r->is_over && q->on_over) {
+        q->on_over(q->on_over_ctx);
+    }
 }
 
 static void see_round(struct queue *q, struct store_round *r)
@@ -439,6 +442,12 @@ void queue_on_fatal(struct queue *q, void (*on_fatal)(void *ctx, const struct er
 {
     q->on_fatal = on_fatal;
     q->on_fatal_ctx = ctx;
+}
+
+void queue_on_over(struct queue *q, void (*on_over)(void *ctx), void *ctx)
+{
+    q->on_over = on_over;
+    q->on_over_ctx = ctx;
 }
 
 struct store *queue_store(struct queue *q)

@@ -39,6 +39,9 @@ void queue_drain(struct queue *q, void (*on_idle)(void *ctx), void *ctx);
 bool queue_is_draining(const struct queue *q);
 /* Called when the store is lost for good (RC_FATAL): the process must end with exit code 1. */
 void queue_on_fatal(struct queue *q, void (*on_fatal)(void *ctx, const struct err *e), void *ctx);
+/* Called once when the store takes nothing more from this program, because a newer one has changed it: drain, and end with
+ * exit code 1. */
+void queue_on_over(struct queue *q, void (*on_over)(void *ctx), void *ctx);
 struct store *queue_store(struct queue *q); /* for store_now, store_secret, store_files_dir, store_health */
 
 /* Hands any operation to the store; op->done(op) is called on the loop when it is finished. Enqueues are refused while

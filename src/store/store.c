@@ -278,7 +278,8 @@ static struct store_op *take_waited(struct store_round *r)
 void store_deliver(struct store *s, struct store_round *r)
 {
     struct store_op *waited = take_waited(r);
-    bool is_news = r->change_count || r->line_count || r->has_gap || r->keys_changed || r->next_due_at >= 0;
+    bool is_news = r->change_count || r->line_count || r->has_gap || r->keys_changed || r->is_over ||
+                   r->next_due_at >= 0;
     if (s->options.on_round && (r->done || is_news || r->flushes)) {
         s->options.on_round(s->options.on_round_ctx, r);
     } else {

@@ -106,6 +106,7 @@ struct store_round {
     size_t line_count;
     bool has_gap;      /* news from elsewhere may be missing: look at everything that is waited for */
     bool keys_changed; /* elsewhere: list them again */
+    bool is_over; /* the store is for newer programs now: it takes no more from us, the process should end */
     int64_t
         next_due_at; /* earliest instant at which STORE_TICK has work; 0 = nothing timed; -1 = unchanged (reads) */
     int64_t operations, jobs, flushes, run_us, flush_us; /* of this round; zero for reads */
@@ -154,7 +155,8 @@ void store_round_free(struct store_round *r);
 void store_grace(struct store *s);
 /* Where artifact files live (absolute folder): write temp files there, on the same file system. "" for engines without. */
 const char *store_files_dir(struct store *s);
-/* The greatest fault so far, for /readyz: RC_OK, RC_FULL (last enqueue refused) or RC_FATAL. Any thread. */
+/* The greatest fault so far, for /readyz: RC_OK, RC_FULL (last enqueue refused), RC_BUSY (it takes nothing now: store_note says
+ * why) or RC_FATAL. Any thread. */
 enum rc store_health(struct store *s);
 /* What whoever runs the server should know of the store, in one line, for /readyz; NULL: nothing. Any thread. */
 const char *store_note(struct store *s);

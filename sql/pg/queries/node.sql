@@ -17,7 +17,7 @@ SELECT pg_advisory_lock_shared(@node_lock@)
 
 -- name: node_beat
 -- $1 node · $2 version · $3 listens · $4 watches · $5 no due time is before it. About the others: how many, do some listen, do some watch; then whatever this
--- node may have missed: grace_at, what the keys are, the next due time, wishes of applications.
+-- node may have missed: grace_at, what the keys are, the next due time, wishes of applications, the oldest program that may run.
 WITH me AS (
   INSERT INTO stint.node AS n (id, started_at, seen_at, version, listens, watches)
   VALUES ($1, stint.now(), stint.now(), $2, $3, $4)
@@ -30,7 +30,8 @@ SELECT count(*), coalesce(bool_or(n.listens), false), coalesce(bool_or(n.listens
   (SELECT number FROM stint.meta WHERE name = 'grace_at'),
   (SELECT count(*) + coalesce(sum(revoked_at / 1000), 0) FROM stint.api_key)::bigint,
   least((SELECT due_at FROM stint.job WHERE due_at > 0 AND due_at >= $5 ORDER BY due_at LIMIT 1), @schedule_next_due@),
-  EXISTS (SELECT 1 FROM stint.wish) OR EXISTS (SELECT 1 FROM stint.note)
+  EXISTS (SELECT 1 FROM stint.wish) OR EXISTS (SELECT 1 FROM stint.note),
+  (@migration_oldest@)
 FROM stint.node AS n WHERE n.id <> $1 AND @node_is_alive@
 
 -- name: node_leave

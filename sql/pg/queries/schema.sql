@@ -3,6 +3,9 @@
 -- name: migration_all
 SELECT version, checksum, oldest_program, shape FROM stint.migration ORDER BY version
 
+-- name: migration_oldest
+SELECT max(oldest_program)::bigint FROM stint.migration
+
 -- name: migration_add
 INSERT INTO stint.migration (version, name, checksum, applied_at, oldest_program, shape)
 VALUES ($1, $2, $3, $4, $5, (@schema_shape@))

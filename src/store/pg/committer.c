@@ -72,7 +72,7 @@ void *pg_committer_main(void *arg)
             list = refuse_behind_silence(w, is_slow ? run_one(w, list) : pg_round_run(w, list));
         }
         atomic_store(&w->is_busy, false);
-        if (is_slow && !is_over) {
+        if (is_slow && !is_over && !atomic_load(&w->engine->is_outdated)) {
             scout_run(w);
             care_run(w);
             (void)refuse_behind_silence(w, NULL);

@@ -20,16 +20,9 @@
 #define READERS      4
 #define READERS_MAX  16
 #define CLOSE_WAIT_S 5
-#define FULL_FOR_US  5000000LL
 #define START_MS     10000 /* of each question at the start, behind the migrations */
 
 /* ---- what other files use */
-
-enum rc pg_engine_health(const struct pg_engine *s)
-{
-    int64_t full_at_us = atomic_load(&s->full_at_us);
-    return full_at_us && clock_mono_us() - full_at_us < FULL_FOR_US ? RC_FULL : RC_OK;
-}
 
 void pg_engine_refuse(struct pg_engine *s, struct store_op *list, const struct err *why)
 {
@@ -375,7 +368,7 @@ static enum rc engine_health(struct store *store)
 
 static const char *engine_note(struct store *store)
 {
-    return nodes_note(&((struct pg_engine *)store)->nodes);
+    return pg_engine_note((struct pg_engine *)store);
 }
 
 static int64_t engine_look_ms(struct store *store)

@@ -6,10 +6,9 @@
 #include "base/asset.h"
 #include "base/fault.h"
 
-#define FOLDER         "sql/pg/migrations/"
-#define OLDEST_PROGRAM 1 /* the oldest schema version whose program may run on the newest one */
-#define LOCK           "SELECT pg_advisory_xact_lock(495874305652) /* stint */"
-#define HAS_SCHEMA     "SELECT to_regclass('stint.migration') IS NOT NULL"
+#define FOLDER     "sql/pg/migrations/"
+#define LOCK       "SELECT pg_advisory_xact_lock(495874305652) /* stint */"
+#define HAS_SCHEMA "SELECT to_regclass('stint.migration') IS NOT NULL"
 /* What a migration makes belongs to the owner of the schema, whoever runs it: functions run with their owner's rights. */
 #define AS_OWNER                                                                                             \
     "SELECT set_config('role', pg_get_userbyid(nspowner), true) FROM pg_catalog.pg_namespace "               \
@@ -17,6 +16,16 @@
 #define ALLOW_NODES                                                                                          \
     "SELECT stint.allow_node(n.role) FROM stint.node_role AS n "                                             \
     "WHERE n.role IN (SELECT rolname FROM pg_catalog.pg_roles)"
+
+/* A migration that nodes of the release before it cannot live with is named here: with its number, which is that of the oldest
+ * program that can. Any other only adds what older programs need not know. */
+static const struct {
+    int64_t migration, program;
+    const char *why;
+} oldest_programs[] = {
+    {5, 5, "whoever ends a child tells its parent"},
+    {6, 6, "whoever ends a job tells those that depend on it"},
+};
 
 struct schema {
     int64_t version, oldest_program;
@@ -47,6 +56,16 @@ static int64_t newest_version(void)
     return count;
 }
 
+static int64_t oldest_program_of(int64_t version)
+{
+    int64_t oldest = 1;
+    for (size_t i = 0; i < sizeof oldest_programs / sizeof oldest_programs[0]; i++) {
+        bool is_in_it = oldest_programs[i].migration <= version;
+        oldest = is_in_it && oldest_programs[i].program > oldest ? oldest_programs[i].program : oldest;
+    }
+    return oldest;
+}
+
 static int64_t checksum(const struct asset *a)
 {
     return (int64_t)(str_hash(asset_get(a->name)) >> 1);
@@ -54,12 +73,25 @@ static int64_t checksum(const struct asset *a)
 
 /* ---- the check */
 
+enum rc pg_migrate_check_program(int64_t oldest_program, struct err *e)
+{
+    if (oldest_program > newest_version()) {
+        return err_set(e, RC_FATAL,
+                       "the schema stint was changed by a newer release, and is only for programs that know "
+                       "version %lld of "
+                       "it; this one knows %lld: run the newer release",
+                       (long long)oldest_program, (long long)newest_version());
+    }
+    return RC_OK;
+}
+
 static enum rc check_applied(const struct pg_rows *r, struct arena *a, struct schema *out, struct err *e)
 {
     for (size_t i = 0; i < pg_count(r); i++) {
         const struct asset *known = migration((int64_t)i + 1);
         out->version = pg_int(r, i, 0);
-        out->oldest_program = pg_int(r, i, 2);
+        int64_t oldest = pg_int(r, i, 2);
+        out->oldest_program = oldest > out->oldest_program ? oldest : out->oldest_program;
         out->shape = arena_str(a, pg_str(r, i, 3));
         if (out->version != (int64_t)i + 1 || (known && pg_int(r, i, 1) != checksum(known))) {
             return err_set(
@@ -69,14 +101,7 @@ static enum rc check_applied(const struct pg_rows *r, struct arena *a, struct sc
                 (long long)out->version);
         }
     }
-    if (out->oldest_program > newest_version()) {
-        return err_set(
-            e, RC_FATAL,
-            "the schema stint has version %lld, written by a newer program, and is no longer for this one, "
-            "which knows %lld: run the newer release",
-            (long long)out->version, (long long)newest_version());
-    }
-    return RC_OK;
+    return pg_migrate_check_program(out->oldest_program, e);
 }
 
 static enum rc check_shape(struct pg *c, const struct schema *s, struct err *e)
@@ -165,7 +190,7 @@ static enum rc remember(struct pg *c, const struct asset *m, int64_t version, in
     pg_bind_str(&q, str_sub(str_from(m->name), sizeof FOLDER - 1, SIZE_MAX));
     pg_bind_int(&q, checksum(m));
     pg_bind_int(&q, now);
-    pg_bind_int(&q, OLDEST_PROGRAM);
+    pg_bind_int(&q, oldest_program_of(version));
     enum rc rc = pg_run(c, pg_sql(PG_SQL_MIGRATION_ADD), &q, NULL, e);
     arena_free(a);
     return rc;
@@ -189,6 +214,9 @@ static enum rc apply_from(struct pg *c, int64_t applied, int64_t now, struct err
     }
     if (!rc) {
         rc = pg_exec(c, ALLOW_NODES, e);
+    }
+    if (!rc && applied) { /* nodes that run look at it before they write again: settings_load */
+        rc = pg_run(c, pg_sql(PG_SQL_SETTINGS_RAISE), NULL, NULL, e);
     }
     if (rc == RC_DENIED) {
         err_wrap(e, rc, "%s",

@@ -2,7 +2,9 @@
  *
  * Migrations are the files sql/pg/migrations/NNNN_name.sql, applied in order, in one transaction, under an advisory lock: ten
  * nodes may start at once, and a kill at any point leaves nothing behind. A migration only expands, so that nodes of the
- * release before it go on; each row of stint.migration says the oldest program that may still run (oldest_program).
+ * release before it go on; each row of stint.migration says the oldest program that may still run (oldest_program), a program
+ * being known by the newest migration that it has. Where it must be a newer one, migrate.c names the migration: older nodes do
+ * not start then, and those that run see it with their next write or beat, and end (health.c).
  * What was applied is remembered with a checksum of its file and the shape of the schema that it left. All of it belongs to the
  * owner of the schema, whoever runs it, who must be allowed to act as that role. */
 #ifndef STINT_STORE_PG_MIGRATE_H
@@ -19,6 +21,8 @@ MUST_CHECK enum rc server_check_version(int version, struct err *e); /* 150018 *
 MUST_CHECK enum rc migrate(struct pg *c, int64_t now, struct err *e);
 /* The same, but changes nothing: RC_NOT_FOUND when something is to be applied. */
 MUST_CHECK enum rc pg_migrate_check(struct pg *c, struct err *e);
+/* The greatest oldest_program of all migrations that were applied: RC_FATAL when we are too old for it. */
+MUST_CHECK enum rc pg_migrate_check_program(int64_t oldest_program, struct err *e);
 /* For who must know all that is in it: as pg_migrate_check, and RC_FATAL when it is of a newer program that we could run beside. */
 MUST_CHECK enum rc pg_migrate_expect_newest(struct pg *c, struct err *e);
 

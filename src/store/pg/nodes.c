@@ -136,6 +136,7 @@ static void take_beat(struct pg_engine *s, const struct pg_rows *rows, struct du
     if (pg_bool(rows, 0, 6)) {
         nodes_see_wishes(s, r);
     }
+    (void)!pg_engine_see_program(s, pg_int(rows, 0, 7), NULL);
     n->beat_at_ms = now + BEAT_MS;
     n->look_at_ms = now + NODES_LOOK_MS;
 }

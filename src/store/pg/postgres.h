@@ -228,6 +228,7 @@ struct pg_engine {
     pthread_t *reader_threads;
     int reader_count;
     _Atomic int64_t full_at_us; /* when the database's disk was last found full; 0: never */
+    _Atomic bool is_outdated;   /* the schema is for newer programs: health.c */
     int stop_fd; /* readable when the store is being closed, so that no wait for the database is long */
     int64_t first_lease;          /* new lease numbers are above it */
     struct id node;               /* of this start; later ones are greater, whatever the tests' clock says */
@@ -252,12 +253,21 @@ struct pg_engine {
 void pg_engine_refuse(struct pg_engine *s, struct store_op *list, const struct err *why);
 /* store_deliver; a next due time is told as it is known by then. */
 void pg_engine_deliver(struct pg_engine *s, struct store_round *r);
-/* RC_FULL: the database's disk is, or was a few seconds ago; nobody tells us when there is room again. */
-enum rc pg_engine_health(const struct pg_engine *s);
 struct id pg_engine_next_id(struct pg_engine *s, int64_t now);
 int64_t pg_engine_last_ordinal(struct pg_engine *s); /* of the ids so far, of this node */
 /* The database's clock is this now, but for the way of the answer. */
 void pg_engine_see_clock(struct pg_engine *s, int64_t database_now);
+
+/* ---- health.c: may this node go on? */
+/* RC_FULL: the database's disk is, or was a few seconds ago; nobody tells us when there is room again. RC_BUSY: it takes nothing
+ * now, and the note says why. */
+enum rc pg_engine_health(const struct pg_engine *s);
+const char *pg_engine_note(const struct pg_engine *s); /* NULL: nothing to say */
+/* oldest: the oldest program that may run on the schema. If that is a newer one, no more is taken and the process is told to
+ * end: RC_BUSY, code `store_unavailable`. Any thread. */
+MUST_CHECK enum rc pg_engine_see_program(struct pg_engine *s, int64_t oldest, struct err *e);
+/* Is it so? Then the same failure. */
+MUST_CHECK enum rc pg_engine_check(const struct pg_engine *s, struct err *e);
 
 /* ---- route.c: which thread runs what */
 void route_submit(struct pg_engine *s, struct store_op *first);

@@ -203,6 +203,11 @@ static struct store_op *run(struct committer *w, struct store_op *list, int repl
 
 struct store_op *pg_round_run(struct committer *w, struct store_op *list)
 {
+    struct err e = {0};
+    if (pg_engine_check(w->engine, &e)) {
+        pg_engine_refuse(w->engine, list, &e);
+        return NULL;
+    }
     struct store_op *rest = collect_cut(w, list);
     look_for_space(w);
     return ops_append(run(w, list, 0), rest);

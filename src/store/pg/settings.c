@@ -65,6 +65,18 @@ static void read_all(struct settings *s, const struct pg_rows *rows)
     }
 }
 
+/* A migration raises the version too: no round is committed that has not seen whether we are still the program for it. */
+static enum rc check_program(struct committer *w, struct err *e)
+{
+    struct pg_rows *rows = NULL;
+    enum rc rc = pg_run(w->link.c, pg_sql(PG_SQL_MIGRATION_OLDEST), NULL, &rows, e);
+    if (!rc) {
+        rc = pg_engine_see_program(w->engine, pg_int(rows, 0, 0), e);
+    }
+    pg_rows_free(rows);
+    return rc;
+}
+
 enum rc settings_load(struct committer *w, struct err *e)
 {
     struct settings *s = &w->settings;
@@ -73,6 +85,7 @@ enum rc settings_load(struct committer *w, struct err *e)
     pg_bind_int_or_null(&q, false, 0);
     /* The version first: a change between the two makes the next check fail, not this one pass. */
     enum rc rc = pg_run(w->link.c, pg_sql(PG_SQL_ROUND_CLOCK), &q, &version, e);
+    rc = rc ? rc : check_program(w, e);
     if (!rc) {
         rc = pg_run(w->link.c, pg_sql(PG_SQL_SETTINGS_ALL), NULL, &rows, e);
     }

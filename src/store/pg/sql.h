@@ -8,6 +8,7 @@
 /* clang-format off */
 #define PG_SQL_QUERIES(X) \
     X(MIGRATION_ALL, "migration_all") \
+    X(MIGRATION_OLDEST, "migration_oldest") \
     X(MIGRATION_ADD, "migration_add") \
     X(SCHEMA_SHAPE, "schema_shape") \
     X(META_ALL, "meta_all") \
