@@ -1,5 +1,5 @@
-// What an application does in its own transaction (sql/pg/migrations/0002_application.sql), beside the API: the same options
-// make the same job, what the API refuses is refused, and nothing is seen before the commit.
+// What an application does in its own transaction (sql/pg/migrations/0007_same_checks.sql), beside the API: the same options
+// make the same job, what the API refuses is refused (pg_same_checks.test.mjs has the cases), and nothing is seen before the commit.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { SKIP } from './lib/need_postgres.mjs';
@@ -163,10 +163,34 @@ test('a role may do only this, for its tenant', { skip: SKIP }, async () => {
     assert.deepEqual(await db.psql(`SELECT queue, state, args FROM stint.job('${id}')`, role), [['mail', 'queued', '{"to": "a@b"}']]);
     const mine = await enqueue('mail', 'send', 'null');
     assert.deepEqual(await db.psql(`SELECT * FROM stint.job('${mine}')`, role), []);
-    for (const sql of ['SELECT * FROM stint.job', 'SELECT stint.allow(current_user::name, $$default$$)', 'DELETE FROM stint.count', 'SELECT stint.add_job(1, $$q$$, $$k$$, $$1$$, $${}$$, 1, 1)']) {
+    for (const sql of ['SELECT * FROM stint.job', 'SELECT stint.allow(current_user::name, $$default$$)', 'DELETE FROM stint.count', 'SELECT stint.add_job(1, $$q$$, $$k$$, $$1$$, $${}$$, 1, 1, $${}$$)']) {
         await assert.rejects(db.psql(sql, role), /permission denied/, sql);
     }
     await db.psql(`DELETE FROM stint.application`);
-    await assert.rejects(db.psql(`SELECT stint.enqueue('mail', 'send')`, role), /belongs to no tenant[\s\S]*stint\.allow/);
+    const hint = await db.psql(`SELECT stint.enqueue('mail', 'send')`, role).catch((e) => /belongs to no tenant[\s\S]*owner of the schema: (SELECT.*)/.exec(e.message)[1]);
+    await db.psql(hint.replace('the name of the tenant', 'acme'));
+    await db.psql(`SELECT stint.enqueue('mail', 'send')`, role);
     await db.psql(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+});
+
+test('a role is moved to another tenant on purpose only', { skip: SKIP }, async () => {
+    const role = `moved_${process.pid}`;
+    for (const tenant of [`'a b'`, `''`, `'..'`, 'NULL', `repeat('x', 129)`]) {
+        await assert.rejects(db.psql(`SELECT stint.allow('stint', ${tenant})`), /stint: tenant must be 1 to 128/);
+    }
+    await db.psql(`CREATE ROLE ${role} LOGIN; SELECT stint.allow('${role}', 'first'), stint.allow('${role}', 'first')`);
+    const refused = await db.psql(`SELECT stint.allow('${role}', 'second')`).catch((e) => e.message);
+    assert.match(refused, /belongs to the tenant "first"/);
+    const tenants = `SELECT t.name FROM stint.application a JOIN stint.tenant t ON t.id = a.tenant WHERE role = '${role}'`;
+    assert.deepEqual(await db.psql(tenants), [['first']]);
+    await db.psql(/To move it: (SELECT .*)/.exec(refused)[1]);
+    assert.deepEqual(await db.psql(tenants), [['second']]);
+    await db.psql(`SELECT stint.enqueue('q', 'k')`, role);
+    await db.psql(`SELECT stint.disallow('${role}')`);
+    await assert.rejects(db.psql(`SELECT stint.enqueue('q', 'k')`, role), /permission denied for schema stint/);
+    await assert.rejects(db.psql(`SELECT stint.disallow('${role}')`), /belongs to no tenant/);
+    await db.psql(`SELECT stint.allow('${role}', 'second'), stint.allow_node('${role}'), stint.disallow('${role}')`);
+    await db.psql(`SELECT count(*) FROM stint.job`, role);
+    await db.psql(`SELECT stint.allow('${role}', 'second'); DROP OWNED BY ${role}; DROP ROLE ${role}; SELECT stint.disallow('${role}')`);
+    assert.deepEqual(await db.psql(tenants), []);
 });

@@ -125,7 +125,7 @@ test("an application has no way to another tenant's jobs", { skip: SKIP, timeout
         `SELECT stint.allow(current_user, 'theirs')`,
         `SELECT stint.allow_node(current_user)`,
         'SELECT stint.caller_tenant()',
-        `SELECT stint.add_job(2, 'q', 'k', '1', '{}', 1, 1)`,
+        `SELECT stint.add_job(2, 'q', 'k', '1', '{}', 1, 1, '{}')`,
         `SELECT stint.take_key(2, 'x', gen_random_uuid(), 0, 1)`,
         'SELECT stint.make_partition(1)',
         'SELECT stint.drop_partition(9223372036854775807)',
