@@ -8,7 +8,8 @@
 #include "base/buf.h"
 #include "base/id.h"
 
-#define JSON_MAX_DEPTH 64
+#define JSON_MAX_DEPTH      64
+#define JSON_ENVELOPE_DEPTH 8 /* levels of ours around what somebody else may have nested as deeply as that */
 #define JSON_MAX_NUMBER_BYTES                                                                                \
     1024 /* a longer literal is refused: nobody means it, and turning it to a double costs */
 
@@ -29,6 +30,9 @@ struct json {
 /* RC_INVALID: not JSON; the text tells why and the byte position ("at byte 17"), code "malformed_json".
  * The tree lives in `a` and borrows from `text`. */
 MUST_CHECK enum rc json_parse(struct str text, struct arena *a, struct json **out, struct err *e);
+/* As json_parse, JSON_ENVELOPE_DEPTH levels deeper: for answers of a server of ours, and what its worker's processes say to
+ * each other. They carry args and results. */
+MUST_CHECK enum rc json_parse_envelope(struct str text, struct arena *a, struct json **out, struct err *e);
 /* What texts of strangers may grow into: a tree takes fifty times the bytes of its text. Each parse takes from it, so that
  * one budget covers all texts of a request. Of a value whose member name is in `opaque` (its end is STR_NONE) type and raw
  * bytes are kept only: it is checked and counted in `values`, and takes nothing from `built`. */

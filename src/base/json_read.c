@@ -27,12 +27,12 @@ struct parser {
     struct arena *name_arena;
     struct json *root;
     struct json scrap;
-    int depth;
+    int depth, max_depth;
     struct json_budget budget;
     int opaque_depth;   /* > 0: inside of an opaque value, which lies so deep; nothing is built there */
     struct arena *kept; /* the arena meanwhile */
     struct json_names names;
-    struct frame frames[JSON_MAX_DEPTH];
+    struct frame frames[JSON_MAX_DEPTH + JSON_ENVELOPE_DEPTH];
 };
 
 static void skip_blanks(struct json_cursor *c)
@@ -147,7 +147,7 @@ static bool is_opaque(const struct parser *p)
 
 static enum step open_container(struct parser *p, enum json_type type)
 {
-    if (p->depth == JSON_MAX_DEPTH) {
+    if (p->depth == p->max_depth) {
         return fail(p, "nested too deeply");
     }
     struct json *node = new_node(p);
@@ -298,6 +298,7 @@ static void parser_init(struct parser *p, struct str text, struct arena *a)
     p->root = NULL;
     p->scrap = (struct json){0};
     p->depth = 0;
+    p->max_depth = JSON_MAX_DEPTH;
     p->opaque_depth = 0;
     p->budget = (struct json_budget){NULL, INT64_MAX, INT64_MAX};
     json_names_init(&p->names);
@@ -318,6 +319,15 @@ enum rc json_parse(struct str text, struct arena *a, struct json **out, struct e
     struct parser p;
 
     parser_init(&p, text, a);
+    return build(&p, out, e);
+}
+
+enum rc json_parse_envelope(struct str text, struct arena *a, struct json **out, struct err *e)
+{
+    struct parser p;
+
+    parser_init(&p, text, a);
+    p.max_depth += JSON_ENVELOPE_DEPTH;
     return build(&p, out, e);
 }
 

@@ -98,7 +98,7 @@ static void put_options(struct json_out *w, const struct stint_job_options *o)
 static int parse_reply(struct client_reply *reply, struct arena *a, struct json **out, struct stint_error *e)
 {
     struct err err = {0};
-    if (json_parse(buf_str(&reply->body), a, out, &err)) {
+    if (json_parse_envelope(buf_str(&reply->body), a, out, &err)) {
         return client_error(e, STINT_EUNKNOWN, "the server's answer is not JSON: %s", err.text);
     }
     return STINT_OK;

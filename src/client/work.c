@@ -359,7 +359,7 @@ static void run_claimed(struct stint_client *c, const struct stint_kind *kinds, 
 {
     struct arena *a = arena_new();
     struct json *root = NULL;
-    if (json_parse(answer, a, &root, NULL) == RC_OK) {
+    if (json_parse_envelope(answer, a, &root, NULL) == RC_OK) {
         const struct json *jobs = json_get(root, STR("jobs"));
         for (const struct json *j = jobs ? jobs->first : NULL; j; j = j->next) {
             const struct stint_kind *kind = kind_of(kinds, kind_count, j);

@@ -51,7 +51,7 @@ int remote_call(struct remote *r, const char *method, struct str path, struct st
     if (code) {
         return remote_fail(r, &e);
     }
-    if (text.n && json_parse(text, r->a, &root, &err)) {
+    if (text.n && json_parse_envelope(text, r->a, &root, &err)) {
         return command_fail(r->o, EXIT_FAILED, "the server's answer is not JSON: %s", err.text);
     }
     if (out) {

@@ -216,7 +216,7 @@ static bool take_message(struct attempt *at, struct json **out)
         struct json *m = NULL;
         struct str kept = arena_str(at->a, line);
         buf_drop_front(at->in, used);
-        if (json_parse(kept, at->a, &m, NULL)) {
+        if (json_parse_envelope(kept, at->a, &m, NULL)) {
             continue;
         }
         if (json_get(m, STR("cancel"))) {

@@ -105,7 +105,7 @@ int worker_child_main(void)
         struct json *message = NULL;
         struct str kept = arena_str(a, line);
         buf_drop_front(&in, used);
-        if (json_parse(kept, a, &message, NULL) == RC_OK && json_get(message, STR("job"))) {
+        if (json_parse_envelope(kept, a, &message, NULL) == RC_OK && json_get(message, STR("job"))) {
             run_job(a, message, &in, lanes);
         } /* else: a cancel that crossed the end of its job */
         arena_free(a);

@@ -153,7 +153,7 @@ static void take_lines(struct slot *s)
     while (!s->is_reading_paused && message_next(&s->in, &line, &used)) {
         struct arena *a = arena_new();
         struct json *m = NULL;
-        if (json_parse(line, a, &m, NULL) == RC_OK) {
+        if (json_parse_envelope(line, a, &m, NULL) == RC_OK) {
             heard(s, m);
         }
         arena_free(a);

@@ -88,7 +88,7 @@ static void on_entry(void *ctx, struct http_call *call, const struct http_answer
     struct json *root = NULL;
     (void)call;
     s->fetch = NULL;
-    if (got->rc || got->status != 200 || json_parse(got->body, a, &root, NULL)) {
+    if (got->rc || got->status != 200 || json_parse_envelope(got->body, a, &root, NULL)) {
         answer(s, false,
                got->rc ? got->err->text : (got->status == 404 ? NULL : "the series could not be read"));
         goto out;

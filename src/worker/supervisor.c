@@ -145,11 +145,46 @@ static void claim_later(struct supervisor *sup, const char *why)
     timer_start(sup->loop, &sup->retry, wait_ms < CLAIM_BACKOFF_CAP ? wait_ms : CLAIM_BACKOFF_CAP);
 }
 
+/* Only what stays as it is ends a worker: its key, its address, what it asks for. All else is somebody's bad moment. */
+static bool is_for_good(int64_t status)
+{
+    return status >= 400 && status < 500 && status != 408 && status != 409 && status != 425 && status != 429;
+}
+
+static void on_odd_answer(struct supervisor *sup, const struct http_answer *got, const char *why)
+{
+    if (is_for_good(got->status) || sup->failures == 0) {
+        log_error("worker.claim_refused", L_INT("status", got->status),
+                  L_STR("answer", str_sub(got->body, 0, 300)));
+    }
+    if (is_for_good(got->status)) {
+        stop(sup, RC_INVALID, "the server refused the claim");
+    } else {
+        claim_later(sup, why);
+    }
+}
+
+static void on_jobs(struct supervisor *sup, const struct http_answer *got)
+{
+    struct arena *a = arena_new();
+    struct json *root = NULL;
+    struct err e;
+
+    if (json_parse_envelope(got->body, a, &root, &e)) {
+        on_odd_answer(sup, got, e.text);
+    } else if (root->type != JSON_OBJECT) {
+        on_odd_answer(sup, got, "the answer is no object");
+    } else {
+        sup->failures = 0;
+        hand_out(sup, root);
+        claim_now(sup);
+    }
+    arena_free(a);
+}
+
 static void on_claimed(void *ctx, struct http_call *call, const struct http_answer *got)
 {
     struct supervisor *sup = ctx;
-    struct arena *a = arena_new();
-    struct json *root = NULL;
     (void)call;
     sup->claim = NULL;
     if (got->rc || got->status >= 500 || got->status == 429) {
@@ -163,16 +198,11 @@ static void on_claimed(void *ctx, struct http_call *call, const struct http_answ
     } else if (got->status == 204) {
         sup->failures = 0;
         claim_now(sup);
-    } else if (got->status == 200 && json_parse(got->body, a, &root, NULL) == RC_OK) {
-        sup->failures = 0;
-        hand_out(sup, root);
-        claim_now(sup);
+    } else if (got->status == 200) {
+        on_jobs(sup, got);
     } else {
-        log_error("worker.claim_refused", L_INT("status", got->status),
-                  L_STR("answer", str_sub(got->body, 0, 300)));
-        stop(sup, RC_INVALID, "the server refused the claim");
+        on_odd_answer(sup, got, "no answer to a claim");
     }
-    arena_free(a);
 }
 
 static void claim_now(struct supervisor *sup)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { dirname, join, relative, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createInterface } from 'node:readline';
@@ -246,4 +247,31 @@ test('the example of docs/writing-workers.md builds against libstint and works',
     assert.equal(run.status, 0, run.stderr);
     assert.match(run.stdout, /^job [0-9a-f-]{36}, attempt 1: \{"image": 7\}$/m);
     dir.remove();
+});
+
+test('a worker goes on after answers that are none, and ends when it is not wanted', async () => {
+    const answers = [[200, '{"jobs":[{"id":'], [302, ''], [404, '{"code":"not_found"}']];
+    const asked = [];
+    const scripted = createServer((request, response) => {
+        const [status, body] = answers[Math.min(asked.push(request.url), answers.length) - 1];
+        response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+    }).listen(0, '127.0.0.1');
+    await once(scripted, 'listening');
+    const w = startWorker('odd', { x: 'true' }, ['--url', `http://127.0.0.1:${scripted.address().port}`]);
+    const exit = await w.exit;
+    scripted.close();
+    assert.deepEqual(asked, Array(3).fill('/v1/claims'));
+    assert.notEqual(exit.code, 0);
+    assert.equal(w.log.filter((l) => /worker\.claim_refused/.test(l)).length, 2, w.log.join('\n'));
+    assert.match(w.log.find((l) => /worker\.claim_failed/.test(l)), /not JSON/);
+});
+
+test('args as deep as they may be reach the worker', async () => {
+    const w = startWorker('deep', { count: 'wc -c' });
+    const args = `${'['.repeat(63)}${']'.repeat(63)}`;
+    const { json } = await server.call('POST', '/v1/jobs', `{"queue":"deep","kind":"count","args":${args},"max_attempts":1}`);
+    const job = await final(json.id);
+    assert.equal(job.state, 'completed', JSON.stringify(job.error));
+    assert.equal(job.result >= args.length, true);
+    await w.stop();
 });

@@ -135,6 +135,15 @@ TEST(the_deepest_allowed_nesting_is_read_and_one_more_is_refused)
     repeat(&b, "[", JSON_MAX_DEPTH);
     repeat(&b, "]", JSON_MAX_DEPTH);
     CHECK_INT(parse(a, buf_str(&b))->count, 1);
+    struct json *tree;
+    buf_clear(&b);
+    repeat(&b, "[", JSON_MAX_DEPTH + JSON_ENVELOPE_DEPTH);
+    repeat(&b, "]", JSON_MAX_DEPTH + JSON_ENVELOPE_DEPTH);
+    OK(json_parse_envelope(buf_str(&b), a, &tree, e));
+    FAILS(json_parse(buf_str(&b), a, &tree, e), RC_INVALID);
+    buf_clear(&b);
+    repeat(&b, "[", JSON_MAX_DEPTH + JSON_ENVELOPE_DEPTH + 1);
+    FAILS(json_parse_envelope(buf_str(&b), a, &tree, e), RC_INVALID);
     buf_clear(&b);
     repeat(&b, "{\"a\":", JSON_MAX_DEPTH + 1);
     FAILS(json_validate(buf_str(&b), e), RC_INVALID);
