@@ -190,12 +190,43 @@ test('a server that does not flush, or a database that is not in UTF-8, is refus
     assert.equal((await run(['migrate', '--store', inOwn('careless'), '--store-unsafe'])).code, 0);
 });
 
+test('a database that stops to flush is written to no more', { skip: SKIP, timeout: 120_000 }, async () => {
+    await at.psql('CREATE DATABASE relaxed');
+    const server = await startServer({ store: inOwn('relaxed') });
+    const enqueue = () => server.call('POST', '/v1/jobs', { kind: 'k' });
+    const cut = () => at.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'relaxed'");
+    const count = async () => Number((await psqlAt(inOwn('relaxed')).psql('SELECT count(*) FROM stint.job'))[0][0]);
+    assert.equal((await enqueue()).status, 201);
+    await at.psql('ALTER DATABASE relaxed SET synchronous_commit = off');
+    await cut();
+    const answer = await enqueue();
+    assert.deepEqual([answer.status, answer.json.code], [503, 'store_unavailable']);
+    const ready = await server.call('GET', '/readyz');
+    assert.equal(ready.status, 503);
+    assert.match(ready.json.detail, /runs with synchronous_commit = off/);
+    assert.match(await server.logged(/store\.unreachable/), /runs with synchronous_commit = off.*--store-unsafe/);
+    assert.equal((await enqueue()).status, 503);
+    assert.equal(await count(), 1);
+    await at.psql('ALTER DATABASE relaxed RESET synchronous_commit');
+    while ((await enqueue()).status !== 201);
+    while ((await server.call('GET', '/readyz')).status !== 200);
+    await server.stop();
+
+    await at.psql('ALTER DATABASE relaxed SET synchronous_commit = off');
+    const unsafe = await startServer({ store: inOwn('relaxed'), key: server.key, args: ['--store-unsafe'] });
+    await cut();
+    while ((await unsafe.call('POST', '/v1/jobs', { kind: 'k' })).status !== 201);
+    assert.equal((await unsafe.call('GET', '/readyz')).status, 200);
+    await unsafe.stop();
+});
+
 test('a database that takes no writes is refused at the start, and later is an outage', { skip: SKIP, timeout: 120_000 }, async () => {
     const quiet = makeDatabase();
     const readOnly = (value) => quiet.psql(`SET transaction_read_only = off; ALTER DATABASE ${quiet.name} SET default_transaction_read_only = ${value}`);
     const server = await startServer({ store: quiet.dsn });
     const enqueue = () => server.call('POST', '/v1/jobs', { kind: 'k' });
     assert.equal((await enqueue()).status, 201);
+    while ((await quiet.psql('SELECT count(*) FROM stint.count_delta'))[0][0] !== '0'); // the server folds what it has counted
     await readOnly('on');
     await refusedAndUntouched(quiet, quiet.dsn, 1, [/takes no writes/, /default_transaction_read_only/]);
     await refusedAndUntouched(quiet, `${quiet.dsn}&target_session_attrs=any`, 1, [/read-only transaction/], SERVE);

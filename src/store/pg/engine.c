@@ -287,6 +287,7 @@ static struct pg_engine *engine_new(const char *dsn, const struct store_options 
     store_start(&s->base, &pg_engine, options);
     s->dsn = mem_c_str(str_from(dsn));
     s->node = id_random(clock_wall_ms());
+    s->fence.may_lose = options->unsafe;
     s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->committer_count = options->committers > 0 ? options->committers : COMMITTERS;
     s->committer_count = s->committer_count > COMMITTERS_MAX ? COMMITTERS_MAX : s->committer_count;

@@ -11,7 +11,7 @@
 enum rc pg_engine_health(const struct pg_engine *s)
 {
     int64_t full_at_us = atomic_load(&s->full_at_us);
-    if (atomic_load(&s->is_outdated)) {
+    if (atomic_load(&s->is_outdated) || atomic_load(&s->fence.unfit)) {
         return RC_BUSY;
     }
     return full_at_us && clock_mono_us() - full_at_us < FULL_FOR_US ? RC_FULL : RC_OK;
@@ -19,7 +19,8 @@ enum rc pg_engine_health(const struct pg_engine *s)
 
 const char *pg_engine_note(const struct pg_engine *s)
 {
-    return atomic_load(&s->is_outdated) ? OUTDATED : nodes_note(&s->nodes);
+    const char *unfit = atomic_load(&s->fence.unfit);
+    return atomic_load(&s->is_outdated) ? OUTDATED : unfit ? unfit : nodes_note(&s->nodes);
 }
 
 enum rc pg_engine_check(const struct pg_engine *s, struct err *e)

@@ -1,6 +1,8 @@
 /* link.c: see link.h. */
 #include "store/pg/link.h"
 
+#include "store/pg/migrate.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -66,7 +68,21 @@ const char *link_transaction_setup(const struct link *l)
 
 /* ---- who may be written to */
 
-static enum rc check_timeline(void *link, struct pg *c, struct err *e)
+/* A standby is none to write to, whatever it does. */
+static enum rc check_flushes(struct fence *fence, struct pg *c, bool is_standby, struct err *e)
+{
+    const char *why = NULL;
+    if (is_standby || fence->may_lose) {
+        return RC_OK;
+    }
+    enum rc rc = server_check_flushes(c, &why, e);
+    if (!rc || why) {
+        atomic_store(&fence->unfit, why);
+    }
+    return rc;
+}
+
+static enum rc check_server(void *link, struct pg *c, struct err *e)
 {
     struct link *l = link;
     struct pg_rows *rows = NULL;
@@ -87,7 +103,7 @@ static enum rc check_timeline(void *link, struct pg *c, struct err *e)
             pg_host(c), (long long)timeline, (long long)newest);
     }
     l->timeline = timeline;
-    return RC_OK;
+    return check_flushes(l->fence, c, is_standby, e);
 }
 
 /* Links that are lost together need not all ask. */
@@ -105,7 +121,7 @@ enum rc link_open(struct link *l, struct err *e)
     const struct pg_options o = {.connect_ms = l->down_since_us ? RECONNECT_MS : CONNECT_MS,
                                  .timeout_ms = kinds[l->kind].timeout_ms,
                                  .stop_fd = l->stop_fd,
-                                 .check = l->fence ? check_timeline : NULL,
+                                 .check = l->fence ? check_server : NULL,
                                  .check_ctx = l,
                                  .ask_all = l->fence && takes_turn_to_ask(l->fence),
                                  .name = kinds[l->kind].name,
@@ -144,10 +160,17 @@ static bool sleep_until(const struct link *l, int64_t until_us)
     return left_us > 0 && poll(&fd, 1, (int)(left_us / 1000 + 1)) > 0;
 }
 
+/* Another was promoted, or what answers a new connection does not flush: then the old one may not either. */
+static bool must_ask_again(const struct link *l)
+{
+    return l->fence && (l->timeline < atomic_load(&l->fence->timeline) ||
+                        (!l->fence->may_lose && atomic_load(&l->fence->unfit)));
+}
+
 enum rc link_ready(struct link *l, int64_t wait_ms, struct err *e)
 {
     struct err why = {0};
-    if (l->c && l->fence && l->timeline < atomic_load(&l->fence->timeline)) { /* another was promoted */
+    if (l->c && must_ask_again(l)) {
         link_close(l);
     }
     while (!l->c) {

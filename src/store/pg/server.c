@@ -2,24 +2,29 @@
 #include "store/pg/migrate.h"
 
 #define OLDEST_VERSION 140000
-#define SETTINGS                                                                                             \
-    "SELECT current_setting('server_encoding'), current_setting('fsync'), "                                  \
-    "current_setting('full_page_writes'), current_setting('synchronous_commit')"
+#define ENCODING       "SELECT current_setting('server_encoding')"
+/* What the session was given, not what it has set for itself, as a listener does. */
+#define FLUSHES                                                                                              \
+    "SELECT current_setting('fsync'), current_setting('full_page_writes'), reset_val "                       \
+    "FROM pg_catalog.pg_settings WHERE name = 'synchronous_commit'"
+#define OFF(name)                                                                                            \
+    "the server runs with " name " = off, so that a crash loses jobs that were acknowledged: set it to on "  \
+    "in postgresql.conf (or for the role or the database), or start with --store-unsafe when jobs may be "   \
+    "lost"
 
-static enum rc check_flushes(const struct pg_rows *r, struct err *e)
+enum rc server_check_flushes(struct pg *c, const char **why, struct err *e)
 {
-    static const char *const names[] = {"fsync", "full_page_writes", "synchronous_commit"};
-    for (int i = 0; i < 3; i++) {
-        if (str_eq(pg_str(r, 0, i + 1), STR("off"))) {
-            return err_set(
-                e, RC_INVALID,
-                "the server runs with %s = off, so that a crash loses jobs that were acknowledged: set "
-                "it to on in postgresql.conf (or for the role or the database), or start with "
-                "--store-unsafe when jobs may be lost",
-                names[i]);
+    static const char *const off[] = {OFF("fsync"), OFF("full_page_writes"), OFF("synchronous_commit")};
+    struct pg_rows *r = NULL;
+    enum rc rc = pg_run(c, FLUSHES, NULL, &r, e);
+    for (int i = 0; i < 3 && !rc; i++) {
+        if (str_eq(pg_str(r, 0, i), STR("off"))) {
+            *why = off[i];
+            rc = err_set(e, RC_INVALID, "%s", off[i]);
         }
     }
-    return RC_OK;
+    pg_rows_free(r);
+    return rc;
 }
 
 enum rc server_check_version(int version, struct err *e)
@@ -36,7 +41,7 @@ enum rc server_check(struct pg *c, bool is_unsafe_allowed, struct err *e)
     struct pg_rows *r = NULL;
     enum rc rc = server_check_version(pg_server_version(c), e);
     if (!rc) {
-        rc = pg_run(c, SETTINGS, NULL, &r, e);
+        rc = pg_run(c, ENCODING, NULL, &r, e);
     }
     if (!rc && !str_eq(pg_str(r, 0, 0), STR("UTF8"))) {
         rc = err_set(
@@ -45,9 +50,10 @@ enum rc server_check(struct pg *c, bool is_unsafe_allowed, struct err *e)
             "... ENCODING 'UTF8' TEMPLATE template0)",
             STR_ARG(pg_str(r, 0, 0)));
     }
-    if (!rc && !is_unsafe_allowed) {
-        rc = check_flushes(r, e);
-    }
     pg_rows_free(r);
+    if (!rc && !is_unsafe_allowed) {
+        const char *why = NULL;
+        rc = server_check_flushes(c, &why, e);
+    }
     return rc;
 }
