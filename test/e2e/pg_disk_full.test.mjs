@@ -32,7 +32,7 @@ class Known extends Map {
     /** The answer; nothing but what is documented for a database that takes no more. */
     async ask(server, method, path, body, goodIs = 200) {
         const answer = await server.call(method, path, body);
-        if (answer.status === goodIs) return answer;
+        if (answer.status === goodIs || answer.status === 204) return answer;
         const code = `${answer.status} ${answer.json.code}`;
         assert.match(code, /^507 store_full$|^503 (store_unavailable|outcome_unknown)$/, `${method} ${path}: ${answer.text}`);
         assert.doesNotMatch(answer.text, /pg_tblspc|pg_wal|extend|No space left on device/, 'paths are for the log');
@@ -86,7 +86,7 @@ async function tryAll(server, known, jobs, rounds) {
         for (const job of jobs) note('heartbeat', await report(job, 'heartbeat', 'processing'));
         const claimed = await known.ask(server, 'POST', '/v1/claims', { worker: 'w', queues: ['work'], max: 1, lease_s: 600 });
         note('claim', claimed);
-        for (const job of claimed.json.jobs ?? []) {
+        for (const job of claimed.json?.jobs ?? []) {
             known.set(job.id, 'processing');
             jobs.push(job);
         }
@@ -104,6 +104,7 @@ async function tryAll(server, known, jobs, rounds) {
 async function workAgain(server, known, jobs) {
     const end = performance.now() + PAST_RECOVERY_MS;
     for (;;) {
+        await known.enqueue(server, { kind: 'small', queue: 'work', args: 1 }, 10); // it may take many rounds
         const done = await tryAll(server, known, jobs, 5);
         if (Object.keys(done).every((name) => name.endsWith(' 200'))) return;
         assert.ok(performance.now() < end, JSON.stringify(done));

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define SHRINK_MAX_US 20000000
-#define PLANTED_SEED  7 /* not every sequence shrinks well: the test of the test has its own */
+#define PLANTED_SEED  3 /* not every sequence shrinks well: the test of the test has its own */
 
 /* ---- shrinking */
 
@@ -178,7 +178,7 @@ STORE_TEST_WITHIN(the_store_answers_like_the_model_to_any_sequence_of_operations
 STORE_TEST_WITHIN(each_mistake_that_is_planted_in_the_model_is_found, 60)
 {
     int64_t tried = 0;
-    ask_begin(s, 0, 1);
+    ask_begin(s, 1, 1); /* what is left out must change nothing else */
     int bugs =
         is_durable(s) ? BUG_OLD_LEASE_COMPLETES + 1 : MODEL_BUGS; /* one is enough where a flush takes time */
     for (int bug = BUG_NONE + 1; bug < bugs; bug++, tried++) {
@@ -189,7 +189,7 @@ STORE_TEST_WITHIN(each_mistake_that_is_planted_in_the_model_is_found, 60)
         ck_assert_msg(p, "the mistake %d was not seen", bug);
         if (bug == BUG_OLD_LEASE_COMPLETES) {
             int64_t steps = shrink(&r, p);
-            CHECK_TRUE(steps > 0 && steps < 10);
+            ck_assert_msg(steps > 0 && steps < 10, "%lld steps", (long long)steps);
         }
         run_end(&r);
     }
