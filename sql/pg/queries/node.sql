@@ -15,6 +15,9 @@ n.seen_at > stint.now() - 60000 AND (NOT n.listens OR EXISTS (
 -- name: node_join
 SELECT pg_advisory_lock_shared(@node_lock@)
 
+-- name: keys_are
+(SELECT count(*) + coalesce(sum(revoked_at / 1000), 0) FROM stint.api_key)::bigint
+
 -- name: node_beat
 -- $1 node · $2 version · $3 listens · $4 watches · $5 no due time is before it. About the others: how many, do some listen, do some watch; then whatever this
 -- node may have missed: grace_at, what the keys are, the next due time, wishes of applications, the oldest program that may run.
@@ -28,11 +31,23 @@ WITH me AS (
 )
 SELECT count(*), coalesce(bool_or(n.listens), false), coalesce(bool_or(n.listens AND n.watches), false),
   (SELECT number FROM stint.meta WHERE name = 'grace_at'),
-  (SELECT count(*) + coalesce(sum(revoked_at / 1000), 0) FROM stint.api_key)::bigint,
+  @keys_are@,
   least((SELECT due_at FROM stint.job WHERE due_at > 0 AND due_at >= $5 ORDER BY due_at LIMIT 1), @schedule_next_due@),
   EXISTS (SELECT 1 FROM stint.wish) OR EXISTS (SELECT 1 FROM stint.note),
   (@migration_oldest@)
 FROM stint.node AS n WHERE n.id <> $1 AND @node_is_alive@
+
+-- name: node_look
+-- What may have come though nobody could tell. $1: no job is due before it. When a tick has work, what the keys are, wishes.
+SELECT least((SELECT due_at FROM stint.job WHERE due_at > 0 AND due_at >= $1 ORDER BY due_at LIMIT 1), @schedule_next_due@),
+  @keys_are@,
+  EXISTS (SELECT 1 FROM stint.wish) OR EXISTS (SELECT 1 FROM stint.note)
+
+-- name: node_store
+-- Which store this is, also among copies of its database.
+SELECT concat_ws(' ', encode(m.bytes, 'hex'), (SELECT system_identifier FROM pg_catalog.pg_control_system()),
+  (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+FROM stint.meta AS m WHERE m.name = 'secret'
 
 -- name: node_leave
 DELETE FROM stint.node WHERE id = $1

@@ -272,6 +272,9 @@ static enum rc prepare(struct pg_engine *s, struct err *e)
         rc = read_clock(s, l.c, e);
     }
     if (!rc) {
+        rc = session_see_start(s, l.c, e);
+    }
+    if (!rc) {
         rc = nodes_see_start(s, l.c, e);
     }
     if (!rc && !s->base.options.read_only) {
@@ -349,6 +352,10 @@ static enum rc engine_migrate(const char *location, const struct store_options *
 
 static void engine_submit(struct store *store, struct store_op *first)
 {
+    struct nodes *n = &((struct pg_engine *)store)->nodes;
+    if (atomic_load(&n->is_deaf) && !atomic_exchange(&n->is_used, true)) {
+        nodes_wake(n);
+    }
     route_submit((struct pg_engine *)store, first);
 }
 

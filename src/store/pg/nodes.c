@@ -13,7 +13,6 @@
 #define BEAT_MS    30000 /* who was not seen for two of them is gone: query node_is_alive */
 #define OUTAGE_MS  2000  /* workers have not noticed a shorter one */
 #define GOODBYE_MS 1000
-#define FOR_EVER   ((int64_t)1 << 40)
 
 static int64_t now_ms(void)
 {
@@ -121,17 +120,22 @@ static void take_due(struct pg_engine *s, struct due_reading *reading, int64_t f
     s->nodes.has_due = due_at > 0;
 }
 
+static void take_keys(struct nodes *n, int64_t keys_are, struct store_round *r)
+{
+    r->keys_changed = r->keys_changed || (n->keys_are >= 0 && keys_are != n->keys_are);
+    n->keys_are = keys_are;
+}
+
 static void take_beat(struct pg_engine *s, const struct pg_rows *rows, struct due_reading *reading,
                       struct store_round *r)
 {
     struct nodes *n = &s->nodes;
-    int64_t keys_are = pg_int(rows, 0, 4), now = now_ms();
+    int64_t now = now_ms();
     n->others = pg_int(rows, 0, 0);
     atomic_store(&n->others_listen, pg_bool(rows, 0, 1));
     atomic_store(&n->others_watch, pg_bool(rows, 0, 2));
     raise_grace(s, pg_int(rows, 0, 3));
-    r->keys_changed = r->keys_changed || (n->keys_are >= 0 && keys_are != n->keys_are);
-    n->keys_are = keys_are;
+    take_keys(n, pg_int(rows, 0, 4), r);
     take_due(s, reading, pg_int(rows, 0, 5), r);
     if (pg_bool(rows, 0, 6)) {
         nodes_see_wishes(s, r);
@@ -179,8 +183,9 @@ static enum rc beat(struct pg_engine *s, struct err *e)
 static bool is_looking(struct pg_engine *s)
 {
     struct nodes *n = &s->nodes;
-    bool is_blind = atomic_load(&n->is_deaf) && atomic_load(&n->is_watching);
-    return n->look_at_ms == 0 || (n->others > 0 && (is_blind || due_told(&s->due) > 0 || n->has_due));
+    bool is_deaf = atomic_load(&n->is_deaf), is_blind = is_deaf && atomic_load(&n->is_watching);
+    return n->look_at_ms == 0 || (is_deaf && atomic_load(&n->is_used)) ||
+           (n->others > 0 && (is_blind || due_told(&s->due) > 0 || n->has_due));
 }
 
 static enum rc look(struct pg_engine *s, struct err *e)
@@ -189,14 +194,19 @@ static enum rc look(struct pg_engine *s, struct err *e)
     struct pg_query q = PG_QUERY(n->scratch);
     struct pg_rows *rows = NULL;
     struct due_reading reading;
+    atomic_store(&n->is_used, false);
     due_begin_whole(&s->due, &reading, store_now(&s->base));
     pg_bind_int(&q, reading.from);
-    enum rc rc = ask(n, PG_SQL_JOB_NEXT_DUE, &q, &rows, e);
+    enum rc rc = ask(n, PG_SQL_NODE_LOOK, &q, &rows, e);
     if (rc) {
         due_cancel(&s->due, &reading);
     } else {
         struct store_round *r = store_round_new();
-        take_due(s, &reading, pg_count(rows) ? pg_int(rows, 0, 0) : 0, r);
+        take_due(s, &reading, pg_int(rows, 0, 0), r);
+        take_keys(n, pg_int(rows, 0, 1), r);
+        if (pg_bool(rows, 0, 2)) {
+            nodes_see_wishes(s, r);
+        }
         r->has_gap = atomic_load(&n->is_deaf) && atomic_load(&n->is_watching);
         n->look_at_ms = now_ms() + NODES_LOOK_MS;
         deliver(s, r);
@@ -210,7 +220,7 @@ static enum rc look(struct pg_engine *s, struct err *e)
 static void see_deafness(struct nodes *n)
 {
     bool is_deaf = pg_is_pooled(n->link.c);
-    if (is_deaf && !atomic_load(&n->is_deaf)) {
+    if (is_deaf && !atomic_exchange(&n->is_deaf, true)) {
         log_warn("store.deaf", L_C("host", pg_host(n->link.c)), L_C("note", nodes_note(n)));
     }
     atomic_store(&n->is_deaf, is_deaf);
@@ -267,6 +277,7 @@ static int64_t wait_ms(struct pg_engine *s)
     const struct nodes *n = &s->nodes;
     int64_t at = is_looking(s) && n->look_at_ms < n->beat_at_ms ? n->look_at_ms : n->beat_at_ms;
     int64_t now = now_ms();
+    at = n->again_ms && n->again_at_ms < at ? n->again_at_ms : at;
     return at > now ? at - now : 0;
 }
 
@@ -310,9 +321,9 @@ static void *node_main(void *engine)
     struct nodes *n = &s->nodes;
     while (!atomic_load(&n->is_leaving)) {
         struct err e = {0};
-        bool is_new = !n->link.c;
+        bool is_new = false;
         arena_reset(n->scratch);
-        enum rc rc = link_ready(&n->link, FOR_EVER, &e);
+        enum rc rc = session_ready(s, &is_new, &e);
         if (!rc && (is_new || !atomic_load(&n->is_joined))) {
             rc = join(s, &e);
         }
@@ -334,9 +345,19 @@ static void *node_main(void *engine)
 
 const char *nodes_note(const struct nodes *n)
 {
-    return atomic_load(&n->is_deaf)
+    int misses = atomic_load(&n->misses);
+    return misses == SESSION_UNREACHABLE
+               ? "the database that --store-listen names cannot be reached: this server goes by --store "
+                 "alone, "
+                 "and where a pooler stands jobs of other nodes are found by looking once a second"
+           : misses == SESSION_ELSEWHERE
+               ? "--store-listen leads to another database than --store: it is not used, and where a pooler "
+                 "stands jobs of other nodes are found by looking once a second"
+           : atomic_load(&n->is_deaf)
                ? "a pooler in transaction mode stands before the database: jobs of other nodes "
                  "are found by looking once a second; --store-listen names the database itself"
+           : n->has_thread && !atomic_load(&n->is_joined)
+               ? "no session of this server is there to listen: news of other servers are found by looking"
                : NULL;
 }
 
@@ -387,4 +408,5 @@ void nodes_dispose(struct pg_engine *s)
     buf_dispose(&n->outbox);
     close(n->wake_fd);
     mem_free(n->dsn);
+    mem_free(n->store);
 }

@@ -11,7 +11,7 @@
  * stint.enqueue does, but make it believe nothing: only nodes know the secret that the tag is made with.
  *
  * Nothing depends on it. A notification may be lost, a pooler may stand between (then nobody listens): what waits here is looked
- * at once a second (store_look_ms; nodes.c for due times). A node beats every 30 s; that is all that an idle one asks. */
+ * at once a second (store_look_ms; nodes.c for due times, and where nobody listens for keys and wishes while there is work). A node beats every 30 s; that is all that an idle one asks. */
 #ifndef STINT_STORE_PG_NODES_H
 #define STINT_STORE_PG_NODES_H
 
@@ -27,16 +27,23 @@ struct committer;
 
 #define NODES_LOOK_MS 1000
 
+/* Of a node that was given a DSN to listen at: session.c. */
+enum session { SESSION_AS_TOLD, SESSION_UNREACHABLE, SESSION_ELSEWHERE };
+
 struct nodes {
     pthread_t thread;
     bool has_thread;
-    char *dsn; /* NULL: the store's */
+    char *dsn;                     /* --store-listen; NULL: none */
+    char *store;                   /* which store it is, where there is a dsn; session.c */
+    _Atomic int misses;            /* enum session: why it is not used */
+    int64_t again_at_ms, again_ms; /* when it is tried again; 0: it is used */
     struct id id;
     struct link link;
     struct arena *scratch;
     int wake_fd;
     _Atomic bool is_leaving, is_joined;
     _Atomic bool is_deaf; /* a pooler stands between: nobody listens here */
+    _Atomic bool is_used; /* operations were submitted since it was last looked; only while it is deaf */
     _Atomic bool others_listen, others_watch;
     _Atomic bool is_watching;         /* somebody here does */
     _Atomic bool has_wishes;          /* table wish may hold something: for the next tick */
@@ -69,6 +76,12 @@ void nodes_wake(struct nodes *n);
 /* There is something in table wish, or note: the record makes the next tick be now. The thread's. */
 void nodes_see_wishes(struct pg_engine *s, struct store_round *r);
 const char *nodes_note(const struct nodes *n);
+
+/* ---- session.c */
+/* Does --store-listen lead to the store? RC_INVALID, RC_DENIED, RC_NOT_FOUND: no. One that cannot be reached now will do. */
+MUST_CHECK enum rc session_see_start(struct pg_engine *s, struct pg *c, struct err *e);
+/* Makes sure that the thread has a session, perhaps another than before. The thread's. */
+MUST_CHECK enum rc session_ready(struct pg_engine *s, bool *is_new, struct err *e);
 
 /* ---- notify.c */
 /* Of a round that is committed, before it is delivered. */

@@ -133,6 +133,8 @@
     X(WISH_TAKE, "wish_take") \
     X(NODE_JOIN, "node_join") \
     X(NODE_BEAT, "node_beat") \
+    X(NODE_LOOK, "node_look") \
+    X(NODE_STORE, "node_store") \
     X(NODE_LEAVE, "node_leave") \
     X(NODE_NOTIFY, "node_notify") \
     X(NODE_GRACE, "node_grace") \
