@@ -20,7 +20,7 @@ static int64_t seconds(const char *text)
 static void put_number(struct buf *b, int64_t value, int bytes)
 {
     for (int i = bytes - 1; i >= 0; i--) {
-        buf_append_char(b, (char)((uint64_t)value >> 8 * i));
+        buf_append_char(b, (char)(i < 8 ? (uint64_t)value >> 8 * i : 0));
     }
 }
 

@@ -15,12 +15,14 @@ static void ears_begin(struct ears *g)
     *g = (struct ears){.heard = store_round_new()};
     g->engine.node = id_random(1900000000000LL);
     nodes_init(&g->engine);
-    pthread_mutex_init(&g->engine.due.lock, NULL);
+    heads_init(&g->engine.heads);
+    due_init(&g->engine.due);
 }
 
 static void ears_end(struct ears *g)
 {
     nodes_dispose(&g->engine);
+    heads_dispose(&g->engine.heads);
     store_round_free(g->heard);
 }
 
