@@ -5,6 +5,8 @@
 
 #include "queue/parts.h"
 
+#define ASK_EVERY_MS 1000
+
 struct key_entry {
     struct table_node node;
     struct api_key key;
@@ -119,10 +121,26 @@ void keys_see(struct queue *q, const struct store_op *op)
     }
 }
 
+/* Another process may have made it, and nobody can tell every store: where a pooler hides the news it would be unknown here
+ * until the next beat. */
+static void keys_ask(struct queue *q)
+{
+    struct keys_reading *r = &q->keys_reading;
+    int64_t now = loop_now_ms(q->loop);
+
+    if (!r->is_under_way && (!r->asked_at_ms || now - r->asked_at_ms >= ASK_EVERY_MS)) {
+        r->asked_at_ms = now;
+        keys_read(q);
+    }
+}
+
 const struct api_key *queue_find_key(struct queue *q, struct str public_id)
 {
     struct key_entry *k = key_find(q, public_id);
 
+    if (!k) {
+        keys_ask(q);
+    }
     return k ? &k->key : NULL;
 }
 

@@ -64,6 +64,7 @@ struct keys_reading { /* keys.c */
     struct store_list_keys list;
     struct arena *a;
     bool is_under_way, again;
+    int64_t asked_at_ms; /* by a caller whose key is not known here */
 };
 
 struct queue {

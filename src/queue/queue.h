@@ -108,8 +108,8 @@ struct queue_feed {
 void queue_feed_start(struct queue *q, struct queue_feed *f);
 void queue_feed_stop(struct queue *q, struct queue_feed *f);
 
-/* API keys in memory, kept current by the operations that go through here. NULL: unknown. The pointer is good until the
- * loop turns. */
+/* API keys in memory, kept current by the operations that go through here. NULL: unknown, and then the store is asked, at most
+ * once a second, whether another process made it. The pointer is good until the loop turns. */
 const struct api_key *queue_find_key(struct queue *q, struct str public_id);
 
 /* Workers as they were last heard of (claims and reports), newest first. */

@@ -99,6 +99,24 @@ TEST(keys_are_known_as_soon_as_they_exist_and_forgotten_when_revoked)
     rig_close(r);
 }
 
+TEST(a_key_that_another_process_made_is_known_once_somebody_comes_with_it)
+{
+    struct rig *r = rig_open();
+    struct store_create_key c;
+
+    CHECK_TRUE(queue_find_key(r->q, STR("abcdefgh")) == NULL);
+    store_init(&c.op, sizeof c, STORE_CREATE_KEY, rig_op_arena(r));
+    c.key.public_id = STR("abcdefgh");
+    c.key.tenant_name = STR("other");
+    OK(store_run(queue_store(r->q), &c.op, e));
+    rig_settle(r);
+    rig_skip_ms(r, 1000); /* once a second is asked enough */
+    while (!queue_find_key(r->q, STR("abcdefgh"))) {
+        rig_settle(r);
+    }
+    rig_close(r);
+}
+
 TEST(keys_are_known_again_after_a_restart)
 {
     const struct queue_options o = {.store_url = test_path("s.db")};

@@ -8,7 +8,7 @@
 #include "base/log.h"
 
 #define AGAIN_FIRST_MS 1000
-#define AGAIN_MAX_MS   30000
+#define AGAIN_MAX_MS   10000 /* more often, connecting to a host that never answers would hold up the looks */
 #define FOR_EVER       ((int64_t)1 << 40)
 #define NOT_THE_STORE                                                                                        \
     "it leads to another database than --store, or to one without the store: name the database itself that " \
