@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run-tests.sh BUILD_FOLDER SUITE...: runs the suites one after the other and repeats each runner's own closing lines at
-# the end. A failed suite does not stop the others; the exit code is 1 when any failed.
+# run-tests.sh BUILD_FOLDER SUITE...: runs the suites one after the other and repeats each runner's own closing lines and
+# what failed at the end. A failed suite does not stop the others; the exit code is 1 when any failed.
 # STINT_SMALL=1 asks the tests that loop for smaller counts (sanitizer runs set it).
 # Suites: unit store (Check), fuzz (corpus replay), checks (planted violations), and folders of node:test files: e2e pipeline chaos soak.
 set -euo pipefail
@@ -100,6 +100,9 @@ for suite in "$@"; do
     echo "$suite: $(closing_lines "$suite")"
 done
 if [ ${#failed[@]} -gt 0 ]; then
+    for suite in "${failed[@]}"; do
+        grep -hE '^[^ ]+:[0-9]+:[FE]:|^✖ ' "$build/log/$suite" | sort -u | head -n 20 || true
+    done
     echo "failed: ${failed[*]}"
     exit 1
 fi
