@@ -14,7 +14,7 @@
  *  - Jobs became claimable without a change of their own: a resumed queue. Then all claims of that queue are woken.
  *
  * Where several nodes share the store, others tell of lines, not of jobs, and may not be heard at all. A line that was told
- * wakes one claim, which wakes two more when it got something; and once a second one claim of each sort looks (claims_look).
+ * wakes one claim, which wakes two more when it got something; and once a second they are looked at (looks.c).
  * Both are SCOUTS. */
 #include <assert.h>
 #include <string.h>
@@ -620,51 +620,9 @@ void claims_see_line(struct queue *q, const struct store_line *line)
     }
 }
 
-static uint64_t sort_of(const struct store_claim *c)
+bool claims_is_waiting(const struct queue_claim *c)
 {
-    uint64_t h = (uint64_t)c->tenant;
-
-    for (size_t i = 0; i < c->queue_count; i++) {
-        h = h * 31 + table_hash_str(c->tenant, c->queues[i]);
-    }
-    for (size_t i = 0; i < c->kind_count; i++) {
-        h = h * 37 + table_hash_str(0, c->kinds[i]);
-    }
-    return h;
-}
-
-static bool is_new_sort(uint64_t *sorts, size_t slots, uint64_t sort)
-{
-    size_t at = (size_t)sort & (slots - 1);
-
-    sort += sort == 0;
-    while (sorts[at] && sorts[at] != sort) {
-        at = (at + 1) & (slots - 1);
-    }
-    const bool is_new = sorts[at] == 0;
-
-    sorts[at] = sort;
-    return is_new;
-}
-
-void claims_look(struct queue *q)
-{
-    size_t slots = 4;
-
-    while (slots < 2 * (size_t)q->claim_count) {
-        slots *= 2;
-    }
-    uint64_t *sorts = mem_alloc(slots * sizeof *sorts);
-
-    for (struct queue_claim *c = q->claims; c; c = c->next) {
-        struct claim_wait *w = c->wait;
-
-        if (w->place == WAITING && w->link_count > 0 && is_new_sort(sorts, slots, sort_of(&c->claim))) {
-            w->is_scout = true;
-            send(w);
-        }
-    }
-    mem_free(sorts);
+    return c->wait->place == WAITING && c->wait->link_count > 0;
 }
 
 /* ------------------------------------------------------------------ the end */

@@ -2,6 +2,7 @@
  *
  *   queue.c     the way in (submit) and the way back (rounds): everything passes here
  *   claims.c    claims that wait: wake-ups, rides, cancels, deadlines
+ *   looks.c     what they wait for, as the store has it
  *   reports.c   jobs that are being worked on here: thinned progress, who works on what
  *   workers.c   workers as they were last heard of
  *   watches.c   who wants news of a job or of a tenant
@@ -36,6 +37,11 @@ struct services {
     struct arena *tick_arena, *prune_arena;
     bool is_ticking, is_pruning, is_stopped;
     int64_t next_due_at; /* as the last round said; 0 = nothing */
+};
+
+struct looks { /* looks.c */
+    struct look *under_way;
+    bool again; /* what they see may be older than what is asked about */
 };
 
 struct schedules { /* schedules.c */
@@ -101,6 +107,7 @@ struct queue {
     struct keys_reading keys_reading;
     struct workers workers;
     struct services services;
+    struct looks looks;
     struct schedules schedules;
 };
 
@@ -120,10 +127,15 @@ struct folded {
 void claims_ride(struct queue *q, const struct store_enqueue *enqueue);
 void claims_see_changes(struct queue *q, const struct folded *f, size_t count);
 void claims_see_line(struct queue *q, const struct store_line *line); /* as other nodes tell it */
-void claims_look(struct queue *q); /* one claim of each sort that waits looks in the store */
+bool claims_is_waiting(const struct queue_claim *c);                  /* for a job */
 void claims_wake_queue(struct queue *q, int64_t tenant, struct str queue);
 void claims_end_all(struct queue *q); /* empty, with draining */
 void claims_dispose(struct queue *q);
+
+/* ---- looks.c */
+void looks_begin(
+    struct queue *q); /* wakes claims for whatever the store has in the lines that they wait for */
+void looks_dispose(struct queue *q);
 
 /* ---- reports.c */
 void reports_prepare(struct queue *q, struct store_report *r);

@@ -271,7 +271,7 @@ static void see_news(struct queue *q, const struct store_round *r)
         claims_see_line(q, &r->lines[i]);
     }
     if (r->has_gap) {
-        claims_look(q);
+        looks_begin(q);
         watches_look(q);
     }
     if (r->keys_changed) {
@@ -408,6 +408,7 @@ void queue_close(struct queue *q)
         store_round_free(r);
     }
     claims_dispose(q);
+    looks_dispose(q);
     watches_dispose(q);
     reports_dispose(q);
     workers_dispose(q);

@@ -1,6 +1,6 @@
 /* services.c: what time brings. One timer stands at the store's next due time (run_at, leases, timeouts, deadlines) and
  * one at the next pruning; when nothing is due there is none, and the process sleeps. Where other nodes write to the store
- * too, whose news may be lost, a third has waiting claims look for themselves (store_look_ms).
+ * too, whose news may be lost, a third looks for what claims wait for (store_look_ms, looks.c).
  *
  * A stall (the process stopped, the machine suspended) looks like a timer that fires far too late. Then the leases that
  * ended meanwhile are not judged at once: their workers could not report either, so they get the restart grace first
@@ -108,7 +108,7 @@ static void on_look(struct loop_timer *t)
 
     if (q->metrics.waiting_claims > 0 && !q->services.is_stopped && !q->is_draining) {
         timer_start(q->loop, t, store_look_ms(q->store));
-        claims_look(q);
+        looks_begin(q);
     }
 }
 

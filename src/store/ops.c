@@ -87,6 +87,18 @@ struct store_op *ops_halve(struct store_op *list)
     return second;
 }
 
+void ops_add_line(struct store_look *op, const struct store_line *line)
+{
+    if (!(op->count & (op->count - 1))) { /* full: it doubles */
+        struct store_line *grown = arena_array(op->op.a, struct store_line, op->count ? 2 * op->count : 1);
+        for (size_t i = 0; i < op->count; i++) {
+            grown[i] = op->lines[i];
+        }
+        op->lines = grown;
+    }
+    op->lines[op->count++] = *line;
+}
+
 void ops_answer(struct store_op *list, enum rc rc, const struct err *e)
 {
     for (struct store_op *op = list; op; op = op->next) {

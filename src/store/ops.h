@@ -20,6 +20,8 @@ bool op_is_whole(const struct store_op *op);
 struct store_op *ops_append(struct store_op *list, struct store_op *rest);
 /* Splits behind the first half and returns the second; there are two or more. */
 struct store_op *ops_halve(struct store_op *list);
+/* Behind those that were found so far; its texts stay whose they are. */
+void ops_add_line(struct store_look *op, const struct store_line *line);
 /* The same answer for each. */
 void ops_answer(struct store_op *list, enum rc rc, const struct err *e);
 

@@ -39,6 +39,7 @@ static const struct {
     {STORE_LIST_SCHEDULES, false, "list_schedules"},
     {STORE_STATS, false, "stats"},
     {STORE_LIST_KEYS, false, "list_keys"},
+    {STORE_LOOK, false, "look"},
 };
 
 void store_init(struct store_op *op, size_t size, enum store_op_kind kind, struct arena *a)

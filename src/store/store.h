@@ -59,6 +59,7 @@ enum store_op_kind {
     STORE_LIST_SCHEDULES,
     STORE_STATS,
     STORE_LIST_KEYS,
+    STORE_LOOK,
     STORE_OP_KINDS,
 };
 
@@ -276,6 +277,18 @@ struct store_claim {
     int64_t lease_ms;
     struct job *jobs; /* out */
     size_t count;     /* out */
+};
+
+#define STORE_LOOK_LINES 1000 /* at once */
+
+/* In which of the wanted lines, of any tenants, a claim would have found something; of one without a kind, which lines of its
+ * queue. Of a line that is wanted twice it may be told twice. */
+struct store_look {
+    struct store_op op;
+    const struct store_line *wanted;
+    size_t wanted_count;
+    struct store_line *lines; /* out */
+    size_t count;
 };
 
 /* ------------------------------------------------------------------ report */

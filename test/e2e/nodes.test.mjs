@@ -185,22 +185,41 @@ test('the leases of a killed node and of its workers end in time', { skip: SKIP,
     assert.ok(late > -100 && late < 2000, `claimable ${late} ms after the lease's end`);
 });
 
-test('idle nodes ask the database at most four times a minute each', { skip: SKIP, timeout: 120_000 }, async () => {
-    const quiet = makeDatabase();
-    const quietKey = createKey(quiet.dsn);
-    await quiet.psql(`ALTER DATABASE ${quiet.name} SET log_min_duration_statement = 0`);
+/** A database whose statements are in the log of the cluster; asked(from) counts them, from what it has said before. */
+async function makeLogged(outside) {
+    const logged = makeDatabase();
+    await logged.psql(`ALTER DATABASE ${logged.name} SET log_min_duration_statement = 0`);
+    const log = `pg_read_file('${/host=([^&]*)/.exec(logged.dsn)[1]}/log')`;
+    const count = `SELECT count(*) FROM regexp_matches(${log}, '\\] ${logged.name} [^\n]*(execute|statement)[^\n]*: ', 'g')`;
+    return Object.assign(logged, {
+        asked: async (from = 0) => Number(await outside.say(count)) - from,
+        text: () => outside.say(`SELECT right(${log}, 6000)`),
+        start: (args) => startServer({ store: logged.dsn, key: createKey(logged.dsn), args }),
+    });
+}
+
+test('what nodes ask the database when nothing happens', { skip: SKIP, timeout: 120_000 }, async () => {
     const outside = database.session(); // its statements are not logged
-    const log = `pg_read_file('${/host=([^&]*)/.exec(quiet.dsn)[1]}/log')`;
-    const logged = async () => Number(await outside.say(`SELECT count(*) FROM regexp_matches(${log}, '(execute|statement)[^\n]*: ', 'g')`));
-    const nodes = [await startServer({ store: quiet.dsn, key: quietKey }), await startServer({ store: quiet.dsn, key: quietKey })];
+    const [quiet, busy] = [await makeLogged(outside), await makeLogged(outside)];
+    const nodes = [await quiet.start(), await quiet.start(), await busy.start()];
+    const controller = new AbortController();
+    const claims = Array.from({ length: 200 }, (_, i) => fetch(`${nodes[2].url}/v1/claims`, {
+        method: 'POST', signal: controller.signal, headers: { authorization: `Bearer ${nodes[2].key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ worker: `w-${i}`, queues: [`queue-${i}`], kinds: i % 2 ? ['k'] : undefined, wait_s: 60 }),
+    }).catch(() => null));
+    await waiting(nodes[2], 200);
     await outside.say('SELECT pg_sleep(4)'); // what a start asks
-    const before = await logged();
+    const before = [await quiet.asked(), await busy.asked()];
     await outside.say('SELECT pg_sleep(31)'); // time is what is measured: a beat of each, at least
-    const asked = (await logged()) - before;
-    const text = await outside.say(`SELECT right(${log}, 6000)`);
-    assert.ok(asked >= 2, 'nobody beats');
-    assert.ok(asked <= 2 * nodes.length, `${asked} statements of ${nodes.length} nodes: ${text}`);
+    const [idle, looks] = [await quiet.asked(before[0]), await busy.asked(before[1])];
+    assert.ok(idle >= 2, 'nobody beats');
+    assert.ok(idle <= 4, `${idle} statements of two idle nodes: at most four a minute each: ${await quiet.text()}`);
+    assert.ok(looks >= 15, `${looks} looks for claims that wait: it is one a second`);
+    assert.ok(looks <= 80, `${looks} statements while 200 claims wait at 200 queues: not one for each: ${await busy.text()}`);
+    controller.abort();
+    await Promise.all(claims);
     await outside.close();
     await Promise.all(nodes.map((n) => n.stop()));
     quiet.drop();
+    busy.drop();
 });

@@ -332,6 +332,31 @@ static void print_all_series(const struct model *m, const struct store_op *op, s
     }
 }
 
+static int by_line(const void *a, const void *b)
+{
+    const struct store_line *x = a, *y = b;
+    int queues = str_compare(x->queue, y->queue);
+    return x->tenant != y->tenant ? (x->tenant > y->tenant) - (x->tenant < y->tenant)
+           : queues               ? queues
+                                  : str_compare(x->kind, y->kind);
+}
+
+/* In whatever order, and once or often. */
+static void print_lines(const struct model *m, const struct store_op *op, struct buf *out)
+{
+    const struct store_look *x = (const struct store_look *)op;
+    (void)m;
+    if (x->count) {
+        qsort(x->lines, x->count, sizeof *x->lines, by_line);
+    }
+    for (size_t i = 0; i < x->count; i++) {
+        if (!i || by_line(&x->lines[i - 1], &x->lines[i])) {
+            buf_printf(out, "line %lld %.*s %.*s\n", (long long)x->lines[i].tenant,
+                       STR_ARG(x->lines[i].queue), STR_ARG(x->lines[i].kind));
+        }
+    }
+}
+
 static void print_queues(const struct model *m, const struct store_op *op, struct buf *out)
 {
     const struct store_list_queues *x = (const struct store_list_queues *)op;
@@ -457,7 +482,8 @@ void answer_print(const struct model *m, const struct store_op *op, struct buf *
         [STORE_READ_EVENTS] = print_events, [STORE_LIST_ARTIFACTS] = print_artifacts,
         [STORE_GET_SERIES] = print_series,  [STORE_LIST_SERIES] = print_all_series,
         [STORE_LIST_QUEUES] = print_queues, [STORE_LIST_SCHEDULES] = print_schedules,
-        [STORE_STATS] = print_stats,        [STORE_LIST_KEYS] = print_keys};
+        [STORE_STATS] = print_stats,        [STORE_LIST_KEYS] = print_keys,
+        [STORE_LOOK] = print_lines};
     put_rc(out, op->rc, &op->e);
     buf_append_c(out, "\n");
     if (prints[op->kind] && (!op->rc || op->kind == STORE_ENQUEUE)) {

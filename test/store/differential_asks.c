@@ -178,9 +178,26 @@ static struct store_op *word_read_of_job(struct pair *p, struct id id, int64_t t
     return &op->op;
 }
 
+static struct store_op *word_look(struct pair *p)
+{
+    WORDED(op, store_look, STORE_LOOK);
+    size_t count = 1 + (size_t)word_below(p, 5);
+    struct store_line *lines = arena_array(p->a, struct store_line, count);
+    for (size_t i = 0; i < count; i++) {
+        lines[i] = (struct store_line){.tenant = word_tenant(p), .queue = word_queue(p)};
+        lines[i].kind = word_percent(p, 70) ? word_one_of(p, word_kinds, WORD_KINDS) : STR_NONE;
+    }
+    op->wanted = lines;
+    op->wanted_count = count;
+    return &op->op;
+}
+
 static struct store_op *word_read_of_tenant(struct pair *p, int64_t tenant)
 {
-    int64_t dice = word_below(p, 10);
+    int64_t dice = word_below(p, 12);
+    if (dice >= 10) {
+        return word_look(p);
+    }
     if (dice < 2) {
         WORDED(op, store_list_queues, STORE_LIST_QUEUES);
         op->tenant = tenant;
@@ -289,6 +306,7 @@ static const size_t sizes[STORE_OP_KINDS] = {
     [STORE_LIST_SCHEDULES] = sizeof(struct store_list_schedules),
     [STORE_STATS] = sizeof(struct store_stats),
     [STORE_LIST_KEYS] = sizeof(struct store_list_keys),
+    [STORE_LOOK] = sizeof(struct store_look),
 };
 
 struct store_op *question_copy(const struct store_op *op, struct arena *a)

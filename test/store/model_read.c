@@ -136,6 +136,24 @@ static void stats(struct model *m, struct store_stats *op)
     op->retried_total = sums[SUM_RETRIED];
 }
 
+static void look(struct model *m, struct store_look *op)
+{
+    op->lines = arena_array(op->op.a, struct store_line, op->wanted_count * (size_t)m->count + 1);
+    op->count = 0;
+    for (size_t i = 0; i < op->wanted_count; i++) {
+        const struct store_line *w = &op->wanted[i];
+        const struct model_queue *q = model_queue_find(m, w->tenant, w->queue);
+        for (int k = 0; k < m->count && !(q && q->is_paused); k++) {
+            const struct job *v = &m->jobs[k]->v;
+            bool is_late = v->deadline_at && v->deadline_at <= m->now;
+            if (v->state == JOB_QUEUED && !is_late && v->tenant == w->tenant && str_eq(v->queue, w->queue) &&
+                (!w->kind.n || str_eq(v->kind, w->kind))) {
+                op->lines[op->count++] = (struct store_line){v->tenant, v->queue, v->kind};
+            }
+        }
+    }
+}
+
 void model_run_read(struct model *m, struct store_op *op, const struct store_op *got)
 {
     switch (op->kind) {
@@ -150,6 +168,9 @@ void model_run_read(struct model *m, struct store_op *op, const struct store_op 
         break;
     case STORE_LIST_CHILDREN:
         model_list_children(m, (struct store_list_children *)op);
+        break;
+    case STORE_LOOK:
+        look(m, (struct store_look *)op);
         break;
     default:
         stats(m, (struct store_stats *)op);

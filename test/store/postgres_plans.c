@@ -113,3 +113,36 @@ SERVER_STORE_TEST(a_claim_that_begins_at_the_head_walks_over_nothing_that_is_gon
     pg_close(c);
     pg_close(holder);
 }
+
+/* … by the look of claims that wait for lines, this one and many that are empty. */
+static int64_t touched_by_look(struct store_test *s, struct pg *c, int64_t run_at)
+{
+    struct str sql = arena_printf(
+        s->a,
+        "EXECUTE wait (%lld, array_fill(%lld, ARRAY[100]), array_fill('none'::text, ARRAY[99]) || "
+        "'{default}'::text[], array_fill('k'::text, ARRAY[100]), array_fill(1, ARRAY[100]), "
+        "array_fill(1, ARRAY[100]), '{0}', '{%lld}', "
+        "'{00000000-0000-0000-0000-000000000001}', '{32767}', '{}', '{}')",
+        (long long)TEST_BEGINS, (long long)s->tenant, (long long)run_at);
+    say_sql(c, "BEGIN");
+    int64_t before = touched(c);
+    say_sql(c, sql.p);
+    int64_t more = touched(c) - before;
+    say_sql(c, "ROLLBACK");
+    return more;
+}
+
+SERVER_STORE_TEST(a_look_touches_what_it_finds_and_not_what_is_behind_it_or_gone)
+{
+    struct pg *holder = pg_rig_connect(s->url), *c = a_committer(s);
+    say_sql(c, arena_printf(s->a, "PREPARE wait AS %s", pg_sql(PG_SQL_LINE_LOOK)).p);
+    say_sql(holder, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM stint.job");
+    CHECK_INT(touched_by_look(s, c, INT64_MIN + 1), 0);
+    enqueue_many(s, JOBS);
+    CHECK_INT(touched_by_look(s, c, INT64_MIN + 1), 1);
+    work_off(s);
+    CHECK_INT(touched_by_look(s, c, INT64_MIN + 1), JOBS); /* they are all there */
+    CHECK_INT(touched_by_look(s, c, TEST_BEGINS + HOUR), 0);
+    pg_close(c);
+    pg_close(holder);
+}

@@ -117,6 +117,42 @@ FROM (SELECT (SELECT count(*) FROM line) AS lines, clock.now,
   FROM clock, (SELECT clock_timestamp() AS ended, n AS picked FROM (SELECT count(*) AS n FROM picked) AS p) AS picking) AS look
 LEFT JOIN updated ON true
 
+-- name: line_look
+-- For claims that wait: which lines have anything, of all that somebody waits for. A row of each that is not paused: its number, or
+-- that of a queue whose kinds are to be found, its kinds that have something, the time, the microseconds that this took.
+-- $1 now or NULL · $2 … $4: tenant, queue and kind of each line · $5 … $10: as $11 … $16 of a claim · $11, $12: tenant and queue of
+-- those whose kinds are to be found. Each sub-select waits for the one before it: so the clock is read between them.
+WITH clock AS MATERIALIZED (SELECT coalesce($1::bigint, stint.now()) AS now)
+SELECT line.number, NULL::bigint, found.kinds, clock.now,
+  (extract(epoch FROM clock_timestamp() - look.began) * 1000000)::bigint
+FROM clock, unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
+  AS line (tenant, queue, kind, first, last, number)
+LEFT JOIN stint.queue AS s ON s.tenant = line.tenant::int AND s.name = line.queue COLLATE "C"
+CROSS JOIN LATERAL (SELECT clock_timestamp() AS began WHERE line.number > 0) AS look
+CROSS JOIN LATERAL (
+  SELECT (SELECT line.kind FROM generate_series(line.first, line.last) AS s (at) CROSS JOIN LATERAL (
+      SELECT 1 FROM stint.job AS j
+      WHERE j.tenant = line.tenant::int AND j.queue = line.queue COLLATE "C" AND j.kind = line.kind COLLATE "C" AND j.state = 2
+        AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
+        AND (j.priority, j.run_at, j.id) >= (($7::bigint[])[s.at]::smallint, ($8::bigint[])[s.at], ($9::uuid[])[s.at])
+        AND j.priority <= ($10::bigint[])[s.at]::smallint
+      ORDER BY j.priority, j.run_at, j.id LIMIT 1) AS job LIMIT 1) AS kinds
+  WHERE look.began IS NOT NULL OFFSET 0) AS found
+WHERE s.is_paused IS NOT TRUE
+UNION ALL
+SELECT NULL, queue.number, found.kinds, clock.now,
+  (extract(epoch FROM clock_timestamp() - look.began) * 1000000)::bigint
+FROM clock, unnest($11::bigint[], $12::text[]) WITH ORDINALITY AS queue (tenant, name, number)
+LEFT JOIN stint.queue AS s ON s.tenant = queue.tenant::int AND s.name = queue.name COLLATE "C"
+CROSS JOIN LATERAL (SELECT clock_timestamp() AS began WHERE queue.number > 0) AS look
+CROSS JOIN LATERAL (
+  SELECT (SELECT string_agg(k.kind, ' ') FROM stint.ready_kinds(queue.tenant::int, queue.name) AS k (kind)
+    WHERE EXISTS (SELECT 1 FROM stint.job AS j WHERE j.tenant = queue.tenant::int AND j.queue = queue.name COLLATE "C"
+      AND j.kind = k.kind COLLATE "C" AND j.state = 2 AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
+      ORDER BY j.priority, j.run_at, j.id LIMIT 1)) AS kinds
+  WHERE look.began IS NOT NULL OFFSET 0) AS found
+WHERE s.is_paused IS NOT TRUE
+
 -- name: ready_first
 -- The time, then the first job of each priority. $1 … $3 line · $4 now or NULL
 WITH RECURSIVE head (priority, run_at, id) AS (

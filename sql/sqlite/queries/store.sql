@@ -76,6 +76,11 @@ SELECT id, queue, kind, priority, queued FROM line ORDER BY id
 -- name: line_set
 UPDATE line SET queued = ?2 WHERE id = ?1
 
+-- name: line_ready
+SELECT DISTINCT line.kind FROM queue JOIN line ON line.queue = queue.id
+WHERE queue.tenant = ?1 AND queue.name = ?2 AND NOT queue.is_paused AND line.queued > 0
+  AND EXISTS (SELECT 1 FROM job WHERE job.line = line.id AND job.state = 2 AND (job.deadline_at = 0 OR job.deadline_at > ?3))
+
 -- name: unique_get
 SELECT job, random, held_until FROM unique_key WHERE tenant = ?1 AND scope = 0 AND key = ?2
 

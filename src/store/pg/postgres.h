@@ -349,5 +349,6 @@ MUST_CHECK enum rc pg_queue_list_run(struct reader *r, struct store_op *op, stru
 MUST_CHECK enum rc pg_schedule_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_stats_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_key_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_look_run(struct reader *r, struct store_op *op, struct err *e);
 
 #endif

@@ -21,6 +21,7 @@ static const struct {
     [STORE_GET_SERIES] = {pg_series_get_run, true},
     [STORE_LIST_SERIES] = {pg_series_list_run, true},
     [STORE_LIST_KEYS] = {pg_key_list_run, true},
+    [STORE_LOOK] = {pg_look_run, true},
 };
 
 static enum rc begin(struct reader *r, bool is_one_statement, struct err *e)

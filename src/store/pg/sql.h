@@ -138,6 +138,7 @@
     X(NODE_LEAVE, "node_leave") \
     X(NODE_NOTIFY, "node_notify") \
     X(NODE_GRACE, "node_grace") \
+    X(LINE_LOOK, "line_look") \
     X(READY_FIRST, "ready_first") \
     X(READY_KNOWN, "ready_known") \
     X(READY_LINES, "ready_lines") \

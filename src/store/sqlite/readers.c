@@ -18,6 +18,7 @@ static const struct {
     [STORE_LIST_SCHEDULES] = {schedule_list_run},
     [STORE_STATS] = {stats_run},
     [STORE_LIST_KEYS] = {key_list_run},
+    [STORE_LOOK] = {look_run},
 };
 
 static enum rc run_on_snapshot(struct reader *r, struct store_op *op, struct err *e)

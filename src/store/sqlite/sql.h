@@ -26,6 +26,7 @@
     X(LINE_INSERT, "line_insert") \
     X(LINE_ALL, "line_all") \
     X(LINE_SET, "line_set") \
+    X(LINE_READY, "line_ready") \
     X(SCHEDULE_GET, "schedule_get") \
     X(SCHEDULE_COUNT, "schedule_count") \
     X(SCHEDULE_PUT, "schedule_put") \

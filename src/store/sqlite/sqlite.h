@@ -164,5 +164,6 @@ MUST_CHECK enum rc schedule_list_run(struct reader *r, struct store_op *op, stru
 MUST_CHECK enum rc queue_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc stats_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc key_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc look_run(struct reader *r, struct store_op *op, struct err *e);
 
 #endif
