@@ -27,7 +27,7 @@ all: program lib ## The program and its library, in build/release
 
 # ---- Set-up: every goal that compiles first makes sure that it can. ----
 NEEDS_NOTHING := help clean
-NEEDS_TEST := test test-store test-e2e test-pipeline chaos soak
+NEEDS_TEST := test test-store test-e2e test-pipeline chaos soak pg-shape
 NEEDS_CI := quick asan tsan fuzz lint format ci print-tidy-flags
 GOALS := $(or $(MAKECMDGOALS),all)
 ifndef STINT_DEPS
@@ -151,7 +151,7 @@ $(TP_DIR)/grammar-%-scanner.o:
 	$(call tp_compile,$(TP_CC_$(TP_KIND)),third_party/grammars/$*/src/scanner.c,$(TP_FLAGS_$(TP_KIND)) -Ithird_party/grammars/$*/src)
 
 # ---- Assets: text files that the program carries (base/asset.h finds them by their path). ----
-EMBED := $(sort $(wildcard src/api/openapi.json) $(shell find sql web -type f \( -name '*.sql' -o -path 'web/*' \) 2>/dev/null))
+EMBED := $(sort $(wildcard src/api/openapi.json sql/pg/shape.txt) $(shell find sql web -type f \( -name '*.sql' -o -path 'web/*' \) 2>/dev/null))
 ASSETS_C := $(B)/assets.c
 ASSETS_OBJ := $(B)/assets.o
 $(ASSETS_C): $(EMBED) tools/embed.sh Makefile
@@ -309,6 +309,10 @@ print-tidy-flags:
 .PHONY: format
 format: ## Lets clang-format rewrite our sources
 	@find $(wildcard src test bench) -name '*.[ch]' -not -path '*/planted/*' -not -path '*/node_modules/*' -print0 | xargs -0 -r clang-format -i
+
+.PHONY: pg-shape
+pg-shape: ## After a new migration of PostgreSQL: writes sql/pg/shape.txt, with which servers compare the schema
+	@test/pg/cluster.sh tools/pg-shape.sh
 
 .PHONY: run
 run: all ## Starts stint here and shows it at work on a real repository (REPO=, ONCE=1, STORE=postgres)

@@ -11,8 +11,8 @@ INSERT INTO stint.migration (version, name, checksum, applied_at, oldest_program
 VALUES ($1, $2, $3, $4, $5, (@schema_shape@))
 
 -- name: schema_shape
--- What the migrations make, without partitions and without what an administrator may tune. From the catalogs' own columns:
--- the texts that PostgreSQL makes of expressions differ from release to release.
+-- For programs that are older than the schema: all of them recognise it by this, so it never changes. Those that know the
+-- schema look closer (shape.sql).
 SELECT md5(string_agg(line, E'\n' ORDER BY line COLLATE "C")) FROM (
   SELECT format('column %s.%s %s %s %s %s', c.relname, a.attname, a.attnum, a.atttypid::regtype, a.attnotnull, a.atthasdef)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid

@@ -1,10 +1,13 @@
 /* migrate.c: see migrate.h. */
 #include "store/pg/migrate.h"
 
+#include "store/pg/shape.h"
 #include "store/pg/sql.h"
 
 #include "base/asset.h"
 #include "base/fault.h"
+
+#include <string.h>
 
 #define FOLDER     "sql/pg/migrations/"
 #define LOCK       "SELECT pg_advisory_xact_lock(495874305652) /* stint */"
@@ -104,7 +107,8 @@ static enum rc check_applied(const struct pg_rows *r, struct arena *a, struct sc
     return pg_migrate_check_program(out->oldest_program, e);
 }
 
-static enum rc check_shape(struct pg *c, const struct schema *s, struct err *e)
+/* All that we can say of a schema whose migrations we do not know. */
+static enum rc check_newer_shape(struct pg *c, const struct schema *s, struct err *e)
 {
     struct pg_rows *r = NULL;
     enum rc rc = pg_run(c, pg_sql(PG_SQL_SCHEMA_SHAPE), NULL, &r, e);
@@ -112,7 +116,7 @@ static enum rc check_shape(struct pg *c, const struct schema *s, struct err *e)
         rc = err_set(
             e, RC_FATAL,
             "the schema stint was changed by hand: its tables, indexes or functions are not those that its "
-            "migrations make; undo the change");
+            "migrations make; undo the change (`stint migrate` of the release that made it names it)");
     }
     pg_rows_free(r);
     return rc;
@@ -146,7 +150,10 @@ static enum rc look(struct pg *c, struct arena *a, struct schema *out, struct er
             e, rc,
             "the role may not use the schema stint: as its owner, SELECT stint.allow_node('the role')");
     }
-    return !rc && out->version ? check_shape(c, out, e) : rc;
+    if (rc || out->version < newest_version()) {
+        return rc; /* an older one is looked at when it has been brought up to date */
+    }
+    return out->version > newest_version() ? check_newer_shape(c, out, e) : pg_shape_check(c, e);
 }
 
 enum rc pg_migrate_check(struct pg *c, struct err *e)
@@ -196,6 +203,17 @@ static enum rc remember(struct pg *c, const struct asset *m, int64_t version, in
     return rc;
 }
 
+/* What a migration does not find, or finds there already, was not left so by those before it. */
+static enum rc explain_failure(struct pg *c, enum rc rc, int64_t version, struct err *e)
+{
+    err_wrap(e, rc, "migration %lld", (long long)version);
+    bool is_by_hand = !strncmp(pg_sqlstate(c), "42", 2) && pg_fault(c) != PG_DENIED;
+    return is_by_hand ? err_wrap(e, RC_FATAL,
+                                 "the schema stint, or the list of what it has in stint.migration, was "
+                                 "changed by hand; undo the change")
+                      : rc;
+}
+
 static enum rc apply_from(struct pg *c, int64_t applied, int64_t now, struct err *e)
 {
     enum rc rc = pg_exec(c, AS_OWNER, e);
@@ -209,7 +227,7 @@ static enum rc apply_from(struct pg *c, int64_t applied, int64_t now, struct err
             rc = remember(c, m, version, now, e);
         }
         if (rc) {
-            err_wrap(e, rc, "migration %lld", (long long)version);
+            rc = explain_failure(c, rc, version, e);
         }
     }
     if (!rc) {
@@ -243,6 +261,7 @@ static enum rc migrate_locked(struct pg *c, int64_t now, struct err *e)
     }
     if (!rc && s.version < newest_version()) {
         rc = apply_from(c, s.version, now, e);
+        rc = rc ? rc : pg_shape_check(c, e);
     }
     arena_free(a);
     return rc;

@@ -5,8 +5,9 @@
  * release before it go on; each row of stint.migration says the oldest program that may still run (oldest_program), a program
  * being known by the newest migration that it has. Where it must be a newer one, migrate.c names the migration: older nodes do
  * not start then, and those that run see it with their next write or beat, and end (health.c).
- * What was applied is remembered with a checksum of its file and the shape of the schema that it left. All of it belongs to the
- * owner of the schema, whoever runs it, who must be allowed to act as that role. */
+ * What was applied is remembered with a checksum of its file and, for programs older than it, a checksum of the schema that it
+ * left; shape.h is the check of a schema that we know, behind the last migration in the same transaction too. All of it belongs
+ * to the owner of the schema, whoever runs it, who must be allowed to act as that role. */
 #ifndef STINT_STORE_PG_MIGRATE_H
 #define STINT_STORE_PG_MIGRATE_H
 

@@ -11,6 +11,9 @@
     X(MIGRATION_OLDEST, "migration_oldest") \
     X(MIGRATION_ADD, "migration_add") \
     X(SCHEMA_SHAPE, "schema_shape") \
+    X(SHAPE_IS_RIGHT, "shape_is_right") \
+    X(SHAPE_DIFFERENCES, "shape_differences") \
+    X(SHAPE_ROWS, "shape_rows") \
     X(META_ALL, "meta_all") \
     X(META_RAISE_ORDINAL, "meta_raise_ordinal") \
     X(JOB_LAST_ID, "job_last_id") \
