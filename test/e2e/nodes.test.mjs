@@ -157,7 +157,7 @@ const noPooler = SKIP || (process.env.STINT_TEST_POOLER ? false : 'no pgbouncer 
 test('behind a pooler a node says that it is deaf, and finds by looking what it was not told', { skip: noPooler, timeout: 60_000 }, async () => {
     const behind = process.env.STINT_TEST_POOLER.replace('/postgres?', `/${database.name}?`);
     const deaf = await startServer({ store: behind, key });
-    assert.match((await deaf.call('GET', '/readyz')).json.note, /--store-listen/);
+    while (!/--store-listen/.test((await deaf.call('GET', '/readyz')).json.note)); // its thread finds it, after the start
     assert.equal((await a.call('GET', '/readyz')).json.note, undefined);
     const claimed = claim(deaf, 'unheard', { wait_s: 30 });
     await waiting(deaf, 1);
