@@ -1,4 +1,4 @@
-// What an application does in its own transaction (sql/pg/migrations/0007_same_checks.sql), beside the API: the same options
+// What an application does in its own transaction (sql/pg/migrations), beside the API: the same options
 // make the same job, what the API refuses is refused (pg_same_checks.test.mjs has the cases), and nothing is seen before the commit.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -130,6 +130,37 @@ test('a job is there when the transaction commits, and never when it does not', 
     const counts = (await server.call('GET', '/v1/queues/tx')).json.counts;
     assert.equal(counts.queued, 0);
     assert.equal(counts.processing, 1);
+    await app.close();
+});
+
+test('a job that its own transaction cancels is given to nobody', { skip: SKIP, timeout: 60_000 }, async () => {
+    const app = await db.session();
+    const waits = new AbortController();
+    const claims = ['k', 'later', 'many'].map((kind) => server.call('POST', '/v1/claims', { worker: 'w', queues: ['own'], kinds: [kind], wait_s: 30 }, { signal: waits.signal }));
+    const given = Promise.race(claims.map((c) => c.then(() => 'given', () => 'left')));
+    await app.say('BEGIN');
+    const ids = [await app.say(`SELECT stint.enqueue('own', 'k', 'null', '{"unique_key": "own"}')`), await app.say(`SELECT stint.enqueue('own', 'later', 'null', '{"delay_s": 0.01}')`)];
+    await app.say('SAVEPOINT one');
+    ids.push(...(await app.say(`SELECT string_agg(id::text, ' ') FROM stint.enqueue_many('[{"kind":"many","queue":"own"},{"kind":"many","queue":"own"}]')`)).split(' '));
+    await app.say('RELEASE one');
+    const kept = await app.say(`SELECT stint.enqueue('own', 'kept')`);
+    await app.say('SAVEPOINT two');
+    for (const id of [...ids, kept]) assert.match(await app.say(`SELECT stint.cancel('${id}')`), /queued|scheduled/);
+    await app.say('ROLLBACK TO two');
+    for (const id of ids) assert.match(await app.say(`SELECT stint.cancel('${id}')`), /queued|scheduled/);
+    await app.say('SELECT pg_sleep(0.02)'); // what is delayed is due when it commits
+    await app.say('COMMIT');
+    for (const id of ids) {
+        const { state, attempt, reason } = (await server.call('GET', `/v1/jobs/${id}?wait=30`)).json;
+        assert.deepEqual({ state, attempt }, { state: 'cancelled', attempt: 0 }, reason);
+    }
+    waits.abort();
+    assert.equal(await given, 'left');
+    const [job] = (await server.call('POST', '/v1/claims', { worker: 'w', queues: ['own'], wait_s: 30 })).json.jobs;
+    assert.equal(job.id, kept);
+    const { counts } = (await server.call('GET', '/v1/queues/own')).json;
+    assert.deepEqual([counts.scheduled, counts.queued, counts.processing, counts.cancelled], [0, 0, 1, 4]);
+    assert.notEqual(await enqueue('own', 'k', 'null', { unique_key: 'own' }), ids[0], 'its key is free');
     await app.close();
 });
 
