@@ -335,6 +335,9 @@ bool fixture_send(int fd, struct str bytes)
 {
     while (bytes.n > 0) {
         ssize_t n = send(fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
         if (n <= 0) {
             return false;
         }
@@ -343,11 +346,21 @@ bool fixture_send(int fd, struct str bytes)
     return true;
 }
 
+/* A process that is stopped and goes on (a debugger, a machine that sleeps) is interrupted here. */
+static ssize_t receive(int fd, char *part, size_t size)
+{
+    ssize_t n;
+    do {
+        n = recv(fd, part, size, 0);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
 bool fixture_read_all(int fd, struct buf *b)
 {
     for (;;) {
         char part[16384];
-        ssize_t n = recv(fd, part, sizeof part, 0);
+        ssize_t n = receive(fd, part, sizeof part);
         if (n <= 0) {
             return n == 0 || errno == ECONNRESET;
         }
@@ -359,7 +372,7 @@ bool fixture_read_until(int fd, struct buf *b, struct str text)
 {
     while (str_find(buf_str(b), text, 0) == b->n) {
         char part[16384];
-        ssize_t n = recv(fd, part, sizeof part, 0);
+        ssize_t n = receive(fd, part, sizeof part);
         if (n <= 0) {
             return false;
         }
