@@ -176,7 +176,7 @@ static int copy_with_cuts(struct store_test *s, const char *to, const struct cut
         if (!rc) {
             break;
         }
-        CHECK_TRUE(strstr(err.text, "fault: copy") != NULL);
+        ck_assert_msg(strstr(err.text, "fault: copy") != NULL, "%s", err.text);
         FAILS(store_open(&opened, to, &s->options, e), RC_FATAL);
         CHECK_TRUE(strstr(err.text, "unfinished copy") != NULL);
     }

@@ -3,7 +3,8 @@
 -- column. NULL in a number is its usual value here.
 
 -- name: copy_lock_key
-SELECT pg_try_advisory_lock(495874305654)
+-- Waited for as long as lock_timeout says: the session of a copy that was cut may be there a moment longer.
+SELECT pg_advisory_lock(495874305654)
 
 -- name: copy_lock
 -- All that is copied, and what says where it stands: nobody writes there until the transaction ends.

@@ -61,9 +61,8 @@ static enum rc connect(struct pg_end *c, const char *location, struct err *e)
 
 static enum rc lock_out_copies(struct pg_end *c, struct err *e)
 {
-    int64_t is_ours = 0;
-    enum rc rc = ask_number(c, PG_SQL_COPY_LOCK_KEY, &is_ours, e);
-    if (!rc && !is_ours) {
+    enum rc rc = ask(c, PG_SQL_COPY_LOCK_KEY, NULL, NULL, e);
+    if (rc && pg_fault(c->c) == PG_LOCKED) {
         rc = err_set(e, RC_BUSY,
                      "another `stint copy` is at work in this database, or it is the source itself");
     }
