@@ -246,7 +246,7 @@ test-programs: $(B)/test/unit $(B)/test/store $(FUZZ_BIN) $(DRIVER_BIN) $(LIMITS
 .PHONY: test
 test: ## Every test: unit, store, fuzz corpus, checks, end to end, pipelines
 	@$(MAKE) MODE=test test-programs
-	@tools/run-tests.sh build/test unit store fuzz checks e2e e2e-pg pipeline
+	@tools/run-tests.sh build/test unit store fuzz checks e2e e2e-nodes e2e-pg pipeline
 
 .PHONY: test-unit
 test-unit: ## Only the unit tests (seconds); ONLY=text runs those whose name has the text
@@ -258,8 +258,8 @@ test-store: ## Only the store's conformance and fault tests; ONLY= as above, ENG
 	@$(MAKE) MODE=test build/test/test/store
 	@STINT_TEST_ENGINES=$(ENGINES) test/pg/cluster.sh build/test/test/store $(ONLY)
 
-.PHONY: test-e2e test-e2e-pg test-pipeline test-fuzz test-checks
-test-e2e test-e2e-pg test-pipeline test-fuzz test-checks: ## One suite of make test
+.PHONY: test-e2e test-e2e-nodes test-e2e-pg test-pipeline test-fuzz test-checks
+test-e2e test-e2e-nodes test-e2e-pg test-pipeline test-fuzz test-checks: ## One suite of make test
 	@$(MAKE) MODE=test test-programs
 	@tools/run-tests.sh build/test $(@:test-%=%)
 
@@ -273,7 +273,7 @@ quick: ## Before each commit: format of what changed, our checks, unit tests
 asan: ## The suites under AddressSanitizer and UBSan
 	@$(MAKE) MODE=asan test-programs
 	@STINT_SMALL=1 STINT_PATIENCE=4 STINT_LIB_FLAGS=-fsanitize=address,undefined \
-	  tools/run-tests.sh build/asan unit store fuzz e2e
+	  tools/run-tests.sh build/asan unit store fuzz e2e e2e-nodes
 
 .PHONY: tsan
 tsan: ## Unit and store tests under ThreadSanitizer

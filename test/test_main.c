@@ -104,19 +104,26 @@ static void run_in_child(int index)
     remove_tree(own_dir); /* a test that fails does not come here: main removes or keeps its folder */
 }
 
+static bool has_text(const struct test_case *t, const char *text)
+{
+    return strstr(t->name, text) || strstr(t->file, text);
+}
+
+/* Words are texts of a test's name or file: any of them will do; one that begins with ! leaves tests out. */
 static bool is_wanted(const struct test_case *t, int argc, char **argv)
 {
-    bool is_filtered = false;
+    bool is_filtered = false, is_found = false;
     for (int i = 1; i < argc; i++) {
-        if (argv[i][0] == '-') {
-            continue;
-        }
-        is_filtered = true;
-        if (strstr(t->name, argv[i]) || strstr(t->file, argv[i])) {
-            return true;
+        if (argv[i][0] == '!') {
+            if (has_text(t, argv[i] + 1)) {
+                return false;
+            }
+        } else if (argv[i][0] != '-') {
+            is_filtered = true;
+            is_found = is_found || has_text(t, argv[i]);
         }
     }
-    return !is_filtered;
+    return is_found || !is_filtered;
 }
 
 static int compare_tests(const void *a, const void *b)

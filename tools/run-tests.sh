@@ -2,7 +2,7 @@
 # run-tests.sh BUILD_FOLDER SUITE...: runs the suites one after the other and repeats each runner's own closing lines and
 # what failed at the end. A failed suite does not stop the others; the exit code is 1 when any failed.
 # STINT_SMALL=1 asks the tests that loop for smaller counts (sanitizer runs set it).
-# Suites: unit store (Check), fuzz (corpus replay), checks (planted violations), and folders of node:test files: e2e pipeline chaos soak.
+# Suites: unit store (Check), fuzz (corpus replay), checks (planted violations), and node:test files: e2e e2e-nodes e2e-pg pipeline chaos soak.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=$1
@@ -11,13 +11,20 @@ export STINT_BIN=$PWD/$build/stint STINT_BUILD=$PWD/$build
 mkdir -p "$build/log"
 failed=()
 
-run_node() { # FOLDER
-    local files=("test/$1"/*.test.mjs)
-    if [ ! -e "${files[0]}" ]; then
-        echo "$1: no test files"
-        return 0
-    fi
-    test/pg/cluster.sh node --test --test-reporter=spec "${files[@]}"
+run_node() { # FILE...
+    test/pg/cluster.sh node --test --test-reporter=spec "$@"
+}
+
+# e2e-nodes is about servers on PostgreSQL; e2e is the rest.
+run_e2e() {
+    local file files=()
+    for file in test/e2e/*.test.mjs; do
+        case "$file" in */pg_* | */nodes.*) ;; *) files+=("$file") ;; esac
+    done
+    run_node "${files[@]}"
+}
+run_e2e_nodes() {
+    run_node test/e2e/nodes.test.mjs test/e2e/pg_*.test.mjs
 }
 
 # What the API means must not depend on the engine: the same tests, on a database for each server.
@@ -33,23 +40,32 @@ run_e2e_pg() {
 
 # The tests on PostgreSQL wait for its flushes most of the time: they run beside the others, and are printed behind them.
 run_store() {
-    local status=0
-    STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" " on pg" >"$build/log/store-pg" 2>&1 &
+    local status=0 job
+    STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" differential.c >"$build/log/store-pg.1" 2>&1 &
+    STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" " on pg" '!differential.c' >"$build/log/store-pg.2" 2>&1 &
     STINT_TEST_ENGINES=sqlite,memory "$build/test/store" || status=1
-    wait $! || status=1
-    cat "$build/log/store-pg"
+    for job in $(jobs -p); do
+        wait "$job" || status=1
+    done
+    cat "$build"/log/store-pg.?
     return $status
 }
 
-# node runs one file after the other, and most of them wait: so e2e-pg begins together with e2e, and is printed behind it.
+# node runs one file after the other, and most of them wait: so the suites of servers on PostgreSQL begin together with e2e,
+# one after the other, and are printed behind it.
 ahead=
-begin_ahead() {
-    { run_e2e_pg && echo 0 || echo 1; } >"$build/log/ahead" 2>&1 &
+begin_ahead() { # SUITE...
+    local suite
+    {
+        for suite in "$@"; do
+            case "$suite" in e2e-*) { run_suite "$suite" && echo 0 || echo 1; } >"$build/log/ahead.$suite" 2>&1 ;; esac
+        done
+    } &
     ahead=$!
 }
-end_ahead() {
-    sed '$ d' "$build/log/ahead"
-    return "$(tail -n 1 "$build/log/ahead")"
+end_ahead() { # SUITE
+    sed '$ d' "$build/log/ahead.$1"
+    return "$(tail -n 1 "$build/log/ahead.$1")"
 }
 
 run_fuzz() {
@@ -62,18 +78,27 @@ run_fuzz() {
 
 run_suite() { # NAME
     case "$1" in
-    e2e-pg) if [ -n "$ahead" ]; then end_ahead; else run_e2e_pg; fi ;;
+    e2e) run_e2e ;;
+    e2e-nodes) run_e2e_nodes ;;
+    e2e-pg) run_e2e_pg ;;
     unit) test/pg/cluster.sh "$build/test/unit" ;;
     store) run_store ;;
     fuzz) run_fuzz ;;
     checks) test/checks/run.sh ;;
-    *) run_node "$1" ;;
+    *) run_node "test/$1"/*.test.mjs ;;
+    esac
+}
+
+run_or_end() { # SUITE
+    case "$ahead/$1" in
+    [0-9]*/e2e-*) end_ahead "$1" ;;
+    *) run_suite "$1" ;;
     esac
 }
 
 closing_lines() { # NAME: what the runner said last about the whole
     case "$1" in
-    e2e | e2e-pg | pipeline | chaos | soak) grep -E '^(ℹ|#) (tests|pass|fail|cancelled|skipped|duration_ms) |no test files$' "$build/log/$1" | tr '\n' ' ' || true ;;
+    e2e | e2e-nodes | e2e-pg | pipeline | chaos | soak) grep -E '^(ℹ|#) (tests|pass|fail|cancelled|skipped|duration_ms) |no test files$' "$build/log/$1" | tr '\n' ' ' || true ;;
     fuzz) grep -c 'inputs replayed$' "$build/log/$1" | sed 's/$/ fuzz targets replayed their corpus/' || true ;;
     store) grep -hE '^[0-9]+%: ' "$build/log/store" | tr '\n' ' ' || true ;;
     *) tail -n 200 "$build/log/$1" | grep -E '^[0-9]+%: |passed' | tail -1 || true ;;
@@ -83,11 +108,11 @@ closing_lines() { # NAME: what the runner said last about the whole
 for suite in "$@"; do
     echo "== $suite"
     start=$SECONDS
-    case "$suite/ $* " in
-    e2e/*' e2e-pg '*) begin_ahead ;;
-    e2e-pg/*) [ -z "$ahead" ] || wait "$ahead" ;;
+    case "$suite" in
+    e2e) begin_ahead "$@" ;;
+    e2e-*) [ -z "$ahead" ] || wait "$ahead" ;;
     esac
-    if (set -o pipefail; run_suite "$suite" 2>&1 | tee "$build/log/$suite"); then
+    if (set -o pipefail; run_or_end "$suite" 2>&1 | tee "$build/log/$suite"); then
         echo "== $suite: $((SECONDS - start)) s"
     else
         failed+=("$suite")
