@@ -182,6 +182,24 @@ static enum rc copy_batch(struct copying *c, struct err *e)
 
 /* ---- the beginning and the end */
 
+static enum rc write_identity(struct copy_end *t, const struct copy_identity *id, struct err *e)
+{
+    const struct str secret = {(const char *)id->secret, sizeof id->secret};
+    const struct {
+        const char *name;
+        struct str bytes;
+        int64_t number;
+    } rows[] = {{"secret", secret, 0},
+                {"epoch", STR_NONE, id->epoch},
+                {"lease_start", STR_NONE, id->lease_start},
+                {"last_ordinal", STR_NONE, id->last_ordinal}};
+    enum rc rc = RC_OK;
+    for (size_t i = 0; !rc && i < sizeof rows / sizeof *rows; i++) {
+        rc = t->engine->put_meta(t, rows[i].name, rows[i].bytes, rows[i].number, e);
+    }
+    return rc;
+}
+
 /* New leases begin above all of the source. The start of the lower part is drawn, so that two copies of one store do not
  * give the same numbers either. */
 static enum rc write_first(struct copying *c, struct err *e)
@@ -196,7 +214,7 @@ static enum rc write_first(struct copying *c, struct err *e)
     begin_table(c, 0);
     enum rc rc = c->target->engine->begin(c->target, e);
     if (!rc) {
-        rc = c->target->engine->write_identity(c->target, &id, e);
+        rc = write_identity(c->target, &id, e);
     }
     return rc ? rc : commit(c, e);
 }

@@ -49,7 +49,9 @@ struct copy_engine {
     /* ---- targets: begin, any number of writes, commit */
 
     enum rc (*begin)(struct copy_end *c, struct err *e);
-    enum rc (*write_identity)(struct copy_end *c, const struct copy_identity *id, struct err *e);
+    /* A row of table meta: the bytes, or where their p is NULL the number. */
+    enum rc (*put_meta)(struct copy_end *c, const char *name, struct str bytes, int64_t number,
+                        struct err *e);
     enum rc (*write)(struct copy_end *c, enum copy_table table, const struct copy_rows *rows, struct err *e);
     /* In order, before its row; an empty part is the end. */
     enum rc (*write_part)(struct copy_end *c, const struct copy_value *artifact, int64_t offset,

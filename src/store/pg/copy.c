@@ -232,27 +232,16 @@ static enum rc begin(struct copy_end *base, struct err *e)
     return pg_exec(of(base)->c, "BEGIN", e);
 }
 
-static enum rc put_meta(struct pg_end *c, const char *name, struct str bytes, int64_t number, struct err *e)
+static enum rc put_meta(struct copy_end *base, const char *name, struct str bytes, int64_t number,
+                        struct err *e)
 {
+    struct pg_end *c = of(base);
     arena_reset(c->a);
     struct pg_query q = PG_QUERY(c->a);
     pg_bind_c(&q, name);
     pg_bind_int_or_null(&q, !bytes.p, number);
     pg_bind_bytes(&q, bytes);
     return ask(c, PG_SQL_COPY_PUT_META, &q, NULL, e);
-}
-
-static enum rc write_identity(struct copy_end *base, const struct copy_identity *id, struct err *e)
-{
-    struct pg_end *c = of(base);
-    enum rc rc = put_meta(c, "secret", (struct str){(const char *)id->secret, sizeof id->secret}, 0, e);
-    if (!rc) {
-        rc = put_meta(c, "epoch", STR_NONE, id->epoch, e);
-    }
-    if (!rc) {
-        rc = put_meta(c, "lease_start", STR_NONE, id->lease_start, e);
-    }
-    return rc ? rc : put_meta(c, "last_ordinal", STR_NONE, id->last_ordinal, e);
 }
 
 /* A server that was started while the mark was not there yet has seen a store of its own. */
@@ -271,7 +260,7 @@ static enum rc end_copy(struct pg_end *c, struct err *e)
 static enum rc commit(struct copy_end *base, struct str mark, struct err *e)
 {
     struct pg_end *c = of(base);
-    enum rc rc = mark.p ? put_meta(c, COPY_MARK, mark, 0, e) : end_copy(c, e);
+    enum rc rc = mark.p ? put_meta(&c->base, COPY_MARK, mark, 0, e) : end_copy(c, e);
     return rc ? rc : pg_exec(c->c, "COMMIT", e);
 }
 
@@ -283,7 +272,7 @@ const struct copy_engine pg_copy = {
     .read = pg_copy_read,
     .read_part = pg_copy_read_part,
     .begin = begin,
-    .write_identity = write_identity,
+    .put_meta = put_meta,
     .write = pg_copy_write,
     .write_part = pg_copy_write_part,
     .commit = commit,

@@ -184,9 +184,10 @@ static enum rc identify(struct copy_end *base, struct arena *a, struct copy_iden
 
 /* ---- transactions of a target */
 
-static enum rc put_meta(struct sqlite_end *c, const char *name, struct str bytes, int64_t number,
+static enum rc put_meta(struct copy_end *base, const char *name, struct str bytes, int64_t number,
                         struct err *e)
 {
+    struct sqlite_end *c = of(base);
     struct db_stmt *q = NULL;
     enum rc rc = stmt(c->db, SQL_META_PUT, &q, e);
     if (!rc) {
@@ -210,24 +211,11 @@ static enum rc begin(struct copy_end *base, struct err *e)
     return db_exec(c->db, "BEGIN IMMEDIATE", e);
 }
 
-static enum rc write_identity(struct copy_end *base, const struct copy_identity *id, struct err *e)
-{
-    struct sqlite_end *c = of(base);
-    enum rc rc = put_meta(c, "secret", (struct str){(const char *)id->secret, sizeof id->secret}, 0, e);
-    if (!rc) {
-        rc = put_meta(c, "epoch", STR_NONE, id->epoch, e);
-    }
-    if (!rc) {
-        rc = put_meta(c, "lease_start", STR_NONE, id->lease_start, e);
-    }
-    return rc ? rc : put_meta(c, "last_ordinal", STR_NONE, id->last_ordinal, e);
-}
-
 static enum rc put_mark(struct sqlite_end *c, struct str mark, struct err *e)
 {
     struct db_stmt *q = NULL;
     if (mark.p) {
-        return put_meta(c, COPY_MARK, mark, 0, e);
+        return put_meta(&c->base, COPY_MARK, mark, 0, e);
     }
     enum rc rc = stmt(c->db, SQL_META_DELETE, &q, e);
     if (!rc) {
@@ -261,7 +249,7 @@ const struct copy_engine sqlite_copy = {
     .read = sqlite_copy_read,
     .read_part = sqlite_copy_read_part,
     .begin = begin,
-    .write_identity = write_identity,
+    .put_meta = put_meta,
     .write = sqlite_copy_write,
     .write_part = sqlite_copy_write_part,
     .commit = commit,
