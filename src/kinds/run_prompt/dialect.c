@@ -42,12 +42,26 @@ void dialect_write_params(const struct question *q, struct json_out *w)
     }
 }
 
-struct str dialect_schema_words(const struct question *q, struct arena *a)
+struct str dialect_system_text(const struct question *q, bool with_schema, struct arena *a)
 {
+    struct str own = q->args->system_text;
+    if (!q->args->schema || !with_schema) {
+        return own;
+    }
     return arena_printf(a,
-                        "Answer with one JSON value and nothing else: no words before or behind it, no code "
-                        "fence. It must keep to this JSON Schema:\n%.*s",
-                        STR_ARG(q->args->schema->raw));
+                        "%.*s%sAnswer with one JSON value and nothing else: no words before or behind it, no "
+                        "code fence. It must keep to this JSON Schema:\n%.*s",
+                        STR_ARG(own), own.n ? "\n\n" : "", STR_ARG(q->args->schema->raw));
+}
+
+void dialect_read_end(const struct json *answer, const char *input_name, const char *output_name,
+                      struct reply *out)
+{
+    const struct json *usage = json_get(answer, STR("usage"));
+    out->model = dialect_text(answer, "model");
+    out->id = dialect_text(answer, "id");
+    out->input_tokens = dialect_count(usage, input_name);
+    out->output_tokens = dialect_count(usage, output_name);
 }
 
 struct str dialect_text(const struct json *o, const char *name)

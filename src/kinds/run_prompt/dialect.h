@@ -47,8 +47,11 @@ const struct dialect *dialect_find(struct str name);
 
 /* The params of the job but those that were dropped and those that the question sets itself. */
 void dialect_write_params(const struct question *q, struct json_out *w);
-/* What a model must be told in words, when the provider cannot be told in its API. */
-struct str dialect_schema_words(const struct question *q, struct arena *a);
+/* The system's text of the job; with the schema in words behind it, when the provider cannot be told of it in its API. */
+struct str dialect_system_text(const struct question *q, bool with_schema, struct arena *a);
+/* The members model, id and usage, whose counts have these names. */
+void dialect_read_end(const struct json *answer, const char *input_name, const char *output_name,
+                      struct reply *out);
 struct str dialect_text(const struct json *o, const char *name); /* "" when absent or no text */
 int64_t dialect_count(const struct json *o, const char *name);   /* -1 when absent */
 

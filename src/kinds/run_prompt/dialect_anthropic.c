@@ -24,14 +24,12 @@ static void write(const struct question *q, struct json_out *w)
 {
     struct arena *a = arena_new();
     bool with_tool = q->args->schema && q->mode == STRUCTURED_SCHEMA;
-    struct str words = q->args->schema && !with_tool ? dialect_schema_words(q, a) : STR("");
+    struct str system_text = dialect_system_text(q, !with_tool, a);
     int64_t asked = dialect_count(q->args->params, "max_tokens");
     json_object_begin(w);
     json_put_str(w, "model", q->args->model);
-    if (q->args->system_text.n || words.n) {
-        json_put_str(w, "system",
-                     arena_printf(a, "%.*s%s%.*s", STR_ARG(q->args->system_text),
-                                  q->args->system_text.n && words.n ? "\n\n" : "", STR_ARG(words)));
+    if (system_text.n) {
+        json_put_str(w, "system", system_text);
     }
     json_put_raw(w, "messages", q->messages);
     dialect_write_params(q, w);
@@ -64,7 +62,6 @@ static struct str read_content(const struct json *blocks, struct arena *a)
 static enum rc read(const struct json *answer, struct arena *a, struct reply *out, struct err *e)
 {
     const struct json *content = json_get(answer, STR("content"));
-    const struct json *usage = json_get(answer, STR("usage"));
     if (!content || content->type != JSON_ARRAY) {
         return err_set_code(e, RC_INVALID, "bad_answer", NULL, "the answer has no content");
     }
@@ -73,10 +70,7 @@ static enum rc read(const struct json *answer, struct arena *a, struct reply *ou
     out->finish = str_eq(out->finish_reason, STR("max_tokens")) ? FINISH_LENGTH
                   : str_eq(out->finish_reason, STR("refusal"))  ? FINISH_REFUSED
                                                                 : FINISH_STOP;
-    out->model = dialect_text(answer, "model");
-    out->id = dialect_text(answer, "id");
-    out->input_tokens = dialect_count(usage, "input_tokens");
-    out->output_tokens = dialect_count(usage, "output_tokens");
+    dialect_read_end(answer, "input_tokens", "output_tokens", out);
     return RC_OK;
 }
 

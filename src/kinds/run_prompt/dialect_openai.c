@@ -4,14 +4,11 @@
 static void write_system(const struct question *q, struct json_out *w)
 {
     struct arena *a = arena_new();
-    bool in_words = q->args->schema && q->mode != STRUCTURED_SCHEMA;
-    struct str words = in_words ? dialect_schema_words(q, a) : STR("");
-    if (q->args->system_text.n || words.n) {
+    struct str text = dialect_system_text(q, q->mode != STRUCTURED_SCHEMA, a);
+    if (text.n) {
         json_object_begin(w);
         json_put_c(w, "role", "system");
-        json_put_str(w, "content",
-                     arena_printf(a, "%.*s%s%.*s", STR_ARG(q->args->system_text),
-                                  q->args->system_text.n && words.n ? "\n\n" : "", STR_ARG(words)));
+        json_put_str(w, "content", text);
         json_object_end(w);
     }
     arena_free(a);
@@ -67,7 +64,6 @@ static enum rc read(const struct json *answer, struct arena *a, struct reply *ou
     const struct json *choices = json_get(answer, STR("choices"));
     const struct json *choice = choices && choices->type == JSON_ARRAY ? choices->first : NULL;
     const struct json *message = json_get(choice, STR("message"));
-    const struct json *usage = json_get(answer, STR("usage"));
     if (!message) {
         return err_set_code(e, RC_INVALID, "bad_answer", NULL, "the answer has no choices[0].message");
     }
@@ -78,10 +74,7 @@ static enum rc read(const struct json *answer, struct arena *a, struct reply *ou
     if (refusal.n || str_eq(out->finish_reason, STR("content_filter"))) {
         out->finish = FINISH_REFUSED;
     }
-    out->model = dialect_text(answer, "model");
-    out->id = dialect_text(answer, "id");
-    out->input_tokens = dialect_count(usage, "prompt_tokens");
-    out->output_tokens = dialect_count(usage, "completion_tokens");
+    dialect_read_end(answer, "prompt_tokens", "completion_tokens", out);
     return RC_OK;
 }
 
