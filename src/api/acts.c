@@ -107,6 +107,7 @@ static const struct wire_field filter_fields[] = {
     {STR("queue"), WIRE_NAME, offsetof(struct job_filter, queue), 0, 0, NULL},
     {STR("kind"), WIRE_NAME, offsetof(struct job_filter, kind), 0, 0, NULL},
     {STR("tag"), WIRE_NAME, offsetof(struct job_filter, tag), 0, 0, NULL},
+    {STR("batch"), WIRE_ID, offsetof(struct job_filter, batch), 0, 0, NULL},
     {STR("since"), WIRE_TIME, offsetof(struct job_filter, since), 0, 0, NULL},
     {STR("until"), WIRE_TIME, offsetof(struct job_filter, until), 0, 0, NULL},
 };

@@ -175,6 +175,13 @@ bool api_query_bool(struct api_call *c, const char *name, bool *to)
     return true;
 }
 
+static bool query_id(struct api_call *c, const char *name, struct id *to)
+{
+    struct str text;
+
+    return !param(c, name, &text) || id_parse(text, to) || refuse(c, name, "an id");
+}
+
 bool api_query_states(struct api_call *c, const char *name, uint32_t *to)
 {
     struct str rest;
@@ -203,15 +210,17 @@ bool api_query_filter(struct api_call *c, struct job_filter *to, struct str *can
 
     if (!api_query_states(c, "state", &f.states) || !api_query_name(c, "queue", &f.queue) ||
         !api_query_name(c, "kind", &f.kind) || !api_query_name(c, "tag", &f.tag) ||
-        !api_query_time(c, "since", &f.since) || !api_query_time(c, "until", &f.until)) {
+        !query_id(c, "batch", &f.batch) || !api_query_time(c, "since", &f.since) ||
+        !api_query_time(c, "until", &f.until)) {
         return false;
     }
     if (c->key.queues.n > 0 && (f.queue.n == 0 || !api_queue_allowed(&c->key, f.queue))) {
         api_fail(c, RC_DENIED, NULL, "?queue", "this key is limited to some queues: name one of them");
         return false;
     }
-    *canonical = arena_printf(c->a, "%x\n%.*s\n%.*s\n%.*s\n%lld\n%lld", f.states, STR_ARG(f.queue),
-                              STR_ARG(f.kind), STR_ARG(f.tag), (long long)f.since, (long long)f.until);
+    *canonical = arena_printf(c->a, "%x\n%s\n%.*s\n%.*s\n%.*s\n%lld\n%lld", f.states, id_text(f.batch).s,
+                              STR_ARG(f.queue), STR_ARG(f.kind), STR_ARG(f.tag), (long long)f.since,
+                              (long long)f.until);
     *to = f;
     return true;
 }

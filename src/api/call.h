@@ -135,7 +135,7 @@ MUST_CHECK bool api_query_name(struct api_call *c, const char *name, struct str 
 MUST_CHECK bool api_query_time(struct api_call *c, const char *name, int64_t *to);
 MUST_CHECK bool api_query_bool(struct api_call *c, const char *name, bool *to);
 MUST_CHECK bool api_query_states(struct api_call *c, const char *name, uint32_t *to);
-/* state, queue, kind, tag, since, until; `canonical` gets a text of it for the cursor. */
+/* state, queue, kind, tag, batch, since, until; `canonical` gets a text of it for the cursor. */
 MUST_CHECK bool api_query_filter(struct api_call *c, struct job_filter *to, struct str *canonical);
 
 /* ---- schedules.c: what changes of them need too ---- */
@@ -146,8 +146,24 @@ MUST_CHECK bool api_schedule_name_is_good(struct api_call *c, bool creates);
 /* Reads the one of the path; `done` finds it in its store_list_schedules, or RC_NOT_FOUND. */
 void api_read_schedule(struct api_call *c, void (*done)(struct store_op *op));
 
+/* ---- enqueue.c: what batches need too ---- */
+/* The header, with the body's hash. False: it was wrong, and answered. */
+MUST_CHECK bool api_read_idempotency_key(struct api_call *c, struct store_enqueue *op);
+
+/* ---- jobs.c: … and the same ---- */
+/* api_list_jobs, of this batch alone. */
+void api_list_jobs_of(struct api_call *c, struct id batch);
+
 /* ---- handlers, one file per resource ---- */
 void api_enqueue(struct api_call *c);
+void api_create_batch(struct api_call *c);
+void api_list_batches(struct api_call *c);
+void api_get_batch(struct api_call *c);
+void api_list_batch_jobs(struct api_call *c);
+void api_list_batch_results(struct api_call *c);
+void api_read_batch_events(struct api_call *c);
+void api_close_batch(struct api_call *c);
+void api_cancel_batch(struct api_call *c);
 void api_list_jobs(struct api_call *c);
 void api_list_children(struct api_call *c);
 void api_get_job(struct api_call *c);

@@ -144,7 +144,7 @@ static bool is_ndjson(struct api_call *c)
     return str_eq_nocase(str_sub(type, 0, 20), STR("application/x-ndjson"));
 }
 
-static bool read_idempotency_key(struct api_call *c, struct store_enqueue *op)
+bool api_read_idempotency_key(struct api_call *c, struct store_enqueue *op)
 {
     size_t count = http_request_header_count(c->x, STR("Idempotency-Key"));
 
@@ -222,9 +222,11 @@ static void answer_single(struct api_call *c, const struct enqueue_verdict *v)
     struct json_out w = api_json(c);
     char location[64];
     str_print(location, sizeof location, "/v1/jobs/%s", id_text(v->job).s);
-    http_header(c->x, STR("Location"), str_from(location));
+    if (!v->dropped) {
+        http_header(c->x, STR("Location"), str_from(location));
+    }
     wire_enqueue_verdict_write(&w, v);
-    api_answer(c, v->duplicate ? 200 : 201);
+    api_answer(c, v->duplicate || v->dropped ? 200 : 201);
 }
 
 static void answer_array(struct api_call *c, const struct enqueue *q, const struct enqueue_verdict *stored)
@@ -240,7 +242,7 @@ static void answer_array(struct api_call *c, const struct enqueue *q, const stru
     for (size_t i = 0; i < q->count; i++) {
         const struct enqueue_verdict *v = verdict_of(q, stored, i, &next);
         any_bad = any_bad || v->rc;
-        any_new = any_new || (!v->rc && !v->duplicate);
+        any_new = any_new || (!v->rc && !v->duplicate && !v->dropped);
         wire_enqueue_verdict_write(&w, v);
     }
     json_array_end(&w);
@@ -288,7 +290,7 @@ void api_enqueue(struct api_call *c)
     struct store_enqueue *op = api_op(c, sizeof *op, STORE_ENQUEUE, on_enqueued);
 
     c->state = q;
-    if (!api_query_bool(c, "partial", &q->is_partial) || !read_idempotency_key(c, op) ||
+    if (!api_query_bool(c, "partial", &q->is_partial) || !api_read_idempotency_key(c, op) ||
         !(is_ndjson(c) ? read_ndjson(c, q) : read_json(c, q)) || !queues_allowed(c, q)) {
         return;
     }

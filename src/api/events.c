@@ -45,14 +45,16 @@ static void on_page_read(struct store_op *op)
         wire_event_write(&w, &r->events[i]);
     }
     json_array_end(&w);
-    json_put_c(&w, "state", job_state_name(r->job->state));
+    if (!r->of_batch) {
+        json_put_c(&w, "state", job_state_name(r->job->state));
+    }
     json_put_int(&w, "first_seq", r->first_seq);
     json_put_int(&w, "last_seq", r->last_seq);
     json_object_end(&w);
     api_answer(c, 200);
 }
 
-void api_read_events(struct api_call *c)
+static void read_events(struct api_call *c, bool of_batch)
 {
     int64_t after = 0;
     int64_t limit = PAGE_DEFAULT;
@@ -62,15 +64,26 @@ void api_read_events(struct api_call *c)
     }
     http_header(c->x, STR("Vary"), STR("Accept"));
     if (!wants_json(c)) {
-        streams_open_job(c, after);
+        streams_open_job(c, of_batch, after);
         return;
     }
     struct store_read_events *op = api_op(c, sizeof *op, STORE_READ_EVENTS, on_page_read);
     op->tenant = c->tenant;
     op->job_id = c->job;
+    op->of_batch = of_batch;
     op->after = after;
     op->limit = limit;
     api_submit(c, &op->op);
+}
+
+void api_read_events(struct api_call *c)
+{
+    read_events(c, false);
+}
+
+void api_read_batch_events(struct api_call *c)
+{
+    read_events(c, true);
 }
 
 void api_read_feed(struct api_call *c)

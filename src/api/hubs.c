@@ -13,6 +13,7 @@ struct hub {
     struct table_node node;
     struct streams *all;
     struct queue_watch watch;
+    bool of_batch;
     struct stream *streams;
     int64_t head;  /* given to all that are in sync; -1 = no read yet */
     int64_t known; /* there are events up to here */
@@ -33,18 +34,19 @@ struct events_read {
 
 static void on_news(struct queue_watch *w, const struct queue_news *news);
 
-static struct hub *hub_get(struct streams *all, int64_t tenant, struct id job)
+static struct hub *hub_get(struct streams *all, int64_t tenant, struct id job, bool of_batch)
 {
     uint64_t hash = table_hash_id(job);
 
     for (struct table_node *n = table_first(&all->hubs, hash); n; n = table_next(n)) {
         struct hub *h = LOOP_OWNER(n, struct hub, node);
-        if (id_eq(h->watch.job, job) && h->watch.tenant == tenant) {
+        if (id_eq(h->watch.job, job) && h->watch.tenant == tenant && h->of_batch == of_batch) {
             return h;
         }
     }
     struct hub *h = mem_alloc(sizeof *h);
     h->all = all;
+    h->of_batch = of_batch;
     h->head = -1;
     h->state = JOB_STATES;
     h->watch = (struct queue_watch){.tenant = tenant, .job = job, .on_news = on_news, .owner = h};
@@ -112,6 +114,7 @@ static void start_read(struct hub *h, struct stream *s, int64_t after, void (*do
     r->stream = s;
     r->op.tenant = h->watch.tenant;
     r->op.job_id = h->watch.job;
+    r->op.of_batch = h->of_batch;
     r->op.after = after;
     r->op.limit = PAGE_EVENTS;
     r->op.op.owner = r;
@@ -436,7 +439,7 @@ static void on_opener_left(struct api_holder *holder, struct http_exchange *x)
     http_drop(x);
 }
 
-void streams_open_job(struct api_call *c, int64_t after)
+void streams_open_job(struct api_call *c, bool of_batch, int64_t after)
 {
     struct stream *s = stream_new(c);
 
@@ -446,7 +449,7 @@ void streams_open_job(struct api_call *c, int64_t after)
     s->sent = after;
     c->state = s;
     c->holder.on_left = on_opener_left;
-    hub_join(hub_get(s->all, c->tenant, c->job), s);
+    hub_join(hub_get(s->all, c->tenant, c->job, of_batch), s);
     s->is_reading = true;
     start_read(s->hub, s, after, on_first_read);
 }

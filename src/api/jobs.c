@@ -159,7 +159,7 @@ static void on_listed(struct store_op *op)
     api_answer(c, 200);
 }
 
-static void list(struct api_call *c, uint32_t states)
+static void list(struct api_call *c, uint32_t states, struct id batch)
 {
     struct store_list_jobs *op = api_op(c, sizeof *op, STORE_LIST_JOBS, on_listed);
     struct str *canonical = arena_alloc(c->a, sizeof *canonical);
@@ -168,6 +168,7 @@ static void list(struct api_call *c, uint32_t states)
     op->tenant = c->tenant;
     op->limit = PAGE_DEFAULT;
     op->filter.states = states;
+    op->filter.batch = batch;
     c->state = canonical;
     if (!api_query_filter(c, &op->filter, canonical) || !api_query_int(c, "limit", 1, PAGE_MAX, &op->limit)) {
         return;
@@ -181,12 +182,17 @@ static void list(struct api_call *c, uint32_t states)
 
 void api_list_jobs(struct api_call *c)
 {
-    list(c, 0);
+    list(c, 0, (struct id){{0}});
+}
+
+void api_list_jobs_of(struct api_call *c, struct id batch)
+{
+    list(c, 0, batch);
 }
 
 void api_list_dead(struct api_call *c)
 {
-    list(c, 1U << JOB_FAILED);
+    list(c, 1U << JOB_FAILED, (struct id){{0}});
 }
 
 /* ---- PATCH ---- */

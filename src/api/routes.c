@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define FILTER " state queue kind tag since until limit cursor "
+#define FILTER " state queue kind tag batch since until limit cursor "
 #define BULK   ((size_t)32 << 20)
 
 static const char no_query[] = " ";
@@ -55,6 +55,14 @@ const struct api_route api_routes[] = {
     {HTTP_POST,   "/v1/schedules/{name}/run",    "runSchedule",    EN, API_KEY, API_MAYBE_JSON, 0, no_query, ALL, api_run_schedule},
     {HTTP_POST,   "/v1/schedules/{name}/pause",  "pauseSchedule",  AD, API_KEY, API_MAYBE_JSON, 0, no_query, ALL, api_pause_schedule},
     {HTTP_POST,   "/v1/schedules/{name}/resume", "resumeSchedule", AD, API_KEY, API_MAYBE_JSON, 0, no_query, ALL, api_resume_schedule},
+    {HTTP_POST,   "/v1/batches",      "createBatch",   EN, API_KEY, API_JSON, BULK, no_query, ALL, api_create_batch},
+    {HTTP_GET,    "/v1/batches",      "listBatches",   R,  API_KEY, API_NO_BODY, 0, " limit cursor ", ALL, api_list_batches},
+    {HTTP_GET,    "/v1/batches/{id}", "getBatch",      R,  API_KEY, API_NO_BODY, 0, no_query, JOB | ALL, api_get_batch},
+    {HTTP_GET,    "/v1/batches/{id}/jobs", "listBatchJobs", R, API_KEY, API_NO_BODY, 0, " state queue kind tag since until limit cursor ", JOB | ALL, api_list_batch_jobs},
+    {HTTP_GET,    "/v1/batches/{id}/results", "listBatchResults", R, API_KEY, API_NO_BODY, 0, " limit cursor ", JOB | ALL, api_list_batch_results},
+    {HTTP_GET,    "/v1/batches/{id}/events", "readBatchEvents", R, API_KEY, API_NO_BODY, 0, " last_event_id limit ", JOB | ALL, api_read_batch_events},
+    {HTTP_POST,   "/v1/batches/{id}/close",  "closeBatch",  EN, API_KEY, API_MAYBE_JSON, 0, no_query, JOB | ALL, api_close_batch},
+    {HTTP_POST,   "/v1/batches/{id}/cancel", "cancelBatch", EN, API_KEY, API_MAYBE_JSON, 0, no_query, JOB | ALL, api_cancel_batch},
     {HTTP_GET,    "/v1/workers",       "listWorkers",  R,  API_KEY, API_NO_BODY, 0, no_query, ALL, api_list_workers},
     {HTTP_GET,    "/v1/stats",         "getStats",     R,  API_KEY, API_NO_BODY, 0, no_query, ALL, api_get_stats},
     {HTTP_GET,    "/v1/events",        "readFeed",     R,  API_KEY, API_NO_BODY, 0, no_query, ALL, api_read_feed},

@@ -11,9 +11,9 @@
 struct streams *streams_new(struct api *api);
 /* Frees what is left; the HTTP server is gone by then, and with it every stream. NULL is fine. */
 void streams_free(struct streams *s);
-/* Answers the call with the events of c->job behind `after`, as a stream: 200, or 204 when the job is final and all of it
+/* Answers the call with the events of c->job, or of that batch, behind `after`, as a stream: 200, or 204 when the job is final and all of it
  * was read, 404, 429. */
-void streams_open_job(struct api_call *c, int64_t after);
+void streams_open_job(struct api_call *c, bool of_batch, int64_t after);
 /* Answers with the live feed of the tenant. */
 void streams_open_feed(struct api_call *c);
 /* Ends every stream that this key opened. */

@@ -156,7 +156,8 @@ bool id_eq(struct id a, struct id b)
 
 bool id_is_zero(struct id id)
 {
-    return (get_u64(id.b) | get_u64(id.b + 8)) == 0;
+    static const struct id none;
+    return memcmp(&id, &none, sizeof id) == 0;
 }
 
 static int hex_value(char c)

@@ -17,6 +17,7 @@ int cmd_cancel(const struct options *o);
 int cmd_retry(const struct options *o);
 int cmd_queues(const struct options *o);
 int cmd_schedule(const struct options *o);
+int cmd_batch(const struct options *o);
 int cmd_stats(const struct options *o);
 int cmd_index(const struct options *o);
 int cmd_sym(const struct options *o);

@@ -51,6 +51,8 @@ const struct command command_table[] = {
      "whole\n"
      "definition, as PUT /v1/schedules/{name} takes it; - reads it, or ARGS, from standard input.\n"
      "next prints the coming ticks, --limit of them (at most 100); run prints the id of the job.\n"},
+    {"batch", cmd_batch, "Shows, closes and cancels batches", "[list | status|close|cancel ID]",
+     "url key json limit", NULL},
     {"stats", cmd_stats, "Counts jobs by state, and names kinds that no worker can do", "", "url key json",
      NULL},
     {"index", cmd_index, "Indexes a git repository and shows what was found", "REPO",

@@ -93,6 +93,8 @@ struct job_error {
     struct str stack;
 };
 
+struct batch_plan;
+
 /* What an enqueue asks for; a member left at its zero value takes the queue's, then the kind's, then our default. */
 struct job_spec {
     struct str queue, kind;    /* names; queue "" = "default" */
@@ -118,6 +120,10 @@ struct job_spec {
     struct str tags;       /* JSON array of strings, or "" */
     struct str group;      /* fair turns; "" = none */
     struct str limit_keys; /* JSON array, or "" */
+    struct id batch;       /* which it joins; zero = none. Children in reports join their reporter's */
+    bool joins_first;      /* … the one that is the first item of the same enqueue */
+    const struct batch_plan *
+        plan; /* not NULL: no job but a batch, of which only ref counts else: core/batch.h. First item alone */
 };
 
 /* What hangs under a job. Final ones stay counted when they are gone. */
@@ -149,7 +155,7 @@ struct job {
     enum job_on_cancel on_cancel;
     enum job_on_parent on_parent_failure;
     /* the family; zero = none */
-    struct id parent, root;
+    struct id parent, root, batch;
     struct id *
         depends_on; /* of a blocked job that is told alone: those that nobody has told it of, at most JOB_DEPENDS_SHOWN */
     size_t depends_count;

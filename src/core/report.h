@@ -65,7 +65,8 @@ struct enqueue_verdict {
     bool duplicate; /* the key was held: nothing was enqueued */
     bool pruned;    /* … by a job that is gone */
     bool replaced;  /* … and has the new args (enum job_on_duplicate) */
-    bool dropped;   /* a child of a job that is being cancelled: nothing was enqueued */
+    bool
+        dropped; /* a child of a job that is being cancelled, or more than its batch takes: nothing was enqueued */
 };
 
 struct report_verdict {

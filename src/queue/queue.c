@@ -138,7 +138,8 @@ static void enqueue_done(struct queue *q, const struct store_enqueue *n)
         mem_free(k);
     }
     for (size_t i = 0; n->op.rc == RC_OK && !n->replayed && i < n->count; i++) {
-        q->metrics.enqueued += n->verdicts[i].rc == RC_OK && !n->verdicts[i].duplicate;
+        q->metrics.enqueued += n->verdicts[i].rc == RC_OK && !n->verdicts[i].duplicate &&
+                               !n->verdicts[i].dropped && !n->specs[i].plan;
     }
 }
 
@@ -231,7 +232,7 @@ static size_t fold_changes(const struct store_round *r, struct folded *out)
 
 static void count_change(struct queue *q, const struct store_change *c)
 {
-    if (c->state_changed && !c->is_foreign) {
+    if (c->state_changed && !c->is_foreign && c->queue.n) {
         q->metrics.completed += c->state == JOB_COMPLETED;
         q->metrics.failed += c->state == JOB_FAILED;
         q->metrics.cancelled += c->state == JOB_CANCELLED;

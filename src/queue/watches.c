@@ -237,6 +237,9 @@ void queue_feed_stop(struct queue *q, struct queue_feed *f)
 void feeds_see_change(struct queue *q, const struct store_change *c)
 {
     assert(!q->feed_cursor);
+    if (!c->queue.n) { /* a batch: it has a stream of its own */
+        return;
+    }
     for (struct queue_feed *f = q->feeds; f; f = q->feed_cursor) {
         q->feed_cursor = f->next;
         if (f->tenant == c->tenant) { /* J13 */

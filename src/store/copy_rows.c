@@ -75,6 +75,7 @@ static const struct copy_column job[] = {
     {"args", COPY_TEXT},
     {"parent", COPY_ID},
     {"root", COPY_ID},
+    {"batch", COPY_ID},
 };
 
 static const struct copy_column event[] = {
@@ -117,6 +118,12 @@ static const struct copy_column note[] = {
 
 static const struct copy_column link[] = {{"job", COPY_ID}, {"on_job", COPY_ID}, {"round", COPY_INT}};
 
+static const struct copy_column batch[] = {{"id", COPY_ID},
+                                           {"tenant", COPY_INT},
+                                           {"max_jobs", COPY_INT},
+                                           {"name", COPY_TEXT},
+                                           {"labels", COPY_TEXT}};
+
 #define SHAPE(name, keys)                                                                                    \
     {                                                                                                        \
 #name, (keys), sizeof(name) / sizeof((name)[0]), (name)                                              \
@@ -136,6 +143,7 @@ const struct copy_shape copy_shapes[COPY_TABLES] = {
     [COPY_TALLY] = SHAPE(tally, 1),
     [COPY_NOTE] = SHAPE(note, 2),
     [COPY_LINK] = SHAPE(link, 2),
+    [COPY_BATCH] = SHAPE(batch, 1),
 };
 
 _Static_assert(sizeof job / sizeof job[0] == COPY_COLUMNS_MAX, "job has the most columns");

@@ -21,6 +21,7 @@ enum copy_table { /* in the order in which they are copied */
                   COPY_TALLY, /* of the jobs that hang under one */
                   COPY_NOTE,  /* what ticks have to see to */
                   COPY_LINK,  /* blocked jobs, and those on which they depend */
+                  COPY_BATCH, /* what batches were made from */
                   COPY_TABLES,
 };
 
@@ -59,6 +60,7 @@ enum copy_job_column {
     JOB_ARGS_COLUMN,
     JOB_PARENT_COLUMN,
     JOB_ROOT_COLUMN,
+    JOB_BATCH_COLUMN,
     COPY_COLUMNS_MAX,
 };
 

@@ -37,6 +37,8 @@ static const struct {
     {STORE_LIST_SERIES, false, "list_series"},
     {STORE_LIST_QUEUES, false, "list_queues"},
     {STORE_LIST_SCHEDULES, false, "list_schedules"},
+    {STORE_LIST_BATCHES, false, "list_batches"},
+    {STORE_LIST_RESULTS, false, "list_results"},
     {STORE_STATS, false, "stats"},
     {STORE_LIST_KEYS, false, "list_keys"},
     {STORE_LOOK, false, "look"},

@@ -24,6 +24,7 @@
 #define STINT_STORE_STORE_H
 
 #include "base/arena.h"
+#include "core/batch.h"
 #include "core/job.h"
 #include "core/job_state.h"
 #include "core/report.h"
@@ -57,6 +58,8 @@ enum store_op_kind {
     STORE_LIST_SERIES,
     STORE_LIST_QUEUES,
     STORE_LIST_SCHEDULES,
+    STORE_LIST_BATCHES,
+    STORE_LIST_RESULTS,
     STORE_STATS,
     STORE_LIST_KEYS,
     STORE_LOOK,
@@ -80,7 +83,7 @@ struct store_op {
 struct store_change {
     int64_t tenant;
     struct id job;
-    struct str queue, kind;   /* live until store_round_free */
+    struct str queue, kind;   /* live until store_round_free; queue "": of a batch */
     enum job_state state;     /* afterwards */
     bool became_queued;       /* a claim may find it now */
     int64_t priority, run_at; /* where it stands then; run_at 0: not told */
@@ -243,7 +246,9 @@ struct store_list_schedules {
 /* All or nothing unless `partial`: with one bad item op.rc is RC_INVALID (or the item's rc when there is one item),
  * every bad item has its verdict and nothing is stored. A duplicate is RC_OK. Jobs get ascending ids in order.
  * idempotency_key: kept 24 h with the body's hash in the same transaction: the same again gives the same verdicts
- * with replayed; another hash gives RC_INVALID, code `idempotency_mismatch`. */
+ * with replayed; another hash gives RC_INVALID, code `idempotency_mismatch`.
+ * An item that joins a batch: RC_INVALID, code `unknown_batch`; RC_CONFLICT, code `batch_closed`; dropped when that has as many
+ * jobs as it takes (RC_CONFLICT, code `batch_full`, for one that depends on others of the call: part of them makes no sense). */
 struct store_enqueue {
     struct store_op op;
     int64_t tenant;
@@ -310,9 +315,10 @@ struct store_report {
 /* ------------------------------------------------------------------ acting on jobs */
 
 struct job_filter {
-    uint32_t states;                    /* bit per job_state; 0 = all */
-    struct str queue, kind, tag, batch; /* "" = any */
-    int64_t since, until;               /* created_at in [since, until); 0 = open */
+    uint32_t states;             /* bit per job_state; 0 = all */
+    struct str queue, kind, tag; /* "" = any */
+    struct id batch;             /* zero = of any, or of none */
+    int64_t since, until;        /* created_at in [since, until); 0 = open */
 };
 
 enum job_action {
@@ -322,6 +328,8 @@ enum job_action {
     ACT_PROMOTE, /* scheduled: queued now */
     ACT_ERASE, /* final: args, result, events, artifacts gone; the job's row stays until retention, and cannot be retried */
     ACT_PURGE, /* final: the job is gone, as after its retention: unknown from now on */
+    ACT_CLOSE, /* of batches: it takes no more jobs from outside. These know ACT_CANCEL else: it is closed, its jobs are cancelled
+                  behind it, by the tick */
 };
 
 /* By ids (RC_NOT_FOUND per unknown one) or, ids == NULL, on up to `limit` jobs that match the filter and allow the action,
@@ -330,6 +338,7 @@ struct store_act {
     struct store_op op;
     int64_t tenant;
     enum job_action action;
+    bool of_batches; /* ids are those of batches; a batch is no job elsewhere */
     const struct id *ids;
     size_t count;
     struct job_filter filter;
@@ -457,11 +466,39 @@ struct store_read_events {
     struct store_op op;
     int64_t tenant;
     struct id job_id;
+    bool of_batch; /* it is one's: `closed`, `cancelled`, `finished` with the counts, `end` */
     int64_t after, limit;
     struct job_event_row *events; /* out */
     size_t count;
     int64_t first_seq, last_seq; /* out: of all that are stored; 0 = none */
     struct job *job;             /* out: the job now, without args, result and checkpoint */
+};
+
+/* ------------------------------------------------------------------ batches: how they are made stands in store_enqueue */
+
+/* id: that one, or RC_NOT_FOUND. Zero: newest first. */
+struct store_list_batches {
+    struct store_op op;
+    int64_t tenant;
+    struct id id;
+    int64_t cursor, limit; /* cursor 0 = from the newest */
+    struct batch *batches; /* out */
+    size_t count;
+    int64_t next_cursor; /* 0: no more */
+};
+
+#define STORE_RESULTS_BYTES ((size_t)8 << 20)
+
+/* Jobs of a batch that are final now and still there, oldest first, with result and error and without args; fewer than `limit`
+ * when their results are big. Complete when the batch has finished. */
+struct store_list_results {
+    struct store_op op;
+    int64_t tenant;
+    struct id batch;
+    int64_t cursor, limit; /* cursor 0 = from the oldest */
+    struct job *jobs;      /* out */
+    size_t count;
+    int64_t next_cursor; /* 0: no more now */
 };
 
 /* ------------------------------------------------------------------ queues, stats */

@@ -54,6 +54,11 @@ static void write_error(struct json_out *w, const struct job_error *error, bool 
     json_object_end(w);
 }
 
+void wire_error_write(struct json_out *w, const struct job_error *error)
+{
+    write_error(w, error, false);
+}
+
 static const char *const backoff_names[] = {
     [BACKOFF_EXPONENTIAL] = "exponential", [BACKOFF_FIXED] = "fixed", [BACKOFF_LIST] = "list"};
 
@@ -115,7 +120,7 @@ static void write_progress(struct json_out *w, const struct job *j, enum wire_pa
     }
 }
 
-static void put_kin(struct json_out *w, const char *name, struct id id)
+void wire_put_id(struct json_out *w, const char *name, struct id id)
 {
     if (id_is_zero(id)) {
         json_put_c(w, name, NULL);
@@ -190,8 +195,9 @@ void wire_job_write(struct json_out *w, const struct job *j, enum wire_parts par
     if (j->depends_count) {
         write_dependencies(w, j);
     }
-    put_kin(w, "parent", j->parent);
-    put_kin(w, "root", j->root);
+    wire_put_id(w, "parent", j->parent);
+    wire_put_id(w, "root", j->root);
+    wire_put_id(w, "batch", j->batch);
     json_put_int(w, "lease", j->lease);
     json_put_time(w, "lease_until", j->lease_until);
     wire_put_text(w, "worker", j->worker);
@@ -221,6 +227,9 @@ void wire_claimed_write(struct json_out *w, const struct job *j)
     if (!id_is_zero(j->parent)) {
         json_put_id(w, "parent", j->parent);
         json_put_id(w, "root", j->root);
+    }
+    if (!id_is_zero(j->batch)) {
+        json_put_id(w, "batch", j->batch);
     }
     if (j->cancelling) {
         json_put_bool(w, "cancelling", true);

@@ -33,6 +33,9 @@ static enum rc read_job(const struct json *v, struct arena *a, void *to, struct 
     if (rc == RC_OK && p->job.depends_count) {
         rc = wire_invalid(e, "depends_on", "depends_on is not for the job of a schedule");
     }
+    if (rc == RC_OK && !id_is_zero(p->job.batch)) {
+        rc = wire_invalid(e, "batch", "batch is not for the job of a schedule");
+    }
     p->job_json = v->raw;
     return wire_in_member(e, rc, STR("job"));
 }

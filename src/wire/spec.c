@@ -162,7 +162,7 @@ static const struct wire_field spec_fields[] = {
     {STR("on_lost"), WIRE_CUSTOM, 0, 0, 0, read_on_lost},
     {STR("group"), WIRE_NOT_YET, 0, 0, 0, NULL},
     {STR("limits"), WIRE_NOT_YET, 0, 0, 0, NULL},
-    {STR("batch"), WIRE_NOT_YET, 0, 0, 0, NULL},
+    {STR("batch"), WIRE_ID, AT(batch), 0, 0, NULL},
     {STR("secrets"), WIRE_NOT_YET, 0, 0, 0, NULL},
     {STR("on_cancel"), WIRE_CUSTOM, 0, 0, 0, read_on_cancel},
     {STR("ref"), WIRE_NAME, AT(ref), 0, 0, NULL},
@@ -222,6 +222,9 @@ enum rc wire_children_read(const struct json *v, struct arena *a, const struct j
         if (rc == RC_OK && (specs[n].ref.n || specs[n].depends_count || specs[n].on_parent_failure)) {
             rc = wire_invalid(e, "depends_on", "ref, depends_on and on_parent_failure are not for children");
             rc = wire_in_item(e, rc, n);
+        }
+        if (rc == RC_OK && !id_is_zero(specs[n].batch)) {
+            rc = wire_in_item(e, wire_invalid(e, "batch", "children join the batch of their reporter"), n);
         }
         if (rc) {
             return wire_in_member(e, rc, STR("children"));
@@ -330,6 +333,9 @@ void wire_spec_write(struct json_out *w, const struct job_spec *s)
     }
     if (s->at_root) {
         json_put_c(w, "attach", "root");
+    }
+    if (!id_is_zero(s->batch)) {
+        json_put_id(w, "batch", s->batch);
     }
     write_depends(w, s);
     json_object_end(w);

@@ -3,6 +3,7 @@
 #ifndef STINT_WIRE_WIRE_H
 #define STINT_WIRE_WIRE_H
 
+#include "core/batch.h"
 #include "core/report.h"
 #include "core/schedule.h"
 #include "wire/fields.h"
@@ -60,6 +61,24 @@ MUST_CHECK enum rc wire_plan_merge(struct str definition, const struct json *pat
                                    struct str *out, struct err *e);
 /* Its members, into the object that is open. */
 void wire_plan_members(struct json_out *w, const struct schedule_plan *p);
+
+/* ---- batches ---- */
+#define WIRE_FINALLY_MAX 100
+
+/* POST /v1/batches as an enqueue: the first of the specs is the batch. */
+struct wire_batch {
+    struct batch_plan plan;
+    struct job_spec *specs;
+    size_t job_count, finally_count; /* of the specs behind the first, in this order */
+};
+
+MUST_CHECK enum rc wire_batch_read(const struct json *v, struct arena *a, struct wire_batch *out,
+                                   struct err *e);
+void wire_batch_write(struct json_out *w, const struct batch *b);
+/* {"class","code","message"} */
+void wire_error_write(struct json_out *w, const struct job_error *error);
+/* One line of its results: {"job","kind","state","result","error","finished_at"}. */
+void wire_result_write(struct json_out *w, const struct job *j);
 
 /* ---- claims ---- */
 struct wire_claim {

@@ -62,6 +62,7 @@ async function fill(store) {
     await post('/v1/reports', { job: parent.id, lease: parent.lease, n: 1, op: 'wait', children: [1, 2].map((args) => ({ kind: 'child', args })) });
     const [child] = (await post('/v1/claims', { worker: 'w', queues: ['family'], kinds: ['child'] })).jobs;
     await post('/v1/reports', { job: child.id, lease: child.lease, n: 1, op: 'complete' });
+    await post('/v1/batches', { name: 'b', max_jobs: 5, closed: true, jobs: [{ kind: 'k', queue: 'batch' }], finally: [{ kind: 'last', queue: 'batch' }] });
     await server.call('PUT', '/v1/schedules/yearly', { cron: '0 5 1 1 *', tz: 'Europe/Berlin', job: { kind: 'k', queue: 'later' } });
     await post('/v1/schedules/yearly/run');
     await post('/v1/queues/q2/pause');
@@ -71,7 +72,7 @@ async function fill(store) {
     return { store, key, holds: jobs[5], token: token.token, done: jobs[0].id, parent: family.id, shown };
 }
 
-const READS = ['/v1/jobs?limit=500', '/v1/queues', '/v1/series/s?limit=5', '/v1/schedules/yearly', '/v1/schedules'];
+const READS = ['/v1/jobs?limit=500', '/v1/batches', '/v1/queues', '/v1/series/s?limit=5', '/v1/schedules/yearly', '/v1/schedules'];
 
 /** What the API tells, but for the time that leases have left. */
 async function show(server) {
@@ -101,6 +102,11 @@ async function isTheSame(store) {
     await server.call('POST', '/v1/reports', { job: child.id, lease: child.lease, n: 1, op: 'complete' });
     const woken = (await server.call('POST', '/v1/claims', { worker: 'new', queues: ['family'], wait_s: 20 })).json.jobs[0];
     assert.deepEqual([woken.id, woken.children.completed], [source.parent, 2], 'a parent goes on behind its last child');
+    const [member] = (await server.call('POST', '/v1/claims', { worker: 'new', queues: ['batch'] })).json.jobs;
+    await server.call('POST', '/v1/reports', { job: member.id, lease: member.lease, n: 1, op: 'complete' });
+    const [last] = (await server.call('POST', '/v1/claims', { worker: 'new', queues: ['batch'], wait_s: 20 })).json.jobs;
+    assert.equal(last.kind, 'last', 'a finaliser runs behind the last job of its batch');
+    assert.equal((await server.call('GET', `/v1/batches/${member.batch}`)).json.state, 'finished');
     await server.stop();
 }
 
@@ -110,7 +116,7 @@ test('a file becomes a PostgreSQL and a file again, and nobody notices', { skip:
     const file = `sqlite:${dir.file('back.db')}`;
     const there = await copy(source.store, db.dsn);
     assert.equal(there.code, 0, there.said);
-    assert.match(there.said, /job +305 +[0-9a-f]{16}\n/);
+    assert.match(there.said, /job +308 +[0-9a-f]{16}\n/);
     assert.match(there.said, /The two are equal/);
     const back = await copy(db.dsn, file);
     assert.equal(back.code, 0, back.said);

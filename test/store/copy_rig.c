@@ -201,6 +201,37 @@ static void put_schedules(struct store_test *s, struct buf *b)
     }
 }
 
+static void put_batches(struct store_test *s, struct buf *b)
+{
+    AN_OP(s, op, store_list_batches, STORE_LIST_BATCHES);
+    op.tenant = s->tenant;
+    run_op(s, &op.op);
+    for (size_t i = 0; i < op.count; i++) {
+        const struct batch *h = &op.batches[i];
+        const struct job_children *c = &h->counts;
+        buf_printf(b, "batch %s %.*s %.*s %lld %s %d %lld %lld %lld %lld %lld %lld %lld\n", id_text(h->id).s,
+                   STR_ARG(h->name), STR_ARG(h->labels), (long long)h->max_jobs, batch_state_name(h->state),
+                   h->is_cancelled, (long long)h->round, (long long)h->finished_at, (long long)c->open,
+                   (long long)c->completed, (long long)c->failed, (long long)c->cancelled,
+                   (long long)c->skipped);
+        struct store_list_jobs jobs = list_of(s, (struct job_filter){.batch = h->id}, 100);
+        for (size_t k = 0; k < jobs.count; k++) {
+            CHECK_ID(jobs.jobs[k].batch, h->id);
+            buf_printf(b, " member %s\n", id_text(jobs.jobs[k].id).s);
+        }
+        AN_OP(s, r, store_read_events, STORE_READ_EVENTS);
+        r.tenant = s->tenant;
+        r.job_id = h->id;
+        r.of_batch = true;
+        r.limit = 100;
+        run_op(s, &r.op);
+        for (size_t k = 0; k < r.count; k++) {
+            buf_printf(b, " event %lld %lld %.*s %.*s\n", (long long)r.events[k].seq,
+                       (long long)r.events[k].at, STR_ARG(r.events[k].type), STR_ARG(r.events[k].data));
+        }
+    }
+}
+
 struct str copy_dump(struct store_test *s)
 {
     struct buf b = BUF_LIMIT(256 << 20);
@@ -224,6 +255,7 @@ struct str copy_dump(struct store_test *s)
         put_jobs(s, &b);
         put_series(s, &b);
         put_schedules(s, &b);
+        put_batches(s, &b);
     }
     s->tenant = asked_as;
     store_secret(s->store, secret);
@@ -376,6 +408,33 @@ static void links(struct store_test *s)
     VERDICT(complete(s, claim_one(s, .queue = STR("links"), .kind = STR("first")), 1), RC_OK);
 }
 
+/* One that is open and full, one that is in its second round, one that nobody has told yet that all of it is done. */
+static void batches(struct store_test *s)
+{
+    for (int i = 0; i < 3; i++) {
+        struct str on = STR(" batch"), queue = arena_printf(s->a, "batch%d", i);
+        const struct batch_plan plan = {
+            .name = STR("b"), .labels = STR("{\"a\":\"b\"}"), .max_jobs = i ? 0 : 2, .is_closed = i > 0};
+        struct job_spec specs[] = {
+            {.plan = &plan, .ref = on},
+            {.queue = queue, .kind = STR("k"), .args = STR("{}"), .joins_first = true},
+            {.queue = queue, .kind = STR("k"), .args = STR("{}"), .joins_first = true},
+            {.queue = queue, .kind = STR("f"), .args = STR("{}"), .depends_on = &on, .depends_count = 1}};
+        AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+        op.tenant = s->tenant;
+        op.specs = specs;
+        op.count = 4;
+        run_op(s, &op.op);
+        for (int k = 0; i && k < 2; k++) {
+            VERDICT(fail(s, claim_one(s, .queue = queue), 1, ERROR_PERMANENT), RC_OK);
+        }
+        if (i == 1) {
+            (void)tick(s);
+            VERDICT(retry(s, op.verdicts[1].job), RC_OK);
+        }
+    }
+}
+
 /* One that has fired, and one that is paused. */
 static void schedules(struct store_test *s)
 {
@@ -414,6 +473,7 @@ void copy_a_world(struct store_test *s)
         finished_jobs(s);
         live_jobs(s);
         queues(s);
+        batches(s);
         families(s);
         links(s);
         schedules(s);

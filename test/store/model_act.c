@@ -134,6 +134,7 @@ static void act_on(struct model *m, enum job_action action, struct model_job *jo
     case ACT_ERASE:
         erase(m, job, v);
         break;
+    case ACT_CLOSE: /* of batches, which the model does not know */
     case ACT_PURGE:
         if (job_state_is_final(job->v.state)) {
             model_remove(m, job);

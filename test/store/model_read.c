@@ -34,7 +34,7 @@ bool model_matches(const struct model_job *job, int64_t tenant, const struct job
     const struct job *v = &job->v;
     return v->tenant == tenant && (!f->states || f->states & 1u << v->state) &&
            (!f->queue.n || str_eq(f->queue, v->queue)) && (!f->kind.n || str_eq(f->kind, v->kind)) &&
-           (!f->tag.n || has_tag(v->tags, f->tag)) && !f->batch.n && v->created_at >= f->since &&
+           (!f->tag.n || has_tag(v->tags, f->tag)) && id_is_zero(f->batch) && v->created_at >= f->since &&
            (!f->until || v->created_at < f->until);
 }
 

@@ -33,6 +33,8 @@ WITH gone AS (
   DELETE FROM stint.tally AS t USING gone WHERE t.owner = gone.id AND gone.flags & 4096 <> 0
 ), tally_deltas AS (
   DELETE FROM stint.tally_delta AS t USING gone WHERE t.owner = gone.id AND gone.flags & 4096 <> 0
+), batches AS (
+  DELETE FROM stint.batch AS b USING gone WHERE b.id = gone.id AND gone.flags & 1048576 <> 0
 ), events AS (
   DELETE FROM stint.event_history_rest AS e USING gone WHERE e.job = gone.id
 ), counted AS (

@@ -10,7 +10,7 @@ SELECT pg_advisory_lock(495874305654)
 -- All that is copied, and what says where it stands: nobody writes there until the transaction ends.
 LOCK TABLE stint.meta, stint.tenant, stint.api_key, stint.queue, stint.job, stint.history, stint.event, stint.event_history,
   stint.unique_key, stint.idempotency, stint.artifact, stint.blob, stint.series_entry, stint.schedule, stint.tally,
-  stint.tally_delta, stint.note, stint.link, stint.count, stint.count_delta, stint.wish IN SHARE MODE
+  stint.tally_delta, stint.note, stint.link, stint.batch, stint.count, stint.count_delta, stint.wish IN SHARE MODE
 
 -- name: copy_nodes
 SELECT count(*) FROM stint.node AS n WHERE @node_is_alive@
@@ -27,7 +27,7 @@ SELECT NOT EXISTS (SELECT FROM stint.tenant) AND NOT EXISTS (SELECT FROM stint.a
   AND NOT EXISTS (SELECT FROM stint.count WHERE n <> 0) AND NOT EXISTS (SELECT FROM stint.count_delta)
   AND NOT EXISTS (SELECT FROM stint.wish) AND NOT EXISTS (SELECT FROM stint.schedule)
   AND NOT EXISTS (SELECT FROM stint.tally) AND NOT EXISTS (SELECT FROM stint.tally_delta) AND NOT EXISTS (SELECT FROM stint.note)
-  AND NOT EXISTS (SELECT FROM stint.link)
+  AND NOT EXISTS (SELECT FROM stint.link) AND NOT EXISTS (SELECT FROM stint.batch)
 
 -- name: copy_fingerprint
 -- Every write changes a row's xmin, or how many there are; what becomes of finished jobs shows in the counts.
@@ -45,6 +45,7 @@ SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
   UNION ALL SELECT format('tally_delta %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.tally_delta AS t
   UNION ALL SELECT format('note %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.note AS t
   UNION ALL SELECT format('link %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.link AS t
+  UNION ALL SELECT format('batch %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.batch AS t
   UNION ALL SELECT format('count %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.count AS t
   UNION ALL SELECT format('count_delta %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.count_delta AS t) AS lines (line)
 
@@ -97,7 +98,7 @@ coalesce(round, 1) AS round, coalesce(reason, 0) AS reason, coalesce(report_n, 0
 coalesce(report_hash, 0) AS report_hash, coalesce(report_verdict, 0) AS report_verdict,
 coalesce(last_seq, 0) AS last_seq, coalesce(progress, -1) AS progress, coalesce(started_at, 0) AS started_at,
 0::bigint AS finished_at, 0::bigint AS expires_at, worker, progress_message, retry, unique_key, tags, fair_group,
-limit_keys, error_class, error_code, error_message, error_stack, checkpoint, NULL::text AS result, args, parent, root,
+limit_keys, error_class, error_code, error_message, error_stack, checkpoint, NULL::text AS result, args, parent, root, batch,
 coalesce(octet_length(args), 0)::bigint + 0 + coalesce(octet_length(checkpoint), 0) AS bytes
 
 -- name: copy_finished
@@ -110,7 +111,7 @@ coalesce(round, 1) AS round, coalesce(reason, 0) AS reason, coalesce(report_n, 0
 coalesce(report_hash, 0) AS report_hash, coalesce(report_verdict, 0) AS report_verdict,
 coalesce(last_seq, 0) AS last_seq, coalesce(progress, -1) AS progress, coalesce(started_at, 0) AS started_at,
 finished_at, expires_at, worker, progress_message, retry, unique_key, tags, fair_group, limit_keys, error_class,
-error_code, error_message, error_stack, checkpoint, result, args, parent, root,
+error_code, error_message, error_stack, checkpoint, result, args, parent, root, batch,
 coalesce(octet_length(args), 0)::bigint + coalesce(octet_length(result), 0) + coalesce(octet_length(checkpoint), 0) AS bytes
 
 -- name: copy_read_job
@@ -118,7 +119,7 @@ SELECT
   id, tenant, queue, kind, state, priority, run_at, due_at, flags, lease, lease_ms, lease_until, timeout_ms,
   timeout_at, cancel_at, deadline_at, attempt, lost, lost_max, snoozes, waits, round, reason, report_n, report_hash,
   report_verdict, last_seq, progress, started_at, finished_at, expires_at, worker, progress_message, retry, unique_key,
-  tags, fair_group, limit_keys, error_class, error_code, error_message, error_stack, checkpoint, result, args, parent, root
+  tags, fair_group, limit_keys, error_class, error_code, error_message, error_stack, checkpoint, result, args, parent, root, batch
 FROM (
   SELECT *, sum(bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - bytes AS bytes_before FROM (
     SELECT * FROM (SELECT @copy_live@ FROM stint.job UNION ALL SELECT @copy_finished@ FROM stint.history) AS j
@@ -206,13 +207,13 @@ nullif(lease_until, 0), nullif(timeout_ms, 300000), nullif(timeout_at, 0), nulli
 nullif(deadline_at, 0), nullif(attempt, 0), nullif(lost, 0), nullif(lost_max, 3), nullif(snoozes, 0), nullif(waits, 0),
 nullif(round, 1), nullif(reason, 0), nullif(report_n, 0), nullif(report_hash, 0), nullif(report_verdict, 0),
 nullif(last_seq, 0), nullif(progress, -1), nullif(started_at, 0), worker, progress_message, retry, unique_key, tags,
-fair_group, limit_keys, error_class, error_code, error_message, error_stack, checkpoint, args, parent, root
+fair_group, limit_keys, error_class, error_code, error_message, error_stack, checkpoint, args, parent, root, batch
 
 -- name: copy_job_targets
 id, tenant, queue, kind, state, priority, run_at, due_at, flags, lease, lease_ms, lease_until, timeout_ms, timeout_at,
 cancel_at, deadline_at, attempt, lost, lost_max, snoozes, waits, round, reason, report_n, report_hash, report_verdict,
 last_seq, progress, started_at, worker, progress_message, retry, unique_key, tags, fair_group, limit_keys, error_class,
-error_code, error_message, error_stack, checkpoint, args, parent, root
+error_code, error_message, error_stack, checkpoint, args, parent, root, batch
 
 -- name: copy_write_job
 -- Live ones.
@@ -224,13 +225,13 @@ WITH u AS MATERIALIZED (
     $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[],
     $30::bigint[], $31::bigint[], $32::text[], $33::text[], $34::text[], $35::text[], $36::text[], $37::text[],
     $38::text[], $39::bigint[], $40::text[], $41::text[], $42::text[], $43::text[], $44::text[], $45::text[],
-    $46::uuid[], $47::uuid[])
+    $46::uuid[], $47::uuid[], $48::uuid[])
     AS u (
     id, tenant, queue, kind, state, priority, run_at, due_at, flags, lease, lease_ms, lease_until, timeout_ms,
     timeout_at, cancel_at, deadline_at, attempt, lost, lost_max, snoozes, waits, round, reason, report_n, report_hash,
     report_verdict, last_seq, progress, started_at, finished_at, expires_at, worker, progress_message, retry,
     unique_key, tags, fair_group, limit_keys, error_class, error_code, error_message, error_stack, checkpoint, result,
-    args, parent, root)
+    args, parent, root, batch)
 ), put AS (
   INSERT INTO stint.job (@copy_job_targets@)
   SELECT @copy_job_values@ FROM u
@@ -239,7 +240,7 @@ INSERT INTO stint.count_delta (tenant, queue, kind, what, drop_at, n)
 SELECT tenant, queue, CASE WHEN state = 2 THEN kind ELSE '' END, state, 0, count(*) FROM u GROUP BY 1, 2, 3, 4
 
 -- name: copy_write_history
--- Finished ones; $48: the drop_at of each.
+-- Finished ones; $49: the drop_at of each.
 WITH u AS MATERIALIZED (
   SELECT * FROM unnest(
     $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
@@ -248,13 +249,13 @@ WITH u AS MATERIALIZED (
     $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[],
     $30::bigint[], $31::bigint[], $32::text[], $33::text[], $34::text[], $35::text[], $36::text[], $37::text[],
     $38::text[], $39::bigint[], $40::text[], $41::text[], $42::text[], $43::text[], $44::text[], $45::text[],
-    $46::uuid[], $47::uuid[], $48::bigint[])
+    $46::uuid[], $47::uuid[], $48::uuid[], $49::bigint[])
     AS u (
     id, tenant, queue, kind, state, priority, run_at, due_at, flags, lease, lease_ms, lease_until, timeout_ms,
     timeout_at, cancel_at, deadline_at, attempt, lost, lost_max, snoozes, waits, round, reason, report_n, report_hash,
     report_verdict, last_seq, progress, started_at, finished_at, expires_at, worker, progress_message, retry,
     unique_key, tags, fair_group, limit_keys, error_class, error_code, error_message, error_stack, checkpoint, result,
-    args, parent, root, drop_at)
+    args, parent, root, batch, drop_at)
 ), put AS (
   INSERT INTO stint.history (@copy_job_targets@, finished_at, expires_at, drop_at, result)
   SELECT @copy_job_values@, finished_at, expires_at, drop_at, result FROM u
@@ -350,3 +351,10 @@ SELECT job, on_job, round FROM stint.link WHERE (job, on_job) > ($1, $2) ORDER B
 
 -- name: copy_write_link
 INSERT INTO stint.link (job, on_job, round) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
+
+-- name: copy_read_batch
+SELECT id, tenant, max_jobs, name, labels FROM stint.batch WHERE id > $1 ORDER BY id LIMIT $2
+
+-- name: copy_write_batch
+INSERT INTO stint.batch (id, tenant, max_jobs, name, labels)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])

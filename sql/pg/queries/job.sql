@@ -5,14 +5,14 @@
 id, tenant, state, queue, kind, priority, run_at, due_at, flags, lease, coalesce(lease_ms, 30000), lease_until,
 coalesce(timeout_ms, 300000), timeout_at, cancel_at, deadline_at, attempt, lost, coalesce(lost_max, 3), snoozes, waits,
 coalesce(round, 1), reason, report_n, report_hash, report_verdict, last_seq, coalesce(progress, -1), started_at, retry,
-unique_key, parent, root
+unique_key, parent, root, batch
 
 -- name: job_columns
 -- What others see: struct job, in the order of store/pg/views.c.
 id, tenant, state, queue, kind, priority, run_at, flags, lease, coalesce(lease_ms, 30000) AS lease_ms, lease_until,
 coalesce(timeout_ms, 300000) AS timeout_ms, deadline_at, attempt, lost, coalesce(lost_max, 3) AS lost_max, snoozes, waits,
 coalesce(round, 1) AS round, reason, last_seq, coalesce(progress, -1) AS progress, started_at, worker, progress_message,
-retry, unique_key, tags, fair_group, limit_keys, error_class, error_code, error_message, parent, root
+retry, unique_key, tags, fair_group, limit_keys, error_class, error_code, error_message, parent, root, batch
 
 -- name: long_columns
 error_stack, checkpoint, args
@@ -20,9 +20,12 @@ error_stack, checkpoint, args
 -- name: job_lock
 SELECT @row_columns@ FROM stint.job WHERE id = ANY ($1) ORDER BY id FOR UPDATE
 
--- name: job_lock_roots
+-- name: job_lock_kin
+-- $2: with their roots (1), with the batches (2) that take only so many of them: a flag of store/rules/row.h
 SELECT @row_columns@ FROM stint.job
-WHERE id = ANY ($1 || ARRAY(SELECT root FROM stint.job WHERE id = ANY ($1) AND root IS NOT NULL)) ORDER BY id FOR UPDATE
+WHERE id = ANY ($1 || ARRAY(SELECT root FROM stint.job WHERE $2::bigint & 1 <> 0 AND id = ANY ($1) AND root IS NOT NULL)
+  || ARRAY(SELECT batch FROM stint.job WHERE $2::bigint & 2 <> 0 AND id = ANY ($1) AND batch IS NOT NULL AND flags & 8388608 <> 0))
+ORDER BY id FOR UPDATE
 
 -- name: history_lock
 SELECT @row_columns@, finished_at, expires_at, drop_at FROM stint.history WHERE id = ANY ($1) ORDER BY id FOR UPDATE
@@ -41,19 +44,19 @@ SELECT @job_columns@, @long_columns@, finished_at, expires_at, result, drop_at F
 -- name: job_insert
 -- What is the same in all rows of a statement comes once, in the parameter behind its array, which then is empty.
 INSERT INTO stint.job (id, tenant, queue, kind, state, priority, run_at, due_at, flags, lease, timeout_ms, deadline_at,
-  lost_max, retry, unique_key, tags, fair_group, limit_keys, args, parent, root)
+  lost_max, retry, unique_key, tags, fair_group, limit_keys, args, parent, root, batch)
 SELECT
   id, coalesce($3::bigint, tenant), coalesce($5::text, queue), coalesce($7::text, kind), coalesce($9::bigint, state),
   coalesce($11::bigint, priority), coalesce($13::bigint, run_at), coalesce($15::bigint, due_at),
   coalesce($17::bigint, flags), coalesce($19::bigint, lease), coalesce($21::bigint, timeout_ms),
   coalesce($23::bigint, deadline_at), coalesce($25::bigint, lost_max), retry, unique_key, tags, fair_group, limit_keys, args,
-  parent, root
+  parent, root, batch
 FROM unnest(
   $1::uuid[], $2::bigint[], $4::text[], $6::text[], $8::bigint[], $10::bigint[], $12::bigint[], $14::bigint[],
   $16::bigint[], $18::bigint[], $20::bigint[], $22::bigint[], $24::bigint[], $26::text[], $27::text[], $28::text[],
-  $29::text[], $30::text[], $31::text[], $32::uuid[], $33::uuid[])
+  $29::text[], $30::text[], $31::text[], $32::uuid[], $33::uuid[], $34::uuid[])
   AS u (id, tenant, queue, kind, state, priority, run_at, due_at, flags, lease, timeout_ms, deadline_at, lost_max, retry,
-  unique_key, tags, fair_group, limit_keys, args, parent, root)
+  unique_key, tags, fair_group, limit_keys, args, parent, root, batch)
 
 -- name: changed_columns
 -- A number that is the same in all rows of a statement comes once, in the parameter behind its array, which then is empty.

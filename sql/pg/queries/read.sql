@@ -33,7 +33,7 @@ WHERE job = $1 AND drop_at = (SELECT drop_at FROM stint.history WHERE id = $1 LI
 -- Those that pass, and the last one that was looked at. A tag with an escaped NUL is none that anybody can ask for, and jsonb
 -- does not take it.
 SELECT * FROM (
-  SELECT *, tenant = $2::bigint AND 1::bigint << state & $1::bigint <> 0 AND ($5::text IS NULL OR queue = $5::text COLLATE "C")
+  SELECT *, tenant = $2::bigint AND queue <> '' AND 1::bigint << state & $1::bigint <> 0 AND ($5::text IS NULL OR queue = $5::text COLLATE "C")
       AND ($6::text IS NULL OR kind = $6::text COLLATE "C") AND CASE WHEN $7::text IS NULL THEN true
       WHEN tags IS NULL OR strpos(tags, '\u0000') > 0 THEN false ELSE jsonb_exists(tags::jsonb, $7::text) END AS passes,
     row_number() OVER (ORDER BY id DESC) = $8::bigint AS is_last
@@ -63,6 +63,15 @@ WITH looked AS NOT MATERIALIZED (
 )
 @list_rows@
 
+-- name: job_list_batch
+-- $10: of this batch
+WITH looked AS NOT MATERIALIZED (
+  SELECT * FROM (
+    SELECT @live_list_columns@ FROM stint.job WHERE batch = $10 UNION ALL SELECT @list_columns@ FROM stint.history WHERE batch = $10) AS j
+  WHERE id < $3 AND id >= $4 ORDER BY id DESC LIMIT $8::bigint
+)
+@list_rows@
+
 -- name: counts
 -- Folded and not: what of them is of interest stands behind.
 SELECT tenant, queue, kind, what, n FROM stint.count UNION ALL SELECT tenant, queue, kind, what, n FROM stint.count_delta
@@ -81,7 +90,8 @@ WITH sums (name, blocked, scheduled, queued, processing, completed, failed, canc
   revivals) AS (
   SELECT queue, @state_sums@, coalesce(sum(n) FILTER (WHERE what = 14), 0)::bigint
   FROM (@counts@ UNION ALL SELECT tenant, name, '', 0, 0 FROM stint.queue) AS c
-  WHERE tenant = $1::bigint::int AND queue >= $2::text COLLATE "C" AND queue <= $3::text COLLATE "C" GROUP BY queue
+  WHERE tenant = $1::bigint::int AND queue >= $2::text COLLATE "C" AND queue <= $3::text COLLATE "C" AND queue <> ''
+  GROUP BY queue
 )
 SELECT s.name, coalesce(q.is_paused, false), coalesce(q.lease_ms, -1), coalesce(q.timeout_ms, -1),
   coalesce(q.max_attempts, -1), coalesce(q.retry_base_ms, -1), coalesce(q.priority, -1),
@@ -138,7 +148,7 @@ CROSS JOIN LATERAL (
 SELECT @state_sums@, coalesce(sum(n) FILTER (WHERE what = 9), 0)::bigint,
   coalesce(sum(n) FILTER (WHERE what = 10), 0)::bigint, coalesce(sum(n) FILTER (WHERE what = 11), 0)::bigint,
   coalesce(sum(n) FILTER (WHERE what = 12), 0)::bigint, coalesce(sum(n) FILTER (WHERE what = 13), 0)::bigint
-FROM (@counts@) AS c WHERE $1::bigint = 0 OR tenant = $1::bigint
+FROM (@counts@) AS c WHERE ($1::bigint = 0 OR tenant = $1::bigint) AND queue <> ''
 
 -- name: queue_kinds
 SELECT queue, kind, sum(n)::bigint FROM (@counts@) AS c

@@ -6,7 +6,7 @@ SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM tenant) AND NOT EXISTS (SELECT 1 FROM a
   AND NOT EXISTS (SELECT 1 FROM job) AND NOT EXISTS (SELECT 1 FROM unique_key) AND NOT EXISTS (SELECT 1 FROM idempotency)
   AND NOT EXISTS (SELECT 1 FROM event) AND NOT EXISTS (SELECT 1 FROM artifact) AND NOT EXISTS (SELECT 1 FROM series_entry)
   AND NOT EXISTS (SELECT 1 FROM schedule) AND NOT EXISTS (SELECT 1 FROM tally) AND NOT EXISTS (SELECT 1 FROM note)
-  AND NOT EXISTS (SELECT 1 FROM link)
+  AND NOT EXISTS (SELECT 1 FROM link) AND NOT EXISTS (SELECT 1 FROM batch) AND NOT EXISTS (SELECT 1 FROM member)
 
 -- name: meta_delete
 DELETE FROM meta WHERE name = ?1
@@ -37,7 +37,9 @@ SELECT id, random, tenant, (SELECT name FROM queue WHERE queue.id = job.queue), 
   CASE WHEN flags & 2048 THEN (SELECT kin.parent FROM kin WHERE kin.job = job.id) END,
   CASE WHEN flags & 2048 THEN (SELECT parent_random FROM kin WHERE kin.job = job.id) END,
   CASE WHEN flags & 2048 THEN (SELECT kin.root FROM kin WHERE kin.job = job.id) END,
-  CASE WHEN flags & 2048 THEN (SELECT root_random FROM kin WHERE kin.job = job.id) END
+  CASE WHEN flags & 2048 THEN (SELECT root_random FROM kin WHERE kin.job = job.id) END,
+  CASE WHEN flags & 4194304 THEN (SELECT member.batch FROM member WHERE member.job = job.id) END,
+  CASE WHEN flags & 4194304 THEN (SELECT batch_random FROM member WHERE member.job = job.id) END
 FROM job WHERE id > ?1 ORDER BY id LIMIT ?2
 
 -- name: copy_read_event
@@ -73,13 +75,13 @@ INSERT INTO api_key (public_id, tenant, hash, name, last4, scopes, queues, creat
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 
 -- name: copy_write_job
--- queue and kind by their numbers; ?47 … ?50, the kin, are another row's; ?51: the line.
+-- queue and kind by their numbers; ?47 … ?52, the kin and the batch, are other rows'; ?53: the line.
 INSERT INTO job (id, random, tenant, queue, kind, state, priority, run_at, due_at, flags, lease, lease_ms, lease_until, timeout_ms,
   timeout_at, cancel_at, deadline_at, attempt, lost, lost_max, snoozes, waits, round, reason, report_n, report_hash,
   report_verdict, last_seq, progress, started_at, finished_at, expires_at, worker, progress_message, retry, unique_key, tags,
   fair_group, limit_keys, error_class, error_code, error_message, error_stack, checkpoint, result, args, line)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
-  ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?51)
+  ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?53)
 
 -- name: copy_write_event
 INSERT INTO event (job, seq, at, type, data) SELECT ?1, ?3, ?4, ?5, ?6 WHERE ?2 NOTNULL
@@ -133,3 +135,12 @@ WHERE (link.job, on_job) > (?1, ?2) ORDER BY link.job, on_job LIMIT ?3
 
 -- name: copy_write_link
 INSERT INTO link (job, on_job, on_random, round) SELECT ?1, ?3, ?4, ?5 WHERE ?2 NOTNULL
+
+-- name: copy_write_member
+INSERT INTO member (job, batch, batch_random) SELECT ?1, ?3, ?4 WHERE ?2 NOTNULL
+
+-- name: copy_read_batch
+SELECT job, random, tenant, max_jobs, name, labels FROM batch WHERE job > ?1 ORDER BY job LIMIT ?2
+
+-- name: copy_write_batch
+INSERT INTO batch (job, random, tenant, max_jobs, name, labels) VALUES (?1, ?2, ?3, ?4, ?5, ?6)

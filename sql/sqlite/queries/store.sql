@@ -49,7 +49,7 @@ WHERE id = ?1
 SELECT id, name, is_paused, lease_ms, timeout_ms, max_attempts, retry_base_ms, priority, retain_completed_ms,
   retain_failed_ms, retain_cancelled_ms, max_queued, blocked, scheduled, queued, processing, completed, failed,
   cancelled, skipped
-FROM queue WHERE tenant = ?1 AND NOT is_deleted AND (?2 = '' OR name = ?2) ORDER BY name
+FROM queue WHERE tenant = ?1 AND NOT is_deleted AND (?2 = '' OR name = ?2) AND name <> '' ORDER BY name
 
 -- name: queue_oldest
 SELECT min((SELECT min(run_at) FROM job WHERE job.line = line.id AND job.state = 2))
@@ -59,7 +59,7 @@ FROM line WHERE line.queue = ?1 AND line.queued > 0
 SELECT sum(blocked), sum(scheduled), sum(queued), sum(processing), sum(completed), sum(failed), sum(cancelled),
   sum(skipped), sum(enqueued_total), sum(completed_total), sum(failed_total), sum(cancelled_total), sum(lost_total),
   sum(retried_total)
-FROM queue WHERE ?1 = 0 OR tenant = ?1
+FROM queue WHERE (?1 = 0 OR tenant = ?1) AND name <> ''
 
 -- name: queue_kinds
 SELECT queue.id, line.kind, sum(line.queued)

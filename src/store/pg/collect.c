@@ -1,6 +1,8 @@
 /* collect.c: see collect.h. */
 #include "store/pg/collect.h"
 
+#include "store/pg/rows.h"
+
 static int64_t weight(const struct store_op *op)
 {
     return op->kind == STORE_STAGE_ARTIFACT ? 1000 : op_weight(op); /* its bytes travel */
@@ -33,7 +35,8 @@ static bool depends_on_claims(const struct committer *w, const struct store_enqu
 {
     for (size_t i = 0; i < op->count; i++) {
         struct str queue = op->specs[i].queue.n ? op->specs[i].queue : STR("default");
-        if (op->specs[i].unique_key.n || op->specs[i].depends_count ||
+        if (op->specs[i].unique_key.n || op->specs[i].depends_count || op->specs[i].plan ||
+            !id_is_zero(op->specs[i].batch) ||
             settings_of(&w->settings, op->tenant, queue)->max_queued >= 0) {
             return true;
         }
@@ -78,11 +81,18 @@ static size_t count_children(const struct store_report *op)
     return count;
 }
 
+/* Jobs of a call are of one batch, as a rule. */
+static bool joins_another(const struct store_enqueue *op, size_t i)
+{
+    const struct id *batch = &op->specs[i].batch;
+    return !id_is_zero(*batch) && !(i && id_eq(*batch, op->specs[i - 1].batch));
+}
+
 static size_t count_jobs_named(const struct store_enqueue *op)
 {
     size_t count = cancels(op);
     for (size_t i = 0; i < op->count; i++) {
-        count += op->specs[i].depends_count;
+        count += op->specs[i].depends_count + joins_another(op, i);
     }
     return count;
 }
@@ -125,9 +135,9 @@ static void collect_reports(const struct store_report *op, struct collected *out
     for (size_t i = op->op.items_done; i < op->count; i++) {
         const struct report *r = &op->items[i];
         out->ids[out->id_count++] = r->job;
-        out->with_roots |= is_for_root(r);
+        out->kin |= (is_for_root(r) ? KIN_ROOTS : 0u) | (r->child_count ? KIN_BATCHES : 0u);
         out->is_plain &= r->op == REPORT_COMPLETE && !r->artifact_count && !r->publish_count &&
-                         !r->child_count && !out->with_roots;
+                         !r->child_count && !out->kin;
         collect_keys(op->tenant, r->children, r->child_count, out);
     }
 }
@@ -149,6 +159,10 @@ static void collect_enqueue(const struct store_enqueue *op, struct collected *ou
         for (size_t k = 0; k < s->depends_count; k++) {
             out->is_plain = false;
             out->id_count += id_parse(s->depends_on[k], &out->ids[out->id_count]);
+        }
+        if (joins_another(op, i)) {
+            out->is_plain = false;
+            out->ids[out->id_count++] = s->batch;
         }
     }
     if (cancels(op)) {

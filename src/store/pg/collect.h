@@ -10,7 +10,7 @@ struct collected {
     struct key_entry *keys; /* unique keys to reserve */
     size_t key_count;
     bool may_finish; /* a job may end */
-    bool with_roots; /* the roots of the jobs are to be locked too */
+    unsigned kin;    /* of the jobs, that is to be locked too: enum kin */
     bool is_plain;   /* what it says of jobs is that they are complete, and brings no artifacts */
 };
 

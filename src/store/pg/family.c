@@ -20,18 +20,20 @@ static struct committer *of(struct keeper *k)
 
 /* ---- tallies */
 
-enum rc pg_family_tally(struct keeper *k, struct row *r, enum job_state state, int64_t n, struct err *e)
+enum rc pg_family_tally(struct keeper *k, struct id owner, struct row *r, enum job_state state, int64_t n,
+                        struct err *e)
 {
     struct round_work *work = &of(k)->work;
     int64_t what = job_state_is_final(state) ? (int64_t)state : 0;
     struct tally_entry *t = work->tallies.first;
+    (void)r;
     (void)e;
-    for (int i = 0; t && i < FIRST_LOOKED && !(t->what == what && id_eq(t->owner, r->parent)); i++) {
+    for (int i = 0; t && i < FIRST_LOOKED && !(t->what == what && id_eq(t->owner, owner)); i++) {
         t = t->next;
     }
-    if (!t || !(t->what == what && id_eq(t->owner, r->parent))) {
+    if (!t || !(t->what == what && id_eq(t->owner, owner))) {
         t = arena_alloc(k->scratch, sizeof *t);
-        *t = (struct tally_entry){.owner = r->parent, .what = what};
+        *t = (struct tally_entry){.owner = owner, .what = what};
         FIFO_ADD(&work->tallies, t);
     }
     t->n += n;
@@ -48,21 +50,24 @@ static void read_sums(const struct pg_rows *rows, struct job_children *out)
 }
 
 /* What is stored, and what this round has changed. */
-enum rc pg_family_has_open(struct keeper *k, struct row *r, bool *out, struct err *e)
+enum rc pg_family_count(struct keeper *k, struct row *r, struct job_children *out, struct err *e)
 {
     struct pg_query q = PG_QUERY(k->scratch);
     struct pg_rows *rows = NULL;
-    struct job_children c = {0};
+    int64_t *const counts[JOB_STATES] = {[0] = &out->open,
+                                         [JOB_COMPLETED] = &out->completed,
+                                         [JOB_FAILED] = &out->failed,
+                                         [JOB_CANCELLED] = &out->cancelled,
+                                         [JOB_SKIPPED] = &out->skipped};
     pg_bind_uuid(&q, &r->id);
     enum rc rc = round_ask(of(k), PG_SQL_TALLY_SUMS, &q, &rows, e);
     if (!rc) {
-        read_sums(rows, &c);
+        read_sums(rows, out);
     }
     pg_rows_free(rows);
     for (const struct tally_entry *t = of(k)->work.tallies.first; t; t = t->next) {
-        c.open += t->what == 0 && id_eq(t->owner, r->id) ? t->n : 0;
+        *counts[t->what] += id_eq(t->owner, r->id) ? t->n : 0;
     }
-    *out = c.open > 0;
     return rc;
 }
 
@@ -73,7 +78,8 @@ enum rc pg_family_find_open(struct keeper *k, struct row *r, struct open_childre
     struct pg_rows *rows = NULL;
     pg_bind_uuid(&q, &r->id);
     pg_bind_int(&q, (int64_t)open->room);
-    enum rc rc = round_ask(of(k), PG_SQL_CHILDREN_OPEN, &q, &rows, e);
+    enum rc rc =
+        round_ask(of(k), r->flags & FLAG_BATCH ? PG_SQL_MEMBERS_OPEN : PG_SQL_CHILDREN_OPEN, &q, &rows, e);
     for (size_t i = 0; !rc && i < pg_count(rows); i++) {
         open->ids[open->count++] = pg_uuid(rows, i, 0);
     }

@@ -6,12 +6,16 @@
 #include "store/pg/rows.h"
 
 /* keeper.h's */
-MUST_CHECK enum rc pg_family_has_open(struct keeper *k, struct row *r, bool *out, struct err *e);
+MUST_CHECK enum rc pg_family_count(struct keeper *k, struct row *r, struct job_children *out, struct err *e);
 MUST_CHECK enum rc pg_family_find_open(struct keeper *k, struct row *r, struct open_children *open,
                                        struct err *e);
-MUST_CHECK enum rc pg_family_tally(struct keeper *k, struct row *r, enum job_state state, int64_t n,
-                                   struct err *e);
+MUST_CHECK enum rc pg_family_tally(struct keeper *k, struct id owner, struct row *r, enum job_state state,
+                                   int64_t n, struct err *e);
 MUST_CHECK enum rc pg_family_leave_note(struct keeper *k, const struct note *note, struct err *e);
+
+/* batches.c */
+MUST_CHECK enum rc pg_batch_max(struct keeper *k, struct row *r, int64_t *out, struct err *e);
+MUST_CHECK enum rc pg_batch_put(struct keeper *k, struct row *r, const struct batch_plan *p, struct err *e);
 
 /* links.c */
 MUST_CHECK enum rc pg_links_add(struct keeper *k, struct id job, struct id on, int64_t round, struct err *e);

@@ -30,8 +30,7 @@ enum pg_sql_query filter_bind(const struct filter_scan *f, struct pg_query *q)
     int64_t before = w->until > 0 && w->until < INT64_MAX >> 21 ? w->until << 21 : INT64_MAX;
     struct id below = first_id(f->cursor > 0 && f->cursor < before ? f->cursor : before);
     struct id from = first_id(w->since > 0 ? w->since << 21 : 0);
-    /* A batch is named by an id; until batches exist none has jobs. */
-    pg_bind_int(q, w->batch.n ? 0 : states);
+    pg_bind_int(q, states);
     pg_bind_int(q, f->tenant);
     pg_bind_uuid(q, &below);
     pg_bind_uuid(q, &from);
@@ -39,7 +38,11 @@ enum pg_sql_query filter_bind(const struct filter_scan *f, struct pg_query *q)
     bind_name(q, w->kind);
     bind_name(q, w->tag);
     pg_bind_int(q, SCANNED_ROWS_MAX);
-    pg_bind_int(q, w->batch.n ? 0 : f->limit + SHARED_MAX);
+    pg_bind_int(q, f->limit + SHARED_MAX);
+    if (!id_is_zero(w->batch)) {
+        pg_bind_uuid(q, &w->batch);
+        return PG_SQL_JOB_LIST_BATCH;
+    }
     return states == DEAD_STATES   ? PG_SQL_JOB_LIST_DEAD
            : states & FINAL_STATES ? PG_SQL_JOB_LIST
                                    : PG_SQL_JOB_LIST_LIVE;

@@ -137,5 +137,6 @@ enum rc inserts_send(struct committer *w, size_t until, struct err *e)
     bind_texts(&q, &l, true, offsetof(struct job_spec, args));
     bind_kin(&q, &l, offsetof(struct row, parent));
     bind_kin(&q, &l, offsetof(struct row, root));
+    bind_kin(&q, &l, offsetof(struct row, batch));
     return batch_send(w, PG_SQL_JOB_INSERT, &q, NULL, NULL, e);
 }

@@ -347,6 +347,8 @@ MUST_CHECK enum rc pg_series_get_run(struct reader *r, struct store_op *op, stru
 MUST_CHECK enum rc pg_series_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_queue_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_schedule_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_batch_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_result_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_stats_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_key_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_look_run(struct reader *r, struct store_op *op, struct err *e);

@@ -68,7 +68,8 @@ enum rc pg_event_read_run(struct reader *r, struct store_op *base, struct err *e
         if (!rc) {
             read_view(r, b.queries[P_JOB].rows, i % 2, base->a, &view);
         }
-        if (!rc && view.found && (!op->tenant || view.job->tenant == op->tenant)) {
+        bool is_meant = !rc && view.found && !(view.flags & FLAG_BATCH) == !op->of_batch;
+        if (is_meant && (!op->tenant || view.job->tenant == op->tenant)) {
             fill(op, &view, &b);
         }
         read_free(&b);

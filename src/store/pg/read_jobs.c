@@ -19,7 +19,7 @@ enum rc pg_view_get(struct reader *r, int64_t tenant, struct id id, struct arena
         }
         read_free(&b);
     }
-    out->found = out->found && (!tenant || out->job->tenant == tenant);
+    out->found = out->found && (!tenant || out->job->tenant == tenant) && !(out->flags & FLAG_BATCH);
     return rc;
 }
 

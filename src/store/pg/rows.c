@@ -47,10 +47,11 @@ static void read_row(struct committer *w, const struct pg_rows *r, size_t at, st
     out->unique_key = text_of(w, r, at, c++);
     out->parent = pg_uuid(r, at, c++);
     out->root = pg_uuid(r, at, c++);
+    out->batch = pg_uuid(r, at, c++);
     out->settings = settings_of(&w->settings, out->tenant, out->queue);
 }
 
-#define HISTORY_COLUMNS_AT 33
+#define HISTORY_COLUMNS_AT 34
 
 struct pg_row *rows_add(struct committer *w, const struct pg_rows *r, size_t at, bool is_history)
 {
@@ -100,12 +101,14 @@ static enum rc take_live(struct committer *w, const struct pg_rows *rows, void *
     return RC_OK;
 }
 
-enum rc rows_send_lock(struct committer *w, const struct id *ids, size_t count, bool with_roots,
-                       struct err *e)
+enum rc rows_send_lock(struct committer *w, const struct id *ids, size_t count, unsigned kin, struct err *e)
 {
     struct pg_query q = PG_QUERY(w->keeper.scratch);
     pg_bind_uuids(&q, ids, count);
-    return batch_send(w, with_roots ? PG_SQL_JOB_LOCK_ROOTS : PG_SQL_JOB_LOCK, &q, take_live, NULL, e);
+    if (kin) {
+        pg_bind_int(&q, kin);
+    }
+    return batch_send(w, kin ? PG_SQL_JOB_LOCK_KIN : PG_SQL_JOB_LOCK, &q, take_live, NULL, e);
 }
 
 size_t rows_missing(struct committer *w, struct id *ids, size_t count)

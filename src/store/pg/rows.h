@@ -30,8 +30,11 @@ struct pg_row {
 /* The rows of these ids, locked: live ones in the order of ids, then those that are in history. What is in the round already
  * is not loaded again. Ids that are nowhere stay out of row_by_id. */
 MUST_CHECK enum rc pg_rows_load(struct committer *w, const struct id *ids, size_t count, struct err *e);
-/* The same in two steps, the first of which queues its statement; with_roots: and the live roots of live ones. */
-MUST_CHECK enum rc rows_send_lock(struct committer *w, const struct id *ids, size_t count, bool with_roots,
+enum kin { KIN_ROOTS = 1, KIN_BATCHES = 2 /* that take only so many */ };
+
+/* The same in two steps, the first of which queues its statement; kin: and the live ones (enum
+ * kin) of live ones. */
+MUST_CHECK enum rc rows_send_lock(struct committer *w, const struct id *ids, size_t count, unsigned kin,
                                   struct err *e);
 /* Keeps of `ids` those that are not in the round; how many. */
 size_t rows_missing(struct committer *w, struct id *ids, size_t count);

@@ -48,7 +48,7 @@
     X(IDEMPOTENCY_PUT, "idempotency_put") \
     X(IDEMPOTENCY_FREE, "idempotency_free") \
     X(JOB_LOCK, "job_lock") \
-    X(JOB_LOCK_ROOTS, "job_lock_roots") \
+    X(JOB_LOCK_KIN, "job_lock_kin") \
     X(HISTORY_LOCK, "history_lock") \
     X(JOB_ERROR, "job_error") \
     X(JOB_INSERT, "job_insert") \
@@ -78,12 +78,18 @@
     X(JOB_LIST, "job_list") \
     X(JOB_LIST_LIVE, "job_list_live") \
     X(JOB_LIST_DEAD, "job_list_dead") \
+    X(JOB_LIST_BATCH, "job_list_batch") \
     X(TALLY_ADD, "tally_add") \
     X(TALLY_SUMS, "tally_sums") \
     X(TALLY_DELETE, "tally_delete") \
     X(TALLY_FOLD, "tally_fold") \
     X(CHILDREN_OPEN, "children_open") \
     X(CHILDREN_LIST, "children_list") \
+    X(BATCH_INSERT, "batch_insert") \
+    X(BATCH_MAX, "batch_max") \
+    X(BATCH_LIST, "batch_list") \
+    X(MEMBERS_OPEN, "members_open") \
+    X(MEMBERS_FINAL, "members_final") \
     X(LINK_INSERT, "link_insert") \
     X(LINK_JOBS, "link_jobs") \
     X(LINK_TAKE, "link_take") \
@@ -174,6 +180,8 @@
     X(COPY_READ_LINK, "copy_read_link") \
     X(COPY_READ_NOTE, "copy_read_note") \
     X(COPY_WRITE_LINK, "copy_write_link") \
+    X(COPY_READ_BATCH, "copy_read_batch") \
+    X(COPY_WRITE_BATCH, "copy_write_batch") \
     X(COPY_WRITE_NOTE, "copy_write_note") \
     X(COPY_WRITE_TENANT, "copy_write_tenant") \
     X(COPY_WRITE_API_KEY, "copy_write_api_key") \

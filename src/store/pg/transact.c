@@ -37,7 +37,7 @@ static enum rc send_begin(struct committer *w, struct err *e)
 }
 
 /* BEGIN, the clock and the locks on `ids` in one trip; then what they have not brought. */
-static enum rc begin_with(struct committer *w, const struct id *ids, size_t count, bool with_roots,
+static enum rc begin_with(struct committer *w, const struct id *ids, size_t count, unsigned kin,
                           struct err *e)
 {
     const struct store_options *o = &w->engine->base.options;
@@ -48,7 +48,7 @@ static enum rc begin_with(struct committer *w, const struct id *ids, size_t coun
         rc = batch_send(w, PG_SQL_ROUND_CLOCK, &q, take_clock, NULL, e);
     }
     if (!rc && count) {
-        rc = rows_send_lock(w, ids, count, with_roots, e);
+        rc = rows_send_lock(w, ids, count, kin, e);
     }
     if (!rc) {
         w->is_begun = true;
@@ -64,7 +64,7 @@ static enum rc begin_with(struct committer *w, const struct id *ids, size_t coun
 
 enum rc round_begin(struct committer *w, struct err *e)
 {
-    return w->is_begun ? RC_OK : begin_with(w, NULL, 0, false, e);
+    return w->is_begun ? RC_OK : begin_with(w, NULL, 0, 0, e);
 }
 
 enum rc round_ask(struct committer *w, enum pg_sql_query query, const struct pg_query *q,
@@ -120,7 +120,7 @@ static enum rc begin(struct committer *w, struct store_op *list, struct err *e)
         partitions_prepare(w);
     }
     if (c.id_count) {
-        rc = begin_with(w, c.ids, c.id_count, c.with_roots, e);
+        rc = begin_with(w, c.ids, c.id_count, c.kin, e);
     }
     rc = rc ? rc : schedules_prepare(w, list, e);
     if (!rc && c.key_count) {

@@ -5,7 +5,7 @@
 
 #include "store/pg/postgres.h"
 
-#define VIEW_COLUMNS      35 /* of @job_columns@ */
+#define VIEW_COLUMNS      36 /* of @job_columns@ */
 #define VIEW_LEASE_UNTIL  10
 #define VIEW_RETRY        25
 #define VIEW_LONG_COLUMNS 3 /* error_stack, checkpoint, args */

@@ -10,6 +10,7 @@ static const uint32_t acts_on[] = {
     [ACT_PROMOTE] = 1u << JOB_SCHEDULED,
     [ACT_ERASE] = 1u << JOB_COMPLETED | 1u << JOB_FAILED | 1u << JOB_CANCELLED | 1u << JOB_SKIPPED,
     [ACT_PURGE] = 1u << JOB_COMPLETED | 1u << JOB_FAILED | 1u << JOB_CANCELLED | 1u << JOB_SKIPPED,
+    [ACT_CLOSE] = 0,
 };
 
 static void conflict(const struct row *r, const char *what, struct act_verdict *v)
@@ -113,6 +114,23 @@ static enum rc bring_queue_back(struct keeper *k, struct row *r, struct err *e)
     return rc ? rc : k->engine->count_in(k, r, e);
 }
 
+enum rc rules_begin_round(struct keeper *k, struct row *r, enum job_state to, struct err *e)
+{
+    enum rc rc = keep_end(k, r, e);
+    if (!rc) {
+        rc = bring_queue_back(k, r, e);
+    }
+    if (!rc && r->state == JOB_CANCELLED) { /* what its last turn brought */
+        rc = k->engine->set_text(k, r, ROW_RESULT, STR_NONE, e);
+    }
+    begin_round(k, r);
+    k->engine->count_total(k, r, TOTAL_RETRIED);
+    if (!rc) {
+        rc = row_enter(k, r, to, e);
+    }
+    return rc ? rc : k->engine->save(k, r, e);
+}
+
 static enum rc retry(struct keeper *k, struct row *r, struct act_verdict *v, struct err *e)
 {
     enum job_state to = r->state;
@@ -134,21 +152,10 @@ static enum rc retry(struct keeper *k, struct row *r, struct act_verdict *v, str
                              id_text(holder.job).s);
         return RC_OK;
     }
-    if (!rc) {
-        rc = keep_end(k, r, e);
+    if (!rc && r->flags & FLAG_MEMBER) {
+        rc = rules_reopen_batch(k, r, e);
     }
-    if (!rc) {
-        rc = bring_queue_back(k, r, e);
-    }
-    if (!rc && r->state == JOB_CANCELLED) { /* what its last turn brought */
-        rc = k->engine->set_text(k, r, ROW_RESULT, STR_NONE, e);
-    }
-    begin_round(k, r);
-    k->engine->count_total(k, r, TOTAL_RETRIED);
-    if (!rc) {
-        rc = row_enter(k, r, to, e);
-    }
-    return rc ? rc : k->engine->save(k, r, e);
+    return rc ? rc : rules_begin_round(k, r, to, e);
 }
 
 static enum rc promote(struct keeper *k, struct row *r, struct act_verdict *v, struct err *e)
@@ -206,11 +213,14 @@ static enum rc act_by_id(struct keeper *k, const struct store_act *op, struct id
     struct row *r = NULL;
     *v = (struct act_verdict){.job = id};
     enum rc rc = k->engine->load(k, op->tenant, id, &r, e);
-    if (!rc && !r) {
-        v->rc = err_set(&v->e, RC_NOT_FOUND, "no such job");
+    if (!rc && (!r || !(r->flags & FLAG_BATCH) == op->of_batches)) {
+        v->rc = err_set(&v->e, RC_NOT_FOUND, op->of_batches ? "no such batch" : "no such job");
         return RC_OK;
     }
-    return rc ? rc : rules_act_on(k, op->action, r, v, e);
+    if (rc) {
+        return rc;
+    }
+    return op->of_batches ? rules_act_on_batch(k, op->action, r, v, e) : rules_act_on(k, op->action, r, v, e);
 }
 
 enum rc rules_act(struct keeper *k, struct store_op *base, struct err *e)

@@ -15,7 +15,7 @@ bool rules_is_our_file(const struct keeper *k, const struct artifact *a)
 static bool refuse(const struct keeper *k, struct store_stage_artifact *op, const struct row *r)
 {
     const struct artifact *a = &op->artifact;
-    if (!r) {
+    if (!r || r->flags & FLAG_BATCH) {
         store_answer(&op->op, RC_NOT_FOUND, NULL, "no such job");
     } else if (!store_queue_allowed(op->only_queues, r->queue)) {
         store_answer(&op->op, RC_DENIED, NULL, "this key is limited to other queues");

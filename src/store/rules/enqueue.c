@@ -113,7 +113,7 @@ static enum rc insert_job(struct keeper *k, const struct berth *at, const struct
                           struct enqueue_verdict *v, struct err *e)
 {
     struct row *r = NULL;
-    bool is_child = !id_is_zero(at->parent);
+    bool is_child = !id_is_zero(at->parent), is_member = !id_is_zero(at->batch);
     enum rc rc = k->engine->make(k, at->tenant, at->queue, s->kind, &r, e);
     if (rc) {
         return rc;
@@ -124,6 +124,10 @@ static enum rc insert_job(struct keeper *k, const struct berth *at, const struct
         r->parent = at->parent;
         r->root = at->root;
         r->flags |= FLAG_CHILD;
+    }
+    if (is_member) {
+        r->batch = at->batch;
+        r->flags |= FLAG_MEMBER | (at->is_capped ? FLAG_CAPPED : 0);
     }
     r->retry = retry_text(s, r->settings, k->scratch);
     if (r->state == JOB_SCHEDULED || r->deadline_at) {
@@ -138,7 +142,10 @@ static enum rc insert_job(struct keeper *k, const struct berth *at, const struct
         rc = hold_key(k, s, r, e);
     }
     if (!rc && is_child) {
-        rc = k->engine->tally(k, r, r->state, 1, e);
+        rc = k->engine->tally(k, r->parent, r, r->state, 1, e);
+    }
+    if (!rc && is_member) {
+        rc = k->engine->tally(k, r->batch, r, r->state, 1, e);
     }
     v->job = r->id;
     v->state = r->state;
@@ -206,6 +213,11 @@ static size_t check_items(struct keeper *k, struct store_enqueue *op)
     size_t bad = 0;
     for (size_t i = 0; i < op->count; i++) {
         struct enqueue_verdict *v = &op->verdicts[i];
+        if (op->specs[i].plan) {
+            v->rc = batch_plan_check(op->specs[i].plan, &v->e);
+            bad += v->rc != RC_OK;
+            continue;
+        }
         v->rc = job_spec_check(&op->specs[i], &v->e);
         if (!v->rc && !k->engine->reserve(k, op->tenant, queue_name(&op->specs[i]))) {
             v->rc = err_set_code(&v->e, RC_BUSY, "queue_full", "queue", "the queue is full");
@@ -222,8 +234,23 @@ static size_t check_items(struct keeper *k, struct store_enqueue *op)
     return bad;
 }
 
+static enum rc insert_item(struct keeper *k, struct store_enqueue *op, size_t i, struct joining *j,
+                           struct berth *at, struct err *e)
+{
+    struct enqueue_verdict *v = &op->verdicts[i];
+    enum rc rc = rules_join(k, op, &op->specs[i], j, at, e);
+    bool is_member = !id_is_zero(at->batch);
+    if (!rc && is_member && j->room <= 0) {
+        v->dropped = true;
+        return RC_OK;
+    }
+    rc = rc ? rc : rules_enqueue_one(k, at, &op->specs[i], v, e);
+    j->room -= is_member && !v->duplicate;
+    return rc;
+}
+
 static enum rc insert_items(struct keeper *k, struct store_enqueue *op, const struct job_links *l,
-                            struct err *e)
+                            struct joining *j, struct err *e)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; i < op->count && !rc; i++) {
@@ -231,10 +258,11 @@ static enum rc insert_items(struct keeper *k, struct store_enqueue *op, const st
         if (v->rc) {
             continue;
         }
-        const struct berth at = {.tenant = op->tenant,
-                                 .queue = queue_name(&op->specs[i]),
-                                 .is_awaited = l->is_awaited && l->is_awaited[i]};
-        rc = rules_enqueue_one(k, &at, &op->specs[i], v, e);
+        struct berth at = {.tenant = op->tenant,
+                           .queue = queue_name(&op->specs[i]),
+                           .is_awaited = l->is_awaited && l->is_awaited[i]};
+        rc = op->specs[i].plan ? rules_add_batch(k, &at, &op->specs[i], v, j, e)
+                               : insert_item(k, op, i, j, &at, e);
     }
     return rc ? rc : rules_link(k, op, l, e);
 }
@@ -294,14 +322,18 @@ enum rc rules_enqueue(struct keeper *k, struct store_op *base, struct err *e)
         return rc;
     }
     struct job_links links = {0};
+    struct joining joining = {0};
     size_t bad = check_items(k, op);
     if (!bad) {
         rc = rules_check_links(k, op, &links, &bad, e);
     }
+    if (!rc && (!bad || op->partial)) {
+        rc = rules_check_batches(k, op, &joining, &bad, e);
+    }
     if (rc || (bad && !op->partial)) {
         return rc ? rc : refuse_bad(op, bad);
     }
-    rc = insert_items(k, op, &links, e);
+    rc = insert_items(k, op, &links, &joining, e);
     if (!rc && op->step) {
         rc = rules_take_step(k, op, e);
     }

@@ -5,17 +5,24 @@
 
 #define CANCELS_AT_ONCE 200
 
-enum rc rules_moved(struct keeper *k, struct row *r, enum job_state from, struct err *e)
+static enum rc tell_owner(struct keeper *k, struct id owner, struct row *r, enum job_state from,
+                          struct err *e)
 {
-    enum rc rc = k->engine->tally(k, r, from, -1, e);
+    enum rc rc = k->engine->tally(k, owner, r, from, -1, e);
     if (!rc) {
-        rc = k->engine->tally(k, r, r->state, 1, e);
+        rc = k->engine->tally(k, owner, r, r->state, 1, e);
     }
     if (rc || !job_state_is_final(r->state)) {
         return rc;
     }
-    const struct note note = {.tenant = r->tenant, .job = r->parent, .what = NOTE_CHILDREN};
+    const struct note note = {.tenant = r->tenant, .job = owner, .what = NOTE_CHILDREN};
     return k->engine->leave_note(k, &note, e);
+}
+
+enum rc rules_moved(struct keeper *k, struct row *r, enum job_state from, struct err *e)
+{
+    enum rc rc = r->flags & FLAG_CHILD ? tell_owner(k, r->parent, r, from, e) : RC_OK;
+    return rc || !(r->flags & FLAG_MEMBER) ? rc : tell_owner(k, r->batch, r, from, e);
 }
 
 enum rc rules_park(struct keeper *k, struct row *r, struct err *e)
@@ -42,21 +49,26 @@ enum rc rules_add_children(struct keeper *k, struct row *r, const struct report 
                            struct report_verdict *v, struct err *e)
 {
     bool is_ending = r->flags & (FLAG_CANCEL | FLAG_LAST_TURN);
+    struct joining joining = {0};
     enum rc rc = RC_OK;
     v->children = arena_array(a, struct enqueue_verdict, in->child_count);
     v->child_count = in->child_count;
     for (size_t i = 0; i < in->child_count && !rc; i++) {
         const struct job_spec *s = &in->children[i];
         struct id root = r->flags & FLAG_CHILD ? r->root : r->id;
-        const struct berth at = {.tenant = r->tenant,
-                                 .queue = rules_child_queue(r, s),
-                                 .parent = s->at_root ? root : r->id,
-                                 .root = root};
-        if (is_ending) {
+        struct berth at = {.tenant = r->tenant,
+                           .queue = rules_child_queue(r, s),
+                           .parent = s->at_root ? root : r->id,
+                           .root = root};
+        if (!is_ending && r->flags & FLAG_MEMBER) {
+            rc = rules_join_parents(k, r, &joining, &at, e);
+        }
+        if (is_ending || (r->flags & FLAG_MEMBER && joining.room <= 0)) {
             v->children[i].dropped = true;
             continue;
         }
-        rc = rules_enqueue_one(k, &at, s, &v->children[i], e);
+        rc = rc ? rc : rules_enqueue_one(k, &at, s, &v->children[i], e);
+        joining.room -= !v->children[i].duplicate;
         if (id_eq(at.parent, r->id)) { /* a root has children already: its own report began the tree */
             r->flags |= FLAG_PARENT;
         }
@@ -93,12 +105,15 @@ enum rc rules_unblock(struct keeper *k, struct row *r, struct err *e)
 
 static enum rc look_at_children(struct keeper *k, struct row *r, struct err *e)
 {
-    bool has_open = false;
+    struct job_children c = {0};
+    if (r->flags & FLAG_BATCH) {
+        return rules_look_at_batch(k, r, e);
+    }
     if (r->state != JOB_BLOCKED || !(r->flags & FLAG_WAITS)) {
         return RC_OK;
     }
-    enum rc rc = k->engine->has_open_children(k, r, &has_open, e);
-    return rc || has_open ? rc : rules_unblock(k, r, e);
+    enum rc rc = k->engine->count_children(k, r, &c, e);
+    return rc || c.open > 0 ? rc : rules_unblock(k, r, e);
 }
 
 /* Some of them; the rest is left to another note. */

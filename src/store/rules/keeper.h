@@ -35,8 +35,8 @@ struct key_holder {
 /* What a tick has to see to, left by the transaction after which it has to: sql/…/migrations, table note. Cancels come first: a
  * job that is parked when the cancel reaches it may have a last turn. */
 enum note_what {
-    NOTE_CHILDREN = 1, /* a job that may be parked: are its children final? */
-    NOTE_CANCEL = 2,   /* a job that was cancelled: what hangs under it is to be */
+    NOTE_CHILDREN = 1, /* a job that may be parked, or a batch: are its children, or its jobs, final? */
+    NOTE_CANCEL = 2,   /* a job that was cancelled, or a batch: what hangs under it is to be */
     NOTE_DONE = 3,     /* a job is completed: those that depend on it may go on. It may be gone itself */
     NOTE_MISSED = 4,   /* … or has ended otherwise */
 };
@@ -99,9 +99,11 @@ struct keeper_engine {
     enum rc (*find_schedule)(struct keeper *k, int64_t tenant, struct str name, struct schedule *out,
                              bool *found, struct err *e);
     enum rc (*count_schedules)(struct keeper *k, int64_t tenant, int64_t *out, struct err *e);
-    /* Jobs that hang under r, a parent, and are not final: is there one? */
-    enum rc (*has_open_children)(struct keeper *k, struct row *r, bool *out, struct err *e);
-    /* Those of them that nobody has cancelled yet, or the first. */
+    /* The jobs that hang under r, or belong to it, a batch: how many are as, without the failures. */
+    enum rc (*count_children)(struct keeper *k, struct row *r, struct job_children *out, struct err *e);
+    /* How many jobs r, a batch, takes; 0: any number. */
+    enum rc (*batch_max)(struct keeper *k, struct row *r, int64_t *out, struct err *e);
+    /* Those of them that are not final and that nobody has cancelled yet, or the first. Of a batch: those that belong to it. */
     enum rc (*find_open_children)(struct keeper *k, struct row *r, struct open_children *open, struct err *e);
 
     /* ---- counts: of queue, kind, priority and state, as the row says */
@@ -112,8 +114,9 @@ struct keeper_engine {
     /* The row belongs to this queue from now on (made when it is missing): name and settings. It is counted nowhere. */
     enum rc (*set_queue)(struct keeper *k, struct row *r, struct str name, struct err *e);
 
-    /* n more children of r's parent are as r, one of them, is: in that state, or just not final. */
-    enum rc (*tally)(struct keeper *k, struct row *r, enum job_state state, int64_t n, struct err *e);
+    /* n more of what hangs under the owner, or belongs to it, are as r, one of them, is: in that state, or just not final. */
+    enum rc (*tally)(struct keeper *k, struct id owner, struct row *r, enum job_state state, int64_t n,
+                     struct err *e);
     /* The note is taken by a tick that sees all that this transaction and those before it did. The engine leaves out one that
      * would find nothing to do. */
     enum rc (*leave_note)(struct keeper *k, const struct note *note, struct err *e);
@@ -154,6 +157,9 @@ struct keeper_engine {
     /* A published artifact of the row becomes the newest of a series; those behind p->keep leave it. */
     enum rc (*publish_artifact)(struct keeper *k, struct row *r, const struct report_publish *p,
                                 struct str result, struct err *e);
+
+    /* What r, a batch that has just been inserted, was made from. */
+    enum rc (*put_batch)(struct keeper *k, struct row *r, const struct batch_plan *p, struct err *e);
 
     /* ---- writes of schedules */
 

@@ -83,7 +83,7 @@ enum rc rules_link(struct keeper *k, const struct store_enqueue *op, const struc
         const struct enqueue_verdict *v = &op->verdicts[link->job];
         bool is_new = link->item < op->count && !op->verdicts[link->item].duplicate;
         struct id on = link->item < op->count ? op->verdicts[link->item].job : link->on;
-        if (v->rc || v->duplicate) { /* that one depends on what it depended on */
+        if (v->rc || v->duplicate || v->dropped) { /* that one depends on what it depended on */
             continue;
         }
         rc = is_new ? k->engine->link(k, v->job, on, 1, e) : link_to_old(k, op->tenant, v->job, on, e);

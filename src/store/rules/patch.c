@@ -3,7 +3,7 @@
 
 static bool refuse(struct store_patch *op, const struct row *r)
 {
-    if (!r) {
+    if (!r || r->flags & FLAG_BATCH) {
         store_answer(&op->op, RC_NOT_FOUND, NULL, "no such job");
     } else if (r->state == JOB_PROCESSING || job_state_is_final(r->state)) {
         store_answer(&op->op, RC_CONFLICT, "wrong_state", "the job is %s and cannot be changed",

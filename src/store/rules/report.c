@@ -370,7 +370,7 @@ static enum rc report_one(struct keeper *k, const struct store_report *op, const
     if (rc) {
         return rc;
     }
-    if (!r) {
+    if (!r || r->flags & FLAG_BATCH) {
         v->rc = err_set(&v->e, RC_NOT_FOUND, "no such job");
         return RC_OK;
     }

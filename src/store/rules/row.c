@@ -62,7 +62,7 @@ enum rc row_enter(struct keeper *k, struct row *r, enum job_state to, struct err
     k->engine->count_out(k, r);
     r->state = to;
     enum rc rc = k->engine->count_in(k, r, e);
-    if (!rc && r->flags & FLAG_CHILD && job_state_is_final(from) != job_state_is_final(to)) {
+    if (!rc && r->flags & (FLAG_CHILD | FLAG_MEMBER) && job_state_is_final(from) != job_state_is_final(to)) {
         rc = rules_moved(k, r, from, e);
     }
     if (!rc && from == JOB_BLOCKED && to != from && r->flags & FLAG_DEPENDS) {

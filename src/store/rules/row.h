@@ -26,7 +26,12 @@ enum row_flag {
     FLAG_AWAITED = 131072,  /* others depend on it */
     FLAG_SKIP_WITH_PARENT = 262144,
     FLAG_RUN_ANYWAY = 524288, /* whatever becomes of those */
-    FLAGS_FAMILY = FLAG_CHILD | FLAG_PARENT | FLAG_WAITS | FLAG_LAST_TURN | FLAG_DEPENDS | FLAG_AWAITED,
+    FLAG_BATCH = 1 << 20,     /* no job: a batch (batch.c) */
+    FLAG_CLOSED = 1 << 21,    /* it takes no more from outside */
+    FLAG_MEMBER = 1 << 22,    /* it belongs to a batch … */
+    FLAG_CAPPED = 1 << 23,    /* … that takes only so many, or is one */
+    FLAGS_FAMILY = FLAG_CHILD | FLAG_PARENT | FLAG_WAITS | FLAG_LAST_TURN | FLAG_DEPENDS | FLAG_AWAITED |
+                   FLAG_BATCH | FLAG_MEMBER,
 };
 
 /* The engine makes it, first in a struct of its own where it needs more. Times that are not set are 0 here. */
@@ -43,6 +48,7 @@ struct row {
     int64_t report_n, report_hash, report_verdict, last_seq, progress, started_at, finished_at, expires_at;
     struct str retry, unique_key; /* live as long as the row */
     struct id parent, root;       /* with FLAG_CHILD */
+    struct id batch;              /* with FLAG_MEMBER */
 };
 
 struct job_counters row_counters(const struct row *r);
@@ -52,7 +58,7 @@ void row_set_due(struct row *r);
 /* A record of the round for streams and wake-ups. */
 struct store_change *row_changed(struct keeper *k, const struct row *r);
 
-/* Moves the row to a state the table allows: counts, due time, change record. The caller saves. */
+/* Moves the row to a state the table allows (or batch.c): counts, due time, change record. The caller saves. */
 MUST_CHECK enum rc row_enter(struct keeper *k, struct row *r, enum job_state to, struct err *e);
 /* Applies an outcome of job_decide_*: counters, lease, then row_enter or the end (row_finish). The caller saves. */
 MUST_CHECK enum rc row_apply(struct keeper *k, struct row *r, const struct job_outcome *o, struct err *e);

@@ -42,6 +42,8 @@ struct berth { /* of a new job */
     int64_t tenant;
     struct str queue;
     struct id parent, root; /* zero: it hangs under none */
+    struct id batch;        /* zero: it belongs to none */
+    bool is_capped;         /* that takes only so many */
     bool is_awaited;        /* others of its enqueue depend on it */
 };
 
@@ -64,6 +66,40 @@ MUST_CHECK enum rc rules_take_note(struct keeper *k, struct row *r, const struct
 /* One new job, unless its key is held: enqueue.c. */
 MUST_CHECK enum rc rules_enqueue_one(struct keeper *k, const struct berth *at, const struct job_spec *s,
                                      struct enqueue_verdict *v, struct err *e);
+
+/* Lives once more: a retry, after which it is in that state. The `end` that was becomes one of its events. Saves. */
+MUST_CHECK enum rc rules_begin_round(struct keeper *k, struct row *r, enum job_state to, struct err *e);
+
+/* ---- batches (batch.c) */
+
+struct joining { /* a batch, and how many more jobs it takes; of one operation */
+    struct id batch;
+    bool is_there, is_open, is_capped;
+    int64_t room;
+};
+
+/* Who may be joined, and who is refused, of the enqueue. *bad counts items that are refused, with their verdicts. */
+MUST_CHECK enum rc rules_check_batches(struct keeper *k, struct store_enqueue *op, struct joining *j,
+                                       size_t *bad, struct err *e);
+/* Into which batch the item goes, if any; then j->room says how many more it takes. */
+MUST_CHECK enum rc rules_join(struct keeper *k, const struct store_enqueue *op, const struct job_spec *s,
+                              struct joining *j, struct berth *at, struct err *e);
+/* The same of a child of r, a member. */
+MUST_CHECK enum rc rules_join_parents(struct keeper *k, const struct row *r, struct joining *j,
+                                      struct berth *at, struct err *e);
+/* The first item of an enqueue. */
+MUST_CHECK enum rc rules_add_batch(struct keeper *k, const struct berth *at, const struct job_spec *s,
+                                   struct enqueue_verdict *v, struct joining *j, struct err *e);
+/* ACT_CANCEL, ACT_CLOSE of a batch. */
+MUST_CHECK enum rc rules_act_on_batch(struct keeper *k, enum job_action action, struct row *r,
+                                      struct act_verdict *v, struct err *e);
+/* A tick looks after it. */
+MUST_CHECK enum rc rules_look_at_batch(struct keeper *k, struct row *r, struct err *e);
+/* The row, final and a member, is about to live again: so does its batch. Unless that is gone. */
+MUST_CHECK enum rc rules_reopen_batch(struct keeper *k, struct row *r, struct err *e);
+
+/* What state and flags of its row say of it. Any thread. */
+void rules_show_batch(struct batch *b, enum job_state state, int64_t flags);
 
 /* ---- dependencies (links.c) */
 

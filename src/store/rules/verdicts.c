@@ -6,7 +6,7 @@
 /* What is kept of a verdict under an idempotency key; text and field follow, text_bytes and field_bytes long. */
 struct packed_verdict {
     int64_t ordinal, random;
-    uint8_t rc, state, duplicate, pruned; /* duplicate 2: and replaced */
+    uint8_t rc, state, duplicate, pruned; /* duplicate 2: and replaced; 3: none, but dropped */
     uint16_t text_bytes, field_bytes;
 };
 
@@ -18,7 +18,9 @@ void verdicts_pack(const struct store_enqueue *op, struct buf *out)
                                    .random = id_random_bits(v->job),
                                    .rc = (uint8_t)v->rc,
                                    .state = (uint8_t)v->state,
-                                   .duplicate = v->replaced ? 2 : v->duplicate,
+                                   .duplicate = v->dropped    ? 3
+                                                : v->replaced ? 2
+                                                              : v->duplicate,
                                    .pruned = v->pruned,
                                    .text_bytes = (uint16_t)(v->rc ? strlen(v->e.text) : 0),
                                    .field_bytes = (uint16_t)(v->rc ? strlen(v->e.field) : 0)};
@@ -31,10 +33,11 @@ void verdicts_pack(const struct store_enqueue *op, struct buf *out)
 /* The API's word: a refused item has no other reason of its rc. */
 static const char *code_of(enum rc rc)
 {
-    return rc == RC_INVALID   ? "invalid_field"
-           : rc == RC_TOO_BIG ? "args_too_big"
-           : rc == RC_BUSY    ? "queue_full"
-                              : NULL;
+    return rc == RC_INVALID    ? "invalid_field"
+           : rc == RC_TOO_BIG  ? "args_too_big"
+           : rc == RC_BUSY     ? "queue_full"
+           : rc == RC_CONFLICT ? "batch_closed"
+                               : NULL;
 }
 
 bool verdicts_unpack(struct store_enqueue *op, struct str packed)
@@ -52,7 +55,8 @@ bool verdicts_unpack(struct store_enqueue *op, struct str packed)
         }
         *v = (struct enqueue_verdict){.rc = (enum rc)p.rc,
                                       .state = (enum job_state)p.state,
-                                      .duplicate = p.duplicate != 0,
+                                      .duplicate = p.duplicate == 1 || p.duplicate == 2,
+                                      .dropped = p.duplicate == 3,
                                       .replaced = p.duplicate == 2,
                                       .pruned = p.pruned};
         if (!v->rc) { /* what was refused has no job */

@@ -123,7 +123,7 @@ static enum rc claim_one(struct writer *w, struct store_claim *op, int64_t ordin
                          bool *is_late, struct err *e)
 {
     struct job *j = &op->jobs[op->count];
-    struct viewer viewer = {w->engine, w->db, op->op.a};
+    struct viewer viewer = {w->engine, w->db, op->op.a, false};
     struct view view = {.job = j};
     enum rc rc = view_get_ordinal(&viewer, ordinal, &view, e);
     if (rc || !view.found) {

@@ -15,7 +15,8 @@ static const enum sql_query queries[COPY_TABLES] = {[COPY_TENANT] = SQL_COPY_REA
                                                     [COPY_SCHEDULE] = SQL_COPY_READ_SCHEDULE,
                                                     [COPY_TALLY] = SQL_COPY_READ_TALLY,
                                                     [COPY_NOTE] = SQL_COPY_READ_NOTE,
-                                                    [COPY_LINK] = SQL_COPY_READ_LINK};
+                                                    [COPY_LINK] = SQL_COPY_READ_LINK,
+                                                    [COPY_BATCH] = SQL_COPY_READ_BATCH};
 
 static void bind_key(struct db_stmt *q, const struct copy_shape *s, const struct copy_value *key)
 {

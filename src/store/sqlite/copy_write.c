@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define JOB_PARAMETERS 51 /* the last: the line */
+#define JOB_PARAMETERS 53 /* the last: the line */
 
 static void bind_value(struct db_stmt *q, int *at, enum copy_type type, const struct copy_value *v)
 {
@@ -175,6 +175,22 @@ static enum rc write_kin(struct sqlite_end *c, const struct copy_value *row, str
     return db_run(q, e);
 }
 
+static enum rc write_member(struct sqlite_end *c, const struct copy_value *row, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    int at = 1;
+    if (row[JOB_BATCH_COLUMN].is_null) {
+        return RC_OK;
+    }
+    enum rc rc = stmt(c->db, SQL_COPY_WRITE_MEMBER, &q, e);
+    if (rc) {
+        return rc;
+    }
+    bind_value(q, &at, COPY_ID, row + JOB_ID_COLUMN);
+    bind_value(q, &at, COPY_ID, row + JOB_BATCH_COLUMN);
+    return db_run(q, e);
+}
+
 static enum rc write_job(struct sqlite_end *c, const struct copy_value *from, struct err *e)
 {
     struct writer *w = c->s->writer;
@@ -199,7 +215,8 @@ static enum rc write_job(struct sqlite_end *c, const struct copy_value *from, st
     db_bind_int(q, 1 + JOB_KIND_COLUMN + 1, place.kind);
     db_bind_int(q, JOB_PARAMETERS, place.line);
     rc = explain(db_run(q, e), row, e);
-    return rc ? rc : write_kin(c, row, e);
+    rc = rc ? rc : write_kin(c, row, e);
+    return rc ? rc : write_member(c, row, e);
 }
 
 /* ---- the others */
@@ -214,7 +231,8 @@ static const enum sql_query queries[COPY_TABLES] = {[COPY_TENANT] = SQL_COPY_WRI
                                                     [COPY_SCHEDULE] = SQL_COPY_WRITE_SCHEDULE,
                                                     [COPY_TALLY] = SQL_COPY_WRITE_TALLY,
                                                     [COPY_NOTE] = SQL_COPY_WRITE_NOTE,
-                                                    [COPY_LINK] = SQL_COPY_WRITE_LINK};
+                                                    [COPY_LINK] = SQL_COPY_WRITE_LINK,
+                                                    [COPY_BATCH] = SQL_COPY_WRITE_BATCH};
 
 static enum rc write_plain(struct sqlite_end *c, enum copy_table table, const struct copy_value *row,
                            struct err *e)

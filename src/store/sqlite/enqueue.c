@@ -32,7 +32,10 @@ enum rc enqueue_insert(struct keeper *k, struct row *r, const struct job_spec *s
     if (!rc && is_long) {
         rc = body_put(writer_of(k), row->ordinal, ROW_ARGS, s->args, e);
     }
-    return rc || !(r->flags & FLAG_CHILD) ? rc : family_insert(writer_of(k), row, e);
+    if (!rc && r->flags & FLAG_CHILD) {
+        rc = family_insert(writer_of(k), row, e);
+    }
+    return rc || !(r->flags & FLAG_MEMBER) ? rc : batch_add_member(writer_of(k), row, e);
 }
 
 static int64_t waiting_in(const struct queue_row *q)

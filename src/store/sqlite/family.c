@@ -51,12 +51,16 @@ enum rc family_remove(struct writer *w, const struct sqlite_row *s, struct err *
     if (s->row.flags & FLAG_CHILD) {
         rc = run_with_id(w->db, SQL_KIN_DELETE, s->ordinal, e);
     }
+    if (!rc && s->row.flags & (FLAG_MEMBER | FLAG_BATCH)) {
+        rc = batch_remove(w, s, e);
+    }
     return rc || !(s->row.flags & FLAG_PARENT) ? rc : run_with_id(w->db, SQL_TALLY_DELETE, s->ordinal, e);
 }
 
 /* ---- tally */
 
-enum rc family_tally(struct keeper *k, struct row *r, enum job_state state, int64_t n, struct err *e)
+enum rc family_tally(struct keeper *k, struct id owner, struct row *r, enum job_state state, int64_t n,
+                     struct err *e)
 {
     struct writer *w = writer_of(k);
     struct db_stmt *q = NULL;
@@ -65,12 +69,12 @@ enum rc family_tally(struct keeper *k, struct row *r, enum job_state state, int6
     if (rc) {
         return rc;
     }
-    db_bind_int(q, 1, id_ordinal(r->parent));
+    db_bind_int(q, 1, id_ordinal(owner));
     for (int i = 2; i < 2 + COUNTS; i++) {
         db_bind_int(q, i, i == column ? n : 0);
     }
     rc = db_run(q, e);
-    if (rc || state != JOB_FAILED) {
+    if (rc || state != JOB_FAILED || !id_eq(owner, r->parent)) {
         return rc;
     }
     rc = stmt(w->db, SQL_KIN_SET_FAILED, &q, e);
@@ -101,12 +105,9 @@ enum rc family_read_tally(struct db *db, int64_t ordinal, struct job_children *o
     return rc;
 }
 
-enum rc family_has_open(struct keeper *k, struct row *r, bool *out, struct err *e)
+enum rc family_count(struct keeper *k, struct row *r, struct job_children *out, struct err *e)
 {
-    struct job_children c = {0};
-    enum rc rc = family_read_tally(writer_of(k)->db, sqlite_row_of(r)->ordinal, &c, e);
-    *out = c.open > 0;
-    return rc;
+    return family_read_tally(writer_of(k)->db, sqlite_row_of(r)->ordinal, out, e);
 }
 
 static enum rc read_failures(struct writer *w, int64_t ordinal, struct arena *a, struct job_children *c,
@@ -149,7 +150,7 @@ enum rc family_find_open(struct keeper *k, struct row *r, struct open_children *
     int64_t seen = 0;
     struct db_stmt *q = NULL;
     bool has_row = false;
-    enum rc rc = stmt(writer_of(k)->db, SQL_KIN_OPEN, &q, e);
+    enum rc rc = stmt(writer_of(k)->db, r->flags & FLAG_BATCH ? SQL_MEMBER_OPEN : SQL_KIN_OPEN, &q, e);
     if (rc) {
         return rc;
     }
@@ -270,7 +271,7 @@ enum rc family_look_for_notes(struct writer *w, struct err *e)
 
 static enum rc read_page(struct reader *r, struct store_list_children *op, int64_t limit, struct err *e)
 {
-    struct viewer viewer = {r->engine, r->db, op->op.a};
+    struct viewer viewer = {r->engine, r->db, op->op.a, false};
     struct db_stmt *q = NULL;
     bool has_row = false;
     enum rc rc = stmt(r->db, SQL_KIN_LIST, &q, e);
@@ -285,7 +286,7 @@ static enum rc read_page(struct reader *r, struct store_list_children *op, int64
         struct job *j = &op->jobs[op->count++];
         struct view view = {.job = j};
         view_read(&viewer, q, false, &view);
-        rc = family_read_kin(r->db, id_ordinal(j->id), &j->parent, &j->root, e);
+        rc = view_read_kin(&viewer, &view, e);
         if (rc) {
             db_reset(q);
             return rc;
@@ -301,7 +302,7 @@ static enum rc read_page(struct reader *r, struct store_list_children *op, int64
 enum rc child_list_run(struct reader *r, struct store_op *base, struct err *e)
 {
     struct store_list_children *op = (struct store_list_children *)base;
-    struct viewer viewer = {r->engine, r->db, base->a};
+    struct viewer viewer = {r->engine, r->db, base->a, false};
     struct view parent = {.job = arena_alloc(base->a, sizeof *parent.job)};
     int64_t limit = op->limit > 0 && op->limit < LIST_MAX ? op->limit : LIST_MAX;
     op->counts = (struct job_children){0};

@@ -5,23 +5,28 @@
 
 #define ALL_STATES ((1u << JOB_STATES) - 1)
 
-/* A batch is named by an id; until batches exist none has jobs. */
 enum rc filter_begin(struct filter_scan *f, struct db *db, struct err *e)
 {
     const struct job_filter *filter = f->filter;
     int64_t cursor = f->cursor;
     f->states = filter->states ? filter->states : ALL_STATES;
-    f->is_at_end = filter->batch.n > 0;
-    bool is_dead = f->states == 1u << JOB_FAILED;
-    enum rc rc = stmt(db, is_dead ? SQL_JOB_LIST_DEAD : SQL_JOB_LIST, &f->q, e);
+    bool has_batch = !id_is_zero(filter->batch), is_dead = !has_batch && f->states == 1u << JOB_FAILED;
+    enum rc rc = stmt(db,
+                      has_batch ? SQL_JOB_LIST_BATCH
+                      : is_dead ? SQL_JOB_LIST_DEAD
+                                : SQL_JOB_LIST,
+                      &f->q, e);
     if (rc) {
         return rc;
     }
     int64_t before = filter->until > 0 && filter->until < INT64_MAX >> 21 ? filter->until << 21 : INT64_MAX;
     db_bind_int(f->q, 1, cursor > 0 && cursor < before ? cursor : before);
     db_bind_int(f->q, 2, filter->since > 0 ? filter->since << 21 : 0);
-    if (is_dead) {
-        db_bind_int(f->q, 3, f->tenant);
+    if (has_batch || is_dead) {
+        db_bind_int(f->q, 3, has_batch ? id_ordinal(filter->batch) : f->tenant);
+    }
+    if (has_batch) {
+        db_bind_int(f->q, 4, id_random_bits(filter->batch));
     }
     return RC_OK;
 }
@@ -30,7 +35,7 @@ static bool passes(struct filter_scan *f)
 {
     const struct job_filter *w = f->filter;
     struct db_stmt *q = f->q;
-    if (db_int(q, 2) != f->tenant || !(f->states & 1u << db_int(q, 3))) {
+    if (db_int(q, 2) != f->tenant || !(f->states & 1u << db_int(q, 3)) || db_int(q, 8) & FLAG_BATCH) {
         return false;
     }
     if (w->queue.n && !str_eq(names_get(&f->engine->queue_names, db_int(q, 4)), w->queue)) {

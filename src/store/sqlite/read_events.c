@@ -47,7 +47,7 @@ enum rc event_read_run(struct reader *r, struct store_op *base, struct err *e)
     struct store_read_events *op = (struct store_read_events *)base;
     int64_t limit = op->limit > 0 && op->limit < EVENTS_MAX ? op->limit : EVENTS_MAX;
     struct job *j = arena_alloc(base->a, sizeof *j);
-    struct viewer viewer = {r->engine, r->db, base->a};
+    struct viewer viewer = {r->engine, r->db, base->a, op->of_batch};
     struct view view = {.job = j};
     op->count = 0;
     op->first_seq = op->last_seq = 0;

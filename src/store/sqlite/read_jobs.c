@@ -8,7 +8,7 @@
 enum rc job_get_run(struct reader *r, struct store_op *base, struct err *e)
 {
     struct store_get_job *op = (struct store_get_job *)base;
-    struct viewer viewer = {r->engine, r->db, base->a};
+    struct viewer viewer = {r->engine, r->db, base->a, false};
     op->job = arena_alloc(base->a, sizeof *op->job);
     struct view view = {.job = op->job};
     enum rc rc = view_get(&viewer, op->tenant, op->id, &view, e);
@@ -24,7 +24,7 @@ enum rc job_list_run(struct reader *r, struct store_op *base, struct err *e)
 {
     struct store_list_jobs *op = (struct store_list_jobs *)base;
     int64_t limit = op->limit > 0 && op->limit < LIST_MAX ? op->limit : LIST_MAX;
-    struct viewer viewer = {r->engine, r->db, base->a};
+    struct viewer viewer = {r->engine, r->db, base->a, false};
     struct filter_scan scan = {
         .engine = r->engine, .tenant = op->tenant, .filter = &op->filter, .cursor = op->cursor};
     bool has_row = false;
@@ -36,9 +36,7 @@ enum rc job_list_run(struct reader *r, struct store_op *base, struct err *e)
         struct job *j = &op->jobs[op->count++];
         struct view view = {.job = j};
         view_read(&viewer, scan.q, false, &view);
-        if (view.flags & FLAG_CHILD) {
-            rc = family_read_kin(r->db, id_ordinal(j->id), &j->parent, &j->root, e);
-        }
+        rc = view_read_kin(&viewer, &view, e);
     }
     if (!rc) {
         rc = filter_end(&scan, (int64_t)op->count == limit, &op->next_cursor, e);

@@ -101,6 +101,9 @@ enum rc rows_load_ordinal(struct writer *w, int64_t ordinal, struct row **out, s
         if (!rc && s->row.flags & FLAG_CHILD) {
             rc = family_read_kin(w->db, ordinal, &s->row.parent, &s->row.root, e);
         }
+        if (!rc && s->row.flags & FLAG_MEMBER) {
+            rc = batch_read_id(w->db, ordinal, &s->row.batch, e);
+        }
         *out = rc ? NULL : &s->row;
     }
     return rc;

@@ -84,16 +84,23 @@ MUST_CHECK enum rc family_read_children(struct writer *w, int64_t ordinal, struc
                                         struct job_children **out, struct err *e);
 MUST_CHECK enum rc family_insert(struct writer *w, const struct sqlite_row *s, struct err *e);
 MUST_CHECK enum rc family_remove(struct writer *w, const struct sqlite_row *s, struct err *e);
-MUST_CHECK enum rc family_has_open(struct keeper *k, struct row *r, bool *out, struct err *e);
+MUST_CHECK enum rc family_count(struct keeper *k, struct row *r, struct job_children *out, struct err *e);
 MUST_CHECK enum rc family_find_open(struct keeper *k, struct row *r, struct open_children *open,
                                     struct err *e);
-MUST_CHECK enum rc family_tally(struct keeper *k, struct row *r, enum job_state state, int64_t n,
-                                struct err *e);
+MUST_CHECK enum rc family_tally(struct keeper *k, struct id owner, struct row *r, enum job_state state,
+                                int64_t n, struct err *e);
 MUST_CHECK enum rc family_leave_note(struct keeper *k, const struct note *note, struct err *e);
 /* Up to `limit` notes, in their order, if there are any. */
 MUST_CHECK enum rc family_take_notes(struct writer *w, int64_t limit, bool *has_taken, struct err *e);
 /* Whether there are any left, where there may be. */
 MUST_CHECK enum rc family_look_for_notes(struct writer *w, struct err *e);
+
+/* batches.c: what stands beside a batch, and beside its jobs. batch_read_id on any connection. */
+MUST_CHECK enum rc batch_read_id(struct db *db, int64_t ordinal, struct id *out, struct err *e);
+MUST_CHECK enum rc batch_add_member(struct writer *w, const struct sqlite_row *s, struct err *e);
+MUST_CHECK enum rc batch_remove(struct writer *w, const struct sqlite_row *s, struct err *e);
+MUST_CHECK enum rc batch_max(struct keeper *k, struct row *r, int64_t *out, struct err *e);
+MUST_CHECK enum rc batch_put(struct keeper *k, struct row *r, const struct batch_plan *p, struct err *e);
 
 /* links.c */
 MUST_CHECK enum rc links_add(struct keeper *k, struct id job, struct id on, int64_t round, struct err *e);

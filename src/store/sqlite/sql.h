@@ -45,6 +45,16 @@
     X(TALLY_CHANGE, "tally_change") \
     X(TALLY_GET, "tally_get") \
     X(TALLY_DELETE, "tally_delete") \
+    X(BATCH_INSERT, "batch_insert") \
+    X(BATCH_MAX, "batch_max") \
+    X(BATCH_DELETE, "batch_delete") \
+    X(BATCH_LIST, "batch_list") \
+    X(MEMBER_INSERT, "member_insert") \
+    X(MEMBER_GET, "member_get") \
+    X(MEMBER_DELETE, "member_delete") \
+    X(MEMBER_OPEN, "member_open") \
+    X(MEMBER_FINAL, "member_final") \
+    X(JOB_LIST_BATCH, "job_list_batch") \
     X(LINK_INSERT, "link_insert") \
     X(LINK_JOBS, "link_jobs") \
     X(LINK_LIST, "link_list") \
@@ -140,6 +150,9 @@
     X(COPY_WRITE_LINK, "copy_write_link") \
     X(COPY_WRITE_NOTE, "copy_write_note") \
     X(COPY_WRITE_KIN, "copy_write_kin") \
+    X(COPY_WRITE_MEMBER, "copy_write_member") \
+    X(COPY_READ_BATCH, "copy_read_batch") \
+    X(COPY_WRITE_BATCH, "copy_write_batch") \
     X(COPY_WRITE_TENANT, "copy_write_tenant") \
     X(COPY_WRITE_API_KEY, "copy_write_api_key") \
     X(COPY_WRITE_JOB, "copy_write_job") \

@@ -161,6 +161,8 @@ MUST_CHECK enum rc artifact_get_run(struct reader *r, struct store_op *op, struc
 MUST_CHECK enum rc series_get_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc series_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc schedule_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc batch_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc result_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc queue_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc stats_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc key_list_run(struct reader *r, struct store_op *op, struct err *e);

@@ -86,7 +86,7 @@ enum rc texts_add_event(struct keeper *k, struct row *r, const struct job_event_
 
 enum rc texts_show(struct keeper *k, struct row *r, struct arena *a, struct job *out, struct err *e)
 {
-    struct viewer viewer = {writer_of(k)->engine, writer_of(k)->db, a};
+    struct viewer viewer = {writer_of(k)->engine, writer_of(k)->db, a, false};
     struct view view = {.job = out};
     return view_get_ordinal(&viewer, sqlite_row_of(r)->ordinal, &view, e);
 }

@@ -117,6 +117,16 @@ static enum rc read_bodies(const struct viewer *v, int64_t ordinal, struct view 
     return rc;
 }
 
+enum rc view_read_kin(const struct viewer *v, struct view *out, struct err *e)
+{
+    struct job *j = out->job;
+    enum rc rc = RC_OK;
+    if (out->flags & FLAG_CHILD) {
+        rc = family_read_kin(v->db, id_ordinal(j->id), &j->parent, &j->root, e);
+    }
+    return rc || !(out->flags & FLAG_MEMBER) ? rc : batch_read_id(v->db, id_ordinal(j->id), &j->batch, e);
+}
+
 enum rc view_get_ordinal(const struct viewer *v, int64_t ordinal, struct view *out, struct err *e)
 {
     struct db_stmt *q = NULL;
@@ -132,9 +142,7 @@ enum rc view_get_ordinal(const struct viewer *v, int64_t ordinal, struct view *o
     }
     view_read(v, q, true, out);
     db_reset(q);
-    if (out->flags & FLAG_CHILD) {
-        rc = family_read_kin(v->db, ordinal, &out->job->parent, &out->job->root, e);
-    }
+    rc = view_read_kin(v, out, e);
     bool has_bodies = out->flags & (FLAG_ARGS | FLAG_RESULT | FLAG_CHECKPOINT);
     return !rc && has_bodies ? read_bodies(v, ordinal, out, e) : rc;
 }
@@ -143,7 +151,8 @@ enum rc view_get(const struct viewer *v, int64_t tenant, struct id id, struct vi
 {
     enum rc rc = view_get_ordinal(v, id_ordinal(id), out, e);
     if (!rc && out->found) {
-        out->found = id_eq(out->job->id, id) && (!tenant || out->job->tenant == tenant);
+        out->found = id_eq(out->job->id, id) && (!tenant || out->job->tenant == tenant) &&
+                     !(out->flags & FLAG_BATCH) == !v->of_batches;
     }
     return rc;
 }

@@ -9,6 +9,7 @@ struct viewer {
     struct engine *engine;
     struct db *db;
     struct arena *a; /* texts are copied to it */
+    bool of_batches; /* view_get finds these, and no jobs */
 };
 
 struct view {
@@ -19,7 +20,9 @@ struct view {
 
 /* The current row of a statement over @job_columns@; with `is_full` the four long columns behind them too. */
 void view_read(const struct viewer *v, struct db_stmt *q, bool is_full, struct view *out);
-/* One job by id, with its long texts. out->found as in row_load. */
+/* Parent, root and batch of a job that view_read has read. */
+MUST_CHECK enum rc view_read_kin(const struct viewer *v, struct view *out, struct err *e);
+/* One job by id, with its long texts. out->found as in row_load; not of a batch. */
 MUST_CHECK enum rc view_get(const struct viewer *v, int64_t tenant, struct id id, struct view *out,
                             struct err *e);
 /* The same by the integer key, whoever's it is. */

@@ -69,5 +69,5 @@ export function checkAnswer(method, url, { status, headers, text, json }) {
     }
     const media = content[type] ? type : content['*/*'] ? '*/*' : undefined;
     assert.ok(media, `${what}: media type ${type} is not documented`);
-    if (/json$/.test(media)) validate([...where, 'content', media, 'schema'], json, what);
+    if (/[/+]json$/.test(media)) validate([...where, 'content', media, 'schema'], json, what);
 }

@@ -123,7 +123,7 @@ export async function call(server, method, path, body, { key = server.key, heade
     });
     const text = await answer.text();
     const type = answer.headers.get('content-type') ?? '';
-    const result = { status: answer.status, headers: answer.headers, text, json: /json/.test(type) && text ? JSON.parse(text) : undefined };
+    const result = { status: answer.status, headers: answer.headers, text, json: /[/+]json/.test(type) && text ? JSON.parse(text) : undefined };
     checkAnswer(method, path, result);
     return result;
 }

@@ -1,0 +1,39 @@
+-- Batches, and the jobs that belong to them.
+
+-- name: batch_insert
+INSERT INTO stint.batch (id, tenant, max_jobs, name, labels) VALUES ($1, $2, $3, $4, $5)
+
+-- name: batch_max
+SELECT max_jobs FROM stint.batch WHERE id = $1
+
+-- name: batch_list
+-- $1 tenant · $2 below this one · $3 from this one on · $4 so many
+SELECT b.id, b.max_jobs, b.name, b.labels, j.state, j.flags, coalesce(j.round, 1), j.finished_at, s.*
+FROM stint.batch AS b
+CROSS JOIN LATERAL (
+  SELECT state, flags, round, NULL::bigint AS finished_at FROM stint.job WHERE id = b.id
+  UNION ALL
+  SELECT state, flags, round, finished_at FROM stint.history WHERE id = b.id LIMIT 1) AS j
+CROSS JOIN LATERAL (
+  SELECT coalesce(sum(n) FILTER (WHERE what = 0), 0)::bigint, coalesce(sum(n) FILTER (WHERE what = 4), 0)::bigint,
+    coalesce(sum(n) FILTER (WHERE what = 5), 0)::bigint, coalesce(sum(n) FILTER (WHERE what = 6), 0)::bigint,
+    coalesce(sum(n) FILTER (WHERE what = 7), 0)::bigint
+  FROM (
+    SELECT what, n FROM stint.tally WHERE owner = b.id
+    UNION ALL
+    SELECT what, n FROM stint.tally_delta WHERE owner = b.id) AS t) AS s (open, completed, failed, cancelled, skipped)
+WHERE b.tenant = $1::bigint::int AND b.id < $2 AND b.id >= $3 ORDER BY b.id DESC LIMIT $4
+
+-- name: members_open
+-- As children_open.
+SELECT id FROM stint.job WHERE batch = $1 AND flags & 32769 = 0 ORDER BY id LIMIT $2
+
+-- name: members_final
+-- $1 tenant · $2 batch · $3 behind this job · $4 so many · $5 until their results have so many bytes
+SELECT * FROM (
+  SELECT *, sum(coalesce(octet_length(result), 0)::bigint) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING)
+    - coalesce(octet_length(result), 0) AS bytes_before
+  FROM (
+    SELECT @job_columns@, finished_at, expires_at, result FROM stint.history
+    WHERE batch = $2 AND tenant = $1::bigint::int AND id > $3 ORDER BY id LIMIT $4) AS j) AS j
+WHERE bytes_before <= $5::bigint ORDER BY id

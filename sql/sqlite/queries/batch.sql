@@ -1,0 +1,36 @@
+-- Batches, and the jobs that belong to them.
+
+-- name: batch_insert
+INSERT INTO batch (tenant, job, random, max_jobs, name, labels) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+
+-- name: batch_max
+SELECT max_jobs FROM batch WHERE tenant = ?1 AND job = ?2
+
+-- name: batch_delete
+DELETE FROM batch WHERE tenant = ?1 AND job = ?2
+
+-- name: batch_list
+-- ?1 tenant · ?2 below this one · ?3 from this one on · ?4 so many
+SELECT b.job, b.random, b.max_jobs, b.name, b.labels, j.state, j.flags, j.round, j.finished_at, coalesce(t.open, 0),
+  coalesce(t.completed, 0), coalesce(t.failed, 0), coalesce(t.cancelled, 0), coalesce(t.skipped, 0)
+FROM batch AS b CROSS JOIN job AS j ON j.id = b.job LEFT JOIN tally AS t ON t.owner = b.job
+WHERE b.tenant = ?1 AND b.job < ?2 AND b.job >= ?3 ORDER BY b.job DESC LIMIT ?4
+
+-- name: member_insert
+INSERT INTO member (job, batch, batch_random) VALUES (?1, ?2, ?3)
+
+-- name: member_get
+SELECT batch, batch_random FROM member WHERE job = ?1
+
+-- name: member_delete
+DELETE FROM member WHERE job = ?1
+
+-- name: member_open
+-- As kin_open.
+SELECT m.job, j.random, j.state < 4 AND j.flags & 32769 = 0 FROM member AS m CROSS JOIN job AS j ON j.id = m.job
+WHERE m.batch = ?1 AND m.job > ?2 ORDER BY m.job LIMIT ?3
+
+-- name: member_final
+-- ?1, ?2 of this batch · ?3 behind this job · ?4 so many are looked at, final or not
+SELECT m.job, j.state >= 4 FROM member AS m CROSS JOIN job AS j ON j.id = m.job
+WHERE m.batch = ?1 AND m.batch_random = ?2 AND m.job > ?3 ORDER BY m.job LIMIT ?4

@@ -1,0 +1,191 @@
+/* batches.c: what stands beside batches and their jobs: tables batch, member. What it means is in store/rules/batch.c. */
+#include "store/sqlite/rows.h"
+#include "store/sqlite/views.h"
+
+#define LIST_MAX  1000
+#define LOOKED_AT 5000 /* jobs of a batch, for those that are final */
+
+/* ---- jobs of a batch */
+
+enum rc batch_read_id(struct db *db, int64_t ordinal, struct id *out, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = stmt(db, SQL_MEMBER_GET, &q, e);
+    if (rc) {
+        return rc;
+    }
+    db_bind_int(q, 1, ordinal);
+    rc = db_step(q, &has_row, e);
+    if (!rc && has_row) {
+        *out = id_from_parts(db_int(q, 0), db_int(q, 1));
+        db_reset(q);
+    }
+    return rc;
+}
+
+enum rc batch_add_member(struct writer *w, const struct sqlite_row *s, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    enum rc rc = stmt(w->db, SQL_MEMBER_INSERT, &q, e);
+    if (!rc) {
+        db_bind_int(q, 1, s->ordinal);
+        db_bind_int(q, 2, id_ordinal(s->row.batch));
+        db_bind_int(q, 3, id_random_bits(s->row.batch));
+        rc = db_run(q, e);
+    }
+    return rc;
+}
+
+/* ---- batches */
+
+static enum rc ask(struct writer *w, enum sql_query query, const struct sqlite_row *s, struct db_stmt **q,
+                   struct err *e)
+{
+    enum rc rc = stmt(w->db, query, q, e);
+    if (!rc) {
+        db_bind_int(*q, 1, s->row.tenant);
+        db_bind_int(*q, 2, s->ordinal);
+    }
+    return rc;
+}
+
+enum rc batch_remove(struct writer *w, const struct sqlite_row *s, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    if (!(s->row.flags & FLAG_BATCH)) {
+        return run_with_id(w->db, SQL_MEMBER_DELETE, s->ordinal, e);
+    }
+    enum rc rc = ask(w, SQL_BATCH_DELETE, s, &q, e);
+    return rc ? rc : db_run(q, e);
+}
+
+enum rc batch_max(struct keeper *k, struct row *r, int64_t *out, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = ask(writer_of(k), SQL_BATCH_MAX, sqlite_row_of(r), &q, e);
+    if (!rc) {
+        rc = db_step(q, &has_row, e);
+    }
+    if (!rc && has_row) {
+        *out = db_int(q, 0);
+        db_reset(q);
+    }
+    return rc;
+}
+
+enum rc batch_put(struct keeper *k, struct row *r, const struct batch_plan *p, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    enum rc rc = ask(writer_of(k), SQL_BATCH_INSERT, sqlite_row_of(r), &q, e);
+    if (!rc) {
+        db_bind_int(q, 3, sqlite_row_of(r)->random);
+        db_bind_int(q, 4, p->max_jobs);
+        db_bind_str(q, 5, p->name.n ? p->name : STR(""));
+        db_bind_str(q, 6, p->labels.n ? p->labels : STR("{}"));
+        rc = db_run(q, e);
+    }
+    return rc;
+}
+
+/* ---- lists */
+
+static void read_batch(struct db_stmt *q, struct arena *a, struct batch *b)
+{
+    enum job_state state = (enum job_state)db_int(q, 5);
+    int64_t flags = db_int(q, 6);
+    *b = (struct batch){.id = id_from_parts(db_int(q, 0), db_int(q, 1)),
+                        .max_jobs = db_int(q, 2),
+                        .name = arena_str(a, db_str(q, 3)),
+                        .labels = arena_str(a, db_str(q, 4)),
+                        .round = db_int(q, 7),
+                        .finished_at = job_state_is_final(state) ? db_int(q, 8) : 0,
+                        .counts = {.open = db_int(q, 9),
+                                   .completed = db_int(q, 10),
+                                   .failed = db_int(q, 11),
+                                   .cancelled = db_int(q, 12),
+                                   .skipped = db_int(q, 13)}};
+    rules_show_batch(b, state, flags);
+}
+
+enum rc batch_list_run(struct reader *r, struct store_op *base, struct err *e)
+{
+    struct store_list_batches *op = (struct store_list_batches *)base;
+    bool is_one = !id_is_zero(op->id), has_row = false;
+    int64_t limit = is_one ? 1 : op->limit > 0 && op->limit < LIST_MAX ? op->limit : LIST_MAX;
+    struct db_stmt *q = NULL;
+    op->count = 0;
+    op->next_cursor = 0;
+    op->batches = arena_array(base->a, struct batch, (size_t)limit + 1);
+    enum rc rc = stmt(r->db, SQL_BATCH_LIST, &q, e);
+    if (rc) {
+        return rc;
+    }
+    db_bind_int(q, 1, op->tenant);
+    db_bind_int(q, 2, is_one ? id_ordinal(op->id) + 1 : op->cursor > 0 ? op->cursor : INT64_MAX);
+    db_bind_int(q, 3, is_one ? id_ordinal(op->id) : 0);
+    db_bind_int(q, 4, limit + 1); /* is there one behind the page? */
+    while (!(rc = db_step(q, &has_row, e)) && has_row) {
+        read_batch(q, base->a, &op->batches[op->count++]);
+    }
+    if ((int64_t)op->count > limit) {
+        op->count = (size_t)limit;
+        op->next_cursor = id_ordinal(op->batches[limit - 1].id);
+    }
+    bool is_missing = is_one && (!op->count || !id_eq(op->batches[0].id, op->id));
+    return !rc && is_missing ? store_answer(base, RC_NOT_FOUND, NULL, "no such batch") : rc;
+}
+
+static enum rc read_results(struct reader *r, struct store_list_results *op, const int64_t *ids, size_t count,
+                            struct err *e)
+{
+    struct viewer viewer = {r->engine, r->db, op->op.a, false};
+    size_t bytes = 0;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < count && !rc; i++) {
+        struct job *j = &op->jobs[op->count];
+        struct view view = {.job = j};
+        if (bytes > STORE_RESULTS_BYTES) {
+            op->next_cursor = ids[i - 1];
+            return RC_OK;
+        }
+        rc = view_get_ordinal(&viewer, ids[i], &view, e);
+        if (!rc && view.found && j->tenant == op->tenant) {
+            bytes += j->result.n;
+            j->args = j->checkpoint = STR_NONE;
+            op->count++;
+        }
+    }
+    return rc;
+}
+
+enum rc result_list_run(struct reader *r, struct store_op *base, struct err *e)
+{
+    struct store_list_results *op = (struct store_list_results *)base;
+    size_t limit = op->limit > 0 && op->limit < LIST_MAX ? (size_t)op->limit : LIST_MAX, count = 0;
+    int64_t *ids = arena_array(base->a, int64_t, limit), looked_at = 0, last = 0;
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    op->count = 0;
+    op->next_cursor = 0;
+    op->jobs = arena_array(base->a, struct job, limit);
+    enum rc rc = stmt(r->db, SQL_MEMBER_FINAL, &q, e);
+    if (rc) {
+        return rc;
+    }
+    db_bind_int(q, 1, id_ordinal(op->batch));
+    db_bind_int(q, 2, id_random_bits(op->batch));
+    db_bind_int(q, 3, op->cursor);
+    db_bind_int(q, 4, LOOKED_AT);
+    while (count < limit && !(rc = db_step(q, &has_row, e)) && has_row) {
+        last = db_int(q, 0);
+        looked_at++;
+        if (db_int(q, 1)) {
+            ids[count++] = last;
+        }
+    }
+    db_reset(q);
+    op->next_cursor = count == limit || looked_at == LOOKED_AT ? last : 0;
+    return rc ? rc : read_results(r, op, ids, count, e);
+}

@@ -1,0 +1,137 @@
+/* batch.c: what people say of a batch, and what is told of it. openapi.json describes the same. */
+#include "base/clock.h"
+#include "wire/put.h"
+#include "wire/wire.h"
+
+#define BATCH_REF STR(" batch") /* of the batch among the items of its enqueue: no ref of a job */
+
+static enum rc read_labels(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    struct wire_batch *b = to;
+    (void)a;
+    for (const struct json *c = v->type == JSON_OBJECT ? v->first : v; c; c = c->next) {
+        if (c->type != JSON_STRING) {
+            return wire_invalid(e, "labels", "labels must be an object of texts");
+        }
+    }
+    b->plan.labels = v->raw;
+    return RC_OK;
+}
+
+/* The items behind those that are there already. */
+static enum rc read_items(const struct json *v, struct arena *a, size_t most, struct job_spec *to,
+                          const char *name, struct err *e)
+{
+    size_t n = 0;
+    if (v->type != JSON_ARRAY || v->count > most) {
+        return wire_invalid(e, name, "%s must be an array of at most %zu jobs", name, most);
+    }
+    for (const struct json *c = v->first; c; c = c->next, n++) {
+        enum rc rc = wire_spec_read(c, a, &to[n], e);
+        if (rc == RC_OK && !id_is_zero(to[n].batch)) {
+            rc = wire_invalid(e, "batch", "these jobs belong to the new batch, or run after it");
+        }
+        if (rc) {
+            return wire_in_member(e, wire_in_item(e, rc, n), str_from(name));
+        }
+    }
+    return RC_OK;
+}
+
+#define AT(member) offsetof(struct wire_batch, plan.member)
+
+static enum rc keep(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    (void)v;
+    (void)a;
+    (void)to;
+    (void)e;
+    return RC_OK; /* read when all members are known */
+}
+
+static const struct wire_field batch_fields[] = {
+    {STR("name"), WIRE_STR, AT(name), 1, BATCH_NAME_MAX_BYTES, NULL},
+    {STR("labels"), WIRE_CUSTOM, 0, 0, 0, read_labels},
+    {STR("max_jobs"), WIRE_INT, AT(max_jobs), 1, BATCH_JOBS_MAX, NULL},
+    {STR("closed"), WIRE_BOOL, AT(is_closed), 0, 0, NULL},
+    {STR("jobs"), WIRE_CUSTOM, 0, 0, 0, keep},
+    {STR("finally"), WIRE_CUSTOM, 0, 0, 0, keep},
+};
+
+static enum rc read_finally(const struct json *v, struct arena *a, struct wire_batch *b, struct err *e)
+{
+    static const struct str after_batch[] = {STR(" batch")};
+    struct job_spec *specs = b->specs + 1 + b->job_count;
+    enum rc rc = read_items(v, a, WIRE_FINALLY_MAX, specs, "finally", e);
+    for (size_t i = 0; i < v->count && !rc; i++) {
+        if (specs[i].depends_count) {
+            rc = wire_invalid(e, "depends_on", "jobs of finally depend on the batch");
+            return wire_in_member(e, wire_in_item(e, rc, i), STR("finally"));
+        }
+        specs[i].depends_on = after_batch;
+        specs[i].depends_count = 1;
+        b->finally_count++;
+    }
+    return rc;
+}
+
+enum rc wire_batch_read(const struct json *v, struct arena *a, struct wire_batch *out, struct err *e)
+{
+    enum rc rc = wire_read(v, WIRE_SHAPE(batch_fields), a, out, NULL, e);
+    if (rc) {
+        return rc;
+    }
+    const struct json *jobs = json_get(v, STR("jobs")), *finally = json_get(v, STR("finally"));
+    size_t room = 1 + (jobs && jobs->type == JSON_ARRAY ? jobs->count : 0) + WIRE_FINALLY_MAX;
+    out->specs = arena_array(a, struct job_spec, room);
+    out->specs[0] = (struct job_spec){.plan = &out->plan, .ref = BATCH_REF};
+    if (jobs) {
+        rc = read_items(jobs, a, WIRE_ITEMS_MAX, out->specs + 1, "jobs", e);
+    }
+    for (size_t i = 0; jobs && i < jobs->count && !rc; i++) {
+        out->specs[1 + i].joins_first = true;
+        out->job_count++;
+    }
+    return rc || !finally ? rc : read_finally(finally, a, out, e);
+}
+
+void wire_batch_write(struct json_out *w, const struct batch *b)
+{
+    json_object_begin(w);
+    json_put_id(w, "id", b->id);
+    wire_put_text(w, "name", b->name);
+    json_put_raw(w, "labels", b->labels);
+    json_put_c(w, "state", batch_state_name(b->state));
+    json_put_bool(w, "cancelled", b->is_cancelled);
+    json_put_int(w, "round", b->round);
+    json_name(w, "max_jobs");
+    if (b->max_jobs) {
+        json_int(w, b->max_jobs);
+    } else {
+        json_null(w);
+    }
+    json_name(w, "counts");
+    json_object_begin(w);
+    wire_children_members(w, &b->counts);
+    json_object_end(w);
+    json_put_time(w, "created_at", b->created_at);
+    json_put_time(w, "finished_at", b->finished_at);
+    json_object_end(w);
+}
+
+void wire_result_write(struct json_out *w, const struct job *j)
+{
+    json_object_begin(w);
+    json_put_id(w, "job", j->id);
+    json_put_str(w, "kind", j->kind);
+    json_put_c(w, "state", job_state_name(j->state));
+    json_put_raw(w, "result", j->result);
+    json_name(w, "error");
+    if (j->has_error && j->state != JOB_COMPLETED) {
+        wire_error_write(w, &j->error);
+    } else {
+        json_null(w);
+    }
+    json_put_time(w, "finished_at", j->finished_at);
+    json_object_end(w);
+}
