@@ -1,5 +1,6 @@
 /* store_pg_parts.c: what only PostgreSQL has: contents in parts that nodes share, partitions that are dropped, counts that are
  * folded. Two nodes on one database. */
+#include "base/buf.h"
 #include "pg_rig.h"
 #include "store/pg/sql.h"
 #include "store/store.h"
@@ -282,6 +283,95 @@ PARTS_TEST(jobs_without_a_partition_of_theirs_expire_one_by_one)
                          "SELECT coalesce(sum(n), 0)::bigint FROM (SELECT n, what FROM stint.count UNION ALL "
                          "SELECT n, what FROM stint.count_delta) AS c WHERE what = 4"),
               0);
+}
+
+/* What is written to standard error from here on, until it is read. */
+static int capture_begin(void)
+{
+    int saved = dup(STDERR_FILENO);
+    int fd = open(test_path("log"), O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    ck_assert(fd >= 0 && saved >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    close(fd);
+    return saved;
+}
+
+/* How often the text is in it. */
+static int capture_end(int saved, struct str text, struct err *e)
+{
+    struct buf b = BUF_LIMIT(100000);
+    int count = 0;
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    OK(buf_read_file(&b, test_path("log"), e));
+    for (size_t at = 0; (at = str_find(buf_str(&b), text, at)) < b.n; at++) {
+        count++;
+    }
+    buf_dispose(&b);
+    return count;
+}
+
+static bool has_partition_at(struct rig *g, int64_t drop_at)
+{
+    return pg_rig_int(g->c, arena_printf(g->a,
+                                         "SELECT count(*) FROM pg_class WHERE relname = 'history_%lld' AND "
+                                         "relispartition",
+                                         (long long)drop_at)
+                                .p);
+}
+
+static void complete_another(struct rig *g)
+{
+    struct job job = a_running_job(g);
+    complete(g, &job);
+}
+
+PARTS_TEST(a_partition_that_cannot_be_made_is_told_once_and_made_when_it_can)
+{
+    const int64_t later = NOW + 40 * DAY, tomorrow = (later / DAY + 1 + 7 + 1) * DAY;
+    complete_another(g);
+    OK(pg_exec(g->c, "ALTER FUNCTION stint.make_partition(bigint) OWNER TO pg_read_all_data", e));
+    atomic_store(&g->now, later);
+    int saved = capture_begin();
+    for (int i = 0; i < 6; i++) { /* of whichever committer */
+        atomic_store(&g->now, later + i * 30000);
+        complete_another(g);
+    }
+    CHECK_INT(capture_end(saved, STR("store.partition"), e), 1);
+    CHECK_INT(pg_rig_int(g->c, "SELECT count(*) FROM stint.history_rest"), 6);
+    CHECK_FALSE(has_partition_at(g, tomorrow));
+    OK(pg_exec(g->c, "ALTER FUNCTION stint.make_partition(bigint) OWNER TO stint", e));
+    complete_another(g);
+    CHECK_FALSE(has_partition_at(g, tomorrow)); /* it is not tried with each round */
+    atomic_store(&g->now, later + DAY / 24);
+    complete_another(g);
+    CHECK_TRUE(has_partition_at(g, tomorrow));
+    atomic_store(&g->now, NOW + 60 * DAY);
+    prune_all(g);
+    CHECK_INT(pg_rig_int(g->c, "SELECT count(*) FROM stint.history_rest"), 0);
+}
+
+#define RETENTIONS 40
+
+PARTS_TEST(however_many_retentions_there_are_each_has_its_partition)
+{
+    for (int i = 0; i < RETENTIONS; i++) {
+        struct store_set_queue op;
+        store_init(&op.op, sizeof op, STORE_SET_QUEUE, g->a);
+        op.tenant = g->tenant;
+        op.name = arena_printf(g->a, "q%d", i);
+        op.has_settings = true;
+        op.settings = (struct queue_settings){-1, -1, -1, -1, -1, (40 + 30 * i) * DAY, -1, -1, -1};
+        op.pause = -1;
+        OK(store_run(g->one, &op.op, e));
+    }
+    const char *blocks =
+        "SELECT count(*) FROM pg_class WHERE relname ~ '^history_[0-9]+$' AND relispartition "
+        "AND substr(relname, 9)::bigint > 1900000000000 + 36 * 86400000::bigint";
+    for (int i = 0; i < 20 && pg_rig_int(g->c, blocks) < RETENTIONS;
+         i++) { /* a busy machine takes its time */
+        complete_another(g);
+    }
+    CHECK_TRUE(pg_rig_int(g->c, blocks) >= RETENTIONS);
 }
 
 PARTS_TEST(folding_counts_changes_no_sum)

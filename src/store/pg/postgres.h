@@ -32,7 +32,6 @@
 
 #define COMMITTERS_MAX   16
 #define COMMITTERS       4
-#define RETENTIONS_MAX   32
 #define SCANNED_ROWS_MAX 20000 /* a list or a bulk action looks at no more rows at once */
 
 struct pg_engine;
@@ -53,10 +52,9 @@ struct queue_entry {
 struct settings {
     struct arena *a;
     struct map queues;
-    bool has_deleted; /* some queue was deleted */
-    int64_t version;  /* 0: not loaded */
-    int64_t retentions
-        [RETENTIONS_MAX]; /* all that are in use, ours included; more than fit are made when they come */
+    bool has_deleted;    /* some queue was deleted */
+    int64_t version;     /* 0: not loaded */
+    int64_t *retentions; /* all that are in use, ours included, in order, each once */
     size_t retention_count;
 };
 
@@ -216,6 +214,7 @@ struct partitions { /* partitions.c: those that are known to be there */
     pthread_mutex_t lock;
     int64_t *known;
     size_t count, room;
+    int64_t retry_at, retry_ms; /* when one that could not be made is tried again; 0: nothing has failed */
 };
 
 struct pg_engine {
@@ -318,7 +317,7 @@ MUST_CHECK enum rc counts_send(struct committer *w, struct err *e);
 /* When the history of a job that expires then is dropped: DROP_NEVER for expires_at 0. */
 int64_t partition_drop_at(int64_t finished_at, int64_t expires_at);
 /* Makes the partitions that jobs which end now would go to, where they are missing: on the committer's connection, before its
- * transaction. What cannot be made is no failure: its rows go to the rest. */
+ * transaction. What cannot be made is no failure: its rows go to the rest, and it is tried again some minutes later. */
 void partitions_prepare(struct committer *w);
 
 /* ---- operations of their own: one in a round, alone. The rc is a failure of the round. */

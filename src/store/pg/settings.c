@@ -3,6 +3,7 @@
  * count_add insists), so that a change at any node counts from the moment it is answered. */
 #include "store/pg/postgres.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct queue_settings unset = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
@@ -32,24 +33,32 @@ static const struct queue_entry *read_entry(struct settings *s, const struct pg_
     return q;
 }
 
-static void note_retention(struct settings *s, int64_t ms)
-{
-    for (size_t i = 0; i < s->retention_count; i++) {
-        if (s->retentions[i] == ms) {
-            return;
-        }
-    }
-    if (s->retention_count < RETENTIONS_MAX) {
-        s->retentions[s->retention_count++] = ms;
-    }
-}
+static const enum job_state final[] = {JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED};
+#define FINAL (sizeof final / sizeof final[0])
 
 static void note_retentions(struct settings *s, const struct queue_settings *q)
 {
-    static const enum job_state final[] = {JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED};
-    for (size_t i = 0; i < sizeof final / sizeof final[0]; i++) {
-        note_retention(s, settings_retention_ms(q, final[i]));
+    for (size_t i = 0; i < FINAL; i++) {
+        s->retentions[s->retention_count++] = settings_retention_ms(q, final[i]);
     }
+}
+
+static int by_length(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void sort_retentions(struct settings *s)
+{
+    size_t count = 0;
+    qsort(s->retentions, s->retention_count, sizeof *s->retentions, by_length);
+    for (size_t i = 0; i < s->retention_count; i++) {
+        if (!count || s->retentions[count - 1] != s->retentions[i]) {
+            s->retentions[count++] = s->retentions[i];
+        }
+    }
+    s->retention_count = count;
 }
 
 static void read_all(struct settings *s, const struct pg_rows *rows)
@@ -57,12 +66,14 @@ static void read_all(struct settings *s, const struct pg_rows *rows)
     map_clear(&s->queues);
     s->a = s->a ? s->a : arena_new();
     arena_reset(s->a);
+    s->retentions = arena_array(s->a, int64_t, (pg_count(rows) + 1) * FINAL);
     s->retention_count = 0;
     s->has_deleted = false;
     note_retentions(s, &unset);
     for (size_t i = 0; i < pg_count(rows); i++) {
         note_retentions(s, &read_entry(s, rows, i)->settings);
     }
+    sort_retentions(s);
 }
 
 /* A migration raises the version too: no round is committed that has not seen whether we are still the program for it. */
