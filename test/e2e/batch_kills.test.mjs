@@ -85,17 +85,15 @@ async function killAtPoints(t, options) {
     await settle(server, known);
     let rounds = 0;
     for (const id of known) rounds += await check(server, id);
-    const finalisers = (await server.call('GET', '/v1/jobs?kind=last&limit=1000')).json.jobs;
-    assert.equal(finalisers.length, known.size);
-    for (;;) { // those of the batches that finished last
-        const { status, json } = await server.call('POST', '/v1/claims', { worker: 'w', queues: ['q'], max: 100 });
-        if (status !== 200 || !json.jobs.length) break;
-        await server.call('POST', '/v1/reports', json.jobs.map((j) => ({ job: j.id, lease: j.lease, n: 1, op: 'complete' })));
+    const finalisers = async () => (await server.call('GET', '/v1/jobs?kind=last&limit=1000')).json.jobs;
+    assert.equal((await finalisers()).length, known.size);
+    while (!(await finalisers()).every((j) => j.state === 'completed')) { // the last ones may still have the lease of a life that is over
+        const { status, json } = await server.call('POST', '/v1/claims', { worker: 'w', queues: ['q'], max: 100, wait_s: 1 });
+        if (status === 200) await server.call('POST', '/v1/reports', json.jobs.map((j) => ({ job: j.id, lease: j.lease, n: 1, op: 'complete' })));
     }
-    const after = (await server.call('GET', '/v1/jobs?kind=last&limit=1000')).json.jobs;
-    assert.ok(after.every((j) => ['completed', 'queued'].includes(j.state) && j.round === 1), JSON.stringify(after.map((j) => j.state)));
+    assert.ok((await finalisers()).every((j) => j.round === 1));
     t.diagnostic(`${known.size} batches, ${rounds} rounds, ${lives.length} deaths`);
-    assert.ok(known.size >= lives.length);
+    assert.ok(known.size >= 3);
     assert.equal((await server.stop()).code, 0);
 }
 
