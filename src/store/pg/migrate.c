@@ -28,7 +28,7 @@ static const struct {
 } oldest_programs[] = {
     {5, 5, "whoever ends a child tells its parent"},
     {6, 6, "whoever ends a job tells those that depend on it"},
-    {8, 8, "whoever ends a job of a batch tells that"},
+    {9, 9, "whoever ends a job of a batch tells that"},
 };
 
 struct schema {
