@@ -94,7 +94,7 @@ static void on_looked(struct store_op *op)
     struct queue *q = l->q;
 
     for (size_t i = 0; i < l->op.count && !op->rc; i++) {
-        claims_see_line(q, &l->op.lines[i]);
+        wakes_see_line(q, &l->op.lines[i]);
     }
     look_free(l);
     if (!q->looks.under_way && q->looks.again) {

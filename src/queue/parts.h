@@ -1,7 +1,8 @@
 /* parts.h: what the files of this folder share. Nobody else includes it.
  *
  *   queue.c     the way in (submit) and the way back (rounds): everything passes here
- *   claims.c    claims that wait: wake-ups, rides, cancels, deadlines
+ *   claims.c    claims that wait: their lines, deadlines, answers
+ *   wakes.c     who is woken: for jobs, along with an enqueue, for cancels
  *   looks.c     what they wait for, as the store has it
  *   reports.c   jobs that are being worked on here: thinned progress, who works on what
  *   workers.c   workers as they were last heard of
@@ -124,13 +125,16 @@ struct folded {
 };
 
 /* ---- claims.c */
-void claims_ride(struct queue *q, const struct store_enqueue *enqueue);
-void claims_see_changes(struct queue *q, const struct folded *f, size_t count);
-void claims_see_line(struct queue *q, const struct store_line *line); /* as other nodes tell it */
-bool claims_is_waiting(const struct queue_claim *c);                  /* for a job */
-void claims_wake_queue(struct queue *q, int64_t tenant, struct str queue);
-void claims_end_all(struct queue *q); /* empty, with draining */
+bool claims_is_waiting(const struct queue_claim *c); /* for a job */
+void claims_end_all(struct queue *q);                /* empty, with draining */
 void claims_dispose(struct queue *q);
+
+/* ---- wakes.c */
+void wakes_ride(struct queue *q, const struct store_enqueue *enqueue);
+void wakes_see_changes(struct queue *q, const struct folded *f, size_t count);
+void wakes_see_line(struct queue *q, const struct store_line *line); /* as other nodes tell it */
+void wakes_wake_queue(struct queue *q, int64_t tenant, struct str queue);
+void wakes_dispose(struct queue *q);
 
 /* ---- looks.c */
 void looks_begin(

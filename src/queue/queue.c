@@ -1,7 +1,7 @@
 /* queue.c: the way in and the way back. Operations that callers submit in one turn of the loop are gathered and go to the
  * store as one list, so that what came together shares a round. Rounds come back on the store's threads, are handed over
  * through the inbox with one wake-up, and are taken apart here: first every operation's done, then what changed. That
- * order is what makes claims miss nothing: see claims.c. */
+ * order is what makes claims miss nothing: see wakes.c. */
 #include "queue/queue.h"
 
 #include <string.h>
@@ -154,7 +154,7 @@ void queue_submit(struct queue *q, struct store_op *op)
             return;
         }
         submit(q, op);
-        claims_ride(q, n);
+        wakes_ride(q, n);
         return;
     }
     if (op->kind == STORE_REPORT) {
@@ -189,7 +189,7 @@ static void finish_op(struct queue *q, struct store_op *op)
         const struct store_set_queue *s = LOOP_OWNER(op, struct store_set_queue, op);
 
         if (s->pause == 0) {
-            claims_wake_queue(q, s->tenant, s->name);
+            wakes_wake_queue(q, s->tenant, s->name);
         }
     } else if (op->rc == RC_OK) {
         keys_see(q, op);
@@ -249,7 +249,7 @@ static void see_changes(struct queue *q, const struct store_round *r)
         has_finished = has_finished || job_state_is_final(r->changes[i].state);
         count_change(q, &r->changes[i]);
     }
-    claims_see_changes(q, folded, count);
+    wakes_see_changes(q, folded, count);
     for (size_t i = 0; i < count; i++) {
         reports_see_change(q, folded[i].last);
     }
@@ -269,7 +269,7 @@ static void see_changes(struct queue *q, const struct store_round *r)
 static void see_news(struct queue *q, const struct store_round *r)
 {
     for (size_t i = 0; i < r->line_count; i++) {
-        claims_see_line(q, &r->lines[i]);
+        wakes_see_line(q, &r->lines[i]);
     }
     if (r->has_gap) {
         looks_begin(q);
@@ -409,6 +409,7 @@ void queue_close(struct queue *q)
         store_round_free(r);
     }
     claims_dispose(q);
+    wakes_dispose(q);
     looks_dispose(q);
     watches_dispose(q);
     reports_dispose(q);

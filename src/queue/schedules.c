@@ -183,7 +183,7 @@ static enum rc fire_one(struct firing *f, const struct schedule *s, int64_t now,
     rc = fill_specs(fire, s, &p, &due, e);
     if (!rc) {
         submit(f->q, &fire->enqueue.op);
-        claims_ride(f->q, &fire->enqueue);
+        wakes_ride(f->q, &fire->enqueue);
     }
     return rc;
 }
