@@ -220,6 +220,7 @@ STORE_TEST(jobs_over_the_cap_are_dropped_and_told)
     op.count = 3;
     (void)!store_run(s->store, &op.op, NULL);
     VERDICT_CODE(op.verdicts[2], RC_CONFLICT, "batch_full");
+    CHECK_TRUE(strstr(op.verdicts[2].e.text, "the batch has no room") != NULL); /* it has no id yet */
     CHECK_INT(batches_of(s, (struct id){{0}}, 0, 10).count, 1);
 }
 

@@ -42,9 +42,12 @@ static enum rc look(struct keeper *k, int64_t tenant, struct id batch, struct jo
     return j->is_capped ? find_room(k, r, j, e) : RC_OK;
 }
 
+/* A batch of zeros is the one that this call makes. */
 static bool refuse(struct enqueue_verdict *v, enum rc rc, const char *code, struct id batch, const char *what)
 {
-    v->rc = err_set_code(&v->e, rc, code, "batch", "batch %s %s", id_text(batch).s, what);
+    bool is_new = id_is_zero(batch);
+    v->rc = err_set_code(&v->e, rc, code, "batch", "%s%s %s", is_new ? "the batch" : "batch ",
+                         is_new ? "" : id_text(batch).s, what);
     return true;
 }
 
