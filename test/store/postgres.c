@@ -127,6 +127,20 @@ SERVER_STORE_TEST(an_operation_does_not_wait_for_a_strangers_lock_for_ever)
     pg_close(c);
 }
 
+SERVER_STORE_TEST(a_tick_that_meets_a_locked_table_fails_and_the_next_one_does_its_work)
+{
+    struct pg *c = a_stranger(s);
+    AN_OP(s, op, store_tick, STORE_TICK);
+    OK(try_enqueue(s, (struct job_spec){.run_at = s->now + 1000}, e));
+    s->now += 2000;
+    say_sql(c, "BEGIN; LOCK TABLE stint.job");
+    FAILS(store_run(s->store, &op.op, e), RC_BUSY);
+    say_sql(c, "ROLLBACK");
+    CHECK_INT(tick(s), 1);
+    (void)claim_one(s);
+    pg_close(c);
+}
+
 /* ---- jobs that change behind the back of the node that has given them out */
 
 static struct job *claim_and_change(struct store_test *s, struct pg *c, const char *what)

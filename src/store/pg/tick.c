@@ -71,19 +71,19 @@ enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
     pg_bind_int(&q, limit);
     pg_bind_int(&q, w->scan.from);
     rc = round_ask(w, PG_SQL_JOB_DUE, &q, &rows, e);
-    due_answered(&w->scan, rc ? 0 : (int64_t)pg_count(rows));
-    for (size_t i = 0; !rc && i < pg_count(rows); i++) {
+    int64_t count = rc ? 0 : (int64_t)pg_count(rows);
+    due_answered(&w->scan, count);
+    for (size_t i = 0; !rc && (int64_t)i < count; i++) {
         struct row *r = &rows_add(w, rows, i, false)->row;
         last_due_at = r->due_at;
         rc = rules_tick(&w->keeper, r, &op->applied, e);
     }
     bool more_wishes = false;
     rc = rc ? rc : grant_wishes(w, &more_wishes, e);
-    w->scanned_until = (int64_t)pg_count(rows) == limit ? last_due_at : w->keeper.now;
+    w->scanned_until = count == limit ? last_due_at : w->keeper.now;
     rc = rc ? rc : schedules_take(w, op, limit, e);
     op->more = !rc && (more_wishes || w->work.notes.count || /* of those that have just ended */
-                       (int64_t)pg_count(rows) == limit ||
-                       rules_schedules_may_go_on(op->schedules, op->schedule_count, limit));
+                       count == limit || rules_schedules_may_go_on(op->schedules, op->schedule_count, limit));
     pg_rows_free(rows);
     return rc;
 }
