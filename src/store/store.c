@@ -75,6 +75,18 @@ enum rc store_answer(struct store_op *op, enum rc rc, const char *code, const ch
 
 /* ---- open and close */
 
+/* libpq's keywords with nothing before them would be the name of a file, the password in it. */
+static bool looks_like_keywords(struct str s)
+{
+    size_t end = str_find_char(s, '=', 0);
+    for (size_t i = 0; i < end; i++) {
+        if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || s.p[i] == '_')) {
+            return false;
+        }
+    }
+    return end > 0 && end < s.n;
+}
+
 /* A URL may hold a password: what is said of it is its scheme. */
 enum rc store_find_engine(const char *url, const struct store_engine **engine, const char **location,
                           struct err *e)
@@ -100,6 +112,11 @@ enum rc store_find_engine(const char *url, const struct store_engine **engine, c
             e, RC_INVALID,
             "store %.*s://...: only sqlite:PATH, postgresql://USER@HOST/DATABASE and memory: are known",
             (int)scheme, url);
+    } else if (looks_like_keywords(s)) {
+        return err_set(
+            e, RC_INVALID,
+            "store: it begins like a DSN in keywords: write postgresql:host=... for a PostgreSQL, and "
+            "sqlite:PATH for a file of that name");
     }
     *engine = &sqlite_engine;
     return **location ? RC_OK : err_set(e, RC_INVALID, "store: the path is empty");

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "pg_rig.h"
+#include "store/engine.h"
 #include "store/pg/migrate.h"
 
 #include <pthread.h>
@@ -416,6 +417,20 @@ TEST(no_message_about_a_store_has_its_password)
         ck_assert_msg(!strstr(e->text, "hunter2"), "%s", e->text);
         err_clear(e);
     }
+}
+
+TEST(keywords_of_libpq_are_no_name_of_a_file)
+{
+    static const char *const urls[] = {"host=localhost dbname=app", "dbname=app password=hunter2"};
+    const struct store_engine *engine = NULL;
+    const char *location = NULL;
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        FAILS(store_find_engine(urls[i], &engine, &location, e), RC_INVALID);
+        CHECK_TRUE(strstr(e->text, "postgresql:host=") && !strstr(e->text, "hunter2"));
+        err_clear(e);
+    }
+    OK(store_find_engine("sqlite:a=b.db", &engine, &location, e));
+    OK(store_find_engine("/srv/a=b.db", &engine, &location, e));
 }
 
 TEST(the_url_of_a_store_is_logged_without_its_password)
