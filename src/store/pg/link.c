@@ -24,6 +24,7 @@
 
 #define ANY                                                                                                  \
     "set_config('jit','off',l),set_config('search_path','pg_catalog',l),"                                    \
+    "set_config('standard_conforming_strings','on',l),"                                                      \
     "set_config('idle_in_transaction_session_timeout','2s',l)"
 /* Plans must not depend on statistics of tables that are empty one minute and full the next: every statement of ours has
  * its index, and joins begin with what the statement brings. */
