@@ -278,6 +278,19 @@ static void on_signal(void *ctx, int signum)
 
 /* ---- start ---- */
 
+/* What commands of jobs are not told: keys, and where the store is when the server runs in this process (`stint dev`). */
+static bool is_secret(struct str variable)
+{
+    static const char *const names[] = {
+        "STINT_KEY=", "STINT_URL=", "STINT_STORE=", "STINT_STORE_LISTEN=", "PGPASSWORD="};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (str_starts(variable, str_from(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static char **child_environment(void)
 {
     size_t count = 0;
@@ -287,8 +300,7 @@ static char **child_environment(void)
     }
     char **list = mem_alloc((count + 1) * sizeof(*list));
     for (size_t i = 0; i < count; i++) {
-        struct str v = str_from(environ[i]);
-        if (!str_starts(v, STR("STINT_KEY=")) && !str_starts(v, STR("STINT_URL="))) {
+        if (!is_secret(str_from(environ[i]))) {
             list[kept++] = environ[i];
         }
     }

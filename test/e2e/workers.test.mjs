@@ -14,11 +14,11 @@ before(async () => { server = await startServer(); });
 after(async () => { await server.stop(); });
 
 /** Starts `stint work` on a queue of its own; `logged` waits for a line of its log. */
-function startWorker(queue, execs, args = []) {
+function startWorker(queue, execs, args = [], env = {}) {
     const scratch = makeDir('stint-scratch-');
     const w = { scratch, log: [] };
     w.proc = spawn(BIN, ['work', '--queue', queue, '--scratch', scratch.path, ...Object.entries(execs).flatMap(([k, c]) => ['--exec', `${k}=${c}`]), ...args], {
-        stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, STINT_URL: server.url, STINT_KEY: server.key, ...w.env },
+        stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, STINT_URL: server.url, STINT_KEY: server.key, ...env },
     });
     w.exit = once(w.proc, 'exit').then(([code, signal]) => ({ code, signal }));
     const waiting = [];
@@ -237,8 +237,8 @@ test('scratch folders of a killed supervisor are swept by the next one', async (
     await server.call('POST', `/v1/jobs/${id}/cancel`);
 });
 
-test('the key of the worker is not in the environment of its commands', async () => {
-    const w = startWorker('exec-10', { env: 'env | grep -c "^STINT_KEY=" || true' });
+test('neither the key of the worker nor the way to the store is in the environment of its commands', async () => {
+    const w = startWorker('exec-10', { env: 'env | grep -cE "^(STINT_(KEY|STORE|STORE_LISTEN)|PGPASSWORD)=" || true' }, [], { STINT_STORE: 'x', STINT_STORE_LISTEN: 'x', PGPASSWORD: 'x' });
     assert.equal((await final(await enqueue('exec-10', 'env', {}))).result, 0);
     await w.stop();
 });
