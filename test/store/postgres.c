@@ -402,6 +402,49 @@ SERVER_STORE_TEST(what_a_job_said_in_the_round_in_which_it_is_erased_is_gone)
     pg_close(c);
 }
 
+/* ---- a migration while applications work */
+
+/* As the release before batches left it. */
+#define BEFORE_BATCHES                                                                                       \
+    "DROP TABLE stint.batch; DROP INDEX stint.job_members, stint.history_members; "                          \
+    "DELETE FROM stint.migration WHERE version >= 9"
+
+struct migrator {
+    struct store_test *s;
+    enum rc rc;
+    struct err e;
+};
+
+static void *migrate_it(void *migrator)
+{
+    struct migrator *m = migrator;
+    m->rc = store_migrate(m->s->url, &m->s->options, &m->e);
+    return NULL;
+}
+
+SERVER_STORE_TEST(a_migration_behind_an_open_transaction_holds_up_nobody_else)
+{
+    struct migrator m = {.s = s};
+    pthread_t thread;
+    struct pg *holder = a_stranger(s), *other = a_stranger(s);
+    store_close(s->store);
+    s->store = NULL;
+    say_sql(holder, BEFORE_BATCHES);
+    say_sql(holder, "BEGIN; LOCK TABLE stint.job IN ROW EXCLUSIVE MODE");
+    CHECK_INT(pthread_create(&thread, NULL, migrate_it, &m), 0);
+    while (!pg_rig_int(
+        other, "SELECT count(*) FROM pg_locks WHERE relation = 'stint.job'::regclass AND NOT granted")) {
+    }
+    say_sql(other, "SET lock_timeout = '2s'; BEGIN; LOCK TABLE stint.job IN ROW EXCLUSIVE MODE; COMMIT");
+    say_sql(holder, "COMMIT");
+    pthread_join(thread, NULL);
+    ck_assert_msg(m.rc == RC_OK, "%s", m.e.text);
+    OK(store_open(&s->store, s->url, &s->options, e));
+    (void)a_queued_job(s);
+    pg_close(holder);
+    pg_close(other);
+}
+
 /* ---- what messages say */
 
 TEST(no_message_about_a_store_has_its_password)

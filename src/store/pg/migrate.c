@@ -5,13 +5,19 @@
 #include "store/pg/sql.h"
 
 #include "base/asset.h"
+#include "base/clock.h"
 #include "base/fault.h"
 
+#include <poll.h>
 #include <string.h>
 
-#define FOLDER     "sql/pg/migrations/"
-#define LOCK       "SELECT pg_advisory_xact_lock(495874305652) /* stint */"
-#define HAS_SCHEMA "SELECT to_regclass('stint.migration') IS NOT NULL"
+#define FOLDER "sql/pg/migrations/"
+#define LOCK   "SELECT pg_advisory_xact_lock(495874305652) /* stint */"
+/* Behind a lock that a migration waits for, all who write wait too: it waits for a moment, and comes again. */
+#define WAIT_SHORTLY "SET LOCAL lock_timeout = '200ms'"
+#define AGAIN_MS     800
+#define GIVE_UP_MS   60000
+#define HAS_SCHEMA   "SELECT to_regclass('stint.migration') IS NOT NULL"
 /* What a migration makes belongs to the owner of the schema, whoever runs it: functions run with their owner's rights. */
 #define AS_OWNER                                                                                             \
     "SELECT set_config('role', pg_get_userbyid(nspowner), true) FROM pg_catalog.pg_namespace "               \
@@ -247,7 +253,8 @@ static enum rc apply_from(struct pg *c, int64_t applied, int64_t now, struct err
     return rc;
 }
 
-static enum rc migrate_locked(struct pg *c, int64_t now, struct err *e)
+/* *is_held: others hold what it changes. */
+static enum rc migrate_locked(struct pg *c, int64_t now, bool *is_held, struct err *e)
 {
     struct arena *a = arena_new();
     struct schema s;
@@ -261,27 +268,47 @@ static enum rc migrate_locked(struct pg *c, int64_t now, struct err *e)
         rc = look(c, a, &s, e); /* somebody else may have done it meanwhile */
     }
     if (!rc && s.version < newest_version()) {
-        rc = apply_from(c, s.version, now, e);
+        rc = pg_exec(c, WAIT_SHORTLY, e);
+        rc = rc ? rc : apply_from(c, s.version, now, e);
+        *is_held = rc && pg_fault(c) == PG_LOCKED;
         rc = rc ? rc : pg_shape_check(c, e);
     }
     arena_free(a);
     return rc;
 }
 
-enum rc migrate(struct pg *c, int64_t now, struct err *e)
+static enum rc migrate_once(struct pg *c, int64_t now, bool *is_held, struct err *e)
 {
-    enum rc rc = pg_migrate_check(c, e);
-    if (rc != RC_NOT_FOUND) {
-        return rc;
-    }
-    err_clear(e);
-    rc = pg_exec(c, "BEGIN", e);
+    enum rc rc = pg_exec(c, "BEGIN", e);
+    *is_held = false;
     if (!rc) {
-        rc = migrate_locked(c, now, e);
+        rc = migrate_locked(c, now, is_held, e);
     }
     if (!rc) {
         return pg_exec(c, "COMMIT", e);
     }
     (void)!pg_exec(c, "ROLLBACK", NULL);
     return rc;
+}
+
+enum rc migrate(struct pg *c, int64_t now, struct err *e)
+{
+    const int64_t give_up_us = clock_mono_us() + GIVE_UP_MS * 1000LL;
+    bool is_held = false;
+    enum rc rc = pg_migrate_check(c, e);
+    if (rc != RC_NOT_FOUND) {
+        return rc;
+    }
+    for (;;) {
+        err_clear(e);
+        rc = migrate_once(c, now, &is_held, e);
+        if (!is_held || clock_mono_us() >= give_up_us) {
+            break;
+        }
+        (void)poll(NULL, 0, AGAIN_MS);
+    }
+    return is_held ? err_wrap(e, rc,
+                              "transactions of applications have held the tables for a minute: end them "
+                              "(pg_stat_activity shows them), or do this when they are over")
+                   : rc;
 }
