@@ -179,6 +179,13 @@ test('many jobs keep their order, and a duplicate is the job that holds the key'
     assert.deepEqual((await server.call('GET', '/v1/jobs?queue=none')).json.jobs, []);
 });
 
+test('a batch is no job', { skip: SKIP }, async () => {
+    const made = (await server.call('POST', '/v1/batches', { jobs: [{ kind: 'k', queue: 'batched' }] })).json;
+    assert.deepEqual(await db.psql(`SELECT * FROM stint.job('${made.id}')`), []);
+    assert.deepEqual(await db.psql(`SELECT stint.cancel('${made.id}') IS NULL, (SELECT count(*) FROM stint.wish)`), [['t', '0']]);
+    assert.equal((await server.call('GET', `/v1/batches/${made.id}`)).json.state, 'open');
+});
+
 test('a full queue refuses', { skip: SKIP }, async () => {
     assert.equal((await server.call('PATCH', '/v1/queues/small', { max_queued: 2 })).status, 200);
     await enqueue('small', 'k', 'null');

@@ -194,6 +194,16 @@ STORE_TEST(a_batch_grows_while_it_is_open_and_through_its_own_jobs_later)
     VERDICT_CODE(enqueue(s, .batch = m.id), RC_CONFLICT, "batch_closed");
 }
 
+STORE_TEST(a_batch_is_no_job_that_could_have_artifacts)
+{
+    struct made m = make(s, (struct batch_plan){0}, NULL, 0);
+    AN_OP(s, op, store_list_artifacts, STORE_LIST_ARTIFACTS);
+    op.tenant = s->tenant;
+    op.job = m.id;
+    (void)!store_run(s->store, &op.op, NULL);
+    CHECK_INT(op.op.rc, RC_NOT_FOUND);
+}
+
 STORE_TEST(jobs_over_the_cap_are_dropped_and_told)
 {
     const struct job_spec jobs[] = {MEMBER(), MEMBER(.unique_key = STR("u")), MEMBER(.unique_key = STR("u")),

@@ -70,10 +70,10 @@ UPDATE stint.artifact AS a SET drop_at = CASE WHEN a.drop_at = 0 OR a.lease < 0 
 FROM (SELECT DISTINCT artifact FROM gone ORDER BY 1) AS g WHERE a.id = g.artifact AND a.lease <= 0
 
 -- name: artifact_job
--- Whose artifacts are they?
-SELECT 1 FROM stint.job WHERE id = $1 AND ($2::bigint = 0 OR tenant = $2)
+-- Whose artifacts are they? A batch is no job.
+SELECT 1 FROM stint.job WHERE id = $1 AND ($2::bigint = 0 OR tenant = $2) AND flags & 1048576 = 0
 UNION ALL
-SELECT 1 FROM stint.history WHERE id = $1 AND ($2::bigint = 0 OR tenant = $2)
+SELECT 1 FROM stint.history WHERE id = $1 AND ($2::bigint = 0 OR tenant = $2) AND flags & 1048576 = 0
 LIMIT 1
 
 -- name: artifact_get

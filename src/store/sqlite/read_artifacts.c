@@ -29,7 +29,8 @@ static enum rc has_job(struct reader *r, int64_t tenant, struct id id, bool *fou
     db_bind_int(q, 1, id_ordinal(id));
     rc = db_step(q, found, e);
     if (!rc && *found) {
-        *found = db_int(q, 0) == id_random_bits(id) && (!tenant || db_int(q, 1) == tenant);
+        *found = db_int(q, 0) == id_random_bits(id) && (!tenant || db_int(q, 1) == tenant) &&
+                 !(db_int(q, 9) & FLAG_BATCH);
         db_reset(q);
     }
     return rc;
