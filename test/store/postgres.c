@@ -375,12 +375,62 @@ static void drop_round(void *ctx, struct store_round *r)
     store_round_free(r);
 }
 
-SERVER_STORE_TEST(what_a_job_said_in_the_round_in_which_it_is_erased_is_gone)
+/* What is submitted together is one round. */
+static void have_one_committer(struct store_test *s)
 {
+    struct err err = {0}, *e = &err;
     store_close(s->store);
     s->options.on_round = drop_round;
     s->options.committers = 1;
     OK(store_open(&s->store, s->url, &s->options, e));
+}
+
+static void retry_and_end(struct store_test *s, struct id id, enum job_action and_then)
+{
+    const enum job_action actions[] = {ACT_RETRY, ACT_CANCEL, and_then};
+    struct store_act *ops[3];
+    size_t count = and_then == ACT_CANCEL ? 2 : 3;
+    for (size_t i = count; i-- > 0;) {
+        ops[i] = arena_alloc(s->a, sizeof *ops[i]);
+        store_init(&ops[i]->op, sizeof *ops[i], STORE_ACT, s->a);
+        ops[i]->tenant = s->tenant;
+        ops[i]->ids = &id;
+        ops[i]->count = 1;
+        ops[i]->action = actions[i];
+        ops[i]->op.next = i + 1 < count ? &ops[i + 1]->op : NULL;
+    }
+    store_submit_list(s->store, &ops[0]->op);
+    a_queued_job(s); /* behind them: they are done, too */
+    for (size_t i = 0; i < count; i++) {
+        VERDICT(ops[i]->verdicts[0], RC_OK);
+    }
+}
+
+SERVER_STORE_TEST(a_job_that_is_retried_and_ends_in_one_round_keeps_the_end_of_the_round_before)
+{
+    have_one_committer(s);
+    struct id id = a_queued_job(s);
+    VERDICT(cancel(s, id), RC_OK);
+    for (int round = 2; round <= 4; round++) {
+        retry_and_end(s, id, ACT_CANCEL);
+        CHECK_INT(job_of(s, id)->last_seq, round);
+        check_events(s, id);
+    }
+    struct pg *c = a_stranger(s);
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.event"), 0);
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.event_history"), 3);
+    struct id fresh = a_queued_job(s);
+    VERDICT(cancel(s, fresh), RC_OK);
+    retry_and_end(s, id, ACT_ERASE);
+    retry_and_end(s, fresh, ACT_PURGE);
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.event"), 0);
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.event_history"), 0);
+    pg_close(c);
+}
+
+SERVER_STORE_TEST(what_a_job_said_in_the_round_in_which_it_is_erased_is_gone)
+{
+    have_one_committer(s);
     struct job *job = a_processing_job(s);
     struct report_event event = {STR("note"), STR("{}")};
     struct report end = a_report(job, 1, REPORT_COMPLETE, .events = &event, .event_count = 1);

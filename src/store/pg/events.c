@@ -41,21 +41,28 @@ static bool has_events(const struct pg_row *r)
     return r->had_events || (r->row.flags & FLAG_EVENTS);
 }
 
+/* It was in history, and a round of its life began: what it said since lies with the live ones. */
+static bool has_lived_again(const struct pg_row *r)
+{
+    return r->drop_at && r->row.round != r->was.round;
+}
+
 /* From history to where new ones are added. */
 static bool comes_back(const struct pg_row *r)
 {
-    return r->drop_at && r->had_events && !r->is_gone && r->is_dirty && r->row.round != r->was.round;
+    return has_lived_again(r) && r->had_events && !r->is_gone && r->is_dirty;
 }
 
 static bool goes(const struct pg_row *r)
 {
-    return is_final_now(r) && !r->is_erased && has_events(r) && r->is_dirty && (!r->drop_at || comes_back(r));
+    return is_final_now(r) && !r->is_erased && has_events(r) && r->is_dirty &&
+           (!r->drop_at || has_lived_again(r));
 }
 
 /* Live events of a job that ends without any. */
 static bool is_dropped(const struct pg_row *r)
 {
-    return !r->drop_at && has_events(r) && (r->is_gone || r->is_erased);
+    return (!r->drop_at || has_lived_again(r)) && has_events(r) && (r->is_gone || r->is_erased);
 }
 
 static bool is_dropped_from_history(const struct pg_row *r)
