@@ -213,12 +213,8 @@ static void note_host(struct pg *c, const struct target *t)
     (void)str_print(c->host, sizeof c->host, "%s:%s", host, port);
 }
 
-struct session {
-    bool is_standby, is_read_only;
-};
-
 /* Who is there: the server's process (a pooler names another one), and whether it takes writes. */
-static enum rc ask_session(struct pg *c, struct session *out, struct err *e)
+static enum rc ask_session(struct pg *c, struct err *e)
 {
     static const char sql[] = "SELECT pg_backend_pid(), pg_is_in_recovery(), "
                               "current_setting('transaction_read_only') = 'on'";
@@ -229,25 +225,20 @@ static enum rc ask_session(struct pg *c, struct session *out, struct err *e)
         return rc;
     }
     c->is_pooled = pg_int(rows, 0, 0) != PQbackendPID(c->handle);
-    *out = (struct session){pg_bool(rows, 0, 1), pg_bool(rows, 0, 2)};
+    c->is_standby = pg_bool(rows, 0, 1);
+    c->is_read_only = pg_bool(rows, 0, 2);
     pg_rows_free(rows);
     return RC_OK;
 }
 
 static enum rc check_session(struct pg *c, const struct target *t, const struct pg_options *o, struct err *e)
 {
-    struct session s = {0};
-    enum rc rc = ask_session(c, &s, e);
+    enum rc rc = ask_session(c, e);
     if (rc == RC_OK && o->check) {
         rc = o->check(o->check_ctx, c, e);
     }
-    if (rc == RC_OK && !t->any_session && (s.is_standby || s.is_read_only)) {
-        c->fault = PG_READ_ONLY;
-        rc = err_set(e, RC_BUSY, "postgresql: %s %s", c->host,
-                     s.is_standby ? "is a standby and takes no writes: name the primary, or all of them "
-                                    "(postgresql://a,b/database)"
-                                  : "takes no writes: its transactions are read-only by default "
-                                    "(default_transaction_read_only)");
+    if (rc == RC_OK && !t->any_session) {
+        rc = pg_expect_writes(c, e);
     }
     return rc;
 }

@@ -73,6 +73,9 @@ void pg_close(struct pg *c); /* an open transaction is rolled back; NULL is fine
  * prepared then, and settings hold only within a transaction: SET LOCAL. */
 bool pg_is_pooled(const struct pg *c);
 int pg_server_version(const struct pg *c);             /* 150018 */
+/* RC_BUSY, PG_READ_ONLY, and what to do: when the session began it was a standby's, or its transactions were read-only. For
+ * those who write: the DSN may have let such a one pass. */
+MUST_CHECK enum rc pg_expect_writes(struct pg *c, struct err *e);
 void pg_set_timeout(struct pg *c, int64_t timeout_ms); /* from now on */
 const char *pg_host(const struct pg *c);               /* whom we talk to: "host:port", for logs */
 

@@ -71,6 +71,23 @@ static enum rc fail(struct pg *c, enum pg_fault fault, const char *sqlstate)
     return pg_rc_of_fault(fault);
 }
 
+static const char *why_read_only(const struct pg *c)
+{
+    return c->is_standby ? "is a standby and takes no writes: name the primary, or all of them "
+                           "(postgresql://a,b/database?target_session_attrs=read-write)"
+                         : "takes no writes: its transactions are read-only by default "
+                           "(default_transaction_read_only)";
+}
+
+enum rc pg_expect_writes(struct pg *c, struct err *e)
+{
+    if (!c->is_standby && !c->is_read_only) {
+        return RC_OK;
+    }
+    enum rc rc = fail(c, PG_READ_ONLY, "");
+    return err_set(e, rc, "postgresql: %s %s", c->host, why_read_only(c));
+}
+
 static bool is_commit_due(struct pg *c)
 {
     bool is_skipped = c->is_batch_aborted;
@@ -147,5 +164,8 @@ enum rc pg_fail_result(struct pg *c, const PGresult *result, struct err *e)
         return lose(c, fault_of_end(c), sqlstate, str_from(text), e);
     }
     enum rc rc = fail(c, fault, sqlstate);
+    if (fault == PG_READ_ONLY) {
+        return err_set(e, rc, "postgresql: %s: %s %s", text, c->host, why_read_only(c));
+    }
     return err_set(e, rc, "postgresql: %s", text);
 }

@@ -30,8 +30,9 @@ struct pg {
     int64_t timeout_ms;
     int stop_fd;
     bool is_pooled, is_lost, has_timed_out;
-    bool is_batch_aborted;   /* an answer of the batch at the front was an error */
-    bool is_commit_in_doubt; /* a warning came while COMMIT was at the front */
+    bool is_standby, is_read_only; /* when it was connected */
+    bool is_batch_aborted;         /* an answer of the batch at the front was an error */
+    bool is_commit_in_doubt;       /* a warning came while COMMIT was at the front */
     int syncs_due;
     enum pg_fault fault;
     char sqlstate[6];

@@ -64,6 +64,9 @@ PG_TEST(a_session_that_takes_no_writes_is_refused_unless_asked_for)
     struct pg *reader = pg_rig_connect(any);
     FAILS(pg_run(reader, "CREATE TABLE t (i int)", NULL, NULL, e), RC_BUSY);
     CHECK_FAULT(reader, PG_READ_ONLY);
+    ck_assert_ptr_nonnull(strstr(e->text, "(25006): "));
+    ck_assert_ptr_nonnull(strstr(e->text, "read-only by default (default_transaction_read_only)"));
+    FAILS(pg_expect_writes(reader, e), RC_BUSY);
     pg_close(reader);
 }
 

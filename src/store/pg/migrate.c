@@ -295,7 +295,10 @@ enum rc migrate(struct pg *c, int64_t now, struct err *e)
 {
     const int64_t give_up_us = clock_mono_us() + GIVE_UP_MS * 1000LL;
     bool is_held = false;
-    enum rc rc = pg_migrate_check(c, e);
+    enum rc rc = pg_expect_writes(c, e);
+    if (!rc) {
+        rc = pg_migrate_check(c, e);
+    }
     if (rc != RC_NOT_FOUND) {
         return rc;
     }
