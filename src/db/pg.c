@@ -145,26 +145,27 @@ static enum pg_fault fault_of_refusal(const char *text, char sqlstate[6])
 }
 
 /* The server says only what is. */
-static const char *advice(enum pg_fault fault, const char *sqlstate)
+static const char *advice(enum pg_fault fault, const char *sqlstate, const struct pg_options *o)
 {
     return fault == PG_LOST && !*sqlstate ? ": is the server up, and are host and port right?"
+           : strcmp(sqlstate, "53300") == 0 && o->when_crowded ? o->when_crowded
            : fault == PG_DENIED
                ? ": see to the role's password (~/.pgpass, PGPASSWORD), its rights and pg_hba.conf"
            : fault == PG_MISSING ? ": make it first (createdb), or name another"
                                  : "";
 }
 
-static enum rc fail_refused(struct pg *c, struct err *e)
+static enum rc fail_refused(struct pg *c, const struct pg_options *o, struct err *e)
 {
-    char sqlstate[6];
+    char sqlstate[6] = "";
     const char *text = PQerrorMessage(c->handle);
     enum pg_fault fault = PQconnectionNeedsPassword(c->handle) ? PG_DENIED : fault_of_refusal(text, sqlstate);
     enum rc rc = fault == PG_OTHER ? RC_BUSY : pg_rc_of_fault(fault);
     c->fault = fault;
-    return err_set(e, rc, "postgresql: %.*s%s", STR_ARG(pg_first_line(text)), advice(fault, sqlstate));
+    return err_set(e, rc, "postgresql: %.*s%s", STR_ARG(pg_first_line(text)), advice(fault, sqlstate, o));
 }
 
-static enum rc wait_connected(struct pg *c, int64_t connect_ms, struct err *e)
+static enum rc wait_connected(struct pg *c, int64_t connect_ms, const struct pg_options *o, struct err *e)
 {
     int64_t deadline = pg_now_ms() + connect_ms;
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
@@ -185,7 +186,7 @@ static enum rc wait_connected(struct pg *c, int64_t connect_ms, struct err *e)
             break;
         }
     }
-    return PQstatus(c->handle) == CONNECTION_OK ? RC_OK : fail_refused(c, e);
+    return PQstatus(c->handle) == CONNECTION_OK ? RC_OK : fail_refused(c, o, e);
 }
 
 /* Only warnings at COMMIT mean anything to us. */
@@ -257,7 +258,7 @@ static enum rc open_target(struct pg **out, const struct target *t, const struct
     }
     (void)PQsetErrorVerbosity(c->handle, PQERRORS_VERBOSE);
     (void)PQsetNoticeReceiver(c->handle, take_notice, c);
-    enum rc rc = wait_connected(c, connect_ms, e);
+    enum rc rc = wait_connected(c, connect_ms, o, e);
     (void)PQsetErrorVerbosity(c->handle, PQERRORS_DEFAULT);
     if (rc == RC_OK && PQsetnonblocking(c->handle, 1) != 0) {
         rc = pg_fail_lost(c, NULL, e);

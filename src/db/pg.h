@@ -59,7 +59,8 @@ struct pg_options {
     /* Asks every host, not only until one will do; and `check` again of the one that would, when later ones will do too: its
      * judgement may have changed. */
     bool ask_all;
-    const char *setup; /* statements run once after connecting, for settings; not when pg_is_pooled */
+    const char *when_crowded; /* behind a refusal for want of connections: what to do; NULL: nothing */
+    const char *setup;        /* statements run once after connecting, for settings; not when pg_is_pooled */
 };
 
 /* dsn: all that libpq takes. Several hosts are tried in order; one that does not take writes is passed over, unless the
@@ -72,6 +73,9 @@ void pg_close(struct pg *c); /* an open transaction is rolled back; NULL is fine
 /* A pooler in transaction mode stands between (the server's process is not the one we were told): statements are not
  * prepared then, and settings hold only within a transaction: SET LOCAL. */
 bool pg_is_pooled(const struct pg *c);
+/* RC_BUSY, PG_READ_ONLY, and what to do: when the session began it was a standby's, or its transactions were read-only. For
+ * those who write: the DSN may have let such a one pass. */
+MUST_CHECK enum rc pg_expect_writes(struct pg *c, struct err *e);
 int pg_server_version(const struct pg *c);             /* 150018 */
 /* RC_BUSY, PG_READ_ONLY, and what to do: when the session began it was a standby's, or its transactions were read-only. For
  * those who write: the DSN may have let such a one pass. */

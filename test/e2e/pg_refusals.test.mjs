@@ -134,6 +134,33 @@ test('rights that are taken away later are an outage, and no word about the clie
     await server.stop();
 });
 
+test('a server takes the connections that the documentation says, and says so when it gets none', { skip: SKIP, timeout: 120_000 }, async () => {
+    const counted = makeDatabase();
+    const server = await startServer({ store: counted.dsn });
+    const kinds = `SELECT application_name, count(*) FROM pg_stat_activity WHERE datname = '${counted.name}' AND application_name LIKE 'stint %' GROUP BY 1 ORDER BY 1`;
+    const all = [['stint committer', '4'], ['stint listener', '1'], ['stint reader', '4'], ['stint slow lane', '1']];
+    const other = counted.session();
+    await other.say(`BEGIN; SELECT stint.enqueue('q', 'k', '1', '{"unique_key": "held"}')`);
+    const held = server.call('POST', '/v1/jobs', { kind: 'k', queue: 'q', unique_key: 'held' }); // waits for it in the slow lane
+    let found;
+    do {
+        const calls = [];
+        for (let i = 0; i < 40; i++) calls.push(server.call('POST', '/v1/jobs', { kind: 'k' }), server.call('GET', '/v1/jobs?limit=100'));
+        await Promise.all(calls);
+        found = await counted.psql(kinds);
+        for (const [name, n] of found) assert.ok(Number(n) <= Number(new Map(all).get(name)), `${n} times ${name}`);
+    } while (JSON.stringify(found) !== JSON.stringify(all));
+    await other.close();
+    assert.equal((await held).status, 201);
+    const total = all.reduce((sum, [, n]) => sum + Number(n), 0);
+    for (const doc of ['postgresql', 'config']) assert.match(readFileSync(`docs/${doc}.md`, 'utf8'), new RegExp(`\\b${total} connections`), doc);
+
+    const few = await makeRole(db, 'few', 'LOGIN CONNECTION LIMIT 0');
+    await refused(dsn(db.name, few), 1, [/too many connections for role/, new RegExp(`a server of stint takes ${total} connections; raise max_connections`), /CONNECTION LIMIT/]);
+    await server.stop();
+    counted.drop();
+});
+
 // test/unit/store_pg_shape.c has one of each kind.
 const BY_HAND = [
     // what it says, and how to undo it

@@ -17,8 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define READERS      4
-#define READERS_MAX  16
+#define READERS     4
+#define READERS_MAX 16
+_Static_assert(COMMITTERS + READERS + 2 /* slow lane, listener */ == 10, "docs/postgresql.md, link.c");
 #define CLOSE_WAIT_S 5
 #define START_MS     10000 /* of each question at the start, behind the migrations */
 

@@ -15,6 +15,10 @@
 #define CONNECT_MS   2500
 #define RECONNECT_MS 1000
 #define ASK_EVERY_US 1000000LL
+/* How many: engine.c. */
+#define CROWDED                                                                                              \
+    ": a server of stint takes 10 connections; raise max_connections, or the limit of the role or the "      \
+    "database (CONNECTION LIMIT)"
 /* Hexadecimal, in the first 8 letters of the name of a file of the log. A standby has heard of the timeline that it follows. */
 #define TIMELINE                                                                                             \
     "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN greatest("                               \
@@ -126,6 +130,7 @@ enum rc link_open(struct link *l, struct err *e)
                                  .check_ctx = l,
                                  .ask_all = l->fence && takes_turn_to_ask(l->fence),
                                  .name = kinds[l->kind].name,
+                                 .when_crowded = CROWDED,
                                  .setup = kinds[l->kind].session};
     enum rc rc = pg_open(&l->c, l->dsn, &o, e);
     if (rc) {
