@@ -76,7 +76,7 @@ bool pg_is_pooled(const struct pg *c);
 /* RC_BUSY, PG_READ_ONLY, and what to do: when the session began it was a standby's, or its transactions were read-only. For
  * those who write: the DSN may have let such a one pass. */
 MUST_CHECK enum rc pg_expect_writes(struct pg *c, struct err *e);
-int pg_server_version(const struct pg *c);             /* 150018 */
+int pg_server_version(const struct pg *c); /* 150018 */
 /* RC_BUSY, PG_READ_ONLY, and what to do: when the session began it was a standby's, or its transactions were read-only. For
  * those who write: the DSN may have let such a one pass. */
 MUST_CHECK enum rc pg_expect_writes(struct pg *c, struct err *e);

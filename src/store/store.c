@@ -150,7 +150,13 @@ enum rc store_open(struct store **out, const char *url, const struct store_optio
     const struct store_engine *engine = NULL;
     const char *location = NULL;
     enum rc rc = store_find_engine(url, &engine, &location, e);
-    return rc ? rc : engine->open(out, location, options ? options : &no_options, e);
+    options = options ? options : &no_options;
+    if (!rc && options->listen_dsn && *options->listen_dsn && engine != &pg_engine) {
+        rc = err_set(e, RC_INVALID,
+                     "--store-listen is for PostgreSQL, and --store names none: leave it out (and "
+                     "STINT_STORE_LISTEN), or write --store postgresql://...");
+    }
+    return rc ? rc : engine->open(out, location, options, e);
 }
 
 enum rc store_migrate(const char *url, const struct store_options *options, struct err *e)

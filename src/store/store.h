@@ -129,8 +129,8 @@ struct store_options {
     const char *synchronous; /* SQLite, mutant builds only: overrides FULL; NULL otherwise */
     bool unsafe;             /* PostgreSQL: a server that does not flush what it commits will do */
     int committers;          /* PostgreSQL: 0 = 4 */
-    const char *
-        listen_dsn; /* PostgreSQL: where LISTEN works, when a pooler stands before the store; NULL: as the url */
+    /* PostgreSQL, RC_INVALID elsewhere: where LISTEN works, when a pooler stands before the store; NULL, "": as the url. */
+    const char *listen_dsn;
 };
 
 /* Opens, migrates (all or nothing) and starts the threads. url: `sqlite:PATH`, a plain PATH, `memory:`, or

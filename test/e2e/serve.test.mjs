@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { BIN, createKey, makeDir, ours, startServer, stint } from './lib/server.mjs';
 
@@ -84,6 +84,14 @@ test('a taken port, a wrong address and a wrong option are told apart', async ()
     const wrong = run(['serve', '--store', store, '--listen', 'nowhere']);
     assert.equal(wrong.status, 2);
     assert.match(wrong.stderr, /--listen: 'nowhere' is not HOST:PORT/);
+    const none = dir.file('none.db');
+    for (const url of [none, `sqlite:${none}`, 'memory:']) {
+        const listen = run(['serve', '--store', url, '--store-listen', 'postgresql://me:hunter2@localhost/db']);
+        assert.equal(listen.status, 2);
+        assert.match(listen.stderr, /--store-listen is for PostgreSQL, and --store names none: leave it out/);
+        assert.doesNotMatch(listen.stderr, /hunter2/);
+    }
+    assert.equal(existsSync(none), false);
     const option = run(['serve', '--lisen', 'x']);
     assert.equal(option.status, 2);
     assert.match(option.stderr, /did you mean --listen\?/);
