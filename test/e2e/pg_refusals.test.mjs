@@ -117,6 +117,20 @@ test('a role without the rights is refused, and nothing is made', { skip: SKIP, 
     await refusedAndUntouched(db, stranger, 6, [/may not use the schema stint/, /permission denied/, /stint\.allow_node/]);
 });
 
+test('a schema that was made beforehand needs no rights on the database', { skip: SKIP, timeout: 120_000 }, async () => {
+    const made = makeDatabase();
+    const owner = await makeRole(db, 'owner');
+    await made.psql('CREATE SCHEMA stint');
+    await refusedAndUntouched(made, dsn(made.name, owner), 6, [/the schema stint is there, empty, and belongs to another role/, /ALTER SCHEMA stint OWNER TO/]);
+    await made.psql(`ALTER SCHEMA stint OWNER TO ${owner}`);
+    await made.psql(`REVOKE CREATE ON DATABASE ${made.name} FROM PUBLIC`);
+    const server = await startServer({ store: dsn(made.name, owner) });
+    assert.equal((await server.call('POST', '/v1/jobs', { kind: 'k' })).status, 201);
+    await server.stop();
+    assert.deepEqual(await made.psql("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'stint'"), [[owner]]);
+    made.drop();
+});
+
 test('rights that are taken away later are an outage, and no word about the client', { skip: SKIP, timeout: 120_000 }, async () => {
     const key = createKey(db.dsn);
     const role = await makeRole(db, 'demoted');

@@ -209,17 +209,47 @@ TEST_WITHIN(a_migration_does_not_hide_what_was_changed_before_it, 60)
 {
     struct pg *c = new_schema(e);
     if (c) {
-        OK(pg_exec(c, "DROP SCHEMA stint CASCADE; CREATE SCHEMA stint; CREATE TABLE stint.orders (id int)",
+        int64_t versions = pg_rig_int(c, "SELECT count(*) FROM stint.migration");
+        OK(pg_exec(c, "DELETE FROM stint.migration WHERE version > 9; CREATE TABLE stint.orders (id int)",
                    e));
         CHECK_INT(migrate(c, NOW, e), RC_FATAL);
         ck_assert_ptr_nonnull(strstr(e->text, "hand: table stint.orders is there and should not be; column"));
-        CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM pg_class WHERE relnamespace = 'stint'::regnamespace"),
-                  1);
-        OK(pg_exec(c, "ALTER TABLE stint.orders RENAME TO job", e));
+        CHECK_INT(pg_rig_int(c, "SELECT max(version) FROM stint.migration"), 9);
+        OK(pg_exec(c, "DROP TABLE stint.orders", e));
+        OK(migrate(c, NOW, e));
+        CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.migration"), versions);
+        OK(pg_exec(c, "DELETE FROM stint.migration WHERE version > 8", e));
         CHECK_INT(migrate(c, NOW, e), RC_FATAL);
         ck_assert_ptr_nonnull(
-            strstr(e->text, "in stint.migration, was changed by hand; undo the change: migration 1: "));
-        ck_assert_ptr_nonnull(strstr(e->text, "relation \"job\" already exists"));
+            strstr(e->text, "in stint.migration, was changed by hand; undo the change: migration 9: "));
+        ck_assert_ptr_nonnull(strstr(e->text, "relation \"batch\" already exists"));
+    }
+    pg_close(c);
+}
+
+/* What somebody has in a schema of our name, and what is said of it. */
+static const struct {
+    const char *makes, *says;
+} foreign[] = {
+    {"CREATE TABLE stint.job (id int)", "the schema stint holds table stint.job, but no list of"},
+    {"CREATE TABLE stint.migration (version int, name text); CREATE VIEW stint.a AS SELECT 1 AS one",
+     "holds table stint.migration, but"},
+    {"CREATE VIEW stint.orders AS SELECT 1 AS one", "holds view stint.orders, but"},
+    {"CREATE FUNCTION stint.now() RETURNS int LANGUAGE sql AS 'SELECT 1'", "holds function stint.now, but"},
+};
+
+TEST_WITHIN(a_schema_of_another_program_is_named_as_such_and_left_alone, 60)
+{
+    struct pg *c = new_schema(e);
+    for (size_t i = 0; c && i < sizeof foreign / sizeof foreign[0]; i++) {
+        OK(pg_exec(c, "DROP SCHEMA stint CASCADE; CREATE SCHEMA stint", e));
+        OK(pg_exec(c, foreign[i].makes, e));
+        CHECK_INT(pg_migrate_check(c, e), RC_FATAL);
+        CHECK_INT(migrate(c, NOW, e), RC_FATAL);
+        ck_assert_msg(strstr(e->text, foreign[i].says) && strstr(e->text, "ALTER SCHEMA stint RENAME TO") &&
+                          strstr(e->text, "bring stint.migration back from a backup"),
+                      "%s", e->text);
+        CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM pg_class WHERE relname = 'history'"), 0);
     }
     pg_close(c);
 }

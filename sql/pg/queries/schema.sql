@@ -1,5 +1,20 @@
 -- The schema's versions and its shape. `-- name: x` begins a query; @x@ is replaced by the query of that name.
 
+-- name: schema_find
+-- Is it there; does it hold a list of migrations like ours; one of the things that it holds. From the catalogs, which all may read.
+WITH found AS MATERIALIZED (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'stint')
+SELECT EXISTS (SELECT FROM found),
+  (SELECT count(*) FROM found JOIN pg_catalog.pg_class AS c ON c.relnamespace = found.oid
+   JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
+   WHERE c.relname = 'migration' AND a.attname = ANY ('{version,checksum,oldest_program,shape}') AND NOT a.attisdropped) = 4,
+  (SELECT thing FROM (
+     SELECT CASE WHEN c.relkind IN ('r', 'p', 'f') THEN 'table' WHEN c.relkind IN ('v', 'm') THEN 'view'
+       WHEN c.relkind = 'S' THEN 'sequence' ELSE 'type' END || ' stint.' || c.relname
+     FROM found JOIN pg_catalog.pg_class AS c ON c.relnamespace = found.oid WHERE c.relkind NOT IN ('i', 'I')
+     UNION ALL
+     SELECT 'function stint.' || p.proname FROM found JOIN pg_catalog.pg_proc AS p ON p.pronamespace = found.oid) AS all_of_it (thing)
+   ORDER BY thing NOT LIKE 'table %', thing COLLATE "C" LIMIT 1)
+
 -- name: migration_all
 SELECT version, checksum, oldest_program, shape FROM stint.migration ORDER BY version
 

@@ -17,7 +17,7 @@
 #define WAIT_SHORTLY "SET LOCAL lock_timeout = '200ms'"
 #define AGAIN_MS     800
 #define GIVE_UP_MS   60000
-#define HAS_SCHEMA   "SELECT to_regclass('stint.migration') IS NOT NULL"
+#define MAKE_SCHEMA  "CREATE SCHEMA IF NOT EXISTS stint;" /* of the first; wants rights, though there is one */
 /* What a migration makes belongs to the owner of the schema, whoever runs it: functions run with their owner's rights. */
 #define AS_OWNER                                                                                             \
     "SELECT set_config('role', pg_get_userbyid(nspowner), true) FROM pg_catalog.pg_namespace "               \
@@ -38,6 +38,7 @@ static const struct {
 };
 
 struct schema {
+    bool is_there;
     int64_t version, oldest_program;
     struct str shape; /* that the newest migration left */
 };
@@ -129,16 +130,39 @@ static enum rc check_newer_shape(struct pg *c, const struct schema *s, struct er
     return rc;
 }
 
+/* Nothing of another program's is touched, and the name is the same for all. */
+static enum rc refuse_foreign(struct str object, struct err *e)
+{
+    return err_set(
+        e, RC_FATAL,
+        "the schema stint holds %.*s, but no list of stint's migrations (stint.migration): it is another "
+        "program's. Give stint another database (createdb), or ALTER SCHEMA stint RENAME TO another name. If "
+        "it was stint's, bring stint.migration back from a backup",
+        STR_ARG(object));
+}
+
+/* *has_list: it has a list of migrations. */
+static enum rc find_schema(struct pg *c, struct schema *out, bool *has_list, struct err *e)
+{
+    struct pg_rows *r = NULL;
+    enum rc rc = pg_run(c, pg_sql(PG_SQL_SCHEMA_FIND), NULL, &r, e);
+    if (!rc) {
+        out->is_there = pg_bool(r, 0, 0);
+        *has_list = pg_bool(r, 0, 1);
+        rc = *has_list || pg_is_null(r, 0, 2) ? RC_OK : refuse_foreign(pg_str(r, 0, 2), e);
+    }
+    pg_rows_free(r);
+    return rc;
+}
+
 static enum rc read_applied(struct pg *c, struct arena *a, struct schema *out, struct err *e)
 {
     struct pg_rows *r = NULL;
-    enum rc rc = pg_run(c, HAS_SCHEMA, NULL, &r, e);
-    bool is_there = !rc && pg_bool(r, 0, 0);
-    pg_rows_free(r);
-    if (rc || !is_there) {
+    bool has_list = false;
+    enum rc rc = find_schema(c, out, &has_list, e);
+    if (rc || !has_list) {
         return rc;
     }
-    r = NULL;
     rc = pg_run(c, pg_sql(PG_SQL_MIGRATION_ALL), NULL, &r, e);
     if (!rc) {
         rc = check_applied(r, a, out, e);
@@ -221,15 +245,37 @@ static enum rc explain_failure(struct pg *c, enum rc rc, int64_t version, struct
                       : rc;
 }
 
-static enum rc apply_from(struct pg *c, int64_t applied, int64_t now, struct err *e)
+static const char *text_of(const struct asset *m, const struct schema *s)
+{
+    struct str text = asset_get(m->name);
+    size_t at = str_find(text, STR(MAKE_SCHEMA), 0);
+    bool must_skip = at < text.n && s->is_there;
+    return must_skip ? text.p + at + sizeof MAKE_SCHEMA - 1 : text.p;
+}
+
+static enum rc explain_denial(const struct schema *s, struct err *e)
+{
+    return err_wrap(
+        e, RC_DENIED, "%s",
+        s->version ? "the schema stint is of an older program, and the role may not change it: run "
+                     "`stint migrate` as the owner of the schema"
+        : s->is_there
+            ? "the schema stint is there, empty, and belongs to another role: run `stint migrate` as "
+              "that one, or ALTER SCHEMA stint OWNER TO this one"
+            : "the role may not make the schema stint: run `stint migrate` as the owner of the "
+              "database, or GRANT CREATE ON DATABASE to the role, or CREATE SCHEMA stint "
+              "AUTHORIZATION the role");
+}
+
+static enum rc apply_from(struct pg *c, const struct schema *s, int64_t now, struct err *e)
 {
     enum rc rc = pg_exec(c, AS_OWNER, e);
     const struct asset *m = NULL;
-    for (int64_t version = applied + 1; !rc && (m = migration(version)); version++) {
+    for (int64_t version = s->version + 1; !rc && (m = migration(version)); version++) {
         if (FAULT("store.migrate.step")) {
             return err_set(e, RC_FATAL, "fault: migrate");
         }
-        rc = pg_exec(c, asset_get(m->name).p, e);
+        rc = pg_exec(c, text_of(m, s), e);
         if (!rc) {
             rc = remember(c, m, version, now, e);
         }
@@ -240,17 +286,10 @@ static enum rc apply_from(struct pg *c, int64_t applied, int64_t now, struct err
     if (!rc) {
         rc = pg_exec(c, ALLOW_NODES, e);
     }
-    if (!rc && applied) { /* nodes that run look at it before they write again: settings_load */
+    if (!rc && s->version) { /* nodes that run look at it before they write again: settings_load */
         rc = pg_run(c, pg_sql(PG_SQL_SETTINGS_RAISE), NULL, NULL, e);
     }
-    if (rc == RC_DENIED) {
-        err_wrap(e, rc, "%s",
-                 applied ? "the schema stint is of an older program, and the role may not change it: run "
-                           "`stint migrate` as the owner of the schema"
-                         : "the role may not make the schema stint: run `stint migrate` as the owner of the "
-                           "database, or GRANT CREATE ON DATABASE to the role");
-    }
-    return rc;
+    return rc == RC_DENIED ? explain_denial(s, e) : rc;
 }
 
 /* *is_held: others hold what it changes. */
@@ -269,7 +308,7 @@ static enum rc migrate_locked(struct pg *c, int64_t now, bool *is_held, struct e
     }
     if (!rc && s.version < newest_version()) {
         rc = pg_exec(c, WAIT_SHORTLY, e);
-        rc = rc ? rc : apply_from(c, s.version, now, e);
+        rc = rc ? rc : apply_from(c, &s, now, e);
         *is_held = rc && pg_fault(c) == PG_LOCKED;
         rc = rc ? rc : pg_shape_check(c, e);
     }
