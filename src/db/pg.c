@@ -1,131 +1,25 @@
-/* pg.c: connecting: see pg.h. Hosts are tried one by one with a deadline each, because libpq's own way through them has none
- * when it is not asked to wait. */
+/* pg.c: connecting: see pg.h. Hosts, and the addresses of each, are tried one by one with a deadline each, because libpq's own
+ * way through them has none when it is not asked to wait, and asks for the addresses of a name as long as that takes. */
+#include "db/pg_dsn.h"
 #include "db/pg_private.h"
+#include "db/pg_resolve.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
-#define CONNECT_MS  5000
-#define TIMEOUT_MS  30000
-#define MAX_OPTIONS 64
-
-/* One host of the DSN, as libpq's parallel arrays. */
-struct target {
-    const char *keys[MAX_OPTIONS], *values[MAX_OPTIONS];
-    int count;
-    bool any_session; /* the DSN says itself which sessions will do */
+#define CONNECT_MS 5000
+#define TIMEOUT_MS 30000
+#define SHARE_MS   50 /* the least: what is there says so in that time, even when it is late already */
+struct opening {
+    struct arena *a;
+    const PQconninfoOption *options;
+    const struct pg_options *o;
+    int64_t connect_ms, until_ms; /* of one address; of all, 0: no limit */
+    struct pg *found;
+    struct err failures; /* of all, in one text */
 };
-
-/* ---- the DSN. Its texts may hold the password, also where a careless one puts it: none is repeated. */
-
-static const char *dsn_value(const PQconninfoOption *options, const char *key)
-{
-    for (; options->keyword; options++) {
-        if (strcmp(options->keyword, key) == 0) {
-            return options->val && *options->val ? options->val : NULL;
-        }
-    }
-    return NULL;
-}
-
-static enum rc check_dsn(const PQconninfoOption *options, struct err *e)
-{
-    const char *host = dsn_value(options, "host"), *port = dsn_value(options, "port");
-    if (host && strchr(host, '@')) {
-        return err_set(e, RC_INVALID,
-                       "postgresql: the host of the DSN holds '@': write special characters of "
-                       "the password as %%40 (@), %%2F (/), %%3A (:)");
-    }
-    if (port && port[strspn(port, "0123456789,")]) {
-        return err_set(e, RC_INVALID,
-                       "postgresql: the port of the DSN is no number: write special characters of the "
-                       "password as %%40 (@), %%2F (/), %%3A (:)");
-    }
-    return RC_OK;
-}
-
-static enum rc parse_dsn(const char *dsn, PQconninfoOption **out, struct err *e)
-{
-    char *text = NULL;
-    PQconninfoOption *options = PQconninfoParse(dsn, &text);
-    if (!options) {
-        struct str told = pg_first_line(text);
-        bool is_harmless = str_starts(told, STR("invalid URI query parameter")) ||
-                           str_starts(told, STR("invalid connection option"));
-        enum rc rc = err_set(e, RC_INVALID,
-                             "postgresql: the DSN cannot be read%s%.*s; it looks like "
-                             "postgresql://user:password@host:5432/database",
-                             is_harmless ? ": " : "", is_harmless ? (int)told.n : 0, told.p ? told.p : "");
-        PQfreemem(text);
-        return rc;
-    }
-    enum rc rc = check_dsn(options, e);
-    if (rc) {
-        PQconninfoFree(options);
-        return rc;
-    }
-    *out = options;
-    return RC_OK;
-}
-
-static size_t list_count(const char *list)
-{
-    size_t n = 1;
-    for (; list && *list; list++) {
-        n += *list == ',';
-    }
-    return list ? n : 0;
-}
-
-/* The i-th of a list with commas; a list of one stands for all. */
-static const char *list_item(struct arena *a, const char *list, size_t i)
-{
-    struct str rest = str_from(list), item = str_cut(rest, ',', &rest);
-    if (!list || list_count(list) == 1) {
-        return list;
-    }
-    while (i-- > 0) {
-        item = str_cut(rest, ',', &rest);
-    }
-    return arena_c_str(a, item.p ? item : STR(""));
-}
-
-static void target_add(struct target *t, const char *key, const char *value)
-{
-    if (value && *value && t->count < MAX_OPTIONS - 1) {
-        t->keys[t->count] = key;
-        t->values[t->count] = value;
-        t->count++;
-    }
-}
-
-/* Which sessions will do is asked by ourselves (ask_session), if the DSN wants what we want anyway: libpq would hang up on a
- * standby before it can say what it knows. */
-static bool is_usual_wish(const char *attrs)
-{
-    return !attrs || strcmp(attrs, "read-write") == 0 || strcmp(attrs, "primary") == 0;
-}
-
-/* libpq takes the last of equal keys, so defaults go first. */
-static void target_of(struct arena *a, const PQconninfoOption *options, size_t i, const struct pg_options *o,
-                      struct target *t)
-{
-    *t = (struct target){.any_session = !is_usual_wish(dsn_value(options, "target_session_attrs"))};
-    target_add(t, "fallback_application_name", o->name ? o->name : "stint");
-    target_add(t, "keepalives_idle", "10");
-    target_add(t, "keepalives_interval", "5");
-    target_add(t, "keepalives_count", "3");
-    target_add(t, "tcp_user_timeout", "30000");
-    for (const PQconninfoOption *x = options; x->keyword; x++) {
-        bool is_list = strcmp(x->keyword, "host") == 0 || strcmp(x->keyword, "hostaddr") == 0 ||
-                       strcmp(x->keyword, "port") == 0;
-        bool is_ours = strcmp(x->keyword, "target_session_attrs") == 0 && !t->any_session;
-        target_add(t, x->keyword, is_ours ? NULL : is_list ? list_item(a, x->val, i) : x->val);
-    }
-    target_add(t, "client_encoding", "UTF8");
-}
 
 /* ---- one host */
 
@@ -162,12 +56,13 @@ static enum rc fail_refused(struct pg *c, const struct pg_options *o, struct err
     enum pg_fault fault = PQconnectionNeedsPassword(c->handle) ? PG_DENIED : fault_of_refusal(text, sqlstate);
     enum rc rc = fault == PG_OTHER ? RC_BUSY : pg_rc_of_fault(fault);
     c->fault = fault;
-    return err_set(e, rc, "postgresql: %.*s%s", STR_ARG(pg_first_line(text)), advice(fault, sqlstate, o));
+    return err_set(e, rc, "postgresql: %s%s%.*s%s", c->is_named ? c->host : "", c->is_named ? ": " : "",
+                   STR_ARG(pg_first_line(text)), advice(fault, sqlstate, o));
 }
 
-static enum rc wait_connected(struct pg *c, int64_t connect_ms, const struct pg_options *o, struct err *e)
+static enum rc wait_connected(struct pg *c, const struct pg_options *o, struct err *e)
 {
-    int64_t deadline = pg_now_ms() + connect_ms;
+    int64_t deadline = pg_deadline(c);
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
     while (PQstatus(c->handle) != CONNECTION_BAD && next != PGRES_POLLING_OK) {
         struct pollfd fds[2] = {
@@ -203,15 +98,13 @@ static void take_notice(void *arg, const PGresult *result)
     }
 }
 
-static void note_host(struct pg *c, const struct target *t)
+static void note_host(struct pg *c, const struct pg_target *t)
 {
-    const char *host = "localhost", *port = "5432";
-    for (int i = 0; i < t->count; i++) {
-        bool is_host = strcmp(t->keys[i], "host") == 0 || strcmp(t->keys[i], "hostaddr") == 0;
-        host = is_host ? t->values[i] : host;
-        port = strcmp(t->keys[i], "port") == 0 ? t->values[i] : port;
-    }
-    (void)str_print(c->host, sizeof c->host, "%s:%s", host, port);
+    const char *host = t->host ? t->host : t->address ? t->address : "localhost";
+    const char *port = t->port ? t->port : "5432";
+    c->is_named = pg_is_name(t->host) && t->address;
+    (void)str_print(c->host, sizeof c->host, c->is_named ? "%s:%s (%s)" : "%s:%s", host, port,
+                    c->is_named ? t->address : "");
 }
 
 /* Who is there: the server's process (a pooler names another one), and whether it takes writes. */
@@ -232,7 +125,8 @@ static enum rc ask_session(struct pg *c, struct err *e)
     return RC_OK;
 }
 
-static enum rc check_session(struct pg *c, const struct target *t, const struct pg_options *o, struct err *e)
+static enum rc check_session(struct pg *c, const struct pg_target *t, const struct pg_options *o,
+                             struct err *e)
 {
     enum rc rc = ask_session(c, e);
     if (rc == RC_OK && o->check) {
@@ -244,21 +138,11 @@ static enum rc check_session(struct pg *c, const struct target *t, const struct 
     return rc;
 }
 
-static enum rc open_target(struct pg **out, const struct target *t, const struct pg_options *o, struct err *e)
+static enum rc open_handle(struct pg *c, const struct pg_target *t, const struct pg_options *o, struct err *e)
 {
-    struct pg *c = mem_alloc(sizeof *c);
-    int64_t connect_ms = o->connect_ms ? o->connect_ms : CONNECT_MS;
-    c->timeout_ms = connect_ms;
-    c->stop_fd = o->stop_fd;
-    note_host(c, t);
-    c->handle = PQconnectStartParams(t->keys, t->values, 0);
-    if (!c->handle) {
-        pg_close(c);
-        return err_set(e, RC_BUSY, "postgresql: no memory");
-    }
     (void)PQsetErrorVerbosity(c->handle, PQERRORS_VERBOSE);
     (void)PQsetNoticeReceiver(c->handle, take_notice, c);
-    enum rc rc = wait_connected(c, connect_ms, o, e);
+    enum rc rc = wait_connected(c, o, e);
     (void)PQsetErrorVerbosity(c->handle, PQERRORS_DEFAULT);
     if (rc == RC_OK && PQsetnonblocking(c->handle, 1) != 0) {
         rc = pg_fail_lost(c, NULL, e);
@@ -269,11 +153,26 @@ static enum rc open_target(struct pg **out, const struct target *t, const struct
     if (rc == RC_OK && o->setup && !c->is_pooled) {
         rc = pg_exec(c, o->setup, e);
     }
+    return rc;
+}
+
+/* Connecting may take connect_ms, and so may each answer then, but nothing goes on after until_ms. */
+static enum rc open_target(struct pg **out, const struct pg_target *t, const struct opening *p,
+                           int64_t connect_ms, struct err *e)
+{
+    struct pg *c = mem_alloc(sizeof *c);
+    c->timeout_ms = connect_ms;
+    c->until_ms = p->until_ms;
+    c->stop_fd = p->o->stop_fd;
+    note_host(c, t);
+    c->handle = PQconnectStartParams(t->keys, t->values, 0);
+    enum rc rc = c->handle ? open_handle(c, t, p->o, e) : err_set(e, RC_BUSY, "postgresql: no memory");
     if (rc) {
         pg_close(c);
         return rc;
     }
-    c->timeout_ms = o->timeout_ms ? o->timeout_ms : TIMEOUT_MS;
+    c->timeout_ms = p->o->timeout_ms ? p->o->timeout_ms : TIMEOUT_MS;
+    c->until_ms = 0;
     *out = c;
     return RC_OK;
 }
@@ -288,55 +187,91 @@ static struct pg *choose(struct pg *earlier, struct pg *later, const struct pg_o
     return is_good ? earlier : later;
 }
 
-/* What went wrong with each host, in one text. */
-static void add_failure(struct arena *a, struct err *all, const struct err *failed)
+static void add_failure(struct opening *p, const struct err *failed)
 {
+    struct err *all = &p->failures;
     if (!all->rc) {
         *all = *failed;
         return;
     }
     struct str more = str_from(failed->text);
     more = str_starts(more, STR("postgresql: ")) ? str_sub(more, sizeof "postgresql: " - 1, more.n) : more;
-    (void)err_set(all, failed->rc, "%s; %.*s", arena_c_str(a, str_from(all->text)), STR_ARG(more));
+    (void)err_set(all, failed->rc, "%s; %.*s", arena_c_str(p->a, str_from(all->text)), STR_ARG(more));
+}
+
+/* Of the time that is left, where so many more want some. */
+static int64_t share(const struct opening *p, size_t wanting)
+{
+    int64_t part = (p->until_ms - pg_now_ms()) / (int64_t)wanting;
+    part = part > SHARE_MS ? part : SHARE_MS;
+    return p->until_ms && part < p->connect_ms ? part : p->connect_ms;
+}
+
+static bool is_done(const struct opening *p)
+{
+    return p->found && (!p->o->ask_all || (p->until_ms && pg_now_ms() >= p->until_ms));
+}
+
+static void try_address(struct opening *p, const struct pg_target *t, size_t wanting)
+{
+    struct pg *c = NULL;
+    struct err failed = {0};
+    if (open_target(&c, t, p, share(p, wanting), &failed)) {
+        add_failure(p, &failed);
+    } else {
+        p->found = p->found ? choose(p->found, c, p->o) : c;
+    }
+}
+
+/* more: hosts behind it. */
+static void try_host(struct opening *p, size_t i, size_t more)
+{
+    struct pg_target t;
+    struct pg_addresses addresses = {.count = 0};
+    struct err failed = {0};
+    pg_dsn_target(p->a, p->options, i, p->o, &t);
+    if (t.address || !pg_is_name(t.host)) {
+        try_address(p, &t, 1 + more);
+        return;
+    }
+    if (pg_resolve(t.host, p->o, pg_now_ms() + share(p, 2 + more), &addresses, &failed)) {
+        add_failure(p, &failed);
+    }
+    for (size_t k = 0; k < addresses.count && !is_done(p); k++) {
+        struct pg_target at = t;
+        pg_target_set_address(&at, addresses.text[k]);
+        try_address(p, &at, addresses.count - k + more);
+    }
 }
 
 enum rc pg_open(struct pg **out, const char *dsn, const struct pg_options *o, struct err *e)
 {
     static const struct pg_options none = {0};
     PQconninfoOption *options = NULL;
-    struct pg *found = NULL;
-    struct err all = {0};
     o = o ? o : &none;
     enum rc rc = pg_lib_load(e);
     if (!rc) {
-        rc = parse_dsn(dsn, &options, e);
+        rc = pg_dsn_parse(dsn, &options, e);
     }
     if (rc) {
         return rc;
     }
-    struct arena *a = arena_new();
-    size_t hosts = list_count(dsn_value(options, "host"));
-    size_t addresses = list_count(dsn_value(options, "hostaddr"));
-    size_t count = hosts > addresses ? hosts : addresses ? addresses : 1;
-    for (size_t i = 0; i < count && (!found || o->ask_all); i++) {
-        struct target t;
-        struct pg *c = NULL;
-        struct err failed = {0};
-        target_of(a, options, i, o, &t);
-        rc = open_target(&c, &t, o, &failed);
-        if (rc) {
-            add_failure(a, &all, &failed);
-        } else {
-            found = found ? choose(found, c, o) : c;
+    struct opening p = {
+        .a = arena_new(), .options = options, .o = o, .until_ms = o->open_ms ? pg_now_ms() + o->open_ms : 0};
+    p.connect_ms = pg_dsn_connect_ms(options, o->connect_ms ? o->connect_ms : CONNECT_MS);
+    size_t hosts = pg_dsn_hosts(options);
+    for (size_t i = 0; i < hosts && !is_done(&p); i++) {
+        try_host(&p, i, hosts - i - 1);
+    }
+    if (p.found) {
+        *out = p.found;
+    } else {
+        rc = p.failures.rc;
+        if (e) {
+            *e = p.failures;
         }
     }
-    if (found) {
-        *out = found;
-        rc = RC_OK;
-    } else if (e) {
-        *e = all;
-    }
-    arena_free(a);
+    arena_free(p.a);
     PQconninfoFree(options);
     return rc;
 }
@@ -368,6 +303,12 @@ int pg_server_version(const struct pg *c)
 void pg_set_timeout(struct pg *c, int64_t timeout_ms)
 {
     c->timeout_ms = timeout_ms;
+}
+
+void pg_set_deadline(struct pg *c, int64_t until_us)
+{
+    c->until_ms = until_us / 1000;
+    c->least_ms = PG_LEAST_MS;
 }
 
 const char *pg_host(const struct pg *c)

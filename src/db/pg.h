@@ -46,9 +46,19 @@ enum pg_fault {
     PG_OTHER,
 };
 
+#define PG_ADDRESSES_MAX 16
+#define PG_ADDRESS_BYTES 64
+
+struct pg_addresses { /* as text */
+    char text[PG_ADDRESSES_MAX][PG_ADDRESS_BYTES];
+    size_t count;
+};
+
 struct pg_options {
     int64_t
-        connect_ms; /* for each host of the DSN; 0: 5 s. Names are looked up outside of it, by libc's limits */
+        connect_ms; /* for each address of each host, and to find the addresses of a name, unless the DSN has a
+                         * connect_timeout; 0: 5 s */
+    int64_t open_ms; /* for everything until it is open, of which each address gets its share; 0: no limit */
     int64_t timeout_ms; /* for each wait; 0: 30 s */
     int stop_fd;        /* when readable, every wait ends as a lost connection; 0 or less: none */
     const char *name;   /* application_name, unless the DSN has one; NULL: "stint" */
@@ -61,10 +71,12 @@ struct pg_options {
     bool ask_all;
     const char *when_crowded; /* behind a refusal for want of connections: what to do; NULL: nothing */
     const char *setup;        /* statements run once after connecting, for settings; not when pg_is_pooled */
+    /* Who knows the addresses of a host's name, and may take his time; NULL: libc. */
+    enum rc (*look_up)(const char *host, struct pg_addresses *out, struct err *e);
 };
 
-/* dsn: all that libpq takes. Several hosts are tried in order; one that does not take writes is passed over, unless the
- * DSN says target_session_attrs itself.
+/* dsn: all that libpq takes. Several hosts are tried in order, each at all addresses of its name; one that does not take
+ * writes is passed over, unless the DSN says target_session_attrs itself.
  * RC_INVALID: the DSN · RC_DENIED: password or rights · RC_NOT_FOUND: no such database · RC_BUSY: cannot be reached,
  * read-only, starting up, full of connections: it may pass. No text ever holds the password. */
 MUST_CHECK enum rc pg_open(struct pg **out, const char *dsn, const struct pg_options *o, struct err *e);
@@ -76,12 +88,13 @@ bool pg_is_pooled(const struct pg *c);
 /* RC_BUSY, PG_READ_ONLY, and what to do: when the session began it was a standby's, or its transactions were read-only. For
  * those who write: the DSN may have let such a one pass. */
 MUST_CHECK enum rc pg_expect_writes(struct pg *c, struct err *e);
-int pg_server_version(const struct pg *c); /* 150018 */
-/* RC_BUSY, PG_READ_ONLY, and what to do: when the session began it was a standby's, or its transactions were read-only. For
- * those who write: the DSN may have let such a one pass. */
-MUST_CHECK enum rc pg_expect_writes(struct pg *c, struct err *e);
+int pg_server_version(const struct pg *c);             /* 150018 */
 void pg_set_timeout(struct pg *c, int64_t timeout_ms); /* from now on */
-const char *pg_host(const struct pg *c);               /* whom we talk to: "host:port", for logs */
+/* No wait ends later than at this time of clock_mono_us, but each may last PG_LEAST_MS: whoever answers step by step is
+ * there. 0: no such limit. */
+#define PG_LEAST_MS 1000
+void pg_set_deadline(struct pg *c, int64_t until_us);
+const char *pg_host(const struct pg *c); /* whom we talk to: "host:port", for logs */
 
 /* ---- parameters: $1, $2, … in the order of the binds. Texts, bytes are borrowed until pg_send; arrays are copied. */
 

@@ -5,7 +5,7 @@
 
 enum rc pg_exec(struct pg *c, const char *sql, struct err *e)
 {
-    int64_t deadline = pg_now_ms() + c->timeout_ms;
+    int64_t deadline = pg_deadline(c);
     static struct pg_statement unknown = {.is_commit = true};
     enum rc rc = RC_OK;
     if (!c->is_lost) {

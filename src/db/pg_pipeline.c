@@ -14,6 +14,14 @@ int64_t pg_now_ms(void)
     return clock_mono_us() / 1000;
 }
 
+int64_t pg_deadline(struct pg *c)
+{
+    int64_t left = c->until_ms - pg_now_ms();
+    left = left > c->least_ms ? left : c->least_ms;
+    c->wait_ms = c->until_ms && left < c->timeout_ms ? left : c->timeout_ms;
+    return pg_now_ms() + c->wait_ms;
+}
+
 /* ---- what is due */
 
 struct pg_due *pg_due_at(struct pg *c, size_t i)
@@ -54,7 +62,7 @@ static enum rc wait_io(struct pg *c, short events, int64_t deadline, struct err 
     if (left <= 0) {
         char why[80];
         c->has_timed_out = true;
-        (void)str_print(why, sizeof why, "no answer within %lld ms", (long long)c->timeout_ms);
+        (void)str_print(why, sizeof why, "no answer within %lld ms", (long long)c->wait_ms);
         return pg_fail_lost(c, why, e);
     }
     int n = poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left);
@@ -327,7 +335,7 @@ static enum rc take_statement(struct pg *c, int64_t deadline, PGresult **out, st
 
 enum rc pg_next(struct pg *c, struct pg_rows **out, struct err *e)
 {
-    int64_t deadline = pg_now_ms() + c->timeout_ms;
+    int64_t deadline = pg_deadline(c);
     PGresult *result = NULL;
     if (c->is_lost) {
         return pg_fail_sticky(c, e);
@@ -360,7 +368,7 @@ enum rc pg_next(struct pg *c, struct pg_rows **out, struct err *e)
 
 enum rc pg_drain(struct pg *c, struct err *e)
 {
-    int64_t deadline = pg_now_ms() + c->timeout_ms;
+    int64_t deadline = pg_deadline(c);
     if (c->is_lost) {
         return pg_fail_sticky(c, e);
     }

@@ -27,8 +27,11 @@ struct pg_due {
 
 struct pg {
     PGconn *handle;
-    int64_t timeout_ms;
+    int64_t timeout_ms, until_ms,
+        least_ms;    /* until_ms: no wait ends later, but each may last least_ms; 0: no limit */
+    int64_t wait_ms; /* of the wait under way, or the last one */
     int stop_fd;
+    bool is_named; /* the host is a name, and libpq tells its address alone */
     bool is_pooled, is_lost, has_timed_out;
     bool is_standby, is_read_only; /* when it was connected */
     bool is_batch_aborted;         /* an answer of the batch at the front was an error */
@@ -51,7 +54,8 @@ struct pg_rows {
     PGresult *result;
 };
 
-int64_t pg_now_ms(void); /* for deadlines only */
+int64_t pg_now_ms(void);           /* for deadlines only */
+int64_t pg_deadline(struct pg *c); /* of a wait that begins now */
 
 /* Notes the failure that `result` tells and puts it into words. */
 enum rc pg_fail_result(struct pg *c, const PGresult *result, struct err *e);

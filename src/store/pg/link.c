@@ -124,6 +124,7 @@ static bool takes_turn_to_ask(struct fence *fence)
 enum rc link_open(struct link *l, struct err *e)
 {
     const struct pg_options o = {.connect_ms = l->down_since_us ? RECONNECT_MS : CONNECT_MS,
+                                 .open_ms = l->kind == LINK_ADMIN ? 0 : LINK_WAIT_MS,
                                  .timeout_ms = kinds[l->kind].timeout_ms,
                                  .stop_fd = l->stop_fd,
                                  .check = l->fence ? check_server : NULL,
