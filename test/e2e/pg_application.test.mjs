@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { SKIP } from './lib/need_postgres.mjs';
 import { makeDatabase } from './lib/postgres.mjs';
-import { startServer } from './lib/server.mjs';
+import { createKey, startServer, stint } from './lib/server.mjs';
 
 let db;
 let server;
@@ -209,6 +209,21 @@ test('a role may do only this, for its tenant', { skip: SKIP }, async () => {
     await db.psql(hint.replace('the name of the tenant', 'acme'));
     await db.psql(`SELECT stint.enqueue('mail', 'send')`, role);
     await db.psql(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+});
+
+test('the owner is told how the first tenant is made', { skip: SKIP }, async () => {
+    const hint = /there is no tenant "default" yet, for which role "\w+" would act[\s\S]*first key makes it: stint keys create\. Or: (SELECT stint.allow.*)/;
+    for (const follow of [(fresh, said) => fresh.run(said), (fresh) => createKey(fresh.dsn)]) {
+        const fresh = makeDatabase();
+        const enqueue = () => fresh.psql(`SELECT stint.enqueue('mail', 'send')`);
+        stint(['migrate', '--store', fresh.dsn]);
+        await assert.rejects(fresh.psql(`SELECT * FROM stint.job('0199a1b2-0000-7000-8000-000000000000')`), hint);
+        const said = await enqueue().catch((e) => hint.exec(e.message)[1]);
+        follow(fresh, said);
+        await enqueue();
+        assert.deepEqual(await fresh.psql('SELECT t.name FROM stint.job AS j JOIN stint.tenant AS t ON t.id = j.tenant'), [['default']]);
+        fresh.drop();
+    }
 });
 
 test('a role is moved to another tenant on purpose only', { skip: SKIP }, async () => {
