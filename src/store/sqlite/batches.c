@@ -9,19 +9,7 @@
 
 enum rc batch_read_id(struct db *db, int64_t ordinal, struct id *out, struct err *e)
 {
-    struct db_stmt *q = NULL;
-    bool has_row = false;
-    enum rc rc = stmt(db, SQL_MEMBER_GET, &q, e);
-    if (rc) {
-        return rc;
-    }
-    db_bind_int(q, 1, ordinal);
-    rc = db_step(q, &has_row, e);
-    if (!rc && has_row) {
-        *out = id_from_parts(db_int(q, 0), db_int(q, 1));
-        db_reset(q);
-    }
-    return rc;
+    return read_ids(db, SQL_MEMBER_GET, ordinal, out, 1, e);
 }
 
 enum rc batch_add_member(struct writer *w, const struct sqlite_row *s, struct err *e)

@@ -13,19 +13,10 @@
 
 enum rc family_read_kin(struct db *db, int64_t ordinal, struct id *parent, struct id *root, struct err *e)
 {
-    struct db_stmt *q = NULL;
-    bool has_row = false;
-    enum rc rc = stmt(db, SQL_KIN_GET, &q, e);
-    if (rc) {
-        return rc;
-    }
-    db_bind_int(q, 1, ordinal);
-    rc = db_step(q, &has_row, e);
-    if (!rc && has_row) {
-        *parent = id_from_parts(db_int(q, 0), db_int(q, 1));
-        *root = id_from_parts(db_int(q, 2), db_int(q, 3));
-        db_reset(q);
-    }
+    struct id both[] = {*parent, *root};
+    enum rc rc = read_ids(db, SQL_KIN_GET, ordinal, both, 2, e);
+    *parent = both[0];
+    *root = both[1];
     return rc;
 }
 

@@ -19,6 +19,25 @@ enum rc run_with_id(struct db *db, enum sql_query query, int64_t id, struct err 
     return rc;
 }
 
+enum rc read_ids(struct db *db, enum sql_query query, int64_t id, struct id *ids, int count, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = stmt(db, query, &q, e);
+    if (rc) {
+        return rc;
+    }
+    db_bind_int(q, 1, id);
+    rc = db_step(q, &has_row, e);
+    if (!rc && has_row) {
+        for (int i = 0; i < count; i++) {
+            ids[i] = id_from_parts(db_int(q, 2 * i), db_int(q, 2 * i + 1));
+        }
+        db_reset(q);
+    }
+    return rc;
+}
+
 enum rc run_with_text(struct db *db, enum sql_query query, int64_t id, struct str text, struct err *e)
 {
     struct db_stmt *q = NULL;

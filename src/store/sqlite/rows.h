@@ -122,5 +122,9 @@ MUST_CHECK enum rc tick_one(struct writer *w, int64_t ordinal, int64_t *applied,
 MUST_CHECK enum rc run_with_id(struct db *db, enum sql_query query, int64_t id, struct err *e);
 MUST_CHECK enum rc run_with_text(struct db *db, enum sql_query query, int64_t id, struct str text,
                                  struct err *e);
+/* Statements (?1 = id) whose row is `count` ids, each as its ordinal and its random bits: into ids, which stay as they are when
+ * there is no row. */
+MUST_CHECK enum rc read_ids(struct db *db, enum sql_query query, int64_t id, struct id *ids, int count,
+                            struct err *e);
 
 #endif
