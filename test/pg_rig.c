@@ -1,6 +1,10 @@
 /* pg_rig.c: see pg_rig.h. */
 #include "pg_rig.h"
 
+#include "base/clock.h"
+#include "store/pg/migrate.h"
+#include "store/pg/sql.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,4 +247,20 @@ void pg_rig_send(struct pg *c, const char *const *sql)
         OK(pg_send(c, *sql, NULL, e));
     }
     OK(pg_sync(c, e));
+}
+
+static void make_schema(const char *dsn)
+{
+    struct err err = {0}, *e = &err;
+    struct pg *c = pg_rig_connect(dsn);
+    OK(migrate(c, clock_wall_ms(), e));
+    pg_close(c);
+}
+
+const char *pg_rig_schema(void)
+{
+    struct err err = {0}, *e = &err;
+    OK(pg_sql_load(e));
+    pg_rig_template("stint_schema", make_schema);
+    return pg_rig_database("stint_schema");
 }

@@ -21,6 +21,8 @@ const char *pg_rig_database(const char *from);
 const char *pg_rig_shared(const char *from, const char *reset);
 /* Makes the database `name` with `fill`, once for all tests of the cluster; its DSN is for nobody else. */
 void pg_rig_template(const char *name, void (*fill)(const char *dsn));
+/* The DSN of a new database for the running test, with the store's schema in it. */
+const char *pg_rig_schema(void);
 /* The text of the environment's REQUIRE holds "pg": a skip is a failure then. Ends the test so, or says why it is skipped. */
 void pg_rig_skip(const char *why);
 

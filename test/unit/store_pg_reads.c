@@ -1,6 +1,5 @@
 /* store_pg_reads.c: what only the reads of PostgreSQL have: two tables with jobs, ids of several nodes, plans. */
 #include "pg_rig.h"
-#include "store/pg/migrate.h"
 #include "store/pg/reads.h"
 
 #include <string.h>
@@ -20,15 +19,6 @@ static int64_t rig_now(void *ctx)
     return NOW;
 }
 
-static void fill(const char *dsn)
-{
-    struct err err = {0}, *e = &err;
-    struct pg *c = pg_rig_connect(dsn);
-    OK(pg_sql_load(e));
-    OK(migrate(c, NOW, e));
-    pg_close(c);
-}
-
 static bool rig_begin(struct rig *g, struct err *e)
 {
     const char *why = "";
@@ -37,9 +27,7 @@ static bool rig_begin(struct rig *g, struct err *e)
         return false;
     }
     *g = (struct rig){.a = arena_new()};
-    OK(pg_sql_load(e));
-    pg_rig_template("stint_schema", fill);
-    const char *dsn = pg_rig_database("stint_schema");
+    const char *dsn = pg_rig_schema();
     g->c = pg_rig_connect(dsn);
     g->engine.base.options.now = rig_now;
     g->reader = (struct reader){.engine = &g->engine, .scratch = g->a, .now = NOW};

@@ -8,26 +8,15 @@
 
 #define NOW 1900000000000LL
 
-static void fill(const char *dsn)
-{
-    struct err err = {0}, *e = &err;
-    struct pg *c = pg_rig_connect(dsn);
-    OK(pg_sql_load(e));
-    OK(migrate(c, NOW, e));
-    pg_close(c);
-}
-
 /* A connection to a schema that is as new; NULL: skipped. */
-static struct pg *new_schema(struct err *e)
+static struct pg *new_schema(void)
 {
     const char *why = "";
     if (!pg_rig_server(&why)) {
         pg_rig_skip(why);
         return NULL;
     }
-    OK(pg_sql_load(e));
-    pg_rig_template("stint_schema", fill);
-    return pg_rig_connect(pg_rig_database("stint_schema"));
+    return pg_rig_connect(pg_rig_schema());
 }
 
 static enum rc look_at(struct pg *c, const char *change, struct err *e)
@@ -141,7 +130,7 @@ static void refuse_long_list(struct pg *c, struct err *e)
 
 TEST_WITHIN(a_change_of_the_schema_by_hand_is_refused_by_name, 60)
 {
-    struct pg *c = new_schema(e);
+    struct pg *c = new_schema();
     for (size_t i = 0; c && i < sizeof by_hand / sizeof by_hand[0]; i++) {
         enum rc rc = look_at(c, by_hand[i].change, e);
         ck_assert_msg(rc == RC_FATAL && strstr(e->text, "the schema stint was changed by hand: ") &&
@@ -191,7 +180,7 @@ static const char *const allowed[] = {
 
 TEST_WITHIN(what_may_be_tuned_is_no_change_of_the_schema, 60)
 {
-    struct pg *c = new_schema(e);
+    struct pg *c = new_schema();
     for (size_t i = 0; c && i < sizeof allowed / sizeof allowed[0]; i++) {
         enum rc rc = look_at(c, allowed[i], e);
         ck_assert_msg(!rc, "%s:\n%s", allowed[i], e->text);
@@ -207,7 +196,7 @@ TEST_WITHIN(what_may_be_tuned_is_no_change_of_the_schema, 60)
 /* What is wrong is found at the latest when the migrations are through, and then nothing of them is kept. */
 TEST_WITHIN(a_migration_does_not_hide_what_was_changed_before_it, 60)
 {
-    struct pg *c = new_schema(e);
+    struct pg *c = new_schema();
     if (c) {
         int64_t versions = pg_rig_int(c, "SELECT count(*) FROM stint.migration");
         OK(pg_exec(c, "DELETE FROM stint.migration WHERE version > 9; CREATE TABLE stint.orders (id int)",
@@ -240,7 +229,7 @@ static const struct {
 
 TEST_WITHIN(a_schema_of_another_program_is_named_as_such_and_left_alone, 60)
 {
-    struct pg *c = new_schema(e);
+    struct pg *c = new_schema();
     for (size_t i = 0; c && i < sizeof foreign / sizeof foreign[0]; i++) {
         OK(pg_exec(c, "DROP SCHEMA stint CASCADE; CREATE SCHEMA stint", e));
         OK(pg_exec(c, foreign[i].makes, e));
