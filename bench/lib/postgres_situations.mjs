@@ -14,7 +14,7 @@ export async function idleStatements() {
     const server = await Server.start('idle');
     await server.load('enqueue', { jobs: 10 });
     await server.load('drain', { batch: 10 });
-    await sleep(size(3000, 100)); // what follows the last job
+    await sleep(size(90000, 100)); // what follows the last job: counts are folded and what is past its time is looked for, within a minute
     pg.query('postgres', "ALTER SYSTEM SET log_statement = 'all'");
     pg.query('postgres', 'SELECT pg_reload_conf()');
     await sleep(size(500, 100));
@@ -124,6 +124,7 @@ export async function longHistory() {
     }
     say(`  filling the history with ${number(rows)} rows …`);
     fillHistory(pg, 'old', rows);
+    await sleep(100); // the servers have closed connections meanwhile: hear of it
     const kinds = { 'claim of 1': (s) => claimTime(s, 1), 'claim of 100': (s) => claimTime(s, 100) };
     for (const [name, path] of Object.entries(LISTS)) kinds[name] = async (s) => (await ask(s, 'GET', path)).ms;
     const times = {};
