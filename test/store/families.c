@@ -258,7 +258,7 @@ STORE_TEST(children_that_end_by_time_free_the_parent_too)
     CHECK_INT(claim_one(s, .kind = STR("parent"))->children->skipped, 1);
 }
 
-STORE_TEST(a_job_that_waits_too_often_fails)
+STORE_TEST_WITHIN(a_job_that_waits_too_often_fails, 60)
 {
     struct job *parent = a_processing_job(s);
     for (int i = 0; i < JOB_WAITS_MAX; i++) {
