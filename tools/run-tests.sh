@@ -42,7 +42,8 @@ run_e2e_pg() {
 run_store() {
     local status=0 job
     STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" differential.c >"$build/log/store-pg.1" 2>&1 &
-    STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" " on pg" '!differential.c' >"$build/log/store-pg.2" 2>&1 &
+    STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" copy.c postgres.c >"$build/log/store-pg.2" 2>&1 &
+    STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" " on pg" '!differential.c' '!copy.c' '!postgres.c' >"$build/log/store-pg.3" 2>&1 &
     STINT_TEST_ENGINES=sqlite,memory "$build/test/store" || status=1
     for job in $(jobs -p); do
         wait "$job" || status=1
