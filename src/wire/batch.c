@@ -124,6 +124,9 @@ void wire_result_write(struct json_out *w, const struct job *j)
     json_object_begin(w);
     json_put_id(w, "job", j->id);
     json_put_str(w, "kind", j->kind);
+    wire_put_text(w, "unique_key", j->unique_key);
+    json_name(w, "tags");
+    json_raw(w, j->tags.n ? j->tags : STR("[]"));
     json_put_c(w, "state", job_state_name(j->state));
     json_put_raw(w, "result", j->result);
     json_name(w, "error");

@@ -237,31 +237,54 @@ bool attempt_is_cancelled(struct attempt *at)
     return at->is_cancelled;
 }
 
-enum rc attempt_series(struct attempt *at, struct str series, const char *to_path, struct str *result,
-                       struct err *e)
+/* Asks the supervisor for a file, and waits for it. */
+static enum rc fetch_file(struct attempt *at, const char *what, const char *name, struct str value,
+                          const char *to_path, const struct json **answer)
 {
     struct buf b = BUF_LIMIT(8192);
     struct json_out w = json_writer(&b);
     struct json *m = NULL;
-    message_begin(&w, "series");
-    json_put_str(&w, "name", series);
+    message_begin(&w, what);
+    json_put_str(&w, name, value);
     json_put_c(&w, "path", to_path);
     message_end(&w);
     while (!take_message(at, &m)) {
         read_more(at, true);
     }
-    const struct json *answer = json_get(m, STR("series"));
-    const struct json *found = json_get(answer, STR("found"));
+    *answer = json_get(m, STR("fetched"));
+    const struct json *found = json_get(*answer, STR("found"));
+    return found && found->i ? RC_OK : json_get(*answer, STR("error")) ? RC_BUSY : RC_NOT_FOUND;
+}
+
+static struct str error_of(const struct json *answer, struct str otherwise)
+{
     const struct json *text = json_get(answer, STR("error"));
-    if (!found || !found->i) {
-        return err_set(e, text ? RC_BUSY : RC_NOT_FOUND, "series %.*s: %.*s", STR_ARG(series),
-                       STR_ARG(text ? text->s : STR("nothing published yet")));
+    return text ? text->s : otherwise;
+}
+
+enum rc attempt_series(struct attempt *at, struct str series, const char *to_path, struct str *result,
+                       struct err *e)
+{
+    const struct json *answer = NULL;
+    enum rc rc = fetch_file(at, "series", "name", series, to_path, &answer);
+    if (rc) {
+        return err_set(e, rc, "series %.*s: %.*s", STR_ARG(series),
+                       STR_ARG(error_of(answer, STR("nothing published yet"))));
     }
     const struct json *r = json_get(answer, STR("result"));
     if (result) {
         *result = r ? r->raw : STR("");
     }
     return RC_OK;
+}
+
+enum rc attempt_batch(struct attempt *at, struct str batch, const char *to_path, struct err *e)
+{
+    const struct json *answer = NULL;
+    enum rc rc = fetch_file(at, "batch", "id", batch, to_path, &answer);
+    return rc ? err_set(e, rc, "batch %.*s: %.*s", STR_ARG(batch),
+                        STR_ARG(error_of(answer, STR("is not there"))))
+              : RC_OK;
 }
 
 enum rc attempt_parse(struct attempt *at, int lane, struct str request, int64_t timeout_ms,

@@ -50,6 +50,9 @@ void attempt_artifact(struct attempt *at, const char *name, const char *media_ty
  * `result` = the result of the job that published it (may be NULL). */
 MUST_CHECK enum rc attempt_series(struct attempt *at, struct str series, const char *to_path,
                                   struct str *result, struct err *e);
+/* What the jobs of a batch brought, as GET /v1/batches/{id}/results has it: a line of JSON for each that is final, into a new file
+ * of the scratch folder. RC_NOT_FOUND: there is no such batch (any more). */
+MUST_CHECK enum rc attempt_batch(struct attempt *at, struct str batch, const char *to_path, struct err *e);
 /* One request to the parse process of this slot, at most timeout_ms. RC_BUSY: it ran out of time; RC_FATAL: it
  * died; a new one is started for the next request, so a hostile input costs only itself. Thread-safe per `lane`
  * (0 … 3): each lane has a process of its own. */

@@ -2,10 +2,10 @@
  *
  *   supervisor → child   {"job":{…as claimed…},"scratch":"/path","options":{"name":"value"}}
  *                        {"cancel":true}
- *                        {"series":{"rc":"ok","result":{…}}}
+ *                        {"fetched":{"found":true,"result":{…}}}   or {"found":false,"error":"…"}
  *   child → supervisor   {"progress":{"permille":410,"message":"…"}}   {"event":{"type":"…","data":…}}
  *                        {"checkpoint":…}   {"artifact":{"name","media_type","path","series","keep"}}
- *                        {"series":{"name":"…","path":"…"}}
+ *                        {"series":{"name":"…","path":"…"}}   {"batch":{"id":"…","path":"…"}}
  *                        {"complete":…}   {"fail":{"class","code","message","retry_after_ms"}}
  *
  * After `complete` or `fail` the child waits for its next job. */

@@ -137,6 +137,8 @@ static void heard(struct slot *s, const struct json *m)
         heard_artifact(s, v);
     } else if ((v = json_get(m, STR("series")))) {
         slot_fetch_series(s, text_of(s, v, "name"), text_of(s, v, "path"));
+    } else if ((v = json_get(m, STR("batch")))) {
+        slot_fetch_batch(s, text_of(s, v, "id"), text_of(s, v, "path"));
     } else if ((v = json_get(m, STR("complete")))) {
         s->end = SLOT_COMPLETE;
         s->result = arena_str(s->a, v->raw);

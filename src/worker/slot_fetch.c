@@ -1,5 +1,6 @@
-/* slot_fetch.c: a handler asks for the newest artifact of a series: look it up, download it, answer the child. The handler has no key
- * and no connection of its own; one request at a time, since it waits for the answer. */
+/* slot_fetch.c: a handler asks for the newest artifact of a series: look it up, download it, answer the child; or for the results of
+ * a batch: page by page, into one file. The handler has no key and no connection of its own; one request at a time, since it waits
+ * for the answer. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -12,7 +13,7 @@ static void answer(struct slot *s, bool is_found, const char *error)
     struct buf b = BUF_LIMIT(4 << 20);
     struct json_out w = json_writer(&b);
     json_object_begin(&w);
-    json_name(&w, "series");
+    json_name(&w, "fetched");
     json_object_begin(&w);
     json_put_bool(&w, "found", is_found);
     if (is_found && s->fetch_result.n) {
@@ -59,15 +60,22 @@ static void on_downloaded(void *ctx, struct http_call *call, const struct http_a
     }
 }
 
-/* Of the series, not of the job: the newest entries of a series outlive the jobs that made them. */
-static void download(struct slot *s, struct str job)
+static bool open_file(struct slot *s)
 {
     s->fetch_fd = open(s->fetch_path.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (s->fetch_fd < 0) {
         answer(s, false, "the file cannot be written");
+    }
+    return s->fetch_fd >= 0;
+}
+
+/* Of the series, not of the job: the newest entries of a series outlive the jobs that made them. */
+static void download(struct slot *s, struct str job)
+{
+    if (!open_file(s)) {
         return;
     }
-    struct str path = arena_printf(s->a, "%.*s/content?job=%.*s", STR_ARG(s->fetch_series), STR_ARG(job));
+    struct str path = arena_printf(s->a, "%.*s/content?job=%.*s", STR_ARG(s->fetch_from), STR_ARG(job));
     struct http_call_options o = {
         .method = HTTP_GET,
         .path = path,
@@ -131,7 +139,7 @@ void slot_fetch_series(struct slot *s, struct str series, struct str path)
     s->fetch_fd = -1;
     buf_append_c(&target, "/v1/series/");
     append_escaped(&target, series);
-    s->fetch_series = arena_str(s->a, buf_str(&target));
+    s->fetch_from = arena_str(s->a, buf_str(&target));
     struct http_call_options o = {
         .method = HTTP_GET,
         .path = buf_str(&target),
@@ -143,4 +151,69 @@ void slot_fetch_series(struct slot *s, struct str series, struct str path)
     };
     s->fetch = http_call_start(s->sup->http, &o);
     buf_dispose(&target);
+}
+
+/* ---- the results of a batch */
+
+static void fetch_page(struct slot *s);
+
+static bool on_page_head(void *ctx, struct http_call *call, const struct http_answer *got)
+{
+    struct slot *s = ctx;
+    struct str next = http_answer_header(got, STR("Stint-Next-Cursor"));
+    (void)call;
+    s->fetch_next = next.n ? arena_str(s->a, next) : STR_NONE;
+    return true;
+}
+
+static void on_page(void *ctx, struct http_call *call, const struct http_answer *got)
+{
+    struct slot *s = ctx;
+    char text[64];
+    (void)call;
+    s->fetch = NULL;
+    if (!got->rc && got->status == 200 && s->fetch_next.n) {
+        fetch_page(s);
+        return;
+    }
+    close(s->fetch_fd);
+    s->fetch_fd = -1;
+    str_print(text, sizeof text, "the server answered %d", got->status);
+    answer(s, !got->rc && got->status == 200,
+           got->rc ? got->err->text : (got->status == 200 || got->status == 404 ? NULL : text));
+}
+
+static void fetch_page(struct slot *s)
+{
+    bool is_first = !s->fetch_next.n;
+    struct http_call_options o = {
+        .method = HTTP_GET,
+        .path = is_first
+                    ? s->fetch_from
+                    : arena_printf(s->a, "%.*s&cursor=%.*s", STR_ARG(s->fetch_from), STR_ARG(s->fetch_next)),
+        .fields = s->sup->fields,
+        .field_count = 1,
+        .silence_ms = 30000,
+        .ctx = s,
+        .on_head = on_page_head,
+        .on_data = on_piece,
+        .on_done = on_page,
+    };
+    s->fetch = http_call_start(s->sup->http, &o);
+}
+
+void slot_fetch_batch(struct slot *s, struct str batch, struct str path)
+{
+    struct id id;
+    if (s->fetch) {
+        return; /* a handler that does not wait for its answer */
+    }
+    s->fetch_path = path;
+    s->fetch_result = s->fetch_next = STR_NONE;
+    if (!id_parse(batch, &id)) {
+        answer(s, false, NULL);
+    } else if (open_file(s)) {
+        s->fetch_from = arena_printf(s->a, "/v1/batches/%s/results?limit=1000", id_text(id).s);
+        fetch_page(s);
+    }
 }

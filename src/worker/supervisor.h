@@ -71,7 +71,9 @@ struct slot {
     /* a download for the handler, beside the reports */
     struct http_call *fetch;
     int fetch_fd;
-    struct str fetch_path, fetch_series, fetch_result; /* fetch_series: its address at the server */
+    struct str fetch_path, fetch_from,
+        fetch_result;      /* fetch_from: the address at the server of what is fetched */
+    struct str fetch_next; /* of a batch: the cursor of the next page; "" = none */
     int64_t sent_at_ms;
     struct loop_work cleanup;
     char cleanup_path[SCRATCH_PATH_BYTES];
@@ -117,6 +119,8 @@ void slot_end_with(struct slot *s, enum error_class class, const char *code, con
 /* ---- slot_fetch.c ---- */
 /* The newest artifact of a series into a file of the scratch folder, for the handler that asked; answers the child. */
 void slot_fetch_series(struct slot *s, struct str series, struct str path);
+/* The results of a batch, likewise. */
+void slot_fetch_batch(struct slot *s, struct str batch, struct str path);
 
 /* ---- supervisor.c ---- */
 void supervisor_slot_is_free(struct supervisor *sup);

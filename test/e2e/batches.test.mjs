@@ -75,7 +75,7 @@ test('results come as NDJSON, by pages', async () => {
         cursor = answer.headers.get('stint-next-cursor');
     }
     assert.deepEqual(lines.map((l) => l.result.args), [0, 1, 2, 3, 4]);
-    assert.deepEqual(Object.keys(lines[0]), ['job', 'kind', 'state', 'result', 'error', 'finished_at']);
+    assert.deepEqual(Object.keys(lines[0]), ['job', 'kind', 'unique_key', 'tags', 'state', 'result', 'error', 'finished_at']);
     const pretty = await make({ jobs: [{ kind: 'k', queue: 'b' }] });
     const job = await claim('b', 'k');
     await call('POST', '/v1/reports', `{"job":"${job.id}","lease":${job.lease},"n":1,"op":"complete","result":{\n "a":\r\n 1}}`, 200, { headers: { 'content-type': 'application/json' } });
