@@ -6,22 +6,38 @@
 #include "kinds/run_prompt/schema.h"
 #include "kinds/run_prompt/strict_schema.h"
 
+static void put_if(struct json_out *w, const char *name, const struct json *v)
+{
+    if (v && v->type != JSON_NULL) {
+        json_put_raw(w, name, v->raw);
+    }
+}
+
+static void put_request(struct json_out *w, const struct prompt_args *args, struct str text)
+{
+    json_put_str(w, "text", text);
+    json_put_bool(w, "code", args->with_code);
+    put_if(w, "entities", args->entities);
+    put_if(w, "paths", args->paths);
+}
+
 void reading_ask(const struct prompt_args *args, struct str text, bool is_strict, struct buf *out)
 {
     struct json_out w = json_writer(out);
     json_object_begin(&w);
-    json_put_str(&w, "text", text);
+    put_request(&w, args, text);
     json_put_bool(&w, "strict", is_strict);
-    json_put_bool(&w, "code", args->with_code);
-    if (args->schema) {
-        json_put_raw(&w, "schema", args->schema->raw);
-    }
-    if (args->entities) {
-        json_put_raw(&w, "entities", args->entities->raw);
-    }
-    if (args->paths) {
-        json_put_raw(&w, "paths", args->paths->raw);
-    }
+    put_if(&w, "schema", args->schema);
+    json_object_end(&w);
+}
+
+void reading_ask_anew(const struct prompt_args *args, struct str text, const struct json *value,
+                      struct buf *out)
+{
+    struct json_out w = json_writer(out);
+    json_object_begin(&w);
+    put_request(&w, args, text);
+    put_if(&w, "value", value);
     json_object_end(&w);
 }
 
@@ -29,7 +45,7 @@ struct reader {
     struct arena *a;
     const struct json *request;
     struct json_out *w;
-    struct json *value; /* NULL: none */
+    const struct json *value; /* NULL: none */
 };
 
 /* ---- the value */
@@ -78,7 +94,10 @@ static enum rc restore(struct reader *r, const struct json *schema, bool *has_nu
     }
     struct str text = strict_schema_restore(&strict, r->value, r->a, &changed);
     *has_nulls = changed && !strict.is_wrapped;
-    return changed ? json_parse(text, r->a, &r->value, e) : RC_OK;
+    struct json *restored = NULL;
+    enum rc rc = changed ? json_parse(text, r->a, &restored, e) : RC_OK;
+    r->value = restored ? restored : r->value;
+    return rc;
 }
 
 static enum rc read_value(struct reader *r, struct str text, const struct json *schema, struct err *e)
@@ -93,9 +112,11 @@ static enum rc read_value(struct reader *r, struct str text, const struct json *
     if (rc) {
         return rc;
     }
-    if (lenient_parse(text, wants_object(schema) || is_strict, r->a, &r->value, &repairs, &why)) {
+    struct json *value = NULL;
+    if (lenient_parse(text, wants_object(schema) || is_strict, r->a, &value, &repairs, &why)) {
         faults.items[faults.n++] = (struct schema_fault){STR(""), STR("json"), str_from(why.text)};
     }
+    r->value = value;
     rc = r->value && is_strict ? restore(r, schema, &has_nulls, e) : RC_OK;
     if (rc) {
         return rc;
@@ -221,7 +242,7 @@ enum rc reading_answer(struct str request, struct buf *answer, struct err *e)
     struct json_out w = json_writer(answer);
     enum rc rc = json_parse(request, a, &o, e);
     if (!rc) {
-        struct reader r = {.a = a, .request = o, .w = &w};
+        struct reader r = {.a = a, .request = o, .w = &w, .value = json_get(o, STR("value"))};
         struct str text = json_get(o, STR("text"))->s;
         const struct json *schema = json_get(o, STR("schema"));
         json_object_begin(&w);

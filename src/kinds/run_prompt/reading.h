@@ -17,6 +17,9 @@ struct reading {
 
 /* The request for an answer's text. is_strict: it was asked for by strict_schema_make's schema. */
 void reading_ask(const struct prompt_args *args, struct str text, bool is_strict, struct buf *out);
+/* Only for names, in an answer that was read before: `value` is what was in it (NULL or JSON null: nothing). */
+void reading_ask_anew(const struct prompt_args *args, struct str text, const struct json *value,
+                      struct buf *out);
 /* The handler's parse(). */
 enum rc reading_answer(struct str request, struct buf *answer, struct err *e);
 /* What it answered. Borrows from `answer`, or lives in `a`. */

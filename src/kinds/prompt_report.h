@@ -1,0 +1,23 @@
+/* prompt_report.h: reports on batches of prompts, as the kind `prompt-report` writes them (report.json), turned into what people read,
+ * and two of them compared. Pure. A report is parsed JSON of any origin: what is missing is left out. */
+#ifndef STINT_KINDS_PROMPT_REPORT_H
+#define STINT_KINDS_PROMPT_REPORT_H
+
+#include "base/json.h"
+
+/* entity: only that one is told of; "" = all. */
+void prompt_report_markdown(const struct json *report, struct str entity, struct buf *out);
+/* A row for each name and model, and one for all models together, whose provider and model are empty. RFC 4180. */
+void prompt_report_csv(const struct json *report, struct str entity, struct buf *out);
+
+/* {"a", "b": {name, date, batch, jobs, outcomes}, "entities": [{name, provider, model, a, b: {answers, mentioned, rate, low, high,
+ * mean_position, share_of_voice}, change, overlap}]}: each name for all models, then for each. What is in one report only has null for
+ * the other. overlap: do the intervals? If they do not, the change is more than the few runs explain. */
+void prompt_report_compare(const struct json *a, const struct json *b, struct str entity, struct buf *out);
+/* A comparison as a table. */
+void prompt_compare_markdown(const struct json *comparison, struct buf *out);
+
+/* Does the report tell of this name? */
+bool prompt_report_knows(const struct json *report, struct str entity);
+
+#endif

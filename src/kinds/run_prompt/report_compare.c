@@ -1,0 +1,167 @@
+/* report_compare.c: two reports side by side (kinds/prompt_report.h). */
+#include <math.h>
+
+#include "kinds/prompt_report.h"
+#include "kinds/run_prompt/report_text.h"
+
+static const char *const side_members[] = {"answers", "mentioned",     "rate",          "low",
+                                           "high",    "mean_position", "share_of_voice"};
+static const char *const head_members[] = {"name", "date", "batch", "jobs", "outcomes", "cost_usd"};
+
+static void put_members(struct json_out *w, const struct json *o, const char *const *names, size_t count)
+{
+    if (!o) {
+        json_null(w);
+        return;
+    }
+    json_object_begin(w);
+    for (size_t i = 0; i < count; i++) {
+        const struct json *v = json_get(o, str_from(names[i]));
+        json_put_raw(w, names[i], v ? v->raw : STR("null"));
+    }
+    json_object_end(w);
+}
+
+static const struct json *number(const struct json *o, const char *name)
+{
+    const struct json *v = json_get(o, str_from(name));
+    return v && (v->type == JSON_INT || v->type == JSON_REAL) ? v : NULL;
+}
+
+static void put_change(struct json_out *w, const struct json *a, const struct json *b)
+{
+    const struct json *from = number(a, "rate"), *to = number(b, "rate");
+    const struct json *low_a = number(a, "low"), *high_a = number(a, "high");
+    const struct json *low_b = number(b, "low"), *high_b = number(b, "high");
+    if (!from || !to || !low_a || !high_a || !low_b || !high_b) {
+        json_put_c(w, "change", NULL);
+        json_put_c(w, "overlap", NULL);
+        return;
+    }
+    json_put_real(w, "change", round((to->d - from->d) * 1e4) / 1e4);
+    json_put_bool(w, "overlap", low_a->d <= high_b->d && low_b->d <= high_a->d);
+}
+
+static void put_pair(struct json_out *w, struct str name, const struct json *a, const struct json *b)
+{
+    const struct json *some = a ? a : b;
+    json_object_begin(w);
+    json_put_str(w, "name", name);
+    json_put_str(w, "provider", report_str(some, "provider"));
+    json_put_str(w, "model", report_str(some, "model"));
+    json_name(w, "a");
+    put_members(w, a, side_members, sizeof side_members / sizeof *side_members);
+    json_name(w, "b");
+    put_members(w, b, side_members, sizeof side_members / sizeof *side_members);
+    put_change(w, a, b);
+    json_object_end(w);
+}
+
+static const struct json *named(const struct json *first, struct str name)
+{
+    while (first && !str_eq(report_str(first, "name"), name)) {
+        first = first->next;
+    }
+    return first;
+}
+
+static const struct json *same_model(const struct json *first, const struct json *model)
+{
+    while (first && !(str_eq(report_str(first, "provider"), report_str(model, "provider")) &&
+                      str_eq(report_str(first, "model"), report_str(model, "model")))) {
+        first = first->next;
+    }
+    return first;
+}
+
+static void put_entity(struct json_out *w, const struct json *a, const struct json *b)
+{
+    struct str name = report_str(a ? a : b, "name");
+    put_pair(w, name, a, b);
+    for (const struct json *m = report_list(a, "models"); m; m = m->next) {
+        put_pair(w, name, m, same_model(report_list(b, "models"), m));
+    }
+    for (const struct json *m = report_list(b, "models"); m; m = m->next) {
+        if (!same_model(report_list(a, "models"), m)) {
+            put_pair(w, name, NULL, m);
+        }
+    }
+}
+
+void prompt_report_compare(const struct json *a, const struct json *b, struct str entity, struct buf *out)
+{
+    struct json_out w = json_writer(out);
+    const struct json *in_a = report_list(a, "entities"), *in_b = report_list(b, "entities");
+    json_object_begin(&w);
+    json_name(&w, "a");
+    put_members(&w, a, head_members, sizeof head_members / sizeof *head_members);
+    json_name(&w, "b");
+    put_members(&w, b, head_members, sizeof head_members / sizeof *head_members);
+    json_name(&w, "entities");
+    json_array_begin(&w);
+    for (const struct json *i = in_a; i; i = i->next) {
+        if (report_is_wanted(i, entity)) {
+            put_entity(&w, i, named(in_b, report_str(i, "name")));
+        }
+    }
+    for (const struct json *i = in_b; i; i = i->next) {
+        if (report_is_wanted(i, entity) && !named(in_a, report_str(i, "name"))) {
+            put_entity(&w, NULL, i);
+        }
+    }
+    json_array_end(&w);
+    json_object_end(&w);
+}
+
+/* ---- for people */
+
+static void put_side(struct buf *out, const struct json *side)
+{
+    buf_append_c(out, " | ");
+    report_percent(out, side, "rate");
+    buf_append_c(out, " (");
+    report_percent(out, side, "low");
+    buf_append_c(out, " to ");
+    report_percent(out, side, "high");
+    buf_append_c(out, ")");
+}
+
+static void put_line(struct buf *out, const struct json *pair)
+{
+    const struct json *change = number(pair, "change");
+    const struct json *overlap = json_get(pair, STR("overlap"));
+    bool is_known = overlap && overlap->type == JSON_BOOL;
+    buf_append_c(out, "| ");
+    report_cell(out, report_str(pair, "name"));
+    buf_append_c(out, " | ");
+    report_cell(out, report_str(pair, "provider"));
+    buf_append_c(out, " | ");
+    report_cell(out, report_str(pair, "model"));
+    put_side(out, json_get(pair, STR("a")));
+    put_side(out, json_get(pair, STR("b")));
+    buf_append_c(out, " | ");
+    if (change) {
+        buf_printf(out, "%+.1f", change->d * 100);
+    }
+    buf_printf(out, " | %s |\n", !is_known ? "" : overlap->i ? "may be chance" : "**changed**");
+}
+
+static void put_day(struct buf *out, const struct json *side)
+{
+    report_cell(out, report_str(side, "name"));
+    buf_append_c(out, " ");
+    report_cell(out, report_str(side, "date"));
+}
+
+void prompt_compare_markdown(const struct json *comparison, struct buf *out)
+{
+    const struct json *a = json_get(comparison, STR("a")), *b = json_get(comparison, STR("b"));
+    buf_append_c(out, "| name | provider | model | ");
+    put_day(out, a);
+    buf_append_c(out, " | ");
+    put_day(out, b);
+    buf_append_c(out, " | points | |\n|---|---|---|---|---|--:|---|\n");
+    for (const struct json *i = report_list(comparison, "entities"); i; i = i->next) {
+        put_line(out, i);
+    }
+}

@@ -1,0 +1,15 @@
+/* report_text.h: pieces that reports and comparisons share. */
+#ifndef STINT_KINDS_RUN_PROMPT_REPORT_TEXT_H
+#define STINT_KINDS_RUN_PROMPT_REPORT_TEXT_H
+
+#include "base/json.h"
+
+struct str report_str(const struct json *o, const char *name);          /* "" when absent or no text */
+const struct json *report_list(const struct json *o, const char *name); /* the first item; NULL = none */
+bool report_is_wanted(const struct json *entity, struct str wanted);    /* wanted "" = all */
+/* In a cell of a Markdown table; a dash for what is no number. */
+void report_number(struct buf *out, const struct json *o, const char *name);
+void report_percent(struct buf *out, const struct json *o, const char *name);
+void report_cell(struct buf *out, struct str s);
+
+#endif
