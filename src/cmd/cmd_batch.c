@@ -1,6 +1,6 @@
-/* cmd_batch.c: batches: list, status, close, cancel. */
+/* cmd_batch.c: batches: list, status, close, cancel; and those of prompts (prompts.h). */
 #include "base/clock.h"
-#include "cmd/remote.h"
+#include "cmd/prompts.h"
 #include "cmd/term.h"
 
 static const char *const counts[] = {"open", "completed", "failed", "cancelled", "skipped"};
@@ -58,17 +58,19 @@ static int list(struct remote *r)
 }
 
 /* `status` reads it; close and cancel are verbs of the API, which answers with the batch, too. */
-static int act(struct remote *r, struct str verb)
+static int act(struct remote *r)
 {
     const struct json *answer = NULL;
+    struct str id = STR_NONE, verb = options_arg(r->o, 0);
     bool is_read = str_eq(verb, STR("status"));
+    int code = prompts_resolve(r, options_arg(r->o, 1), &id);
 
     remote_path(r, "/v1/batches/");
-    remote_segment(r, options_arg(r->o, 1));
+    remote_segment(r, id);
     if (!is_read) {
         buf_printf(&r->path, "/%.*s", STR_ARG(verb));
     }
-    int code = remote_call(r, is_read ? "GET" : "POST", remote_target(r), STR_NONE, &answer);
+    code = code ? code : remote_call(r, is_read ? "GET" : "POST", remote_target(r), STR_NONE, &answer);
     if (!code && options_flag(r->o, "json")) {
         remote_print_json(answer);
     } else if (!code) {
@@ -77,22 +79,78 @@ static int act(struct remote *r, struct str verb)
     return code;
 }
 
+/* ---- which one is meant ---- */
+
+int prompts_find_report(struct remote *r, struct str ref, struct str state, const struct json **job)
+{
+    const struct json *answer = NULL;
+
+    remote_path(r, "/v1/jobs");
+    remote_query(r, "tag", arena_printf(r->a, "batch:%.*s", STR_ARG(ref)));
+    remote_query(r, "kind", STR("prompt-report"));
+    remote_query(r, "state", state);
+    remote_query(r, "limit", STR("1"));
+    int code = remote_call(r, "GET", remote_target(r), STR_NONE, &answer);
+    const struct json *first = code ? NULL : first_of(answer, "jobs");
+    if (!first) {
+        return code ? code : EXIT_NOT_FOUND;
+    }
+    remote_path(r, "/v1/jobs/");
+    remote_segment(r, text_of(first, "id"));
+    return remote_call(r, "GET", remote_target(r), STR_NONE, job);
+}
+
+int prompts_resolve(struct remote *r, struct str ref, struct str *id)
+{
+    struct id unused;
+    const struct json *report = NULL;
+    *id = ref;
+    if (id_parse(ref, &unused)) {
+        return EXIT_OK;
+    }
+    int code = str_is_name(ref) ? prompts_find_report(r, ref, STR(PROMPTS_REAL), &report) : EXIT_NOT_FOUND;
+    *id = text_of(json_get(report, STR("args")), "batch");
+    return code == EXIT_NOT_FOUND ? command_fail(r->o, code, "there is no batch %.*s", STR_ARG(ref)) : code;
+}
+
+static const struct verb {
+    const char *name;
+    int (*run)(struct remote *r);
+    size_t arguments; /* behind the verb */
+} verbs[] = {
+    {"list", list, 0},
+    {"status", act, 1},
+    {"close", act, 1},
+    {"cancel", act, 1},
+    {"run", prompts_run, 1},
+    {"report", prompts_report, 1},
+    {"compare", prompts_compare, 2},
+    {"reextract", prompts_reextract, 1},
+};
+
+static const struct verb *verb_of(const struct options *o)
+{
+    struct str word = options_arg_count(o) ? options_arg(o, 0) : STR("list");
+
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        size_t given = options_arg_count(o) ? options_arg_count(o) - 1 : 0;
+        if (str_eq(word, str_from(verbs[i].name)) && given == verbs[i].arguments) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
 int cmd_batch(const struct options *o)
 {
     struct remote r;
-    struct str word = options_arg(o, 0);
-    size_t count = options_arg_count(o);
-    bool is_list = !word.n || (str_eq(word, STR("list")) && count == 1);
-    bool is_verb = str_eq(word, STR("status")) || str_eq(word, STR("close")) || str_eq(word, STR("cancel"));
+    const struct verb *verb = verb_of(o);
 
-    if (!is_list && (!is_verb || count != 2)) {
-        return command_fail(o, EXIT_USAGE,
-                            "it is: stint batch list, or one of status, close and cancel with an ID");
+    if (!verb) {
+        return command_fail(o, EXIT_USAGE, "it is: stint batch %s", options_command(o)->arguments);
     }
     int code = remote_open(&r, o);
-    if (!code) {
-        code = is_list ? list(&r) : act(&r, word);
-    }
+    code = code ? code : verb->run(&r);
     remote_close(&r);
     return code;
 }

@@ -51,8 +51,13 @@ const struct command command_table[] = {
      "whole\n"
      "definition, as PUT /v1/schedules/{name} takes it; - reads it, or ARGS, from standard input.\n"
      "next prints the coming ticks, --limit of them (at most 100); run prints the id of the job.\n"},
-    {"batch", cmd_batch, "Shows, closes and cancels batches", "[list | status|close|cancel ID]",
-     "url key json limit", NULL},
+    {"batch", cmd_batch, "Shows, closes and cancels batches; runs batches of prompts, and reports on them",
+     "[list | status|close|cancel BATCH | run FILE | report BATCH | compare BATCH BATCH | reextract BATCH]",
+     "url key json limit date dry-run wait format entity entities detach",
+     "BATCH is an id; a batch of prompts is also called NAME, or NAME:DATE (else the newest of the name).\n"
+     "run makes a batch of prompts x models x runs of a definition (docs/run-prompt.md); the same again for "
+     "the\n"
+     "same --date makes nothing twice. reextract looks for other names in the answers, without a call.\n"},
     {"stats", cmd_stats, "Counts jobs by state, and names kinds that no worker can do", "", "url key json",
      NULL},
     {"index", cmd_index, "Indexes a git repository and shows what was found", "REPO",

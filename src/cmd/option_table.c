@@ -78,6 +78,14 @@ const struct option option_table[] = {
      "ticks that were missed: skip, run_once or run_all; default run_once"},
     {"catch-up-window", OPT_DURATION, "TIME", NULL, MINUTE, 366 * 24 * HOUR,
      "missed ticks that are older are dropped; default 1d"},
+    /* batches of prompts */
+    {"date", OPT_TEXT, "DATE", NULL, 0, 0,
+     "the day that a batch is for, such as 2026-11-22; default today (UTC)"},
+    {"dry-run", OPT_FLAG, NULL, NULL, 0, 0,
+     "make nothing: check the definition, and say what it would come to"},
+    {"format", OPT_TEXT, "FORMAT", "md", 0, 0, "of a report: md, json or csv"},
+    {"entity", OPT_TEXT, "NAME", NULL, 0, 0, "tell of this name only"},
+    {"entities", OPT_TEXT, "FILE", NULL, 0, 0, "names to look for, a JSON array as in the definition"},
     /* workers */
     {"slots", OPT_INT, "N", NULL, 1, 1024, "jobs at once; default: the number of cores"},
     {"exec", OPT_LIST, "KIND=COMMAND", NULL, 0, 0, "do jobs of this kind with a command (several)"},

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "client/client.h"
 
 int remote_open(struct remote *r, const struct options *o)
 {
@@ -38,26 +39,40 @@ int remote_fail(const struct remote *r, const struct stint_error *e)
     }
 }
 
+int remote_try(struct remote *r, const char *method, struct str body, struct str key, const struct json **out,
+               struct stint_error *e)
+{
+    struct client_reply reply = {0};
+    struct json *root = NULL;
+    struct err err = {0};
+    struct client_request q = {.path = remote_target(r), .body = body};
+    if (!http_method_parse(str_from(method), &q.method)) {
+        return client_error(e, STINT_EINVALID, "%s is not a method", method);
+    }
+    if (key.n) {
+        q.header_name = STR("Idempotency-Key");
+        q.header_value = key;
+    }
+    int code = client_request(r->client, &q, &reply, e);
+    struct str text = arena_str(r->a, buf_str(&reply.body));
+    client_reply_dispose(&reply);
+    if (!code && text.n && json_parse_envelope(text, r->a, &root, &err)) {
+        return client_error(e, STINT_EUNKNOWN, "the server's answer is not JSON: %s", err.text);
+    }
+    if (!code && out) {
+        *out = root;
+    }
+    return code;
+}
+
 int remote_call(struct remote *r, const char *method, struct str path, struct str body,
                 const struct json **out)
 {
     struct stint_error e = {0};
-    struct stint_answer answer = {0};
-    struct json *root = NULL;
-    struct err err = {0};
-    int code = stint_call(r->client, method, path.p, body.n ? body.p : NULL, &answer, &e);
-    struct str text = arena_str(r->a, str_from(answer.body));
-    stint_free(answer.body);
-    if (code) {
-        return remote_fail(r, &e);
+    if (path.p != r->path.p) {
+        remote_path(r, "%.*s", STR_ARG(path));
     }
-    if (text.n && json_parse_envelope(text, r->a, &root, &err)) {
-        return command_fail(r->o, EXIT_FAILED, "the server's answer is not JSON: %s", err.text);
-    }
-    if (out) {
-        *out = root;
-    }
-    return EXIT_OK;
+    return remote_try(r, method, body, STR_NONE, out, &e) ? remote_fail(r, &e) : EXIT_OK;
 }
 
 void remote_path(struct remote *r, const char *format, ...)

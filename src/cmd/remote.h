@@ -19,6 +19,9 @@ void remote_close(struct remote *r);
 /* Calls, with a body that is terminated, and parses the answer into *out (NULL when it has no body). Prints the reason and gives the exit code when it failed. */
 int remote_call(struct remote *r, const char *method, struct str path, struct str body,
                 const struct json **out);
+/* The same for r->path, and without a word: *e says why not, and its code is returned. key: Idempotency-Key, "" = none. */
+int remote_try(struct remote *r, const char *method, struct str body, struct str key, const struct json **out,
+               struct stint_error *e);
 /* "stint NAME: text", and the exit code that fits. */
 int remote_fail(const struct remote *r, const struct stint_error *e);
 /* Begins r->path anew. */

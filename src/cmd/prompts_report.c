@@ -1,0 +1,269 @@
+/* prompts_report.c: stint batch report, compare and reextract: what came of batches of prompts. */
+#include <stdio.h>
+
+#include "cmd/prompts.h"
+#include "cmd/term.h"
+#include "kinds/prompt_report.h"
+
+#define TEXT_MAX_BYTES     (64 << 20)
+#define ENTITIES_MAX_BYTES (1 << 20)
+
+bool prompts_is_final(const struct json *job)
+{
+    static const struct str states[] = {STR("completed"), STR("failed"), STR("cancelled"), STR("skipped")};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        if (str_eq(text_of(job, "state"), states[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- which report ---- */
+
+static bool is_of(const struct json *result, struct str ref)
+{
+    struct str date = STR_NONE;
+    struct str name = str_cut(ref, ':', &date);
+    return str_eq(text_of(result, "batch"), ref) ||
+           (str_eq(text_of(result, "name"), name) && (!date.p || str_eq(text_of(result, "date"), date)));
+}
+
+/* Reports outlive their jobs in a series. */
+static int find_kept(struct remote *r, struct str ref, const struct json **out)
+{
+    const struct json *answer = NULL;
+    struct str rest = STR_NONE;
+    struct str series = arena_printf(r->a, "prompt-report:%.*s", STR_ARG(str_cut(ref, ':', &rest)));
+    remote_path(r, "/v1/series/");
+    remote_segment(r, series);
+    remote_query(r, "limit", STR("366"));
+    struct stint_error e = {0};
+    int code = remote_try(r, "GET", STR_NONE, STR_NONE, &answer, &e);
+    if (code) {
+        return code == STINT_ENOTFOUND ? EXIT_NOT_FOUND : remote_fail(r, &e);
+    }
+    for (const struct json *i = first_of(answer, "entries"); i; i = i->next) {
+        if (is_of(json_get(i, STR("result")), ref)) {
+            remote_path(r, "/v1/series/");
+            remote_segment(r, series);
+            buf_append_c(&r->path, "/content");
+            remote_query(r, "job", text_of(i, "job"));
+            return remote_call(r, "GET", remote_target(r), STR_NONE, out);
+        }
+    }
+    return EXIT_NOT_FOUND;
+}
+
+static int tell_none(struct remote *r, struct str ref)
+{
+    const struct json *job = NULL;
+    int code = prompts_find_report(r, ref, STR(PROMPTS_REAL), &job);
+    if (code) {
+        return code == EXIT_NOT_FOUND ? command_fail(r->o, code, "there is no report on %.*s", STR_ARG(ref))
+                                      : code;
+    }
+    struct str state = text_of(job, "state");
+    if (str_eq(state, STR("failed"))) {
+        return command_fail(r->o, EXIT_JOB_FAILED, "the report on %.*s failed; stint show %.*s tells why",
+                            STR_ARG(ref), STR_ARG(text_of(job, "id")));
+    }
+    return command_fail(r->o, EXIT_FAILED,
+                        "the batch %.*s is not finished yet; stint batch status %.*s tells how far it is",
+                        STR_ARG(ref), STR_ARG(ref));
+}
+
+static int find(struct remote *r, struct str ref, const struct json **report)
+{
+    const struct json *job = NULL;
+    if (!str_is_name(ref)) {
+        return command_fail(r->o, EXIT_NOT_FOUND, "there is no batch %.*s", STR_ARG(ref));
+    }
+    int code = prompts_find_report(r, ref, STR("completed"), &job);
+    if (code == EXIT_OK) {
+        remote_path(r, "/v1/jobs/%.*s/artifacts/report.json", STR_ARG(text_of(job, "id")));
+        return remote_call(r, "GET", remote_target(r), STR_NONE, report);
+    }
+    code = code == EXIT_NOT_FOUND ? find_kept(r, ref, report) : code;
+    return code == EXIT_NOT_FOUND ? tell_none(r, ref) : code;
+}
+
+/* ---- printing ---- */
+
+/* "md", "json" or "csv"; STR_NONE after a word about what it is. */
+static struct str format_of(const struct options *o, bool has_csv)
+{
+    struct str format = options_flag(o, "json") ? STR("json") : options_str(o, "format");
+    bool is_known =
+        str_eq(format, STR("md")) || str_eq(format, STR("json")) || (has_csv && str_eq(format, STR("csv")));
+    if (!is_known) {
+        (void)command_fail(o, EXIT_USAGE, has_csv ? "--format is md, json or csv" : "--format is md or json");
+    }
+    return is_known ? format : STR_NONE;
+}
+
+/* Texts of models and providers are in it: nothing for a terminal to obey. */
+static int print_text(const struct options *o, const struct buf *text)
+{
+    if (text->overflowed) {
+        return command_fail(o, EXIT_FAILED, "the report is over 64 MiB");
+    }
+    for (size_t i = 0; i < text->n; i++) {
+        unsigned char c = (unsigned char)text->p[i];
+        (void)putchar((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f ? '?' : c);
+    }
+    return EXIT_OK;
+}
+
+static int print_report(struct remote *r, const struct json *report, struct str format)
+{
+    struct str entity = options_str(r->o, "entity");
+    struct buf text = BUF_LIMIT(TEXT_MAX_BYTES);
+    if (entity.n && !prompt_report_knows(report, entity)) {
+        return command_fail(r->o, EXIT_NOT_FOUND, "the report says nothing about %.*s", STR_ARG(entity));
+    }
+    if (str_eq(format, STR("json"))) {
+        remote_print_json(report);
+        return EXIT_OK;
+    }
+    (str_eq(format, STR("csv")) ? prompt_report_csv : prompt_report_markdown)(report, entity, &text);
+    int code = print_text(r->o, &text);
+    buf_dispose(&text);
+    return code;
+}
+
+int prompts_report_of(struct remote *r, struct str ref)
+{
+    const struct json *report = NULL;
+    struct str format = format_of(r->o, true);
+    int code = format.n ? find(r, ref, &report) : EXIT_USAGE;
+    return code ? code : print_report(r, report, format);
+}
+
+int prompts_report(struct remote *r)
+{
+    return prompts_report_of(r, options_arg(r->o, 1));
+}
+
+int prompts_compare(struct remote *r)
+{
+    const struct json *a = NULL;
+    const struct json *b = NULL;
+    struct json *comparison = NULL;
+    struct err e = {0};
+    struct buf json = BUF_LIMIT(TEXT_MAX_BYTES);
+    struct buf text = BUF_LIMIT(TEXT_MAX_BYTES);
+    struct str format = format_of(r->o, false);
+    int code = format.n ? find(r, options_arg(r->o, 1), &a) : EXIT_USAGE;
+    code = code ? code : find(r, options_arg(r->o, 2), &b);
+    if (code) {
+        return code;
+    }
+    prompt_report_compare(a, b, options_str(r->o, "entity"), &json);
+    if (json.overflowed || json_parse(buf_str(&json), r->a, &comparison, &e)) {
+        code = command_fail(r->o, EXIT_FAILED, "the comparison is too big");
+    } else if (str_eq(format, STR("json"))) {
+        remote_print_json(comparison);
+    } else {
+        prompt_compare_markdown(comparison, &text);
+        code = print_text(r->o, &text);
+    }
+    buf_dispose(&json);
+    buf_dispose(&text);
+    return code;
+}
+
+/* ---- reextract ---- */
+
+static int read_entities(struct remote *r, const struct json **out)
+{
+    struct err e = {0};
+    struct json *list = NULL;
+    struct str path = options_str(r->o, "entities");
+    struct buf text = BUF_LIMIT(ENTITIES_MAX_BYTES);
+    if (!path.n) {
+        return command_fail(r->o, EXIT_USAGE, "it needs --entities FILE: a JSON array of names to look for");
+    }
+    enum rc rc = buf_read_file(&text, path.p, &e);
+    rc = rc ? rc : json_parse(arena_str(r->a, buf_str(&text)), r->a, &list, &e);
+    buf_dispose(&text);
+    if (rc || list->type != JSON_ARRAY) {
+        return command_fail(r->o, EXIT_USAGE, "%s: %s", path.p, rc ? e.text : "it is no array of names");
+    }
+    *out = list;
+    return EXIT_OK;
+}
+
+/* The report's own job once more, with other names. */
+static void write_job(const struct json *report, const struct json *entities, struct json_out *w)
+{
+    static const char *const kept[] = {"batch", "name", "date", "expected", "paths", "code", "budget"};
+    const struct json *args = json_get(report, STR("args"));
+    json_object_begin(w);
+    json_put_c(w, "kind", "prompt-report");
+    json_put_str(w, "queue", text_of(report, "queue"));
+    json_put_raw(w, "tags", json_get(report, STR("tags"))->raw);
+    json_put_int(w, "timeout_s", 3600);
+    json_name(w, "args");
+    json_object_begin(w);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        const struct json *v = json_get(args, str_from(kept[i]));
+        if (v) {
+            json_put_raw(w, kept[i], v->raw);
+        }
+    }
+    json_put_raw(w, "entities", entities->raw);
+    json_put_bool(w, "reextract", true);
+    json_object_end(w);
+    json_object_end(w);
+}
+
+static int enqueue(struct remote *r, const struct json *report, const struct json *entities, struct str *id)
+{
+    const struct json *answer = NULL;
+    struct buf body = BUF_LIMIT(4 << 20);
+    struct json_out w = json_writer(&body);
+    write_job(report, entities, &w);
+    int code = remote_call(r, "POST", STR("/v1/jobs"), buf_str(&body), &answer);
+    buf_dispose(&body);
+    *id = text_of(answer, "id");
+    return code;
+}
+
+static int wait_for(struct remote *r, struct str id)
+{
+    const struct json *job = NULL;
+    int code = EXIT_OK;
+    while (!code && !prompts_is_final(job)) {
+        remote_path(r, "/v1/jobs/%.*s?wait=20", STR_ARG(id));
+        code = remote_call(r, "GET", remote_target(r), STR_NONE, &job);
+    }
+    const struct json *error = json_get(job, STR("error"));
+    return code || str_eq(text_of(job, "state"), STR("completed"))
+               ? code
+               : command_fail(r->o, EXIT_JOB_FAILED, "job %.*s is %.*s (%.*s): %.*s", STR_ARG(id),
+                              STR_ARG(text_of(job, "state")), STR_ARG(text_of(error, "code")),
+                              STR_ARG(text_of(error, "message")));
+}
+
+int prompts_reextract(struct remote *r)
+{
+    const struct json *entities = NULL;
+    const struct json *report = NULL;
+    struct str id = STR_NONE;
+    struct str ref = options_arg(r->o, 1);
+    int code = read_entities(r, &entities);
+    code = code               ? code
+           : str_is_name(ref) ? prompts_find_report(r, ref, STR("completed"), &report)
+                              : EXIT_NOT_FOUND;
+    if (code == EXIT_NOT_FOUND) {
+        return tell_none(r, ref);
+    }
+    code = code ? code : enqueue(r, report, entities, &id);
+    if (code || options_flag(r->o, "detach")) {
+        (void)(code || printf("%.*s\n", STR_ARG(id)));
+        return code;
+    }
+    code = wait_for(r, id);
+    return code ? code : prompts_report_of(r, ref);
+}
