@@ -92,7 +92,7 @@ int pg_server_version(const struct pg *c);             /* 150018 */
 void pg_set_timeout(struct pg *c, int64_t timeout_ms); /* from now on */
 /* No wait ends later than at this time of clock_mono_us, but each may last PG_LEAST_MS: whoever answers step by step is
  * there. 0: no such limit. */
-#define PG_LEAST_MS 1000
+#define PG_LEAST_MS 2000
 void pg_set_deadline(struct pg *c, int64_t until_us);
 const char *pg_host(const struct pg *c); /* whom we talk to: "host:port", for logs */
 

@@ -76,6 +76,7 @@ struct store_op {
     struct store_op *next;           /* the store's while submitted; then links round.done */
     void *sync;                      /* store_run's */
     size_t items_done, items_run;    /* the store's: a long list is worked off in several rounds */
+    int64_t submitted_us;            /* the store's: since when it waits for its answer */
     int64_t until_us;                /* the store's: how long it waits for somebody's lock */
 };
 

@@ -138,7 +138,9 @@ enum rc blob_upload(struct committer *w, const struct store_stage_artifact *op, 
     rc = add_check(w, &u, e);
     if (!rc) {
         u.a = arena_new();
+        pg_set_deadline(w->link.c, 0); /* many parts: as long as each is answered */
         rc = put_file(w, &u, arena_c_str(w->keeper.scratch, op->artifact.path), e);
+        pg_set_deadline(w->link.c, w->until_us);
         arena_free(u.a);
     }
     return rc;
@@ -214,6 +216,7 @@ static enum rc fetch_into(struct reader *r, int64_t tenant, const struct artifac
     if (d.fd < 0) {
         return err_from_errno(e, errno, "files folder");
     }
+    pg_set_deadline(r->link.c, 0); /* many parts: as long as each is answered */
     while (!rc && d.bytes < a->size) {
         rc = get_parts(r, &d, e);
     }

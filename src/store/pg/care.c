@@ -69,7 +69,7 @@ static enum rc fold(struct committer *w, int64_t *folded, struct err *e)
 static enum rc fold_once(struct committer *w, int64_t *folded, struct err *e)
 {
     arena_reset(w->keeper.scratch);
-    enum rc rc = link_ready(&w->link, 0, e);
+    enum rc rc = link_ready(&w->link, LINK_ONE_TRY, e);
     if (rc) {
         return rc;
     }

@@ -46,10 +46,12 @@
 static const struct {
     const char *name, *session, *transaction;
     int64_t timeout_ms;
+    const char *hurried; /* a transaction's */
 } kinds[] = {
     [LINK_COMMITTER] = {"stint committer", BOTH("250ms", "3900ms", BY_INDEX), ANSWER_MS},
     [LINK_SLOW] = {"stint slow lane", BOTH("500ms", "3900ms", BY_INDEX), ANSWER_MS},
-    [LINK_READER] = {"stint reader", BOTH("2s", "3900ms", BY_INDEX), ANSWER_MS},
+    [LINK_READER] = {"stint reader", BOTH("2s", "3900ms", BY_INDEX), ANSWER_MS,
+                     SETTINGS("true", "20ms", "3900ms", BY_INDEX)},
     [LINK_LISTENER] = {"stint listener",
                        BOTH("2s", "20s", BY_INDEX ",set_config('synchronous_commit','off',l)"), 10000},
     [LINK_ADMIN] = {"stint admin", BOTH("60s", "10min", ANY), 610000},
@@ -68,7 +70,7 @@ void link_close(struct link *l)
 
 const char *link_transaction_setup(const struct link *l)
 {
-    return pg_is_pooled(l->c) ? kinds[l->kind].transaction : NULL;
+    return l->is_in_hurry ? kinds[l->kind].hurried : pg_is_pooled(l->c) ? kinds[l->kind].transaction : NULL;
 }
 
 /* ---- who may be written to */
@@ -121,10 +123,19 @@ static bool takes_turn_to_ask(struct fence *fence)
 
 /* ---- the connection */
 
-enum rc link_open(struct link *l, struct err *e)
+/* For migrations nobody waits. What comes late, though the database was not away, tries all the same. */
+static int64_t open_ms(const struct link *l, int64_t until_us)
+{
+    int64_t left_ms = (until_us - clock_mono_us()) / 1000;
+    int64_t least_ms = l->down_since_us ? 1 : PG_LEAST_MS;
+    bool is_limited = until_us != LINK_ONE_TRY && left_ms < LINK_WAIT_MS;
+    return l->kind == LINK_ADMIN ? 0 : !is_limited ? LINK_WAIT_MS : left_ms > least_ms ? left_ms : least_ms;
+}
+
+static enum rc open_until(struct link *l, int64_t until_us, struct err *e)
 {
     const struct pg_options o = {.connect_ms = l->down_since_us ? RECONNECT_MS : CONNECT_MS,
-                                 .open_ms = l->kind == LINK_ADMIN ? 0 : LINK_WAIT_MS,
+                                 .open_ms = open_ms(l, until_us),
                                  .timeout_ms = kinds[l->kind].timeout_ms,
                                  .stop_fd = l->stop_fd,
                                  .check = l->fence ? check_server : NULL,
@@ -147,11 +158,16 @@ enum rc link_open(struct link *l, struct err *e)
     return RC_OK;
 }
 
-static void note_failure(struct link *l, const struct err *e)
+enum rc link_open(struct link *l, struct err *e)
+{
+    return open_until(l, LINK_ONE_TRY, e);
+}
+
+static void note_failure(struct link *l, int64_t begun_us, const struct err *e)
 {
     int64_t now = clock_mono_us();
-    if (!l->down_since_us) {
-        l->down_since_us = now;
+    l->down_since_us = l->down_since_us ? l->down_since_us : begun_us;
+    if (!l->backoff_ms) {
         log_warn("store.unreachable", L_C("as", kinds[l->kind].name), L_C("error", e->text));
     }
     l->backoff_ms = l->backoff_ms ? 2 * l->backoff_ms : BACKOFF_FIRST_MS;
@@ -174,24 +190,33 @@ static bool must_ask_again(const struct link *l)
                         (!l->fence->may_lose && atomic_load(&l->fence->unfit)));
 }
 
-enum rc link_ready(struct link *l, int64_t wait_ms, struct err *e)
+/* Until when a try that is not due yet is waited for. */
+static int64_t give_up_at(const struct link *l, int64_t until_us)
+{
+    int64_t at = l->down_since_us + LINK_WAIT_MS * 1000;
+    return until_us != LINK_FOR_EVER && l->down_since_us && at < until_us ? at : until_us;
+}
+
+enum rc link_ready(struct link *l, int64_t until_us, struct err *e)
 {
     struct err why = {0};
     if (l->c && must_ask_again(l)) {
         link_close(l);
     }
     while (!l->c) {
-        int64_t give_up_us = (l->down_since_us ? l->down_since_us : clock_mono_us()) + wait_ms * 1000;
-        if (clock_mono_us() >= l->retry_at_us) {
-            if (!link_open(l, &why)) {
-                return RC_OK;
+        int64_t now = clock_mono_us();
+        bool is_late = l->down_since_us && until_us != LINK_ONE_TRY && now > until_us;
+        if (now >= l->retry_at_us && !is_late) {
+            if (!open_until(l, until_us, &why)) {
+                break;
             }
-            note_failure(l, &why);
+            note_failure(l, now, &why);
         }
-        if (l->retry_at_us > give_up_us || sleep_until(l, l->retry_at_us)) {
+        if (is_late || l->retry_at_us > give_up_at(l, until_us) || sleep_until(l, l->retry_at_us)) {
             return err_set_code(e, RC_BUSY, "store_unavailable", NULL, PG_AWAY);
         }
     }
+    pg_set_deadline(l->c, until_us == LINK_FOR_EVER ? 0 : until_us);
     return RC_OK;
 }
 

@@ -14,8 +14,9 @@
 #include <stdatomic.h>
 
 /* What clients are told; the log says more: hosts and paths are none of their business. */
-#define PG_AWAY      "the database cannot be reached: ask again soon"
-#define LINK_WAIT_MS 5000 /* no operation waits longer for a database that is away */
+#define PG_AWAY "the database cannot be reached: ask again soon"
+#define LINK_WAIT_MS                                                                                         \
+    5000 /* no operation waits longer for a database that is away, from when it was submitted */
 
 enum link_kind {
     LINK_COMMITTER, /* lock_timeout 250 ms */
@@ -41,19 +42,24 @@ struct link {
     int64_t timeline;                               /* of the server that answers */
     int64_t down_since_us, retry_at_us, backoff_ms; /* 0: it was never down, or is up */
     bool is_silent; /* the last connection was given up because an answer did not come */
+    bool
+        is_in_hurry; /* a reader's: a stranger's lock was met: locks are waited for but briefly (readers.c) */
 };
 
 void link_init(struct link *l, const char *dsn, enum link_kind kind, int stop_fd);
 void link_close(struct link *l);
-/* Makes sure that there is a connection. While the database is away each try waits for its turn; once it has been away for
- * wait_ms, tries that are not due fail at once. RC_BUSY: it is away, code `store_unavailable`; the other codes are
- * pg_open's. */
-MUST_CHECK enum rc link_ready(struct link *l, int64_t wait_ms, struct err *e);
+/* Makes sure that there is a connection, for what must be answered until then (of clock_mono_us): its answers are waited for no
+ * longer either. While the database is away each try waits for its turn; once it has been away for LINK_WAIT_MS, tries that
+ * are not due fail at once, and so does what comes here too late. RC_BUSY: it is away, code `store_unavailable`. */
+#define LINK_ONE_TRY  0 /* if it is due; answers may take as long as they do for this kind of link */
+#define LINK_FOR_EVER INT64_MAX
+MUST_CHECK enum rc link_ready(struct link *l, int64_t until_us, struct err *e);
 /* One try, now. */
 MUST_CHECK enum rc link_open(struct link *l, struct err *e);
 /* After any failure: closes a connection that is lost, or in a transaction that cannot be rolled back. */
 void link_settle(struct link *l);
-/* Behind BEGIN when settings cannot be the session's (a pooler): the statement that sets them; NULL: not needed. */
+/* Behind BEGIN when settings cannot be the session's (a pooler), or are not for this time: the statement that sets them;
+ * NULL: not needed. */
 const char *link_transaction_setup(const struct link *l);
 
 #endif

@@ -188,6 +188,7 @@ struct committer {
     bool is_checked;                       /* … and its settings are those of the database */
     struct due_reading due, scan;          /* of the round, and of its tick */
     int64_t scanned_until;
+    int64_t until_us;       /* when the round must be answered, of clock_mono_us */
     int64_t care_at_us;     /* care.c */
     struct err failure;     /* of an ask that has no rc of its own */
     int64_t hurry_until_us; /* a stranger's lock was met: until then locks are waited for but briefly */
@@ -199,6 +200,7 @@ struct reader {
     struct link link;
     struct arena *scratch; /* of the operation */
     int64_t now;
+    int64_t hurry_until_us; /* a stranger's lock was met: until then locks are waited for but briefly */
 };
 
 struct claimed_slot;

@@ -3,6 +3,8 @@
  * that came without any of it: those go to whoever is idle. */
 #include "store/pg/collect.h"
 
+#include "base/clock.h"
+
 #include <string.h>
 
 static const struct id *job_of(const struct store_op *op)
@@ -62,9 +64,10 @@ struct lists {
     struct store_op *first, **last;
 };
 
-static void add(struct lists *l, struct store_op *op)
+static void add(struct lists *l, struct store_op *op, int64_t now_us)
 {
     op->next = NULL;
+    op->submitted_us = now_us;
     op->items_done = op->items_run = 0;
     op->until_us = 0;
     if (!l->first) {
@@ -78,10 +81,12 @@ void route_submit(struct pg_engine *s, struct store_op *first)
 {
     struct lists by_committer[COMMITTERS_MAX] = {0}, reads = {0};
     int home = home_of(s, first);
+    int64_t now_us = clock_mono_us();
     for (struct store_op *op = first, *next = NULL; op; op = next) {
         const struct id *job = job_of(op);
         next = op->next;
-        add(!store_op_is_write(op->kind) ? &reads : &by_committer[job ? committer_of(s, job) : home], op);
+        add(!store_op_is_write(op->kind) ? &reads : &by_committer[job ? committer_of(s, job) : home], op,
+            now_us);
     }
     for (int i = 0; i < s->committer_count; i++) {
         if (by_committer[i].first) {

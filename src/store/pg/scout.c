@@ -85,7 +85,7 @@ static enum rc look_for_due(struct pg_engine *s, struct pg *c, struct due_readin
 
 static enum rc begin(struct committer *w, struct err *e)
 {
-    enum rc rc = link_ready(&w->link, 0, e);
+    enum rc rc = link_ready(&w->link, LINK_ONE_TRY, e);
     const char *setup = rc ? NULL : link_transaction_setup(&w->link);
     rc = rc ? rc : pg_exec(w->link.c, "BEGIN", e);
     return !rc && setup ? pg_exec(w->link.c, setup, e) : rc;

@@ -9,7 +9,6 @@
 
 #define AGAIN_FIRST_MS 1000
 #define AGAIN_MAX_MS   10000 /* more often, connecting to a host that never answers would hold up the looks */
-#define FOR_EVER       ((int64_t)1 << 40)
 #define NOT_THE_STORE                                                                                        \
     "it leads to another database than --store, or to one without the store: name the database itself that " \
     "--store leads to"
@@ -118,5 +117,5 @@ enum rc session_ready(struct pg_engine *s, bool *is_new, struct err *e)
         *is_new = true;
         return RC_OK;
     }
-    return link_ready(&n->link, FOR_EVER, e);
+    return link_ready(&n->link, LINK_FOR_EVER, e);
 }

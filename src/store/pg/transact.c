@@ -95,6 +95,16 @@ static void reset(struct committer *w)
     w->keeper.now = store_now(&w->engine->base);
 }
 
+/* When the round must be answered: counted from its oldest operation, but for what has been answered in part. */
+static int64_t answer_until(const struct store_op *list)
+{
+    int64_t oldest = clock_mono_us();
+    for (const struct store_op *op = list; op; op = op->next) {
+        oldest = !op->items_done && op->submitted_us < oldest ? op->submitted_us : oldest;
+    }
+    return oldest + LINK_WAIT_MS * 1000;
+}
+
 static enum rc begin(struct committer *w, struct store_op *list, struct err *e)
 {
     struct collected c = {0};
@@ -102,7 +112,8 @@ static enum rc begin(struct committer *w, struct store_op *list, struct err *e)
     if (FAULT("store.round.begin")) {
         return err_set(e, RC_BUSY, "fault: begin");
     }
-    enum rc rc = link_ready(&w->link, LINK_WAIT_MS, e);
+    w->until_us = answer_until(list);
+    enum rc rc = link_ready(&w->link, w->until_us, e);
     if (!rc && !w->settings.version) {
         rc = settings_load(w, e);
     }
