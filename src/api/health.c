@@ -15,11 +15,11 @@ static void answer_status(struct api_call *c, const char *status)
 static void answer_ready(struct api_call *c)
 {
     struct json_out w = api_json(c);
-    const char *note = store_note(queue_store(c->api->queue));
+    char note[STORE_NOTE_BYTES];
 
     json_object_begin(&w);
     json_put_c(&w, "status", "ready");
-    if (note) {
+    if (store_note(queue_store(c->api->queue), note)) {
         json_put_c(&w, "note", note);
     }
     json_object_end(&w);
@@ -35,11 +35,11 @@ void api_get_readyz(struct api_call *c)
 {
     struct store *store = queue_store(c->api->queue);
     enum rc health = store_health(store);
-    const char *note = health == RC_BUSY ? store_note(store) : NULL;
+    char note[STORE_NOTE_BYTES];
 
     if (health == RC_FULL) {
         api_fail(c, RC_BUSY, NULL, NULL, "the store's disk is full: new jobs are refused");
-    } else if (note) {
+    } else if (health == RC_BUSY && store_note(store, note)) {
         api_fail(c, RC_BUSY, "store_unavailable", NULL, "%s", note);
     } else if (health != RC_OK) {
         api_problem(c, RC_BUSY, NULL);

@@ -32,7 +32,7 @@ struct store_engine {
     const char *(*files_dir)(struct store *s);
     enum rc (*health)(struct store *s);
     /* NULL in an engine whose store belongs to one process. */
-    const char *(*note)(struct store *s);
+    bool (*note)(struct store *s, char to[STORE_NOTE_BYTES]);
     int64_t (*look_ms)(struct store *s);
     void (*set_watching)(struct store *s, bool is_watching);
     /* For `stint copy`; NULL in an engine whose stores end with their process. */

@@ -215,9 +215,9 @@ enum rc store_health(struct store *s)
     return s->engine->health(s);
 }
 
-const char *store_note(struct store *s)
+bool store_note(struct store *s, char to[STORE_NOTE_BYTES])
 {
-    return s->engine->note ? s->engine->note(s) : NULL;
+    return s->engine->note && s->engine->note(s, to);
 }
 
 int64_t store_look_ms(struct store *s)

@@ -163,8 +163,9 @@ const char *store_files_dir(struct store *s);
 /* The greatest fault so far, for /readyz: RC_OK, RC_FULL (last enqueue refused), RC_BUSY (it takes nothing now: store_note says
  * why) or RC_FATAL. Any thread. */
 enum rc store_health(struct store *s);
-/* What whoever runs the server should know of the store, in one line, for /readyz; NULL: nothing. Any thread. */
-const char *store_note(struct store *s);
+/* What whoever runs the server should know of the store, in one line, for /readyz; false: nothing. Any thread. */
+#define STORE_NOTE_BYTES 300
+bool store_note(struct store *s, char to[STORE_NOTE_BYTES]);
 /* How often to look for what nobody told of, while somebody waits for it: other nodes write to the same store, and their news
  * may be lost. 0: never, this process is the only one. Any thread. */
 int64_t store_look_ms(struct store *s);

@@ -274,7 +274,11 @@ test('a database that takes no writes is refused at the start, and later is an o
     await db.psql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${quiet.name}'`);
     const answer = await enqueue();
     assert.deepEqual([answer.status, answer.json.code], [503, 'store_unavailable']);
+    const ready = () => server.call('GET', '/readyz');
+    while ((await ready()).status !== 503);
+    assert.match((await ready()).json.detail, /database cannot be reached.* since \d{4}-\d\d-\d\dT/);
     await readOnly('off');
+    while ((await ready()).status !== 200); // nobody sends anything to a server that is not ready
     while ((await enqueue()).status !== 201);
     await server.stop();
     quiet.drop();

@@ -7,6 +7,7 @@
 #include "store/pg/migrate.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -297,6 +298,24 @@ static bool reopen_through_link(struct store_test *s)
     return true;
 }
 
+/* Of its health: what, since when, and no password. */
+static void check_that_it_says_so(struct store_test *s)
+{
+    char note[STORE_NOTE_BYTES];
+    int64_t since = 0, until = clock_mono_us() + 10000000;
+    while (store_health(s->store) == RC_OK) {
+        CHECK_TRUE(clock_mono_us() < until);
+        (void)!try_enqueue(s, (struct job_spec){0}, NULL);
+    }
+    CHECK_INT(store_health(s->store), RC_BUSY);
+    CHECK_TRUE(store_note(s->store, note));
+    const char *at = strstr(note, "cannot be reached, or does not answer, since ");
+    ck_assert_msg(at != NULL, "%s", note);
+    at = strstr(at, "since ") + strlen("since ");
+    CHECK_TRUE(time_parse(str_sub(str_from(at), 0, str_find(str_from(at), STR("Z"), 0) + 1), &since));
+    CHECK_TRUE(since <= clock_wall_ms() - 5000 && since > clock_wall_ms() - 60000);
+}
+
 SERVER_STORE_TEST(a_database_that_is_away_fails_operations_soon_and_has_all_of_them_when_it_is_back)
 {
     struct id kept[20];
@@ -307,6 +326,7 @@ SERVER_STORE_TEST(a_database_that_is_away_fails_operations_soon_and_has_all_of_t
         kept[i] = a_queued_job(s);
     }
     go_away(s);
+    CHECK_INT(store_health(s->store), RC_OK); /* it may be about to restart */
     for (int i = 0; i < 10; i++) {
         int64_t begun = clock_mono_us();
         FAILS(try_enqueue(s, (struct job_spec){0}, e), RC_BUSY);
@@ -314,8 +334,13 @@ SERVER_STORE_TEST(a_database_that_is_away_fails_operations_soon_and_has_all_of_t
         CHECK_TRUE(clock_mono_us() - begun < 6000000);
         err_clear(e);
     }
+    check_that_it_says_so(s);
     come_back();
     int64_t until = clock_mono_us() + 10000000;
+    while (store_health(s->store) != RC_OK) { /* nobody asks it anything */
+        CHECK_TRUE(clock_mono_us() < until);
+        sched_yield();
+    }
     while (try_enqueue(s, (struct job_spec){0}, e)) { /* it fails at once until the next try is due */
         CHECK_TRUE(clock_mono_us() < until);
     }

@@ -7,7 +7,7 @@
 #define FOLD_DELTAS   10000
 #define FOLD_AFTER_MS 1000
 #define COST_TIMES    20   /* deleted deltas may be there for long, and are walked over: see heads.h */
-#define IDLE_MS       5000 /* to see that counts were written */
+#define IDLE_MS       2000 /* to see that counts were written, or that the database is away */
 
 static enum rc read_until(struct committer *w, int64_t *until, struct err *e)
 {
@@ -91,8 +91,9 @@ void care_note(struct pg_engine *s, int64_t deltas)
 
 int64_t care_wait_ms(const struct committer *w)
 {
-    return atomic_load(&w->engine->deltas) > 0 || heads_want_looks(&w->engine->heads) ? FOLD_AFTER_MS
-                                                                                      : IDLE_MS;
+    bool is_wanted = atomic_load(&w->engine->deltas) > 0 || heads_want_looks(&w->engine->heads) ||
+                     atomic_load(&w->engine->fence.failing_since_us);
+    return is_wanted ? FOLD_AFTER_MS : IDLE_MS;
 }
 
 /* Deltas that come meanwhile are counted for the next time. What fails is tried again then. */

@@ -73,6 +73,7 @@ void *pg_committer_main(void *arg)
         }
         atomic_store(&w->is_busy, false);
         if (is_slow && !is_over && !atomic_load(&w->engine->is_outdated)) {
+            pg_engine_look(w);
             scout_run(w);
             care_run(w);
             (void)refuse_behind_silence(w, NULL);

@@ -292,6 +292,7 @@ static struct pg_engine *engine_new(const char *dsn, const struct store_options 
     s->dsn = mem_c_str(str_from(dsn));
     s->node = id_random(clock_wall_ms());
     s->fence.may_lose = options->unsafe;
+    s->fence.dsn = s->dsn;
     s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->committer_count = options->committers > 0 ? options->committers : COMMITTERS;
     s->committer_count = s->committer_count > COMMITTERS_MAX ? COMMITTERS_MAX : s->committer_count;
@@ -375,9 +376,9 @@ static enum rc engine_health(struct store *store)
     return pg_engine_health((struct pg_engine *)store);
 }
 
-static const char *engine_note(struct store *store)
+static bool engine_note(struct store *store, char to[STORE_NOTE_BYTES])
 {
-    return pg_engine_note((struct pg_engine *)store);
+    return pg_engine_note((struct pg_engine *)store, to);
 }
 
 static int64_t engine_look_ms(struct store *store)

@@ -6,21 +6,50 @@
 #include "base/log.h"
 
 #define FULL_FOR_US 5000000LL
+#define AWAY_US     5000000LL
+#define AWAY        "the database cannot be reached, or does not answer, since %s: the log says why"
 #define OUTDATED    "a newer release has changed the store: this server takes nothing more, and ends"
+
+/* Since when the database is away, of clock_mono_us; 0: it is not, or not for long: it may be about to restart. */
+static int64_t away_since(const struct pg_engine *s)
+{
+    int64_t since = atomic_load(&s->fence.failing_since_us);
+    return since && clock_mono_us() - since > AWAY_US ? since : 0;
+}
 
 enum rc pg_engine_health(const struct pg_engine *s)
 {
     int64_t full_at_us = atomic_load(&s->full_at_us);
-    if (atomic_load(&s->is_outdated) || atomic_load(&s->fence.unfit)) {
+    if (atomic_load(&s->is_outdated) || atomic_load(&s->fence.unfit) || away_since(s)) {
         return RC_BUSY;
     }
     return full_at_us && clock_mono_us() - full_at_us < FULL_FOR_US ? RC_FULL : RC_OK;
 }
 
-const char *pg_engine_note(const struct pg_engine *s)
+bool pg_engine_note(const struct pg_engine *s, char to[STORE_NOTE_BYTES])
 {
-    const char *unfit = atomic_load(&s->fence.unfit);
-    return atomic_load(&s->is_outdated) ? OUTDATED : unfit ? unfit : nodes_note(&s->nodes);
+    int64_t since = away_since(s);
+    const char *why = atomic_load(&s->is_outdated) ? OUTDATED : atomic_load(&s->fence.unfit);
+    if (!why && since) {
+        int64_t at = clock_wall_ms() - (clock_mono_us() - since) / 1000;
+        (void)str_print(to, STORE_NOTE_BYTES, AWAY, time_text(at).s);
+        return true;
+    }
+    why = why ? why : nodes_note(&s->nodes);
+    str_copy(to, STORE_NOTE_BYTES, str_from(why));
+    return why != NULL;
+}
+
+void pg_engine_look(struct committer *w)
+{
+    struct err e = {0};
+    if (!atomic_load(&w->engine->fence.failing_since_us)) {
+        return;
+    }
+    if (!link_ready(&w->link, LINK_ONE_TRY, &e) && !pg_run(w->link.c, "SELECT 1", NULL, NULL, &e)) {
+        link_see_answer(&w->link);
+    }
+    link_settle(&w->link);
 }
 
 enum rc pg_engine_check(const struct pg_engine *s, struct err *e)

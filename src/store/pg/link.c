@@ -121,6 +121,23 @@ static bool takes_turn_to_ask(struct fence *fence)
            atomic_compare_exchange_strong(&fence->asked_at_us, &asked_at, now);
 }
 
+/* ---- is it there? */
+
+static void see_silence(const struct link *l, int64_t since_us)
+{
+    int64_t never = 0;
+    if (l->fence && l->dsn == l->fence->dsn) {
+        (void)atomic_compare_exchange_strong(&l->fence->failing_since_us, &never, since_us);
+    }
+}
+
+void link_see_answer(const struct link *l)
+{
+    if (l->fence && l->dsn == l->fence->dsn && atomic_load(&l->fence->failing_since_us)) {
+        atomic_store(&l->fence->failing_since_us, 0);
+    }
+}
+
 /* ---- the connection */
 
 /* For migrations nobody waits. What comes late, though the database was not away, tries all the same. */
@@ -155,6 +172,7 @@ static enum rc open_until(struct link *l, int64_t until_us, struct err *e)
     }
     l->down_since_us = l->retry_at_us = l->backoff_ms = 0;
     l->is_silent = false;
+    link_see_answer(l);
     return RC_OK;
 }
 
@@ -167,6 +185,7 @@ static void note_failure(struct link *l, int64_t begun_us, const struct err *e)
 {
     int64_t now = clock_mono_us();
     l->down_since_us = l->down_since_us ? l->down_since_us : begun_us;
+    see_silence(l, begun_us);
     if (!l->backoff_ms) {
         log_warn("store.unreachable", L_C("as", kinds[l->kind].name), L_C("error", e->text));
     }
@@ -228,6 +247,7 @@ void link_settle(struct link *l)
     if (l->c && pg_has_timed_out(l->c)) { /* it was away for that long already */
         l->down_since_us = clock_mono_us() - LINK_WAIT_MS * 1000;
         l->is_silent = true;
+        see_silence(l, clock_mono_us());
     }
     if (l->c && (pg_is_lost(l->c) || pg_in_transaction(l->c))) {
         link_close(l);

@@ -31,6 +31,10 @@ struct fence {                   /* one for all links of a node */
     _Atomic int64_t asked_at_us; /* when all hosts were asked last; 0: never */
     bool may_lose;               /* a server that does not flush what it commits will do */
     _Atomic(const char *) unfit; /* why the primary that was met last will not do; NULL: it does */
+    /* Is the database there at all? Links by another DSN than the store's have no say. */
+    const char *dsn;
+    _Atomic int64_t
+        failing_since_us; /* when it first was not, since it last was; 0: it is there, for all we know */
 };
 
 struct link {
@@ -56,6 +60,8 @@ void link_close(struct link *l);
 MUST_CHECK enum rc link_ready(struct link *l, int64_t until_us, struct err *e);
 /* One try, now. */
 MUST_CHECK enum rc link_open(struct link *l, struct err *e);
+/* The database has answered. Any thread. */
+void link_see_answer(const struct link *l);
 /* After any failure: closes a connection that is lost, or in a transaction that cannot be rolled back. */
 void link_settle(struct link *l);
 /* Behind BEGIN when settings cannot be the session's (a pooler), or are not for this time: the statement that sets them;

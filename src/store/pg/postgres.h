@@ -263,7 +263,10 @@ void pg_engine_see_clock(struct pg_engine *s, int64_t database_now);
 /* RC_FULL: the database's disk is, or was a few seconds ago; nobody tells us when there is room again. RC_BUSY: it takes nothing
  * now, and the note says why. */
 enum rc pg_engine_health(const struct pg_engine *s);
-const char *pg_engine_note(const struct pg_engine *s); /* NULL: nothing to say */
+bool pg_engine_note(const struct pg_engine *s, char to[STORE_NOTE_BYTES]); /* false: nothing to say */
+/* While the database does not answer: asks whether it is there again, since nobody may send operations to a server that is
+ * not ready. The slow lane's. */
+void pg_engine_look(struct committer *w);
 /* oldest: the oldest program that may run on the schema. If that is a newer one, no more is taken and the process is told to
  * end: RC_BUSY, code `store_unavailable`. Any thread. */
 MUST_CHECK enum rc pg_engine_see_program(struct pg_engine *s, int64_t oldest, struct err *e);

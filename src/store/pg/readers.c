@@ -84,6 +84,7 @@ static enum rc attempt(struct reader *r, struct store_op *op, enum pg_fault *fau
         r->now = store_now(&r->engine->base);
         rc = run_once(r, op, e);
         if (!rc) {
+            link_see_answer(&r->link);
             break;
         }
         bool is_again = is_worth_another_try(r);
