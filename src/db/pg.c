@@ -300,9 +300,11 @@ int pg_server_version(const struct pg *c)
     return PQserverVersion(c->handle);
 }
 
-void pg_set_timeout(struct pg *c, int64_t timeout_ms)
+int64_t pg_set_timeout(struct pg *c, int64_t timeout_ms)
 {
+    int64_t was_ms = c->timeout_ms;
     c->timeout_ms = timeout_ms;
+    return was_ms;
 }
 
 void pg_set_deadline(struct pg *c, int64_t until_us)

@@ -88,8 +88,8 @@ bool pg_is_pooled(const struct pg *c);
 /* RC_BUSY, PG_READ_ONLY, and what to do: when the session began it was a standby's, or its transactions were read-only. For
  * those who write: the DSN may have let such a one pass. */
 MUST_CHECK enum rc pg_expect_writes(struct pg *c, struct err *e);
-int pg_server_version(const struct pg *c);             /* 150018 */
-void pg_set_timeout(struct pg *c, int64_t timeout_ms); /* from now on */
+int pg_server_version(const struct pg *c);                /* 150018 */
+int64_t pg_set_timeout(struct pg *c, int64_t timeout_ms); /* from now on; gives what it was */
 /* No wait ends later than at this time of clock_mono_us, but each may last PG_LEAST_MS: whoever answers step by step is
  * there. 0: no such limit. */
 #define PG_LEAST_MS 2000

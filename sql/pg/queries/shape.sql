@@ -55,7 +55,7 @@ WITH tables AS MATERIALIZED (
   FROM tables AS t JOIN pg_attribute AS a ON a.attrelid = t.oid
   WHERE NOT t.relispartition AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
-  -- Those of REINDEX CONCURRENTLY, while it runs and when it failed, are named so.
+  -- Those of REINDEX CONCURRENTLY, while it runs and when it failed, are named so; and those that wait for a migration (indexes.h).
   SELECT 'index stint.' || n.relname, concat_ws(', ', 'of stint.' || t.name,
     CASE WHEN i.indisprimary THEN 'primary key' WHEN i.indisunique THEN 'unique' ELSE 'not unique' END,
     CASE WHEN i.indpred IS NULL THEN 'of all rows' ELSE 'with a condition' END,
@@ -65,6 +65,7 @@ WITH tables AS MATERIALIZED (
     'with options ' || i.indoption::text)
   FROM tables AS t JOIN pg_index AS i ON i.indrelid = t.oid JOIN pg_class AS n ON n.oid = i.indexrelid
   WHERE NOT t.is_dated AND NOT n.relispartition AND (i.indisvalid OR n.relname !~ '_cc(new|old)[0-9]*$')
+    AND NOT (t.relispartition AND n.relname ~ '_early$')
   UNION ALL
   SELECT concat('constraint ', o.conname, ' of stint.', t.name), concat_ws(', ',
     CASE o.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique' ELSE 'of another kind' END,

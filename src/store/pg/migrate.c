@@ -1,6 +1,7 @@
 /* migrate.c: see migrate.h. */
 #include "store/pg/migrate.h"
 
+#include "store/pg/indexes.h"
 #include "store/pg/shape.h"
 #include "store/pg/sql.h"
 
@@ -267,11 +268,11 @@ static enum rc explain_denial(const struct schema *s, struct err *e)
               "AUTHORIZATION the role");
 }
 
-static enum rc apply_from(struct pg *c, const struct schema *s, int64_t now, struct err *e)
+static enum rc apply(struct pg *c, const struct schema *s, int64_t newest, int64_t now, struct err *e)
 {
     enum rc rc = pg_exec(c, AS_OWNER, e);
-    const struct asset *m = NULL;
-    for (int64_t version = s->version + 1; !rc && (m = migration(version)); version++) {
+    for (int64_t version = s->version + 1; !rc && version <= newest; version++) {
+        const struct asset *m = migration(version);
         if (FAULT("store.migrate.step")) {
             return err_set(e, RC_FATAL, "fault: migrate");
         }
@@ -292,8 +293,51 @@ static enum rc apply_from(struct pg *c, const struct schema *s, int64_t now, str
     return rc == RC_DENIED ? explain_denial(s, e) : rc;
 }
 
-/* *is_held: others hold what it changes. */
-static enum rc migrate_locked(struct pg *c, int64_t now, bool *is_held, struct err *e)
+/* What one transaction has come to. */
+struct turn {
+    const struct migrate_options *o;
+    int64_t version; /* that it has found */
+    int64_t
+        newest; /* that it has brought the schema to; when that is not far enough, the next one wants indexes made early */
+    bool is_held; /* others hold what it changes: */
+    int64_t held_since_us;
+};
+
+/* The newest version that can be reached before indexes are to be made. */
+static enum rc plan(struct pg *c, struct turn *t, struct err *e)
+{
+    enum rc rc = RC_OK;
+    bool is_due = false;
+    for (t->newest = t->version; t->newest < newest_version(); t->newest++) {
+        struct str next = asset_get(migration(t->newest + 1)->name);
+        if (t->version) { /* else there is nothing to index */
+            rc = indexes_are_due(c, next, t->o->big_bytes, &is_due, e);
+        }
+        if (rc || is_due) {
+            break;
+        }
+    }
+    return rc;
+}
+
+static enum rc migrate_found(struct pg *c, const struct schema *s, struct turn *t, struct err *e)
+{
+    t->version = t->newest = s->version;
+    if (s->version >= newest_version()) {
+        return RC_OK;
+    }
+    enum rc rc = pg_exec(c, WAIT_SHORTLY, e);
+    if (!rc) {
+        rc = plan(c, t, e);
+    }
+    if (!rc && t->newest > t->version) {
+        rc = apply(c, s, t->newest, t->o->now, e);
+    }
+    t->is_held = rc && pg_fault(c) == PG_LOCKED;
+    return rc || t->newest < newest_version() ? rc : pg_shape_check(c, e);
+}
+
+static enum rc migrate_locked(struct pg *c, struct turn *t, struct err *e)
 {
     struct arena *a = arena_new();
     struct schema s;
@@ -306,22 +350,19 @@ static enum rc migrate_locked(struct pg *c, int64_t now, bool *is_held, struct e
     if (!rc) {
         rc = look(c, a, &s, e); /* somebody else may have done it meanwhile */
     }
-    if (!rc && s.version < newest_version()) {
-        rc = pg_exec(c, WAIT_SHORTLY, e);
-        rc = rc ? rc : apply_from(c, &s, now, e);
-        *is_held = rc && pg_fault(c) == PG_LOCKED;
-        rc = rc ? rc : pg_shape_check(c, e);
+    if (!rc) {
+        rc = migrate_found(c, &s, t, e);
     }
     arena_free(a);
     return rc;
 }
 
-static enum rc migrate_once(struct pg *c, int64_t now, bool *is_held, struct err *e)
+static enum rc migrate_once(struct pg *c, struct turn *t, struct err *e)
 {
     enum rc rc = pg_exec(c, "BEGIN", e);
-    *is_held = false;
+    t->is_held = false;
     if (!rc) {
-        rc = migrate_locked(c, now, is_held, e);
+        rc = migrate_locked(c, t, e);
     }
     if (!rc) {
         return pg_exec(c, "COMMIT", e);
@@ -330,10 +371,32 @@ static enum rc migrate_once(struct pg *c, int64_t now, bool *is_held, struct err
     return rc;
 }
 
-enum rc migrate(struct pg *c, int64_t now, struct err *e)
+/* Until it is done, or held. */
+static enum rc migrate_unless_held(struct pg *c, struct turn *t, struct err *e)
 {
-    const int64_t give_up_us = clock_mono_us() + GIVE_UP_MS * 1000LL;
-    bool is_held = false;
+    for (;;) {
+        enum rc rc = migrate_once(c, t, e);
+        if (rc || t->newest >= newest_version()) {
+            return rc;
+        }
+        rc = indexes_make(c, asset_get(migration(t->newest + 1)->name), t->o->big_bytes, e);
+        if (rc) {
+            return rc == RC_DENIED ? explain_denial(&(struct schema){.version = t->newest}, e) : rc;
+        }
+        t->held_since_us = 0;
+    }
+}
+
+static bool has_waited_enough(struct turn *t)
+{
+    int64_t now_us = clock_mono_us();
+    t->held_since_us = t->held_since_us ? t->held_since_us : now_us;
+    return now_us - t->held_since_us >= GIVE_UP_MS * 1000LL;
+}
+
+enum rc migrate_with(struct pg *c, const struct migrate_options *o, struct err *e)
+{
+    struct turn t = {.o = o};
     enum rc rc = pg_expect_writes(c, e);
     if (!rc) {
         rc = pg_migrate_check(c, e);
@@ -343,14 +406,19 @@ enum rc migrate(struct pg *c, int64_t now, struct err *e)
     }
     for (;;) {
         err_clear(e);
-        rc = migrate_once(c, now, &is_held, e);
-        if (!is_held || clock_mono_us() >= give_up_us) {
+        rc = migrate_unless_held(c, &t, e);
+        if (!t.is_held || has_waited_enough(&t)) {
             break;
         }
         (void)poll(NULL, 0, AGAIN_MS);
     }
-    return is_held ? err_wrap(e, rc,
-                              "transactions of applications have held the tables for a minute: end them "
-                              "(pg_stat_activity shows them), or do this when they are over")
-                   : rc;
+    return t.is_held ? err_wrap(e, rc,
+                                "transactions of applications have held the tables for a minute: end them "
+                                "(pg_stat_activity shows them), or do this when they are over")
+                     : rc;
+}
+
+enum rc migrate(struct pg *c, int64_t now, struct err *e)
+{
+    return migrate_with(c, &(struct migrate_options){.now = now, .big_bytes = INDEXES_BIG_BYTES}, e);
 }

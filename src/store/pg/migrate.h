@@ -1,7 +1,8 @@
 /* migrate.h: the schema and its versions, and the server's own settings: what must be right before a node starts.
  *
  * Migrations are the files sql/pg/migrations/NNNN_name.sql, applied in order, in one transaction, under an advisory lock: ten
- * nodes may start at once, and a kill at any point leaves nothing behind. A migration only expands, so that nodes of the
+ * nodes may start at once, and a kill at any point leaves nothing behind. Only where one adds indexes to many finished jobs
+ * (indexes.h), those before it are committed first: what a kill leaves then is an older schema, and indexes for the next run. A migration only expands, so that nodes of the
  * release before it go on; each row of stint.migration says the oldest program that may still run (oldest_program), a program
  * being known by the newest migration that it has. Where it must be a newer one, migrate.c names the migration: older nodes do
  * not start then, and those that run see it with their next write or beat, and end (health.c).
@@ -22,6 +23,11 @@ MUST_CHECK enum rc server_check_version(int version, struct err *e); /* 150018 *
 /* Brings the schema up to date. RC_FATAL: of a newer program, or changed by hand · RC_DENIED: rights are missing. The
  * connection is not in a transaction, before and after. */
 MUST_CHECK enum rc migrate(struct pg *c, int64_t now, struct err *e);
+struct migrate_options {
+    int64_t now;
+    int64_t big_bytes; /* of a partition whose new indexes are made beforehand */
+};
+MUST_CHECK enum rc migrate_with(struct pg *c, const struct migrate_options *o, struct err *e);
 /* The same, but changes nothing: RC_NOT_FOUND when something is to be applied. */
 MUST_CHECK enum rc pg_migrate_check(struct pg *c, struct err *e);
 /* The greatest oldest_program of all migrations that were applied: RC_FATAL when we are too old for it. */

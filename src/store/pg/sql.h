@@ -11,6 +11,7 @@
     X(MIGRATION_OLDEST, "migration_oldest") \
     X(MIGRATION_ADD, "migration_add") \
     X(SCHEMA_FIND, "schema_find") \
+    X(INDEX_EARLY, "index_early") \
     X(SCHEMA_SHAPE, "schema_shape") \
     X(SHAPE_IS_RIGHT, "shape_is_right") \
     X(SHAPE_DIFFERENCES, "shape_differences") \
