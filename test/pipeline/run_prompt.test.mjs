@@ -222,6 +222,8 @@ test('mentions and citations are told', async () => {
     assert.deepEqual(job.result.citations, [{ url: 'https://acme.example/x', domain: 'acme.example', entity: 'Acme Inc' }, { url: 'https://news.example/a', domain: 'news.example', entity: '' }]);
     const within = await run({ schema: { type: 'object', properties: { a: { type: 'string' }, b: { type: 'string' } }, required: ['a', 'b'] }, paths: ['/a'], entities: ['Acme'] }, () => completion('{"a":"Acme","b":"Acme Acme"}'));
     assert.equal(within.result.mentions[0].count, 1);
+    const fenced = await run({ provider: 'plain', schema: SCHEMA, entities: ['Acme'] }, () => completion('Acme:\n```json\n{"city":"Acme"}\n```'));
+    assert.equal(fenced.result.mentions[0].count, 2);
 });
 
 test('what is asked wrongly is refused, and why', async () => {

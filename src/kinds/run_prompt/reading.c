@@ -227,7 +227,8 @@ static enum rc read_mentions(struct reader *r, struct str text, const struct jso
     const struct mention_search search = {.text = str_sub(searched_text(r, text), 0, FOLD_MAX_BYTES),
                                           .entities = entities,
                                           .count = count,
-                                          .with_code = json_get(r->request, STR("code"))->i};
+                                          /* a value may have come in a fence */
+                                          .with_code = r->value || json_get(r->request, STR("code"))->i};
     rc = mentions_find(&search, r->a, &found, e);
     if (!rc) {
         write_mentions(r, entities, count, &found);
