@@ -67,7 +67,7 @@ bool attempt_secret(const struct attempt *at, struct str name, struct str *out)
 
 static void send_buf(struct buf *b)
 {
-    buf_append_char(b, '\n');
+    message_end_line(b);
     if (!b->overflowed && message_send(MESSAGE_FD, buf_str(b), NULL)) {
         _exit(1); /* nobody is there to tell; the lease brings the work back */
     }

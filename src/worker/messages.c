@@ -16,6 +16,14 @@ bool message_next(const struct buf *in, struct str *line, size_t *used)
     return true;
 }
 
+void message_end_line(struct buf *line)
+{
+    for (size_t i = 0; i < line->n; i++) {
+        line->p[i] = line->p[i] == '\n' ? ' ' : line->p[i];
+    }
+    buf_append_char(line, '\n');
+}
+
 enum rc message_send(int fd, struct str line, struct err *e)
 {
     while (line.n) {

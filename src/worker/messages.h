@@ -21,6 +21,8 @@
 /* Cuts the first whole line out of `in` (without its end) into *line, which is good until `in` changes; the caller drops
  * *used bytes afterwards. False: no whole line yet. */
 MUST_CHECK bool message_next(const struct buf *in, struct str *line, size_t *used);
+/* Ends the line: a message that carries somebody's JSON has the line breaks that this has between its values; they become blanks. */
+void message_end_line(struct buf *line);
 /* Blocking, whole, signals survived. RC_BUSY: the other side is gone. */
 MUST_CHECK enum rc message_send(int fd, struct str line, struct err *e);
 

@@ -35,10 +35,10 @@ static void on_written(void *ctx)
     write_more(s);
 }
 
-void slot_send(struct slot *s, struct str line)
+void slot_send(struct slot *s, struct buf *line)
 {
-    buf_append_str(&s->out_next, line);
-    buf_append_char(&s->out_next, '\n');
+    message_end_line(line);
+    buf_append_str(&s->out_next, buf_str(line));
     write_more(s);
 }
 
@@ -309,7 +309,10 @@ void slot_cancel(struct slot *s)
         return;
     }
     s->is_cancelled = true;
-    slot_send(s, STR("{\"cancel\":true}"));
+    struct buf line = BUF_LIMIT(64);
+    buf_append_c(&line, "{\"cancel\":true}");
+    slot_send(s, &line);
+    buf_dispose(&line);
     s->kill.run = on_kill;
     timer_start(s->sup->loop, &s->kill, CANCEL_GRACE_MS);
 }
@@ -334,7 +337,7 @@ static void send_job(struct slot *s, const struct json *claimed)
     }
     json_object_end(&w);
     json_object_end(&w);
-    slot_send(s, buf_str(&b));
+    slot_send(s, &b);
     buf_dispose(&b);
 }
 

@@ -24,7 +24,7 @@ static void answer(struct slot *s, bool is_found, const char *error)
     }
     json_object_end(&w);
     json_object_end(&w);
-    slot_send(s, buf_str(&b));
+    slot_send(s, &b);
     buf_dispose(&b);
 }
 

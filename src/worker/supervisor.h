@@ -108,8 +108,8 @@ void slot_cancel(struct slot *s);                    /* somebody asked for the j
 void slot_kill(struct slot *s, enum kill_cause why); /* ends the process group now */
 void slot_free_job(struct slot *s);                  /* the server knows the end: the slot is free again */
 void slot_dispose(struct slot *s);
-void slot_send(struct slot *s, struct str line); /* a message to the child */
-void slot_read_on(struct slot *s);               /* there is room for events again */
+void slot_send(struct slot *s, struct buf *line); /* a message to the child, which ends its line */
+void slot_read_on(struct slot *s);                /* there is room for events again */
 
 /* ---- slot_report.c: reports and uploads: one call at a time ---- */
 void slot_report_soon(struct slot *s); /* there are news */

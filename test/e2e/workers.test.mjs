@@ -75,6 +75,16 @@ test('a result file wins over the output, and a text that is not JSON becomes a 
     await w.stop();
 });
 
+test('JSON with line breaks gets through, in args and in results', async () => {
+    const w = startWorker('exec-lines', { lines: 'tee "$STINT_RESULT" >/dev/null' });
+    const { json } = await server.call('POST', '/v1/jobs', '{"queue": "exec-lines", "kind": "lines", "args": {\n  "a": [\r\n1,\n\n2]\n}}');
+    assert.deepEqual((await final(json.id)).result, { a: [1, 2] });
+    const pretty = startWorker('exec-pretty', { pretty: 'printf \'{\\n "b": "x\\\\n"\\n}\' >"$STINT_RESULT"' });
+    assert.deepEqual((await final(await enqueue('exec-pretty', 'pretty', {}))).result, { b: 'x\n' });
+    assert.equal((await w.stop()).code, 0);
+    assert.equal((await pretty.stop()).code, 0);
+});
+
 test('progress, events, checkpoints and artifacts travel over descriptor 3', async () => {
     const w = startWorker('exec-3', {
         tell: `echo hello > out.txt; printf '%s\\n' '{"progress":0.5,"message":"half"}' '{"event":"page","data":{"url":"x"}}' '{"checkpoint":{"page":4}}' '{"artifact":"out.txt","path":"out.txt","media_type":"text/plain"}' >&3; echo '{"ok":true}'`,
