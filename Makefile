@@ -315,7 +315,7 @@ pg-shape: ## After a new migration of PostgreSQL: writes sql/pg/shape.txt, with 
 	@test/pg/cluster.sh tools/pg-shape.sh
 
 .PHONY: run
-run: all ## Starts stint here and shows it at work on a real repository (REPO=, ONCE=1, STORE=postgres)
+run: all ## Starts stint here and shows it at work on a real repository (REPO=, ONCE=1, STORE=postgres), or DEMO=prompts
 	@tools/run-demo.sh
 
 .PHONY: install
