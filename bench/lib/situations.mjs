@@ -124,6 +124,36 @@ export async function schedules() {
     figure({ name: 'enqueue to start of others meanwhile, p99', shown: `${number(line.p99_ms)} ms` });
 }
 
+/** A matrix of 100,000 coordinates, from the call that begins its batch until all jobs are there, with a worker that takes jobs beside it. */
+export async function matrix() {
+    const count = size(100000, 2000);
+    const server = await Server.start('matrix');
+    const numbers = (n) => Array.from({ length: n }, (_, i) => i);
+    const began = Date.now();
+    const beside = server.load('latency', { jobs: 100000, seconds: size(10, 1) });
+    await sleep(size(2000, 100));
+    const due = Math.floor(Date.now() / 1000) * 1000 + size(2000, 1000);
+    const plan = { every_s: 86400, start: new Date(due).toISOString(), job: { kind: 'bench', queue: 'cells', args: { pad: 'x'.repeat(100) } }, matrix: { prompt: numbers(count / 100), run: numbers(100) } };
+    await server.ask('PUT', '/v1/schedules/matrix', plan);
+    await sleep(due - Date.now());
+    const queued = async () => (await server.ask('GET', '/v1/queues')).queues?.find((q) => q.name === 'cells')?.counts.queued ?? 0;
+    let seen = 0;
+    while ((seen = await queued()) === 0) {
+        if (Date.now() - due > 120000) throw new Error('the batch is not there after two minutes');
+        await sleep(10);
+    }
+    const took = Date.now() - due;
+    if (seen !== count) throw new Error(`${seen} of ${count} jobs are there`);
+    const line = await beside;
+    await server.stopAndForget();
+    record({ matrix: count, took_ms: took, beside: line, began });
+    if (isSmoke) return;
+    heading(`A tick with a matrix of ${number(count)} jobs`);
+    columns('', 'stint', '', '', 'floor');
+    figure({ name: 'until all are there, at once', shown: `${number(took)} ms`, value: took, floor: 10000, most: true, unit: ' ms' });
+    figure({ name: 'enqueue to start of others meanwhile, p99 and longest', shown: `${number(line.p99_ms)} and ${number(line.max_ms)} ms` });
+}
+
 const PAIRS = 9;
 
 async function four(server) {

@@ -108,12 +108,16 @@ static void go_put(struct api_call *c, struct change *change, const struct sched
 /* False, and answered: a tick's job would be refused. */
 static bool job_is_good(struct api_call *c, const struct schedule_plan *p)
 {
+    struct schedule_jobs jobs;
     struct job_spec job;
     struct err e = {0};
     char field[sizeof e.field];
-    enum rc rc = schedule_job(p, c->params[0], 1, c->a, &job, &e);
+    enum rc rc = p->matrix.count ? schedule_batch(p, c->params[0], 1, c->a, &jobs, &e)
+                                 : schedule_job(p, c->params[0], 1, c->a, &job, &e);
 
-    if (rc) {
+    if (rc && p->matrix.count) {
+        api_problem(c, rc, &e);
+    } else if (rc) {
         str_print(field, sizeof field, "/job/%s", e.field);
         str_copy(e.field, sizeof e.field, str_from(field));
         api_problem(c, rc, &e);
@@ -228,6 +232,7 @@ void api_resume_schedule(struct api_call *c)
 
 /* ---- now ---- */
 
+/* A job as an enqueue tells it, or a batch that is being filled. */
 static void on_run(struct store_op *op)
 {
     struct api_call *c = op->owner;
@@ -237,27 +242,36 @@ static void on_run(struct store_op *op)
         return;
     }
     struct json_out w = api_json(c);
-    wire_enqueue_verdict_write(&w, &n->verdicts[0]);
+    if (n->specs[0].plan) {
+        json_object_begin(&w);
+        json_put_id(&w, "batch", n->verdicts[0].job);
+        json_put_c(&w, "state", batch_state_name(BATCH_FILLING));
+        json_object_end(&w);
+    } else {
+        wire_enqueue_verdict_write(&w, &n->verdicts[0]);
+    }
     api_answer(c, 201);
 }
 
 static void go_run(struct api_call *c, struct change *change, const struct schedule *found)
 {
-    struct job_spec *job = arena_alloc(c->a, sizeof *job);
+    struct schedule_jobs jobs = {arena_array(c->a, struct job_spec, 1), 1};
     struct err e = {0};
 
     if (!read_found(c, change, found)) {
         return;
     }
-    enum rc rc = schedule_job(&change->plan, found->name, 0, c->a, job, &e);
+    const struct schedule_plan *p = &change->plan;
+    enum rc rc = p->matrix.count ? schedule_batch(p, found->name, 0, c->a, &jobs, &e)
+                                 : schedule_job(p, found->name, 0, c->a, jobs.specs, &e);
     if (rc) {
         api_problem(c, rc, &e);
         return;
     }
     struct store_enqueue *op = api_op(c, sizeof *op, STORE_ENQUEUE, on_run);
     op->tenant = c->tenant;
-    op->specs = job;
-    op->count = 1;
+    op->specs = jobs.specs;
+    op->count = jobs.count;
     api_submit(c, &op->op);
 }
 

@@ -61,8 +61,10 @@ static void print_next(const struct remote *r, const struct json *answer)
 
 static void print_id(const struct remote *r, const struct json *answer)
 {
+    struct str batch = text_of(answer, "batch");
+
     (void)r;
-    term_str(TERM_PLAIN, text_of(answer, "id"));
+    term_str(TERM_PLAIN, batch.n ? batch : text_of(answer, "id"));
     (void)putchar('\n');
 }
 
@@ -70,7 +72,8 @@ static void print_shown(const struct remote *r, const struct json *s)
 {
     static const char *const texts[] = {"start",    "end",       "overlap",    "catch_up",
                                         "last_job", "last_tick", "created_at", "updated_at"};
-    static const char *const values[] = {"jitter_s", "catch_up_window_s", "fired", "dropped", "job"};
+    static const char *const values[] = {"jitter_s", "catch_up_window_s", "fired", "dropped", "job", "matrix",
+                                         "finally"};
 
     term_field("name", text_of(s, "name"));
     term_field("paused", number_of(s, "paused") ? STR("paused") : STR(""));

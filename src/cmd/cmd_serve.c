@@ -159,7 +159,8 @@ static enum rc open_queue(struct server *s, struct err *e)
                                      .claim_wait_max_ms = options_int(o, "claim-wait"),
                                      .max_waiting_claims = options_int(o, "max-waiting-claims"),
                                      .progress_every_ms = options_int(o, "progress-every"),
-                                     .read_plan = wire_plan_parse};
+                                     .read_plan = wire_plan_parse,
+                                     .read_filling = wire_filling_parse};
     enum rc rc = queue_open(&s->queue, &qo, e);
 
     if (rc) {

@@ -2,6 +2,7 @@
 #include "core/schedule.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 
 static const char *const catch_up_names[SCHEDULE_CATCH_UPS] = {
     [SCHEDULE_SKIP] = "skip", [SCHEDULE_RUN_ONCE] = "run_once", [SCHEDULE_RUN_ALL] = "run_all"};
@@ -137,7 +138,7 @@ int schedule_sort_out(struct schedule_due *due, enum schedule_overlap overlap, b
     return due->count;
 }
 
-static struct str tags_of(struct str tags, struct str name, struct arena *a)
+struct str schedule_tags(struct str tags, struct str name, struct arena *a)
 {
     struct str rest = str_trim(str_sub(tags, 1, tags.n));
     bool is_empty = !tags.n || str_starts(rest, STR("]"));
@@ -167,6 +168,12 @@ static enum rc check_members(const struct job_spec *s, struct err *e)
     return rc;
 }
 
+static void set_key(struct job_spec *s, struct str name, int64_t tick, struct arena *a)
+{
+    s->unique_key = arena_printf(a, "schedule:%.*s:%s", STR_ARG(name), time_text(tick).s);
+    s->unique_for_ms = JOB_FOREVER_MS;
+}
+
 enum rc schedule_job(const struct schedule_plan *p, struct str name, int64_t tick, struct arena *a,
                      struct job_spec *out, struct err *e)
 {
@@ -177,16 +184,95 @@ enum rc schedule_job(const struct schedule_plan *p, struct str name, int64_t tic
     if (rc) {
         return rc;
     }
-    s.tags = tags_of(s.tags, name, a);
+    s.tags = schedule_tags(s.tags, name, a);
     if (tick) {
         s.run_at = tick + schedule_jitter_ms(name, tick, p->jitter_ms) + s.delay_ms;
         s.delay_ms = 0;
-        s.unique_key = arena_printf(a, "schedule:%.*s:%s", STR_ARG(name), time_text(tick).s);
-        s.unique_for_ms = JOB_FOREVER_MS;
+        set_key(&s, name, tick, a);
     }
     rc = job_spec_check(&s, e);
     if (!rc) {
         *out = s;
+    }
+    return rc;
+}
+
+/* ---- with a matrix */
+
+static struct str print_filling(const struct schedule_plan *p, struct str name, int64_t tick, struct arena *a)
+{
+    struct buf text = BUF_LIMIT(SIZE_MAX);
+    struct json_out w = json_writer(&text);
+
+    json_object_begin(&w);
+    json_put_str(&w, "schedule", name);
+    json_put_int(&w, "tick", tick);
+    json_put_raw(&w, "job", p->job_json);
+    json_put_raw(&w, "matrix", p->matrix_json);
+    json_object_end(&w);
+    struct str out = arena_str(a, buf_str(&text));
+    buf_dispose(&text);
+    return out;
+}
+
+static struct str print_labels(struct str name, int64_t tick, struct arena *a)
+{
+    return tick ? arena_printf(a, "{\"schedule\":\"%.*s\",\"tick\":\"%s\"}", STR_ARG(name), time_text(tick).s)
+                : arena_printf(a, "{\"schedule\":\"%.*s\"}", STR_ARG(name));
+}
+
+static struct batch_plan *plan_batch(const struct schedule_plan *p, struct str name, int64_t tick,
+                                     struct arena *a)
+{
+    struct batch_filling *f = arena_alloc(a, sizeof *f);
+    struct batch_plan *b = arena_alloc(a, sizeof *b);
+
+    *f = (struct batch_filling){.job = p->job, .matrix = p->matrix, .schedule = name, .tick = tick};
+    *b = (struct batch_plan){.name = name,
+                             .labels = print_labels(name, tick, a),
+                             .is_closed = true,
+                             .filling = f,
+                             .filling_text = print_filling(p, name, tick, a)};
+    if (tick) {
+        b->fill_at = tick + schedule_jitter_ms(name, tick, p->jitter_ms) + p->job.delay_ms;
+    }
+    return b;
+}
+
+static enum rc in_member(struct err *e, enum rc rc, const char *member)
+{
+    char field[sizeof e->field];
+
+    if (rc && e) {
+        str_print(field, sizeof field, "/%s/%s", member, e->field);
+        str_copy(e->field, sizeof e->field, str_from(field));
+    }
+    return rc;
+}
+
+enum rc schedule_batch(const struct schedule_plan *p, struct str name, int64_t tick, struct arena *a,
+                       struct schedule_jobs *out, struct err *e)
+{
+    static const struct str after_batch[] = {BATCH_REF};
+    struct job_spec *specs = arena_array(a, struct job_spec, p->finally_count + 1);
+    const struct batch_plan *b = plan_batch(p, name, tick, a);
+    enum rc rc = check_members(&p->job, e);
+
+    rc = in_member(e, rc ? rc : batch_filling_check(b->filling, e), "job");
+    specs[0] = (struct job_spec){.plan = b, .ref = BATCH_REF};
+    if (tick) {
+        set_key(&specs[0], name, tick, a);
+    }
+    for (size_t i = 0; i < p->finally_count && !rc; i++) {
+        struct job_spec *s = &specs[i + 1];
+        *s = p->finally[i];
+        s->tags = schedule_tags(s->tags, name, a);
+        s->depends_on = after_batch;
+        s->depends_count = 1;
+        rc = in_member(e, job_spec_check(s, e), "finally");
+    }
+    if (!rc) {
+        *out = (struct schedule_jobs){specs, p->finally_count + 1};
     }
     return rc;
 }

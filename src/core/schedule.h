@@ -5,8 +5,8 @@
 #ifndef STINT_CORE_SCHEDULE_H
 #define STINT_CORE_SCHEDULE_H
 
+#include "core/batch.h"
 #include "core/cron.h"
-#include "core/job.h"
 
 /* What happens with ticks that were missed, that is, seen SCHEDULE_GRACE_MS late or more. */
 enum schedule_catch_up {
@@ -31,6 +31,7 @@ enum schedule_overlap {
 #define SCHEDULE_WINDOW_MAX_MS (366LL * 86400000)
 #define SCHEDULE_JITTER_MAX_MS 86400000
 #define SCHEDULE_ROUND_TICKS   100 /* of one schedule at a time */
+#define SCHEDULE_FINALLY_MAX   100
 
 struct schedule_timing {
     struct cron cron; /* with every_ms 0 */
@@ -61,6 +62,11 @@ struct schedule_plan {
     struct schedule_catch_up_rule catch_up;
     struct job_spec job;
     struct str job_json; /* the same as it was said */
+    struct matrix
+        matrix; /* count 0 = none: a tick has one job. Else it has a batch, of a job for each coordinate */
+    const struct job_spec *finally; /* that run when it has finished */
+    size_t finally_count;
+    struct str matrix_json, finally_json;
 };
 
 const char *schedule_catch_up_name(enum schedule_catch_up c);
@@ -83,6 +89,17 @@ int schedule_sort_out(struct schedule_due *due, enum schedule_overlap overlap, b
  * that names the tick. RC_INVALID: job_spec_check's, or a member that a schedule sets itself, or that links it to others. The texts live in `a`. */
 MUST_CHECK enum rc schedule_job(const struct schedule_plan *p, struct str name, int64_t tick, struct arena *a,
                                 struct job_spec *out, struct err *e);
+struct schedule_jobs { /* of one enqueue */
+    struct job_spec *specs;
+    size_t count;
+};
+
+/* With a matrix: the items of the enqueue that makes the tick's batch: that itself, with the tick's unique key, and those that run
+ * when it has finished. Arguments and failures as schedule_job's; e->field begins with /job or /finally. */
+MUST_CHECK enum rc schedule_batch(const struct schedule_plan *p, struct str name, int64_t tick,
+                                  struct arena *a, struct schedule_jobs *out, struct err *e);
+/* Those, and `schedule:NAME`. */
+struct str schedule_tags(struct str tags, struct str name, struct arena *a);
 /* How much later than its tick the work begins: 0 … max_ms, the same on every node. */
 int64_t schedule_jitter_ms(struct str name, int64_t tick, int64_t max_ms);
 

@@ -9,6 +9,7 @@
  *   watches.c   who wants news of a job or of a tenant
  *   services.c  what time brings: due jobs, pruning, stalls
  *   schedules.c what schedules are due, and their jobs
+ *   fillings.c  batches that are being filled
  *   keys.c      API keys in memory
  *
  * All of it runs on the loop's thread; only `inbox` is shared with the store's threads. */
@@ -110,6 +111,7 @@ struct queue {
     struct services services;
     struct looks looks;
     struct schedules schedules;
+    struct filling *fillings; /* fillings.c */
 };
 
 /* ---- queue.c */
@@ -174,6 +176,11 @@ void keys_dispose(struct queue *q);
 /* Expands what a tick gave out. Takes the arena in which that lives. */
 void schedules_fire(struct queue *q, const struct store_tick *op, struct arena *a);
 void schedules_dispose(struct queue *q);
+
+/* ---- fillings.c */
+/* The batch that a tick gave out (store_is_filling), unless that is under way here. */
+void fillings_begin(struct queue *q, const struct schedule *s);
+void fillings_dispose(struct queue *q);
 
 /* ---- services.c */
 void services_start(struct queue *q);

@@ -422,6 +422,7 @@ void queue_close(struct queue *q)
     table_dispose(&q->idempotent);
     services_dispose(q);
     schedules_dispose(q);
+    fillings_dispose(q);
     pthread_mutex_destroy(&q->inbox.lock);
     mem_free(q);
 }

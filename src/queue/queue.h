@@ -25,6 +25,8 @@ struct queue_options {
     int64_t progress_every_ms;  /* progress is stored at most this often per job; 0 = 1 s */
     /* Reads the definition of a schedule; NULL: this server expands none. */
     enum rc (*read_plan)(struct str text, struct arena *a, struct schedule_plan *out, struct err *e);
+    /* The same of what a batch is filled with; with read_plan, and not without. */
+    enum rc (*read_filling)(struct str text, struct arena *a, struct batch_filling *out, struct err *e);
     int64_t (*now)(void *ctx); /* tests: the store's clock; NULL = its own */
     void *now_ctx;
 };

@@ -132,24 +132,36 @@ static void on_enqueued(struct store_op *op)
     end_one(fire->of);
 }
 
-static enum rc fill_specs(struct fire *fire, const struct schedule *s, const struct schedule_plan *p,
+static enum rc make_specs(struct fire *fire, const struct schedule *s, const struct schedule_plan *p,
                           const struct schedule_due *due, struct err *e)
 {
     struct arena *a = fire->of->a;
-    struct job_spec *specs = arena_array(a, struct job_spec, (size_t)due->count + 1);
+    struct schedule_jobs jobs = {arena_array(a, struct job_spec, (size_t)due->count + 1), (size_t)due->count};
     enum rc rc = RC_OK;
 
-    for (int i = 0; i < due->count && !rc; i++) {
-        rc = schedule_job(p, s->name, due->ticks[i], a, &specs[i], e);
+    if (p->matrix.count && due->count) {
+        rc = schedule_batch(p, s->name, due->ticks[0], a, &jobs, e);
+    }
+    for (int i = 0; i < due->count && !rc && !p->matrix.count; i++) {
+        rc = schedule_job(p, s->name, due->ticks[i], a, &jobs.specs[i], e);
     }
     store_init(&fire->enqueue.op, sizeof fire->enqueue, STORE_ENQUEUE, a);
     fire->enqueue.op.owner = fire;
     fire->enqueue.op.done = on_enqueued;
     fire->enqueue.tenant = s->tenant;
-    fire->enqueue.specs = specs;
-    fire->enqueue.count = (size_t)due->count;
+    fire->enqueue.specs = jobs.specs;
+    fire->enqueue.count = jobs.count;
     fire->enqueue.step = &fire->step;
     return rc;
+}
+
+/* A batch at a time: the second of the ticks is due at once, then. */
+static void leave_one(struct schedule_due *due)
+{
+    if (due->count > 1) {
+        due->next_at = due->ticks[1];
+        due->count = 1;
+    }
 }
 
 static enum rc fire_one(struct firing *f, const struct schedule *s, int64_t now, struct err *e)
@@ -168,7 +180,11 @@ static enum rc fire_one(struct firing *f, const struct schedule *s, int64_t now,
     }
     schedule_find_due(&t, &p.catch_up, s->next_at, now, &due);
     int found = due.count;
-    int fired = schedule_sort_out(&due, p.overlap, s->is_last_live);
+    int sorted = schedule_sort_out(&due, p.overlap, s->is_last_live), fired = sorted;
+    if (p.matrix.count) {
+        leave_one(&due);
+        fired = due.count;
+    }
     fire->of = f;
     fire->step = (struct schedule_step){.name = s->name,
                                         .version = s->version,
@@ -176,11 +192,11 @@ static enum rc fire_one(struct firing *f, const struct schedule *s, int64_t now,
                                         .next_at = due.next_at,
                                         .last_tick = fired ? due.ticks[fired - 1] : 0,
                                         .fired = fired,
-                                        .dropped = found - fired};
+                                        .dropped = found - sorted};
     if (p.overlap == SCHEDULE_CANCEL_PREVIOUS && fired && s->is_last_live) {
         fire->step.cancel = s->last_job;
     }
-    rc = fill_specs(fire, s, &p, &due, e);
+    rc = make_specs(fire, s, &p, &due, e);
     if (!rc) {
         submit(f->q, &fire->enqueue.op);
         wakes_ride(f->q, &fire->enqueue);
@@ -199,6 +215,10 @@ void schedules_fire(struct queue *q, const struct store_tick *op, struct arena *
     q->schedules.firings = f;
     for (size_t i = 0; i < op->schedule_count; i++) {
         struct err e = {0};
+        if (store_is_filling(&op->schedules[i])) {
+            fillings_begin(q, &op->schedules[i]);
+            continue;
+        }
         f->open++;
         if (fire_one(f, &op->schedules[i], op->now, &e)) {
             note_failure(q, op->schedules[i].name, &e);

@@ -27,6 +27,7 @@ static const struct {
     {STORE_REVOKE_KEY, true, "revoke_key"},
     {STORE_TICK, true, "tick"},
     {STORE_PRUNE, true, "prune"},
+    {STORE_FILL, true, "fill"},
     {STORE_GET_JOB, false, "get_job"},
     {STORE_LIST_JOBS, false, "list_jobs"},
     {STORE_LIST_CHILDREN, false, "list_children"},

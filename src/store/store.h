@@ -47,6 +47,7 @@ enum store_op_kind {
     STORE_REVOKE_KEY,
     STORE_TICK,  /* everything that is due: run_at, leases, timeouts, deadlines */
     STORE_PRUNE, /* one bounded chunk of what is past its retention */
+    STORE_FILL,  /* some of the jobs that a batch is filled with */
     /* reads: run by the readers, each on one snapshot */
     STORE_GET_JOB,
     STORE_LIST_JOBS,
@@ -192,7 +193,7 @@ struct schedule {
     int64_t version;        /* raised by every change by people, not by ticks */
     int64_t next_at;        /* the first tick that is not decided; 0: there is none */
     int64_t last_tick;      /* the last that fired; 0: none */
-    struct id last_job;     /* and its job */
+    struct id last_job;     /* and its job, or its batch */
     bool is_last_live;      /* that one is not final yet; only where schedules are read */
     int64_t fired, dropped; /* ticks with a job, and without */
     int64_t created_at, updated_at;
@@ -209,6 +210,27 @@ struct schedule_step {
     int64_t fired, dropped;
     struct id
         cancel; /* zero: none. This job is cancelled first if it lives, also when its queue is still too full for the specs */
+};
+
+/* Is it none of people's, but the filling of a batch, last_job (store_fill)? Its definition is then batch_plan.filling_text. No list
+ * has these. */
+bool store_is_filling(const struct schedule *s);
+
+/* Makes jobs of a batch that is filled from a matrix, as a tick gave it out (store_is_filling): from where it was left on, until
+ * they are all there or the round's time is over: then more. Nobody finds, lists or counts any of them until the last is
+ * there: then all are, at once, and the batch is closed. A batch that is cancelled meanwhile gets no more; those that are there
+ * are cancelled. RC_CONFLICT: it is filled already. */
+struct store_fill {
+    struct store_op op;
+    int64_t tenant;
+    struct str name;
+    const struct batch_filling
+        *filling; /* NULL: it cannot be read, `failure` says why. The batch is cancelled */
+    struct str failure;
+    int64_t
+        limit; /* about so many in one round; 0: as its time allows. Where all of it is one transaction, all */
+    bool more;    /* out */
+    int64_t jobs; /* out: that were made now */
 };
 
 /* Creates or changes. RC_NOT_FOUND: it is missing, and there is no definition. RC_CONFLICT, code `schedule_changed`: its

@@ -3,8 +3,6 @@
 #include "wire/put.h"
 #include "wire/wire.h"
 
-#define BATCH_REF STR(" batch") /* of the batch among the items of its enqueue: no ref of a job */
-
 static enum rc read_labels(const struct json *v, struct arena *a, void *to, struct err *e)
 {
     struct wire_batch *b = to;
@@ -18,13 +16,11 @@ static enum rc read_labels(const struct json *v, struct arena *a, void *to, stru
     return RC_OK;
 }
 
-/* The items behind those that are there already. */
-static enum rc read_items(const struct json *v, struct arena *a, size_t most, struct job_spec *to,
-                          const char *name, struct err *e)
+static enum rc read_jobs(const struct json *v, struct arena *a, struct job_spec *to, struct err *e)
 {
     size_t n = 0;
-    if (v->type != JSON_ARRAY || v->count > most) {
-        return wire_invalid(e, name, "%s must be an array of at most %zu jobs", name, most);
+    if (v->type != JSON_ARRAY || v->count > WIRE_ITEMS_MAX) {
+        return wire_invalid(e, "jobs", "jobs must be an array of at most %d jobs", WIRE_ITEMS_MAX);
     }
     for (const struct json *c = v->first; c; c = c->next, n++) {
         enum rc rc = wire_spec_read(c, a, &to[n], e);
@@ -32,7 +28,7 @@ static enum rc read_items(const struct json *v, struct arena *a, size_t most, st
             rc = wire_invalid(e, "batch", "these jobs belong to the new batch, or run after it");
         }
         if (rc) {
-            return wire_in_member(e, wire_in_item(e, rc, n), str_from(name));
+            return wire_in_member(e, wire_in_item(e, rc, n), STR("jobs"));
         }
     }
     return RC_OK;
@@ -56,22 +52,34 @@ static const struct wire_field batch_fields[] = {
     {STR("closed"), WIRE_BOOL, AT(is_closed), 0, 0, NULL},
     {STR("jobs"), WIRE_CUSTOM, 0, 0, 0, keep},
     {STR("finally"), WIRE_CUSTOM, 0, 0, 0, keep},
+    {STR("job"), WIRE_CUSTOM, 0, 0, 0, keep},
+    {STR("matrix"), WIRE_CUSTOM, 0, 0, 0, keep},
 };
 
-static enum rc read_finally(const struct json *v, struct arena *a, struct wire_batch *b, struct err *e)
+static enum rc read_filling(const struct json *job, const struct json *matrix, struct arena *a,
+                            struct wire_batch *b, struct err *e)
 {
-    static const struct str after_batch[] = {STR(" batch")};
-    struct job_spec *specs = b->specs + 1 + b->job_count;
-    enum rc rc = read_items(v, a, WIRE_FINALLY_MAX, specs, "finally", e);
-    for (size_t i = 0; i < v->count && !rc; i++) {
-        if (specs[i].depends_count) {
-            rc = wire_invalid(e, "depends_on", "jobs of finally depend on the batch");
-            return wire_in_member(e, wire_in_item(e, rc, i), STR("finally"));
-        }
-        specs[i].depends_on = after_batch;
-        specs[i].depends_count = 1;
-        b->finally_count++;
+    struct batch_filling *f = &b->filling;
+    struct buf text = BUF_LIMIT(SIZE_MAX);
+    struct json_out w = json_writer(&text);
+
+    if (!job || !matrix || b->plan.max_jobs) {
+        return wire_invalid(e, matrix ? job ? "max_jobs" : "job" : "matrix",
+                            "matrix goes with job, and without max_jobs");
     }
+    enum rc rc = wire_in_member(e, wire_spec_read(job, a, &f->job, e), STR("job"));
+    rc = rc ? rc : wire_matrix_read(matrix, a, &f->matrix, e);
+    if (!rc) {
+        rc = wire_in_member(e, batch_filling_check(f, e), STR("job"));
+    }
+    json_object_begin(&w);
+    json_put_raw(&w, "job", job->raw);
+    json_put_raw(&w, "matrix", matrix->raw);
+    json_object_end(&w);
+    b->plan.filling = f;
+    b->plan.filling_text = arena_str(a, buf_str(&text));
+    b->plan.is_closed = true;
+    buf_dispose(&text);
     return rc;
 }
 
@@ -86,13 +94,21 @@ enum rc wire_batch_read(const struct json *v, struct arena *a, struct wire_batch
     out->specs = arena_array(a, struct job_spec, room);
     out->specs[0] = (struct job_spec){.plan = &out->plan, .ref = BATCH_REF};
     if (jobs) {
-        rc = read_items(jobs, a, WIRE_ITEMS_MAX, out->specs + 1, "jobs", e);
+        rc = read_jobs(jobs, a, out->specs + 1, e);
     }
     for (size_t i = 0; jobs && i < jobs->count && !rc; i++) {
         out->specs[1 + i].joins_first = true;
         out->job_count++;
     }
-    return rc || !finally ? rc : read_finally(finally, a, out, e);
+    if (!rc && finally) {
+        rc = wire_finally_read(finally, a, out->specs + 1 + out->job_count, e);
+        out->finally_count = rc ? 0 : finally->count;
+    }
+    const struct json *job = json_get(v, STR("job")), *matrix = json_get(v, STR("matrix"));
+    if (!rc && jobs && matrix) {
+        rc = wire_invalid(e, "jobs", "a batch has jobs or a matrix");
+    }
+    return rc || !(job || matrix) ? rc : read_filling(job, matrix, a, out, e);
 }
 
 void wire_batch_write(struct json_out *w, const struct batch *b)
@@ -103,6 +119,7 @@ void wire_batch_write(struct json_out *w, const struct batch *b)
     json_put_raw(w, "labels", b->labels);
     json_put_c(w, "state", batch_state_name(b->state));
     json_put_bool(w, "cancelled", b->is_cancelled);
+    wire_put_text(w, "error", b->error);
     json_put_int(w, "round", b->round);
     json_name(w, "max_jobs");
     if (b->max_jobs) {

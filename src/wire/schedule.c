@@ -40,6 +40,25 @@ static enum rc read_job(const struct json *v, struct arena *a, void *to, struct 
     return wire_in_member(e, rc, STR("job"));
 }
 
+static enum rc read_matrix(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    struct schedule_plan *p = to;
+
+    p->matrix_json = v->raw;
+    return wire_matrix_read(v, a, &p->matrix, e);
+}
+
+static enum rc read_finally(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    struct schedule_plan *p = to;
+    struct job_spec *specs = arena_array(a, struct job_spec, v->count + 1);
+
+    p->finally = specs;
+    p->finally_count = v->count;
+    p->finally_json = v->raw;
+    return wire_finally_read(v, a, specs, e);
+}
+
 #define AT(member) offsetof(struct schedule_plan, member)
 
 static const struct wire_field plan_fields[] = {
@@ -54,7 +73,8 @@ static const struct wire_field plan_fields[] = {
     {STR("catch_up_window_s"), WIRE_SECONDS, AT(catch_up.window_ms), SCHEDULE_GRACE_MS,
      SCHEDULE_WINDOW_MAX_MS, NULL},
     {STR("job"), WIRE_CUSTOM, 0, 0, 0, read_job},
-    {STR("matrix"), WIRE_NOT_YET, 0, 0, 0, NULL},
+    {STR("matrix"), WIRE_CUSTOM, 0, 0, 0, read_matrix},
+    {STR("finally"), WIRE_CUSTOM, 0, 0, 0, read_finally},
 };
 #define PLAN_FIELDS (sizeof plan_fields / sizeof plan_fields[0])
 
@@ -68,6 +88,9 @@ enum rc wire_plan_read(const struct json *v, struct arena *a, struct schedule_pl
     }
     if (!p.job_json.n) {
         return wire_invalid(e, "job", "job is missing");
+    }
+    if (p.finally_json.n && !p.matrix.count) {
+        return wire_invalid(e, "finally", "finally runs after the batch of a matrix, and there is none");
     }
     if ((p.cron.n > 0) == (p.every_ms > 0)) {
         return wire_invalid(e, "cron", "either cron or every_s is wanted");
@@ -154,4 +177,8 @@ void wire_plan_members(struct json_out *w, const struct schedule_plan *p)
     json_put_c(w, "catch_up", schedule_catch_up_name(p->catch_up.what));
     wire_put_seconds(w, "catch_up_window_s", p->catch_up.window_ms);
     json_put_raw(w, "job", p->job_json);
+    if (p->matrix.count) {
+        json_put_raw(w, "matrix", p->matrix_json);
+        json_put_raw(w, "finally", p->finally_json.n ? p->finally_json : STR("[]"));
+    }
 }

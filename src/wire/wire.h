@@ -62,14 +62,26 @@ MUST_CHECK enum rc wire_plan_merge(struct str definition, const struct json *pat
 /* Its members, into the object that is open. */
 void wire_plan_members(struct json_out *w, const struct schedule_plan *p);
 
+/* ---- matrices: "matrix" of schedules and batches, and "finally" ---- */
+#define WIRE_FINALLY_MAX SCHEDULE_FINALLY_MAX
+
+/* e->field begins with /matrix. */
+MUST_CHECK enum rc wire_matrix_read(const struct json *v, struct arena *a, struct matrix *out, struct err *e);
+/* Jobs that wait for a batch, which they do not name. e->field begins with /finally. */
+MUST_CHECK enum rc wire_finally_read(const struct json *v, struct arena *a, struct job_spec *out,
+                                     struct err *e);
+/* What a batch is filled with, as it is kept. */
+MUST_CHECK enum rc wire_filling_parse(struct str text, struct arena *a, struct batch_filling *out,
+                                      struct err *e);
+
 /* ---- batches ---- */
-#define WIRE_FINALLY_MAX 100
 
 /* POST /v1/batches as an enqueue: the first of the specs is the batch. */
 struct wire_batch {
     struct batch_plan plan;
     struct job_spec *specs;
     size_t job_count, finally_count; /* of the specs behind the first, in this order */
+    struct batch_filling filling;    /* with plan.filling */
 };
 
 MUST_CHECK enum rc wire_batch_read(const struct json *v, struct arena *a, struct wire_batch *out,

@@ -54,6 +54,9 @@ test('a definition is taken as it is, also from standard input', () => {
     assert.equal(show('whole').every_s, 7200);
     assert.match(ok('list'), /^whole +every 2 h 0 min /m);
     assert.equal(schedule(['put', 'piped', 'k', '-', '--every', '90m'], '[1]').status, 0);
+    assert.equal(schedule(['put', 'tried', '-'], '{"cron": "@daily", "job": {"kind": "k", "queue": "tried"}, "matrix": {"n": [1, 2]}}').status, 0);
+    assert.match(ok('show', 'tried'), /^matrix +\{"n": \[1, 2\]\}$/m);
+    assert.match(ok('run', 'tried'), /^[0-9a-f-]{36}\n$/);
     assert.deepEqual(show('piped').job, { kind: 'k', args: [1] });
     assert.equal(show('piped').every_s, 5400);
 });

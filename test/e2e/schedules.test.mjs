@@ -68,7 +68,7 @@ test('members of a schedule are changed one by one, and the rest stays', async (
         [{ job: null }, 'invalid_field', '/job'],
         [{ job: { kind: 'k', unique_key: 'u' } }, 'invalid_field', '/job/unique_key'],
         [{ surprise: null }, 'unknown_field', '/surprise'],
-        [{ matrix: {} }, 'not_supported', '/matrix'],
+        [{ matrix: {} }, 'invalid_field', '/matrix'],
         [[], 'invalid_field', undefined],
     ];
     for (const [members, code, field] of cases) {

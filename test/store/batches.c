@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define MEMBER(...) ((struct job_spec){.kind = STR("k"), .joins_first = true, __VA_ARGS__})
-#define BATCH_REF   STR(" batch")
 
 struct made {
     struct id id, jobs[4];

@@ -8,12 +8,12 @@ SELECT max_jobs FROM stint.batch WHERE id = $1
 
 -- name: batch_list
 -- $1 tenant · $2 below this one · $3 from this one on · $4 so many
-SELECT b.id, b.max_jobs, b.name, b.labels, j.state, j.flags, coalesce(j.round, 1), j.finished_at, s.*
+SELECT b.id, b.max_jobs, b.name, b.labels, j.state, j.flags, coalesce(j.round, 1), j.finished_at, j.error_message, s.*
 FROM stint.batch AS b
 CROSS JOIN LATERAL (
-  SELECT state, flags, round, NULL::bigint AS finished_at FROM stint.job WHERE id = b.id
+  SELECT state, flags, round, NULL::bigint AS finished_at, error_message FROM stint.job WHERE id = b.id
   UNION ALL
-  SELECT state, flags, round, finished_at FROM stint.history WHERE id = b.id LIMIT 1) AS j
+  SELECT state, flags, round, finished_at, error_message FROM stint.history WHERE id = b.id LIMIT 1) AS j
 CROSS JOIN LATERAL (
   SELECT coalesce(sum(n) FILTER (WHERE what = 0), 0)::bigint, coalesce(sum(n) FILTER (WHERE what = 4), 0)::bigint,
     coalesce(sum(n) FILTER (WHERE what = 5), 0)::bigint, coalesce(sum(n) FILTER (WHERE what = 6), 0)::bigint,

@@ -12,7 +12,7 @@ DELETE FROM batch WHERE tenant = ?1 AND job = ?2
 -- name: batch_list
 -- ?1 tenant · ?2 below this one · ?3 from this one on · ?4 so many
 SELECT b.job, b.random, b.max_jobs, b.name, b.labels, j.state, j.flags, j.round, j.finished_at, coalesce(t.open, 0),
-  coalesce(t.completed, 0), coalesce(t.failed, 0), coalesce(t.cancelled, 0), coalesce(t.skipped, 0)
+  coalesce(t.completed, 0), coalesce(t.failed, 0), coalesce(t.cancelled, 0), coalesce(t.skipped, 0), j.error_message
 FROM batch AS b CROSS JOIN job AS j ON j.id = b.job LEFT JOIN tally AS t ON t.owner = b.job
 WHERE b.tenant = ?1 AND b.job < ?2 AND b.job >= ?3 ORDER BY b.job DESC LIMIT ?4
 
@@ -21,6 +21,10 @@ INSERT INTO member (job, batch, batch_random) VALUES (?1, ?2, ?3)
 
 -- name: member_get
 SELECT batch, batch_random FROM member WHERE job = ?1
+
+-- name: member_hidden
+-- ?2: the flag of a batch that is being filled
+SELECT 1 FROM member AS m CROSS JOIN job AS b ON b.id = m.batch WHERE m.job = ?1 AND b.flags & ?2 <> 0
 
 -- name: member_delete
 DELETE FROM member WHERE job = ?1

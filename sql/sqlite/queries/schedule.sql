@@ -32,7 +32,11 @@ WHERE id IN (SELECT id FROM (
 RETURNING @schedule_columns@, @schedule_is_live@
 
 -- name: schedule_release
-UPDATE schedule SET due_at = next_at WHERE due_at > 0 AND due_at <> next_at
+-- A batch that was being filled goes on at once.
+UPDATE schedule SET due_at = iif(name < '!', 1, next_at) WHERE due_at > 0 AND due_at <> next_at OR name < '!' AND fired > 0
+
+-- name: schedule_half_filled
+SELECT count(*) FROM schedule WHERE name < '!' AND fired > 0
 
 -- name: schedule_list
 SELECT @schedule_columns@, @schedule_is_live@ FROM (

@@ -6,7 +6,7 @@
 #define LIST_MAX           1000
 #define SHARED_ORDINAL_MAX 8                               /* nodes that make an id of one ordinal */
 #define RANDOM_BITS        (INT64_MAX & ((1LL << 53) - 1)) /* all of an id's */
-#define BATCH_COUNTS       8                               /* the first column of batch_list that is one */
+#define BATCH_COUNTS       9                               /* the first column of batch_list that is one */
 
 /* ---- of a round */
 
@@ -44,7 +44,8 @@ static void read_batch(const struct pg_rows *rows, size_t at, struct arena *a, s
                         .name = arena_str(a, pg_str(rows, at, 2)),
                         .labels = arena_str(a, pg_str(rows, at, 3)),
                         .round = pg_int(rows, at, 6),
-                        .finished_at = pg_int(rows, at, 7)};
+                        .finished_at = pg_int(rows, at, 7),
+                        .error = arena_str(a, pg_str(rows, at, 8))};
     for (int i = 0; i < 5; i++) {
         *counts[i] = pg_int(rows, at, BATCH_COUNTS + i);
     }

@@ -10,7 +10,7 @@ void committer_init(struct committer *w, struct pg_engine *s, int number)
                             .engine = s,
                             .number = number};
     op_queue_init(&w->ops);
-    link_init(&w->link, s->dsn, number == s->committer_count ? LINK_SLOW : LINK_COMMITTER, s->stop_fd);
+    link_init(&w->link, s->dsn, number >= s->committer_count ? LINK_SLOW : LINK_COMMITTER, s->stop_fd);
     w->link.fence = &s->fence;
 }
 

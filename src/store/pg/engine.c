@@ -99,7 +99,7 @@ static void remove_files_dir(struct pg_engine *s)
 
 static enum rc start_threads(struct pg_engine *s, struct err *e)
 {
-    for (int i = 0; i <= s->committer_count && !s->base.options.read_only; i++) {
+    for (int i = 0; i < s->committer_count + OWN_LANES && !s->base.options.read_only; i++) {
         struct committer *w = &s->committers[i];
         if (pthread_create(&w->thread, NULL, pg_committer_main, w) != 0) {
             return err_set(e, RC_FATAL, "no thread for a committer");
@@ -151,7 +151,7 @@ static void stop_threads(struct pg_engine *s)
 {
     const struct timespec until = {.tv_sec = clock_wall_ms() / 1000 + CLOSE_WAIT_S};
     join_committers(s, 0, s->committer_count, &until);
-    join_committers(s, s->committer_count, s->committer_count + 1, &until);
+    join_committers(s, s->committer_count, s->committer_count + OWN_LANES, &until);
     op_queue_close(&s->reads);
     for (int i = 0; i < s->reader_count; i++) {
         join(s, s->reader_threads[i], &until);
@@ -166,7 +166,7 @@ static void stop_threads(struct pg_engine *s)
 
 static void dispose(struct pg_engine *s)
 {
-    for (int i = 0; i <= s->committer_count; i++) {
+    for (int i = 0; i < s->committer_count + OWN_LANES; i++) {
         committer_dispose(&s->committers[i]);
     }
     cache_close(&s->cache);
@@ -304,8 +304,8 @@ static struct pg_engine *engine_new(const char *dsn, const struct store_options 
     op_queue_init(&s->reads);
     heads_init(&s->heads);
     nodes_init(s);
-    s->committers = mem_alloc(((size_t)s->committer_count + 1) * sizeof *s->committers);
-    for (int i = 0; i <= s->committer_count; i++) {
+    s->committers = mem_alloc(((size_t)s->committer_count + OWN_LANES) * sizeof *s->committers);
+    for (int i = 0; i < s->committer_count + OWN_LANES; i++) {
         committer_init(&s->committers[i], s, i);
     }
     return s;

@@ -4,6 +4,7 @@
 #include "store/pg/artifacts.h"
 #include "store/pg/batch.h"
 #include "store/pg/family.h"
+#include "store/pg/fill.h"
 #include "store/pg/rows.h"
 #include "store/pg/schedules.h"
 #include "store/pg/unique.h"
@@ -105,8 +106,7 @@ static struct count_entry count_of(const struct row *r, int64_t drop_at, int64_t
                                 .kind = r->state == JOB_QUEUED ? r->kind : STR("")};
 }
 
-/* A deleted queue is back with a job that enters it, however that comes. */
-static void count_revival(struct committer *w, const struct row *r)
+void counts_see_revival(struct committer *w, const struct row *r)
 {
     const struct queue_entry *q = settings_find(&w->settings, r->tenant, r->queue);
     const struct count_entry c = {
@@ -127,7 +127,7 @@ static enum rc count_in(struct keeper *k, struct row *r, struct err *e)
     }
     counts_add(of(k), &c);
     if (of(k)->settings.has_deleted && !drop_at) {
-        count_revival(of(k), r);
+        counts_see_revival(of(k), r);
     }
     return RC_OK;
 }
@@ -312,6 +312,11 @@ const struct keeper_engine pg_keeper = {
     .settle_artifacts = pg_artifacts_settle,
     .publish_artifact = pg_artifacts_publish,
     .put_batch = pg_batch_put,
+    .fills_at_once = true,
+    .expect_keys = fill_expect_keys,
+    .hide = fill_hide,
+    .flush = fill_flush,
+    .reveal = fill_reveal,
     .put_schedule = pg_schedule_put,
     .remove_schedule = pg_schedule_remove,
     .hold_key = unique_hold,

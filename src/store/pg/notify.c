@@ -58,6 +58,14 @@ static void add_change(struct nodes *n, const struct store_change *c, bool is_wa
     }
 }
 
+static void add_line(struct nodes *n, const struct store_line *l)
+{
+    char line[2 * JOB_NAME_MAX_BYTES + 64];
+    str_print(line, sizeof line, "queued %lld %.*s %.*s\n", (long long)l->tenant, STR_ARG(l->queue),
+              STR_ARG(l->kind));
+    add(n, str_from(line), false);
+}
+
 /* The others need an instant only when it is before the one that they know of: at that one they look for themselves. */
 static void add_due(struct nodes *n, int64_t due_at, int64_t now)
 {
@@ -84,6 +92,9 @@ void notify_round(struct pg_engine *s, const struct store_round *r)
     size_t before = n->outbox.n;
     for (size_t i = 0; i < r->change_count; i++) {
         add_change(n, &r->changes[i], is_watched);
+    }
+    for (size_t i = 0; i < r->line_count; i++) {
+        add_line(n, &r->lines[i]);
     }
     add_due(n, r->next_due_at, store_now(&s->base));
     bool must_wake = n->outbox.n != before;

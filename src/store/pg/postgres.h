@@ -223,7 +223,7 @@ struct pg_engine {
     struct store base;
     char *dsn, *files_dir;
     struct op_queue reads;
-    struct committer *committers; /* committer_count, and the slow lane */
+    struct committer *committers; /* committer_count, the slow lane, and the filler */
     int committer_count;
     struct reader *readers;
     pthread_t *reader_threads;
@@ -248,6 +248,8 @@ struct pg_engine {
 };
 
 #define SLOW_LANE(s) (&(s)->committers[(s)->committer_count])
+#define FILLER(s)    (&(s)->committers[(s)->committer_count + 1]) /* fill.c */
+#define OWN_LANES    2                                            /* these */
 
 /* ---- engine.c */
 /* Answers the list: RC_BUSY, code `store_unavailable`, with the reason. */
@@ -315,6 +317,8 @@ enum count_what { /* or a state, or COUNT_TOTALS + enum queue_total */
                   COUNT_REVIVALS = COUNT_TOTALS + QUEUE_TOTALS, /* jobs that entered a deleted queue */
 };
 void counts_add(struct committer *w, const struct count_entry *c);
+/* keeper.c: a deleted queue is back with a job that enters it, however that comes. */
+void counts_see_revival(struct committer *w, const struct row *r);
 MUST_CHECK enum rc counts_send(struct committer *w, struct err *e);
 
 /* ---- partitions.c */

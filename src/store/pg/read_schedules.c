@@ -12,7 +12,7 @@ enum rc pg_schedule_list_run(struct reader *r, struct store_op *base, struct err
     struct pg_query *q = read_add(r, &b, PG_SQL_SCHEDULE_LIST);
     pg_bind_int(q, op->tenant);
     pg_bind_str(q, op->name.n ? op->name : STR(""));
-    pg_bind_str(q, op->after.n ? op->after : STR(""));
+    pg_bind_str(q, op->after.n ? op->after : STR(SCHEDULES_OF_PEOPLE));
     pg_bind_int(q, limit);
     pg_bind_int(q, (int64_t)STORE_SCHEDULE_BYTES);
     op->count = 0;

@@ -79,19 +79,24 @@ static void add(struct lists *l, struct store_op *op, int64_t now_us)
 
 void route_submit(struct pg_engine *s, struct store_op *first)
 {
-    struct lists by_committer[COMMITTERS_MAX] = {0}, reads = {0};
+    struct lists by_committer[COMMITTERS_MAX] = {0}, reads = {0}, fills = {0};
     int home = home_of(s, first);
     int64_t now_us = clock_mono_us();
     for (struct store_op *op = first, *next = NULL; op; op = next) {
         const struct id *job = job_of(op);
         next = op->next;
-        add(!store_op_is_write(op->kind) ? &reads : &by_committer[job ? committer_of(s, job) : home], op,
-            now_us);
+        add(!store_op_is_write(op->kind) ? &reads
+            : op->kind == STORE_FILL     ? &fills
+                                         : &by_committer[job ? committer_of(s, job) : home],
+            op, now_us);
     }
     for (int i = 0; i < s->committer_count; i++) {
         if (by_committer[i].first) {
             op_queue_push(&s->committers[i].ops, by_committer[i].first);
         }
+    }
+    if (fills.first) {
+        op_queue_push(&FILLER(s)->ops, fills.first);
     }
     if (reads.first) {
         op_queue_push(&s->reads, reads.first);

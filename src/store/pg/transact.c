@@ -189,6 +189,7 @@ static const struct {
     [STORE_STAGE_ARTIFACT] = {rules_stage_artifact},
     [STORE_SET_SCHEDULE] = {rules_set_schedule},
     [STORE_DELETE_SCHEDULE] = {rules_delete_schedule},
+    [STORE_FILL] = {rules_fill},
     [STORE_SET_QUEUE] = {run_queue_set},
     [STORE_DELETE_QUEUE] = {run_queue_delete},
     [STORE_CREATE_KEY] = {run_key_create},

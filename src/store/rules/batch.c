@@ -7,6 +7,8 @@
  * round in its own transaction, so that no end of that job can be before it. */
 #include "store/rules/rules.h"
 
+#include "base/json.h"
+
 #define BATCH_QUEUE STR("") /* which nobody can name: no list and no sum has it */
 #define BATCH_KIND  STR("batch")
 
@@ -37,7 +39,7 @@ static enum rc look(struct keeper *k, int64_t tenant, struct id batch, struct jo
         return rc;
     }
     j->is_there = true;
-    j->is_open = r->state == JOB_BLOCKED && !(r->flags & FLAG_CLOSED);
+    j->is_open = r->state == JOB_BLOCKED && !(r->flags & (FLAG_CLOSED | FLAG_FILLING));
     j->is_capped = r->flags & FLAG_CAPPED;
     return j->is_capped ? find_room(k, r, j, e) : RC_OK;
 }
@@ -143,23 +145,31 @@ enum rc rules_add_batch(struct keeper *k, const struct berth *at, const struct j
     r->lost_max = JOB_LOST_MAX_DEFAULT;
     r->round = 1;
     r->progress = -1;
-    r->flags = FLAG_BATCH | FLAG_PARENT | (s->plan->is_closed ? FLAG_CLOSED : 0) |
+    bool is_filled = s->plan->filling, is_closed = s->plan->is_closed && !is_filled;
+    r->flags = FLAG_BATCH | FLAG_PARENT | (is_closed ? FLAG_CLOSED : 0) |
                (s->plan->max_jobs ? FLAG_CAPPED : 0) | (at->is_awaited ? FLAG_AWAITED : 0);
+    r->unique_key = s->unique_key;
     *j = (struct joining){.batch = r->id,
                           .is_there = true,
                           .is_capped = s->plan->max_jobs > 0,
                           .room = s->plan->max_jobs ? s->plan->max_jobs : INT64_MAX};
     v->job = r->id;
     v->state = r->state;
-    rc = k->engine->count_in(k, r, e);
+    rc = is_filled ? rules_begin_filling(k, r, s->plan, e) : RC_OK;
+    if (!rc) {
+        rc = k->engine->count_in(k, r, e);
+    }
     if (!rc) {
         rc = k->engine->insert(k, r, s, e);
     }
     if (!rc) {
         rc = k->engine->put_batch(k, r, s->plan, e);
     }
+    if (!rc && s->unique_key.n) {
+        rc = k->engine->hold_key(k, r, INT64_MAX, e);
+    }
     row_changed(k, r)->state_changed = true;
-    return rc || !s->plan->is_closed ? rc : leave_note(k, r, NOTE_CHILDREN, e);
+    return rc || !is_closed ? rc : leave_note(k, r, NOTE_CHILDREN, e);
 }
 
 static enum rc close_it(struct keeper *k, struct row *r, struct str event, struct err *e)
@@ -169,6 +179,38 @@ static enum rc close_it(struct keeper *k, struct row *r, struct str event, struc
     if (!rc) {
         rc = leave_note(k, r, NOTE_CHILDREN, e);
     }
+    row_changed(k, r);
+    return rc ? rc : k->engine->save(k, r, e);
+}
+
+/* As cancelled before it was there whole: it could not be filled. */
+static enum rc fail(struct keeper *k, struct row *r, struct str why, struct err *e)
+{
+    struct buf data = BUF_LIMIT(JOB_EVENT_MAX_BYTES);
+    struct json_out w = json_writer(&data);
+    const struct job_error error = {
+        .class = ERROR_PERMANENT, .code = STR("not_filled"), .message = why, .stack = STR("")};
+    json_object_begin(&w);
+    json_put_str(&w, "message", why);
+    json_object_end(&w);
+    r->flags |= FLAG_CANCEL;
+    enum rc rc = row_add_event(k, r, STR("failed"), arena_str(k->scratch, buf_str(&data)), e);
+    buf_dispose(&data);
+    return rc ? rc : row_set_error(k, r, &error, e);
+}
+
+enum rc rules_end_filling(struct keeper *k, struct row *r, struct str failure, struct err *e)
+{
+    bool was_closed = r->flags & FLAG_CLOSED; /* by a cancel */
+    r->flags &= ~(int64_t)FLAG_FILLING;
+    enum rc rc = failure.n && !was_closed ? fail(k, r, failure, e) : RC_OK;
+    if (!rc && r->flags & FLAG_CANCEL) {
+        rc = leave_note(k, r, NOTE_CANCEL, e);
+    }
+    if (rc || !was_closed) {
+        return rc ? rc : close_it(k, r, STR("closed"), e);
+    }
+    rc = leave_note(k, r, NOTE_CHILDREN, e);
     row_changed(k, r);
     return rc ? rc : k->engine->save(k, r, e);
 }
@@ -186,7 +228,8 @@ enum rc rules_act_on_batch(struct keeper *k, enum job_action action, struct row 
         r->flags |= FLAG_CANCEL;
         rc = leave_note(k, r, NOTE_CANCEL, e);
         rc = rc ? rc : close_it(k, r, STR("cancelled"), e);
-    } else if (action == ACT_CLOSE && !(r->flags & FLAG_CLOSED)) {
+    } else if (action == ACT_CLOSE &&
+               !(r->flags & (FLAG_CLOSED | FLAG_FILLING))) { /* the last job closes it */
         rc = close_it(k, r, STR("closed"), e);
     }
     v->state = r->state;
@@ -196,7 +239,7 @@ enum rc rules_act_on_batch(struct keeper *k, enum job_action action, struct row 
 enum rc rules_look_at_batch(struct keeper *k, struct row *r, struct err *e)
 {
     struct job_children c = {0};
-    if (r->state != JOB_BLOCKED || !(r->flags & FLAG_CLOSED)) {
+    if (r->state != JOB_BLOCKED || !(r->flags & FLAG_CLOSED) || r->flags & FLAG_FILLING) {
         return RC_OK;
     }
     enum rc rc = k->engine->count_children(k, r, &c, e);
@@ -227,7 +270,10 @@ enum rc rules_reopen_batch(struct keeper *k, struct row *r, struct err *e)
 
 void rules_show_batch(struct batch *b, enum job_state state, int64_t flags)
 {
-    b->state = job_state_is_final(state) ? BATCH_FINISHED : flags & FLAG_CLOSED ? BATCH_CLOSED : BATCH_OPEN;
+    b->state = job_state_is_final(state) ? BATCH_FINISHED
+               : flags & FLAG_FILLING    ? BATCH_FILLING
+               : flags & FLAG_CLOSED     ? BATCH_CLOSED
+                                         : BATCH_OPEN;
     b->is_cancelled = state == JOB_CANCELLED || flags & FLAG_CANCEL;
     b->created_at = id_ordinal(b->id) >> 21;
 }

@@ -109,16 +109,43 @@ static enum rc hold_key(struct keeper *k, const struct job_spec *s, struct row *
     return k->engine->hold_key(k, r, held_until, e);
 }
 
+enum rc rules_make_row(struct keeper *k, int64_t tenant, struct str queue, const struct job_spec *s,
+                       struct row **out, struct err *e)
+{
+    enum rc rc = k->engine->make(k, tenant, queue, s->kind, out, e);
+    if (!rc) {
+        fill_row(k, s, *out);
+    }
+    return rc;
+}
+
+/* As it is for all who can see it. */
+static enum rc count_it(struct keeper *k, const struct berth *at, struct row *r, struct err *e)
+{
+    k->engine->count_total(k, r, TOTAL_ENQUEUED);
+    enum rc rc = k->engine->count_in(k, r, e);
+    if (!rc && !id_is_zero(at->parent)) {
+        rc = k->engine->tally(k, r->parent, r, r->state, 1, e);
+    }
+    if (!rc && !id_is_zero(at->batch)) {
+        rc = k->engine->tally(k, r->batch, r, r->state, 1, e);
+    }
+    struct store_change *c = row_changed(k, r);
+    c->state_changed = true;
+    c->became_queued = r->state == JOB_QUEUED;
+    return rc;
+}
+
 static enum rc insert_job(struct keeper *k, const struct berth *at, const struct job_spec *s,
                           struct enqueue_verdict *v, struct err *e)
 {
     struct row *r = NULL;
     bool is_child = !id_is_zero(at->parent), is_member = !id_is_zero(at->batch);
-    enum rc rc = k->engine->make(k, at->tenant, at->queue, s->kind, &r, e);
+    enum rc rc = rules_make_row(k, at->tenant, at->queue, s, &r, e);
     if (rc) {
         return rc;
     }
-    fill_row(k, s, r);
+    r->flags |= at->hidden ? FLAG_FILLED : 0;
     r->flags |= at->is_awaited ? FLAG_AWAITED : 0;
     if (is_child) {
         r->parent = at->parent;
@@ -133,26 +160,13 @@ static enum rc insert_job(struct keeper *k, const struct berth *at, const struct
     if (r->state == JOB_SCHEDULED || r->deadline_at) {
         row_set_due(r);
     }
-    k->engine->count_total(k, r, TOTAL_ENQUEUED);
-    rc = k->engine->count_in(k, r, e);
+    v->job = r->id;
+    v->state = r->state;
+    rc = at->hidden ? k->engine->hide(k, r, at->hidden, e) : count_it(k, at, r, e);
     if (!rc) {
         rc = k->engine->insert(k, r, s, e);
     }
-    if (!rc && s->unique_key.n) {
-        rc = hold_key(k, s, r, e);
-    }
-    if (!rc && is_child) {
-        rc = k->engine->tally(k, r->parent, r, r->state, 1, e);
-    }
-    if (!rc && is_member) {
-        rc = k->engine->tally(k, r->batch, r, r->state, 1, e);
-    }
-    v->job = r->id;
-    v->state = r->state;
-    struct store_change *c = row_changed(k, r);
-    c->state_changed = true;
-    c->became_queued = r->state == JOB_QUEUED;
-    return rc;
+    return rc || !s->unique_key.n ? rc : hold_key(k, s, r, e);
 }
 
 /* ---- a key that is held */
@@ -208,13 +222,28 @@ enum rc rules_enqueue_one(struct keeper *k, const struct berth *at, const struct
 
 /* ---- the operation */
 
+static enum rc check_batch(struct keeper *k, const struct store_enqueue *op, const struct batch_plan *p,
+                           struct err *e)
+{
+    enum rc rc = batch_plan_check(p, e);
+    if (rc || !p->filling) {
+        return rc;
+    }
+    rc = batch_filling_check(p->filling, e);
+    if (!rc && !rules_has_room_to_fill(k, op->tenant, p->filling)) {
+        rc = err_set_code(e, RC_BUSY, "queue_full", "queue",
+                          "the queue has no room for all jobs of the matrix");
+    }
+    return rc;
+}
+
 static size_t check_items(struct keeper *k, struct store_enqueue *op)
 {
     size_t bad = 0;
     for (size_t i = 0; i < op->count; i++) {
         struct enqueue_verdict *v = &op->verdicts[i];
         if (op->specs[i].plan) {
-            v->rc = batch_plan_check(op->specs[i].plan, &v->e);
+            v->rc = check_batch(k, op, op->specs[i].plan, &v->e);
             bad += v->rc != RC_OK;
             continue;
         }
@@ -246,6 +275,19 @@ static enum rc insert_item(struct keeper *k, struct store_enqueue *op, size_t i,
     }
     rc = rc ? rc : rules_enqueue_one(k, at, &op->specs[i], v, e);
     j->room -= is_member && !v->duplicate;
+    return rc;
+}
+
+/* That of a tick which has its batch already, from another life of the schedule. */
+static enum rc find_tick(struct keeper *k, struct store_enqueue *op, bool *is_there, struct err *e)
+{
+    struct enqueue_verdict *v = &op->verdicts[0];
+    bool has_key = op->count && op->specs[0].plan && op->specs[0].unique_key.n;
+    enum rc rc = has_key ? find_duplicate(k, op->tenant, op->specs[0].unique_key, v, e) : RC_OK;
+    *is_there = has_key && v->duplicate;
+    for (size_t i = 1; i < op->count && *is_there; i++) {
+        op->verdicts[i].duplicate = true;
+    }
     return rc;
 }
 
@@ -333,7 +375,11 @@ enum rc rules_enqueue(struct keeper *k, struct store_op *base, struct err *e)
     if (rc || (bad && !op->partial)) {
         return rc ? rc : refuse_bad(op, bad);
     }
-    rc = insert_items(k, op, &links, &joining, e);
+    bool is_there = false;
+    rc = find_tick(k, op, &is_there, e);
+    if (!rc && !is_there) {
+        rc = insert_items(k, op, &links, &joining, e);
+    }
     if (!rc && op->step) {
         rc = rules_take_step(k, op, e);
     }

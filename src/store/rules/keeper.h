@@ -161,6 +161,22 @@ struct keeper_engine {
     /* What r, a batch that has just been inserted, was made from. */
     enum rc (*put_batch)(struct keeper *k, struct row *r, const struct batch_plan *p, struct err *e);
 
+    /* ---- a batch that is filled: filling.c */
+
+    /* What is not committed is hidden, and in nobody's way: a filling is one transaction, however long. Else it is done in rounds,
+     * and the jobs of those are hidden. */
+    bool fills_at_once;
+    /* The keys of these are asked for next, one after the other. */
+    enum rc (*expect_keys)(struct keeper *k, int64_t tenant, const struct job_spec *specs, size_t count,
+                           struct err *e);
+    /* r, a new job that is queued and counted nowhere, is inserted next, where claims and lists pass over it. *place: 0 at the first
+     * of a batch, then what it has become. */
+    enum rc (*hide)(struct keeper *k, struct row *r, int64_t *place, struct err *e);
+    /* New jobs so far are stored: what they borrow may go. */
+    enum rc (*flush)(struct keeper *k, struct err *e);
+    /* The n jobs that were hidden there, each as r, are counted, and claims find them. */
+    enum rc (*reveal)(struct keeper *k, struct row *r, int64_t place, int64_t n, struct err *e);
+
     /* ---- writes of schedules */
 
     /* All of it; it is due at its next tick, unless it is paused. New when there is none of that name. */

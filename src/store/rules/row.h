@@ -30,6 +30,8 @@ enum row_flag {
     FLAG_CLOSED = 1 << 21,    /* it takes no more from outside */
     FLAG_MEMBER = 1 << 22,    /* it belongs to a batch … */
     FLAG_CAPPED = 1 << 23,    /* … that takes only so many, or is one */
+    FLAG_FILLING = 1 << 26,   /* a batch whose jobs are being made */
+    FLAG_FILLED = 1 << 27,    /* a job of such a batch: hidden until all of them are there */
     FLAGS_FAMILY = FLAG_CHILD | FLAG_PARENT | FLAG_WAITS | FLAG_LAST_TURN | FLAG_DEPENDS | FLAG_AWAITED |
                    FLAG_BATCH | FLAG_MEMBER,
 };

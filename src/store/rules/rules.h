@@ -15,10 +15,14 @@ MUST_CHECK enum rc rules_act(struct keeper *k, struct store_op *op, struct err *
 MUST_CHECK enum rc rules_change(struct keeper *k, const struct store_patch *op, struct row *r, struct err *e);
 MUST_CHECK enum rc rules_patch(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_set_schedule(struct keeper *k, struct store_op *op, struct err *e);
+MUST_CHECK enum rc rules_fill(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_delete_schedule(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_stage_artifact(struct keeper *k, struct store_op *op, struct err *e);
 /* Is the artifact's path that of a file of its size in the store's folder? */
 bool rules_is_our_file(const struct keeper *k, const struct artifact *a);
+
+/* Behind this the names of those begin that are people's: store_is_filling. */
+#define SCHEDULES_OF_PEOPLE "!"
 
 /* ---- the step of a schedule in an enqueue */
 
@@ -45,6 +49,7 @@ struct berth { /* of a new job */
     struct id batch;        /* zero: it belongs to none */
     bool is_capped;         /* that takes only so many */
     bool is_awaited;        /* others of its enqueue depend on it */
+    int64_t *hidden;        /* not NULL: it is hidden, in this place (keeper.h) */
 };
 
 /* The row, a child, became final or is so no longer: row_enter's. */
@@ -97,6 +102,19 @@ MUST_CHECK enum rc rules_act_on_batch(struct keeper *k, enum job_action action, 
 MUST_CHECK enum rc rules_look_at_batch(struct keeper *k, struct row *r, struct err *e);
 /* The row, final and a member, is about to live again: so does its batch. Unless that is gone. */
 MUST_CHECK enum rc rules_reopen_batch(struct keeper *k, struct row *r, struct err *e);
+
+/* ---- batches that are filled (filling.c) */
+
+/* r, a new batch: the jobs that it is filled with come behind, by rules_fill. The caller stores the row. */
+MUST_CHECK enum rc rules_begin_filling(struct keeper *k, struct row *r, const struct batch_plan *p,
+                                       struct err *e);
+/* Room for all of them, as max_queued says? */
+MUST_CHECK bool rules_has_room_to_fill(struct keeper *k, int64_t tenant, const struct batch_filling *f);
+/* batch.c: they are all there, or no more will come. failure: why not; STR_NONE: they are. Saves. */
+MUST_CHECK enum rc rules_end_filling(struct keeper *k, struct row *r, struct str failure, struct err *e);
+/* enqueue.c: the row of a new job, as it will be inserted. */
+MUST_CHECK enum rc rules_make_row(struct keeper *k, int64_t tenant, struct str queue,
+                                  const struct job_spec *s, struct row **out, struct err *e);
 
 /* What state and flags of its row say of it. Any thread. */
 void rules_show_batch(struct batch *b, enum job_state state, int64_t flags);

@@ -96,7 +96,11 @@ enum rc rules_cancel_last(struct keeper *k, const struct store_enqueue *op, stru
     struct act_verdict v = {0};
     struct row *r = NULL;
     enum rc rc = k->engine->load(k, op->tenant, op->step->cancel, &r, e);
-    return rc || !r ? rc : rules_act_on(k, ACT_CANCEL, r, &v, e);
+    if (rc || !r) {
+        return rc;
+    }
+    return r->flags & FLAG_BATCH ? rules_act_on_batch(k, ACT_CANCEL, r, &v, e)
+                                 : rules_act_on(k, ACT_CANCEL, r, &v, e);
 }
 
 /* Behind the jobs: the last of them is known then. */
@@ -114,7 +118,8 @@ enum rc rules_take_step(struct keeper *k, const struct store_enqueue *op, struct
     s.dropped += step->dropped;
     if (step->last_tick && op->count) {
         s.last_tick = step->last_tick;
-        s.last_job = op->verdicts[op->count - 1].job;
+        s.last_job =
+            op->verdicts[op->specs[0].plan ? 0 : op->count - 1].job; /* a batch has others behind it */
     }
     return k->engine->put_schedule(k, &s, e);
 }

@@ -12,6 +12,23 @@ enum rc batch_read_id(struct db *db, int64_t ordinal, struct id *out, struct err
     return read_ids(db, SQL_MEMBER_GET, ordinal, out, 1, e);
 }
 
+enum rc batch_hides(struct db *db, int64_t ordinal, int64_t flags, bool *out, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    *out = false;
+    if (!(flags & FLAG_FILLED)) {
+        return RC_OK;
+    }
+    enum rc rc = stmt(db, SQL_MEMBER_HIDDEN, &q, e);
+    if (!rc) {
+        db_bind_int(q, 1, ordinal);
+        db_bind_int(q, 2, FLAG_FILLING);
+        rc = db_step(q, out, e);
+        db_reset(q);
+    }
+    return rc;
+}
+
 enum rc batch_add_member(struct writer *w, const struct sqlite_row *s, struct err *e)
 {
     struct db_stmt *q = NULL;
@@ -89,6 +106,7 @@ static void read_batch(struct db_stmt *q, struct arena *a, struct batch *b)
                         .labels = arena_str(a, db_str(q, 4)),
                         .round = db_int(q, 7),
                         .finished_at = job_state_is_final(state) ? db_int(q, 8) : 0,
+                        .error = arena_str(a, db_str(q, 14)),
                         .counts = {.open = db_int(q, 9),
                                    .completed = db_int(q, 10),
                                    .failed = db_int(q, 11),

@@ -146,6 +146,15 @@ void queue_add_total(struct writer *w, struct queue_row *q, enum queue_total tot
 
 /* ---- lines */
 
+/* Of one queue, kind and priority there may be further lines (line_get_apart): each has, where lines are told apart, so many
+ * times this more. */
+#define APART (JOB_PRIORITY_MAX - JOB_PRIORITY_MIN + 1)
+
+static int64_t plain_priority(int64_t stored)
+{
+    return (stored - JOB_PRIORITY_MIN) % APART + JOB_PRIORITY_MIN;
+}
+
 struct line *line_by_id(struct writer *w, int64_t id)
 {
     return id > 0 && (size_t)id < w->line_room ? w->line_by_id[id] : NULL;
@@ -171,8 +180,11 @@ static struct line *line_new(struct writer *w, int64_t id, struct queue_row *q, 
                              int64_t priority)
 {
     struct line *l = arena_alloc(w->cache_arena, sizeof *l);
-    *l = (struct line){
-        .id = id, .kind = kind, .priority = priority, .queue = q, .key = {q->id, kind, priority}};
+    *l = (struct line){.id = id,
+                       .kind = kind,
+                       .priority = plain_priority(priority),
+                       .queue = q,
+                       .key = {q->id, kind, priority}};
     map_put(&w->lines, bytes_of(l->key, sizeof l->key), l);
     grow_table((void **)&w->line_by_id, &w->line_room, id);
     w->line_by_id[id] = l;
@@ -200,6 +212,35 @@ enum rc line_get(struct writer *w, struct queue_row *q, int64_t kind, int64_t pr
     }
     if (!rc) {
         *out = line_new(w, w->last_line_id + 1, q, kind, priority);
+    }
+    return rc;
+}
+
+static enum rc look_into_line(struct writer *w, const struct line *l, bool *has_job, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    enum rc rc = stmt(w->db, SQL_JOB_HEADS, &q, e);
+    if (rc) {
+        return rc;
+    }
+    db_bind_int(q, 1, l->id);
+    db_bind_int(q, 2, 1);
+    rc = db_step(q, has_job, e);
+    db_reset(q);
+    return rc;
+}
+
+enum rc line_get_apart(struct writer *w, struct queue_row *q, int64_t kind, int64_t priority,
+                       struct line **out, struct err *e)
+{
+    bool has_job = true;
+    enum rc rc = RC_OK;
+    for (int64_t n = 1; has_job && !rc; n++) {
+        rc = line_get(w, q, kind, priority + n * APART, out, e);
+        has_job = !rc && (*out)->queued > 0;
+        if (!rc && !has_job) { /* hidden ones? */
+            rc = look_into_line(w, *out, &has_job, e);
+        }
     }
     return rc;
 }

@@ -26,6 +26,9 @@ void queue_mark(struct writer *w, struct queue_row *q); /* its counts must be wr
 struct line *line_by_id(struct writer *w, int64_t id);
 MUST_CHECK enum rc line_get(struct writer *w, struct queue_row *q, int64_t kind, int64_t priority,
                             struct line **out, struct err *e);
+/* One of these with nothing in it, beside that: for jobs that are hidden until the line is told that it has them. */
+MUST_CHECK enum rc line_get_apart(struct writer *w, struct queue_row *q, int64_t kind, int64_t priority,
+                                  struct line **out, struct err *e);
 void line_add(struct writer *w, struct line *l, int64_t n);
 
 #endif

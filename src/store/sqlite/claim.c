@@ -7,6 +7,7 @@
 
 struct head {
     int64_t id, run_at;
+    struct line *line;
 };
 
 struct heads {
@@ -23,7 +24,7 @@ static int by_age(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-static enum rc add_heads(struct writer *w, const struct line *l, int64_t want, struct heads *h, struct err *e)
+static enum rc add_heads(struct writer *w, struct line *l, int64_t want, struct heads *h, struct err *e)
 {
     struct db_stmt *q = NULL;
     bool has_row = false;
@@ -42,7 +43,7 @@ static enum rc add_heads(struct writer *w, const struct line *l, int64_t want, s
             h->items = grown;
             h->room = h->room ? 2 * h->room : 64;
         }
-        h->items[h->count++] = (struct head){db_int(q, 0), db_int(q, 1)};
+        h->items[h->count++] = (struct head){db_int(q, 0), db_int(q, 1), l};
     }
     return rc;
 }
@@ -119,31 +120,25 @@ static enum rc hand_out(struct writer *w, struct store_claim *op, const struct l
 }
 
 /* *is_late: the job was too late to start and has ended. Others stay where they are unless may_give. */
-static enum rc claim_one(struct writer *w, struct store_claim *op, int64_t ordinal, bool may_give,
+static enum rc claim_one(struct writer *w, struct store_claim *op, const struct head *h, bool may_give,
                          bool *is_late, struct err *e)
 {
     struct job *j = &op->jobs[op->count];
     struct viewer viewer = {w->engine, w->db, op->op.a, false};
     struct view view = {.job = j};
-    enum rc rc = view_get_ordinal(&viewer, ordinal, &view, e);
+    enum rc rc = view_get_ordinal(&viewer, h->id, &view, e);
     if (rc || !view.found) {
         return rc ? rc : err_set(e, RC_FATAL, "the index of ready jobs names a job that is not there");
-    }
-    struct queue_row *q = queue_find(w, j->tenant, j->queue);
-    struct line *l = NULL;
-    rc = line_get(w, q, word_find(w, j->kind), j->priority, &l, e);
-    if (rc) {
-        return rc;
     }
     *is_late = j->deadline_at && j->deadline_at <= w->keeper.now;
     if (*is_late) { /* end it here, the timer may be behind */
         int64_t applied = 0;
-        return tick_one(w, ordinal, &applied, e);
+        return tick_one(w, h->id, &applied, e);
     }
     if (!may_give) {
         return RC_OK;
     }
-    rc = hand_out(w, op, l, &view, e);
+    rc = hand_out(w, op, h->line, &view, e);
     op->count += rc == RC_OK;
     return rc;
 }
@@ -178,7 +173,7 @@ static enum rc next_heads(struct writer *w, struct queue_row *q, int64_t want, s
     int64_t priority = 0;
     walk->heads.count = 0;
     for (; walk->at < q->line_count && !rc; walk->at++) {
-        const struct line *l = q->lines[walk->at];
+        struct line *l = q->lines[walk->at];
         if (lines && l->priority != priority) {
             break;
         }
@@ -209,7 +204,7 @@ static enum rc claim_heads(struct writer *w, struct store_claim *op, const struc
     *again = false;
     for (size_t i = 0; i < h->count && op->count < until && !rc && !is_heavy(op); i++) {
         bool is_late = false;
-        rc = claim_one(w, op, h->items[i].id, !*again, &is_late, e);
+        rc = claim_one(w, op, &h->items[i], !*again, &is_late, e);
         if (*again && !is_late) {
             break;
         }

@@ -41,6 +41,17 @@ static void close_end(struct copy_end *base)
     mem_free(c);
 }
 
+/* Their rows do not say that they are hidden. */
+static enum rc refuse_hidden(struct sqlite_end *c, struct err *e)
+{
+    int64_t count = 0;
+    enum rc rc = db_query_int(c->db, sql_text(SQL_SCHEDULE_HALF_FILLED), &count, e);
+    return rc || !count
+               ? rc
+               : err_set(e, RC_BUSY,
+                         "a batch of the source is half filled: let its server run until that is done");
+}
+
 static enum rc open_source(struct copy_end **out, const char *location, const struct copy_options *o,
                            struct err *e)
 {
@@ -58,6 +69,9 @@ static enum rc open_source(struct copy_end **out, const char *location, const st
     rc = engine_open_db(s, false, &c->db, e);
     if (!rc) {
         rc = migrate_expect_newest(c->db, e);
+    }
+    if (!rc) {
+        rc = refuse_hidden(c, e);
     }
     if (rc) {
         close_end(&c->base);

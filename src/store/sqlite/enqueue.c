@@ -38,6 +38,52 @@ enum rc enqueue_insert(struct keeper *k, struct row *r, const struct job_spec *s
     return rc || !(r->flags & FLAG_MEMBER) ? rc : batch_add_member(writer_of(k), row, e);
 }
 
+/* ---- a batch that is filled: its jobs are queued in a line of their own, which says that it has none until all are there. So no
+ * claim looks into it (rows.h: batch_hides, for who has an id; filter.c, for lists). */
+
+enum rc enqueue_expect_keys(struct keeper *k, int64_t tenant, const struct job_spec *specs, size_t count,
+                            struct err *e)
+{
+    (void)k;
+    (void)tenant;
+    (void)specs;
+    (void)count;
+    (void)e;
+    return RC_OK; /* each is asked for at once */
+}
+
+enum rc enqueue_hide(struct keeper *k, struct row *r, int64_t *place, struct err *e)
+{
+    struct sqlite_row *s = sqlite_row_of(r);
+    struct line *l = NULL;
+    enum rc rc = *place ? RC_OK : insert_flush(writer_of(k), e);
+    if (!rc && !*place) {
+        rc = line_get_apart(writer_of(k), s->queue, s->kind, r->priority, &l, e);
+        *place = rc ? 0 : l->id;
+    }
+    s->line = *place;
+    return rc;
+}
+
+enum rc enqueue_flush(struct keeper *k, struct err *e)
+{
+    return insert_flush(writer_of(k), e);
+}
+
+enum rc enqueue_reveal(struct keeper *k, struct row *r, int64_t place, int64_t n, struct err *e)
+{
+    struct writer *w = writer_of(k);
+    struct queue_row *q = sqlite_row_of(r)->queue;
+    struct line *l = line_by_id(w, place);
+    if (!l) {
+        return err_set(e, RC_FATAL, "the jobs of a batch are in a line that is not there");
+    }
+    line_add(w, l, n);
+    queue_add(w, q, JOB_QUEUED, n);
+    q->totals[TOTAL_ENQUEUED] += n;
+    return RC_OK;
+}
+
 static int64_t waiting_in(const struct queue_row *q)
 {
     return q->counts[JOB_BLOCKED] + q->counts[JOB_SCHEDULED] + q->counts[JOB_QUEUED];

@@ -1,13 +1,14 @@
 /* filter.c: see filter.h. */
 #include "store/sqlite/filter.h"
 
-#include "store/rules/rules.h"
+#include "store/sqlite/rows.h"
 
 #define ALL_STATES ((1u << JOB_STATES) - 1)
 
 enum rc filter_begin(struct filter_scan *f, struct db *db, struct err *e)
 {
     const struct job_filter *filter = f->filter;
+    f->db = db;
     int64_t cursor = f->cursor;
     f->states = filter->states ? filter->states : ALL_STATES;
     bool has_batch = !id_is_zero(filter->batch), is_dead = !has_batch && f->states == 1u << JOB_FAILED;
@@ -60,9 +61,13 @@ enum rc filter_next(struct filter_scan *f, bool *has_row, struct err *e)
         }
         f->looked_at++;
         f->last = db_int(f->q, 0);
+        bool is_hidden = false;
         if (passes(f)) {
-            *has_row = true;
-            return RC_OK;
+            rc = batch_hides(f->db, f->last, db_int(f->q, 8), &is_hidden, e);
+            *has_row = !rc && !is_hidden;
+        }
+        if (rc || *has_row) {
+            return rc;
         }
     }
     return rc;

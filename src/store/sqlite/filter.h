@@ -11,6 +11,7 @@ struct filter_scan {
     int64_t tenant, cursor;
     const struct job_filter *filter;
     /* the scan's */
+    struct db *db;
     struct db_stmt *q; /* over @job_columns@ */
     int64_t looked_at, last;
     uint32_t states;

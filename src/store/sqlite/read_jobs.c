@@ -12,7 +12,11 @@ enum rc job_get_run(struct reader *r, struct store_op *base, struct err *e)
     op->job = arena_alloc(base->a, sizeof *op->job);
     struct view view = {.job = op->job};
     enum rc rc = view_get(&viewer, op->tenant, op->id, &view, e);
-    if (!rc && !view.found) {
+    bool is_hidden = false;
+    if (!rc && view.found) {
+        rc = batch_hides(r->db, id_ordinal(op->id), view.flags, &is_hidden, e);
+    }
+    if (!rc && (!view.found || is_hidden)) {
         op->job = NULL;
         return store_answer(base, RC_NOT_FOUND, NULL, "no such job");
     }

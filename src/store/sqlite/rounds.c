@@ -21,6 +21,7 @@ static const struct {
     [STORE_STAGE_ARTIFACT] = {.rule = rules_stage_artifact},
     [STORE_SET_SCHEDULE] = {.rule = rules_set_schedule},
     [STORE_DELETE_SCHEDULE] = {.rule = rules_delete_schedule},
+    [STORE_FILL] = {.rule = rules_fill},
     [STORE_CLAIM] = {.run = claim_run},
     [STORE_ACT] = {.run = act_run},
     [STORE_SET_QUEUE] = {.run = queue_set_run},

@@ -138,6 +138,11 @@ enum rc rows_load(struct keeper *k, int64_t tenant, struct id id, struct row **o
     if (!rc && *out && (!id_eq((*out)->id, id) || (tenant && (*out)->tenant != tenant))) {
         *out = NULL;
     }
+    bool is_hidden = false;
+    if (!rc && *out) {
+        rc = batch_hides(writer_of(k)->db, id_ordinal(id), (*out)->flags, &is_hidden, e);
+        *out = rc || is_hidden ? NULL : *out;
+    }
     return rc;
 }
 

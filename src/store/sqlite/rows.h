@@ -56,6 +56,11 @@ MUST_CHECK enum rc body_put(struct writer *w, int64_t job, enum row_text which, 
 MUST_CHECK enum rc enqueue_make(struct keeper *k, int64_t tenant, struct str queue, struct str kind,
                                 struct row **out, struct err *e);
 MUST_CHECK enum rc enqueue_insert(struct keeper *k, struct row *r, const struct job_spec *s, struct err *e);
+MUST_CHECK enum rc enqueue_expect_keys(struct keeper *k, int64_t tenant, const struct job_spec *specs,
+                                       size_t count, struct err *e);
+MUST_CHECK enum rc enqueue_hide(struct keeper *k, struct row *r, int64_t *place, struct err *e);
+MUST_CHECK enum rc enqueue_flush(struct keeper *k, struct err *e);
+MUST_CHECK enum rc enqueue_reveal(struct keeper *k, struct row *r, int64_t place, int64_t n, struct err *e);
 bool enqueue_reserve(struct keeper *k, int64_t tenant, struct str queue);
 void enqueue_unreserve(struct keeper *k, int64_t tenant, struct str queue);
 MUST_CHECK enum rc enqueue_find_holder(struct keeper *k, int64_t tenant, struct str key,
@@ -95,7 +100,9 @@ MUST_CHECK enum rc family_take_notes(struct writer *w, int64_t limit, bool *has_
 /* Whether there are any left, where there may be. */
 MUST_CHECK enum rc family_look_for_notes(struct writer *w, struct err *e);
 
-/* batches.c: what stands beside a batch, and beside its jobs. batch_read_id on any connection. */
+/* batches.c: what stands beside a batch, and beside its jobs. batch_read_id and batch_hides on any connection. */
+/* Is the job, which has these flags, of a batch that is being filled? Then it is not there for anybody. */
+MUST_CHECK enum rc batch_hides(struct db *db, int64_t ordinal, int64_t flags, bool *out, struct err *e);
 MUST_CHECK enum rc batch_read_id(struct db *db, int64_t ordinal, struct id *out, struct err *e);
 MUST_CHECK enum rc batch_add_member(struct writer *w, const struct sqlite_row *s, struct err *e);
 MUST_CHECK enum rc batch_remove(struct writer *w, const struct sqlite_row *s, struct err *e);

@@ -143,7 +143,7 @@ enum rc schedule_list_run(struct reader *r, struct store_op *base, struct err *e
     }
     db_bind_int(q, 1, op->tenant);
     db_bind_str(q, 2, op->name.n ? op->name : STR(""));
-    db_bind_str(q, 3, op->after.n ? op->after : STR(""));
+    db_bind_str(q, 3, op->after.n ? op->after : STR(SCHEDULES_OF_PEOPLE));
     db_bind_int(q, 4, limit);
     db_bind_int(q, 5, (int64_t)STORE_SCHEDULE_BYTES);
     while (!(rc = db_step(q, &has_row, e)) && has_row) {

@@ -34,6 +34,7 @@
     X(SCHEDULE_TAKE, "schedule_take") \
     X(SCHEDULE_RELEASE, "schedule_release") \
     X(SCHEDULE_LIST, "schedule_list") \
+    X(SCHEDULE_HALF_FILLED, "schedule_half_filled") \
     X(KIN_INSERT, "kin_insert") \
     X(KIN_GET, "kin_get") \
     X(KIN_SET_FAILED, "kin_set_failed") \
@@ -51,6 +52,7 @@
     X(BATCH_LIST, "batch_list") \
     X(MEMBER_INSERT, "member_insert") \
     X(MEMBER_GET, "member_get") \
+    X(MEMBER_HIDDEN, "member_hidden") \
     X(MEMBER_DELETE, "member_delete") \
     X(MEMBER_OPEN, "member_open") \
     X(MEMBER_FINAL, "member_final") \

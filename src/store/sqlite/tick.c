@@ -2,11 +2,20 @@
 #include "store/sqlite/rows.h"
 
 #define TICK_LIMIT_MAX 1000
+#define HIDDEN_MS      1000
 
 enum rc tick_one(struct writer *w, int64_t ordinal, int64_t *applied, struct err *e)
 {
     struct row *r = NULL;
+    bool is_hidden = false;
     enum rc rc = rows_load_ordinal(w, ordinal, &r, e);
+    if (!rc && r) {
+        rc = batch_hides(w->db, ordinal, r->flags, &is_hidden, e);
+    }
+    if (!rc && is_hidden) { /* late already; its end is for those who see it */
+        r->due_at = w->keeper.now + HIDDEN_MS;
+        return rows_save(&w->keeper, r, e);
+    }
     return rc || !r ? rc : rules_tick(&w->keeper, r, applied, e);
 }
 

@@ -1,0 +1,36 @@
+/* matrix.h: one job for each combination of some lists of values. Pure.
+ *
+ * {"prompt": ["a", "b"], "run": [1, 2, 3]} has two dimensions and six coordinates, from 0 on; the last dimension runs fastest. The
+ * args of a coordinate are those of the template with the coordinate's values as further members. */
+#ifndef STINT_CORE_MATRIX_H
+#define STINT_CORE_MATRIX_H
+
+#include "base/json.h"
+
+#define MATRIX_JOBS_MAX       100000
+#define MATRIX_DIMENSIONS_MAX 16
+#define MATRIX_BYTES_MAX      (256LL << 20) /* of the args of all coordinates together */
+
+struct matrix_dimension {
+    struct str name;          /* str_is_name */
+    const struct str *values; /* JSON, as it came */
+    size_t count;
+};
+
+struct matrix { /* texts are borrowed */
+    struct matrix_dimension dimensions[MATRIX_DIMENSIONS_MAX];
+    size_t dimension_count;
+    int64_t count; /* of coordinates; 0: it is none */
+};
+
+/* An object of lists. RC_INVALID with the way to what is wrong in e->field: no list, an empty one, a name that is none,
+ * more than MATRIX_JOBS_MAX coordinates. */
+MUST_CHECK enum rc matrix_read(const struct json *v, struct arena *a, struct matrix *out, struct err *e);
+/* Are these a template's args? "", null or an object, which has no member that a dimension is called by; and each coordinate's are at
+ * most max_bytes. RC_INVALID, RC_TOO_BIG. */
+MUST_CHECK enum rc matrix_check_args(const struct matrix *m, struct str args, size_t max_bytes,
+                                     struct err *e);
+/* The args of a coordinate, of args that have passed. */
+struct str matrix_args(const struct matrix *m, struct str args, int64_t at, struct arena *a);
+
+#endif
