@@ -90,17 +90,21 @@ FROM (
 ) AS k
 
 -- name: unique_put
+-- The scope is joined, behind OFFSET: as a constant it lets a plan that was made on an empty table walk through all keys.
 UPDATE stint.unique_key AS k SET job = u.job, held_until = u.held_until
-FROM unnest($1::bigint[], $2::text[], $3::uuid[], $4::bigint[]) AS u (tenant, key, job, held_until)
-WHERE k.tenant = u.tenant::int AND k.scope = 0 AND k.key = u.key COLLATE "C"
+FROM (SELECT u.*, 0 AS scope FROM unnest($1::bigint[], $2::text[], $3::uuid[], $4::bigint[])
+  AS u (tenant, key, job, held_until) OFFSET 0) AS u
+WHERE k.tenant = u.tenant::int AND k.scope = u.scope AND k.key = u.key COLLATE "C"
 
 -- name: unique_free
-DELETE FROM stint.unique_key AS k USING unnest($1::bigint[], $2::text[]) AS u (tenant, key)
-WHERE k.tenant = u.tenant::int AND k.scope = 0 AND k.key = u.key COLLATE "C"
+DELETE FROM stint.unique_key AS k
+USING (SELECT u.*, 0 AS scope FROM unnest($1::bigint[], $2::text[]) AS u (tenant, key) OFFSET 0) AS u
+WHERE k.tenant = u.tenant::int AND k.scope = u.scope AND k.key = u.key COLLATE "C"
 
 -- name: unique_release
-DELETE FROM stint.unique_key AS k USING unnest($1::bigint[], $2::text[], $3::uuid[]) AS u (tenant, key, job)
-WHERE k.tenant = u.tenant::int AND k.scope = 0 AND k.key = u.key COLLATE "C" AND k.job = u.job AND k.held_until = 0
+DELETE FROM stint.unique_key AS k
+USING (SELECT u.*, 0 AS scope FROM unnest($1::bigint[], $2::text[], $3::uuid[]) AS u (tenant, key, job) OFFSET 0) AS u
+WHERE k.tenant = u.tenant::int AND k.scope = u.scope AND k.key = u.key COLLATE "C" AND k.job = u.job AND k.held_until = 0
 
 -- name: idempotency_reserve
 INSERT INTO stint.idempotency (tenant, key, body_hash, expires_at) VALUES ($1, $2, '', 0) ON CONFLICT (tenant, key) DO NOTHING
