@@ -212,6 +212,15 @@ test("Anthropic's API is asked by its own rules, a schema as a tool", async () =
     assert.deepEqual(body.tool_choice, { type: 'tool', name: 'answer' });
 });
 
+test('prompt and model may come as the values of a matrix', async () => {
+    const job = await run({ provider: undefined, prompt: { id: 'crm', text: 'Which {{what}}?', vars: { what: 'CRM' } }, model: { id: 'm1', provider: 'acme', params: { temperature: 0 } }, run: 2 }, () => completion('This one.'));
+    assert.equal(job.state, 'completed', JSON.stringify(job.error));
+    assert.deepEqual([job.result.prompt_id, job.result.run, job.result.model, job.result.provider], ['crm', 2, 'm1', 'acme']);
+    assert.deepEqual(provider.calls[0].body, { model: 'm1', messages: [{ role: 'user', content: 'Which CRM?' }], temperature: 0 });
+    const twice = await run({ model: { id: 'm1', provider: 'acme' } });
+    assert.match(twice.error.message, /provider: stands in the model already/);
+});
+
 test('mentions and citations are told', async () => {
     const text = '1. [Acme](https://acme.example/x) is good\n2. Other & Co, says https://news.example/a.';
     const job = await run({ entities: [{ name: 'Acme Inc', domains: ['acme.example'] }, 'Other and Co.', { name: 'Nobody' }] }, () => completion(text));

@@ -82,12 +82,14 @@ TEST(a_job_without_a_key_of_ours_counts_by_what_its_result_says)
     struct arena *a = arena_new();
     struct tally *t = tally_new(NULL, a);
     struct tally_line is;
-    CHECK_TRUE(add(t,
-                   "{\"kind\":\"run-prompt\",\"unique_key\":null,\"state\":\"completed\",\"result\":{"
-                   "\"outcome\":\"answered\",\"provider\":\"p\",\"model\":\"m\"}}",
-                   &is, a, e));
+    CHECK_TRUE(
+        add(t,
+            "{\"kind\":\"run-prompt\",\"unique_key\":null,\"state\":\"completed\",\"result\":{"
+            "\"outcome\":\"answered\",\"provider\":\"p\",\"model\":\"m\",\"prompt_id\":\"q\",\"run\":2}}",
+            &is, a, e));
     CHECK_STR(is.at.model, STR("m"));
-    CHECK_INT(is.at.run, 0);
+    CHECK_STR(is.at.prompt, STR("q"));
+    CHECK_INT(is.at.run, 2);
     arena_free(a);
 }
 

@@ -9,7 +9,9 @@
 
 static const char *const members[] = {"provider", "model",  "prompt",         "system",      "messages",
                                       "vars",     "params", "schema",         "schema_name", "entities",
-                                      "paths",    "code",   "max_tokens_cap", NULL};
+                                      "paths",    "code",   "max_tokens_cap", "run",         NULL};
+static const char *const prompt_members[] = {"id", "text", "vars", NULL};
+static const char *const model_members[] = {"id", "provider", "params", NULL};
 
 static enum rc invalid(struct err *e, const char *field, const char *why)
 {
@@ -61,6 +63,7 @@ static enum rc read_messages(const struct json *o, const struct json *vars, stru
 {
     const struct json *list = json_get(o, STR("messages"));
     const struct json *prompt = json_get(o, STR("prompt"));
+    prompt = prompt && prompt->type == JSON_OBJECT ? json_get(prompt, STR("text")) : prompt;
     if (!list == !prompt) {
         return invalid(e, "prompt", "either prompt or messages");
     }
@@ -134,6 +137,43 @@ static enum rc read_lists(const struct json *o, struct arena *a, struct prompt_a
     return out->entities ? prompt_entities_read(out->entities, a, &unused, &count, e) : RC_OK;
 }
 
+/* prompt and model may be those of a definition (kinds/prompt_batch.h), as a matrix hands them out: what they hold beside a name is
+ * as if it stood outside, and may not stand there too. */
+static enum rc read_prompt_object(const struct json *o, const struct json **vars, struct prompt_args *out,
+                                  struct err *e)
+{
+    const struct json *prompt = json_get(o, STR("prompt"));
+    if (!prompt || prompt->type != JSON_OBJECT) {
+        return RC_OK;
+    }
+    enum rc rc = json_only(prompt, prompt_members, e);
+    rc = rc ? rc : json_get_str(prompt, "id", &out->prompt_id, e);
+    if (!rc && json_get(prompt, STR("vars"))) {
+        rc =
+            *vars ? invalid(e, "vars", "stands in the prompt already") : read_object(prompt, "vars", vars, e);
+    }
+    return rc;
+}
+
+static enum rc read_model_object(const struct json *o, struct prompt_args *out, struct err *e)
+{
+    const struct json *model = json_get(o, STR("model"));
+    if (!model || model->type != JSON_OBJECT) {
+        return json_get_str(o, "model", &out->model, e);
+    }
+    enum rc rc = json_only(model, model_members, e);
+    rc = rc ? rc : json_get_str(model, "id", &out->model, e);
+    if (!rc && json_get(model, STR("provider"))) {
+        rc = out->provider.n ? invalid(e, "provider", "stands in the model already")
+                             : json_get_str(model, "provider", &out->provider, e);
+    }
+    if (!rc && json_get(model, STR("params"))) {
+        rc = out->params ? invalid(e, "params", "stands in the model already")
+                         : read_object(model, "params", &out->params, e);
+    }
+    return rc;
+}
+
 enum rc prompt_args_read(struct str text, struct arena *a, struct prompt_args *out, struct err *e)
 {
     struct json *o = NULL;
@@ -142,12 +182,14 @@ enum rc prompt_args_read(struct str text, struct arena *a, struct prompt_args *o
     enum rc rc = json_parse(text, a, &o, e);
     rc = rc ? rc : json_only(o, members, e);
     rc = rc ? rc : json_get_str(o, "provider", &out->provider, e);
-    rc = rc ? rc : json_get_str(o, "model", &out->model, e);
+    rc = rc ? rc : json_get_int(o, "run", 1, INT32_MAX, &out->run, e);
     rc = rc ? rc : json_get_str(o, "system", &out->system_text, e);
     rc = rc ? rc : json_get_bool(o, "code", &out->with_code, e);
     rc = rc ? rc : json_get_int(o, "max_tokens_cap", 1, 1000000, &out->max_tokens_cap, e);
     rc = rc ? rc : read_object(o, "vars", &vars, e);
     rc = rc ? rc : read_object(o, "params", &out->params, e);
+    rc = rc ? rc : read_prompt_object(o, &vars, out, e);
+    rc = rc ? rc : read_model_object(o, out, e);
     rc = rc ? rc : read_schema(o, a, out, e);
     rc = rc ? rc : read_lists(o, a, out, e);
     rc = rc ? rc : read_messages(o, vars, a, out, e);

@@ -9,6 +9,8 @@
 
 struct prompt_args {
     struct str provider, model;
+    struct str prompt_id;      /* as its definition calls it; "" = it has no name */
+    int64_t run;               /* of several that ask the same; 0 = not told */
     struct str system_text;    /* "" = none; variables are filled in */
     struct str messages;       /* JSON array of {role, content}, the prompt among them */
     const struct json *params; /* of the provider: temperature, max_tokens, …; NULL = none */

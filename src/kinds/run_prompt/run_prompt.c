@@ -143,6 +143,12 @@ static void complete(struct run *r, const char *outcome)
     json_put_c(&w, "outcome", outcome);
     json_put_str(&w, "provider", r->args.provider);
     json_put_str(&w, "model", r->args.model);
+    if (r->args.prompt_id.n) {
+        json_put_str(&w, "prompt_id", r->args.prompt_id);
+    }
+    if (r->args.run) {
+        json_put_int(&w, "run", r->args.run);
+    }
     json_put_str(&w, "model_returned", r->reply.model);
     json_put_str(&w, "request_id", r->reply.id);
     json_put_c(&w, "mode", structured_name(r->ask.q.mode));

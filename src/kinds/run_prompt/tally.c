@@ -223,8 +223,10 @@ bool tally_add(struct tally *t, const struct json *line, const struct json *foun
         return false;
     }
     if (!prompt_coordinate_parse(tally_text(line, "unique_key"), &out->at)) {
-        out->at = (struct prompt_coordinate){.provider = tally_text(result, "provider"),
-                                             .model = tally_text(result, "model")};
+        out->at = (struct prompt_coordinate){.prompt = tally_text(result, "prompt_id"),
+                                             .provider = tally_text(result, "provider"),
+                                             .model = tally_text(result, "model"),
+                                             .run = tally_int(result, "run")};
     }
     struct tally_group *model = model_of(t, &out->at);
     struct tally_prompt *prompt = prompt_of(t, out->at.prompt);
