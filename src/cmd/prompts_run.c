@@ -336,14 +336,18 @@ static void tell(const struct run *run, const struct json *batch)
 
 /* ---- --wait ---- */
 
-static void show_progress(const struct json *batch)
+static void show_progress(const struct json *batch, const struct json *report)
 {
     const struct json *counts = json_get(batch, STR("counts"));
     char text[160];
     int64_t jobs = jobs_in(batch), open = number_of(counts, "open"), failed = number_of(counts, "failed");
     size_t n = str_print(text, sizeof text, "%lld of %lld jobs", (long long)(jobs - open), (long long)jobs);
     if (failed) {
-        str_print(text + n, sizeof text - n, ", %lld failed", (long long)failed);
+        n += str_print(text + n, sizeof text - n, ", %lld failed", (long long)failed);
+    }
+    if (!open) { /* nobody may be there who can */
+        str_print(text + n, sizeof text - n, "; the report (prompt-report) is %.*s",
+                  STR_ARG(text_of(report, "state")));
     }
     term_progress(jobs ? (jobs - open) * 1000 / jobs : -1, str_from(text));
 }
@@ -358,7 +362,7 @@ static int follow(struct run *run)
     while (!code && !prompts_is_final(run->report)) {
         code = get_batch(run, &batch);
         if (!code && !is_quiet(run)) {
-            show_progress(batch);
+            show_progress(batch, run->report);
         }
         remote_path(r, "/v1/jobs/%.*s?wait=1", STR_ARG(id));
         code = code ? code : remote_call(r, "GET", remote_target(r), STR_NONE, &run->report);
