@@ -246,6 +246,23 @@ STORE_TEST(a_batch_that_nobody_fills_is_given_out_again)
     CHECK_INT(claim(s, .max = 10).count, 4);
 }
 
+STORE_TEST(a_coordinate_whose_key_is_held_gets_no_other_job)
+{
+    struct batch_filling *f = a_filling(s, MANY, (struct job_spec){.queue = STR("default")});
+    f->schedule = STR("daily");
+    f->tick = TEST_BEGINS;
+    struct id held = a_queued_job(s, .queue = STR("other"), .unique_for_ms = JOB_FOREVER_MS,
+                                  .unique_key = STR("schedule:daily:2030-03-17T17:46:40.000Z:700"));
+    struct id id = begin(s, f, 0, STR("schedule:daily")).verdicts[0].job;
+    fill_whole(s, given(s), f);
+    CHECK_INT(batch_of(s, id)->counts.open, MANY - 1);
+    CHECK_INT(claim(s, .max = 2 * MANY).count, MANY - 1);
+    CHECK_STATE(s, held, JOB_QUEUED);
+    struct enqueue_verdict v = enqueue(s, .unique_key = STR("schedule:daily:2030-03-17T17:46:40.000Z:701"));
+    CHECK_TRUE(v.duplicate);
+    check_counts(s);
+}
+
 DURABLE_STORE_TEST(a_batch_that_was_half_filled_goes_on_at_the_next_start)
 {
     struct batch_filling *f = a_filling(s, MANY, (struct job_spec){.queue = STR("default")});

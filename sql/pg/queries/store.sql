@@ -79,6 +79,13 @@ SELECT tenant, 0, key, '00000000-0000-0000-0000-000000000000', 0
 FROM unnest($1::bigint[], $2::text[]) AS u (tenant, key) ORDER BY tenant, key COLLATE "C"
 ON CONFLICT (tenant, scope, key) DO NOTHING
 
+-- name: unique_take
+-- Those that nobody has, for these jobs.
+INSERT INTO stint.unique_key (tenant, scope, key, job, held_until)
+SELECT tenant, 0, key, job, held_until
+FROM unnest($1::bigint[], $2::text[], $3::uuid[], $4::bigint[]) AS u (tenant, key, job, held_until) ORDER BY tenant, key COLLATE "C"
+ON CONFLICT (tenant, scope, key) DO NOTHING
+
 -- name: unique_lock
 SELECT k.tenant, k.key, k.job, k.held_until, coalesce((SELECT j.state FROM stint.job AS j WHERE j.id = k.job),
   (SELECT h.state FROM stint.history AS h WHERE h.id = k.job LIMIT 1)) AS state

@@ -193,6 +193,7 @@ struct committer {
     struct err failure;     /* of an ask that has no rc of its own */
     int64_t hurry_until_us; /* a stranger's lock was met: until then locks are waited for but briefly */
     int64_t prepared_day;   /* partitions.c */
+    bool has_key_race;      /* of the filler: keys are to be asked for before they are taken */
 };
 
 struct reader {

@@ -41,6 +41,7 @@
     X(SCHEDULE_TAKE, "schedule_take") \
     X(SCHEDULE_LIST, "schedule_list") \
     X(UNIQUE_RESERVE, "unique_reserve") \
+    X(UNIQUE_TAKE, "unique_take") \
     X(UNIQUE_LOCK, "unique_lock") \
     X(UNIQUE_PUT, "unique_put") \
     X(UNIQUE_FREE, "unique_free") \

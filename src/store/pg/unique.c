@@ -106,6 +106,15 @@ enum rc unique_reserve(struct committer *w, const struct key_entry *keys, size_t
     return !rc && left ? err_set(e, RC_BUSY, "postgresql: a unique key changes hands too often") : rc;
 }
 
+void unique_assume_free(struct committer *w, const struct key_entry *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!find(w, keys[i].tenant, keys[i].key)) {
+            (void)add(w, keys[i].tenant, keys[i].key);
+        }
+    }
+}
+
 /* ---- ask, hold, release */
 
 enum rc unique_find_holder(struct keeper *keeper, int64_t tenant, struct str key, struct key_holder *out,
@@ -180,38 +189,74 @@ static int compare_keys(const void *one, const void *two)
     return order ? order : (a->key.n > b->key.n) - (a->key.n < b->key.n);
 }
 
+struct fated { /* keys of one fate, in order */
+    struct key_entry *keys;
+    struct id *jobs;
+    int64_t *until;
+    size_t count;
+};
+
+static struct fated with_fate(struct committer *w, enum fate fate)
+{
+    struct arena *a = w->keeper.scratch;
+    struct fated f = {.keys = arena_array(a, struct key_entry, w->work.keys.count + 1),
+                      .jobs = arena_array(a, struct id, w->work.keys.count + 1),
+                      .until = arena_array(a, int64_t, w->work.keys.count + 1)};
+    for (const struct key_entry *k = w->work.keys.first; k; k = k->next) {
+        if (fate_of(k) == fate) {
+            f.keys[f.count++] = *k;
+        }
+    }
+    qsort(f.keys, f.count, sizeof *f.keys, compare_keys);
+    for (size_t i = 0; i < f.count; i++) {
+        f.jobs[i] = f.keys[i].job;
+        f.until[i] = f.keys[i].held_until;
+    }
+    return f;
+}
+
 static enum rc send_fate(struct committer *w, enum fate fate, struct err *e)
 {
     static const enum pg_sql_query queries[] = {[FATE_PUT] = PG_SQL_UNIQUE_PUT,
                                                 [FATE_FREE] = PG_SQL_UNIQUE_FREE,
                                                 [FATE_RELEASE] = PG_SQL_UNIQUE_RELEASE};
-    struct arena *a = w->keeper.scratch;
-    struct pg_query q = PG_QUERY(a);
-    struct key_entry *keys = arena_array(a, struct key_entry, w->work.keys.count + 1);
-    struct id *jobs = arena_array(a, struct id, w->work.keys.count + 1);
-    int64_t *until = arena_array(a, int64_t, w->work.keys.count + 1);
-    size_t count = 0;
-    for (const struct key_entry *k = w->work.keys.first; k; k = k->next) {
-        if (fate_of(k) == fate) {
-            keys[count++] = *k;
-        }
-    }
-    if (!count) {
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    const struct fated f = with_fate(w, fate);
+    if (!f.count) {
         return RC_OK;
     }
-    qsort(keys, count, sizeof *keys, compare_keys);
-    for (size_t i = 0; i < count; i++) {
-        jobs[i] = keys[i].job;
-        until[i] = keys[i].held_until;
-    }
-    bind_keys(&q, keys, count);
+    bind_keys(&q, f.keys, f.count);
     if (fate != FATE_FREE) {
-        pg_bind_uuids(&q, jobs, count);
+        pg_bind_uuids(&q, f.jobs, f.count);
     }
     if (fate == FATE_PUT) {
-        pg_bind_ints(&q, until, count);
+        pg_bind_ints(&q, f.until, f.count);
     }
     return batch_send(w, queries[fate], &q, NULL, NULL, e);
+}
+
+static enum rc see_taken(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
+{
+    if (pg_affected(rows) == *(const int64_t *)arg) {
+        return RC_OK;
+    }
+    w->has_key_race = true;
+    return err_set_code(e, RC_BUSY, JOBS_CHANGED, NULL, "a unique key that was to be new is somebody's");
+}
+
+enum rc unique_send_taken(struct committer *w, struct err *e)
+{
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    const struct fated f = with_fate(w, FATE_PUT);
+    int64_t *count = arena_alloc(w->keeper.scratch, sizeof *count);
+    *count = (int64_t)f.count;
+    if (!f.count) {
+        return RC_OK;
+    }
+    bind_keys(&q, f.keys, f.count);
+    pg_bind_uuids(&q, f.jobs, f.count);
+    pg_bind_ints(&q, f.until, f.count);
+    return batch_send(w, PG_SQL_UNIQUE_TAKE, &q, see_taken, count, e);
 }
 
 static enum rc send_kept(struct committer *w, const struct kept_entry *k, struct err *e)

@@ -20,6 +20,11 @@ struct key_entry { /* a unique key that the round has locked */
 /* Reserves many at once, so that finding them asks no more. In one order, whatever the callers' is. */
 MUST_CHECK enum rc unique_reserve(struct committer *w, const struct key_entry *keys, size_t count,
                                   struct err *e);
+/* For keys that nobody has, as a rule: they are taken for that, and asked for by no trip. unique_send_taken finds out. */
+void unique_assume_free(struct committer *w, const struct key_entry *keys, size_t count);
+/* Queues the keys that were assumed to be free and are held now, as new ones. Should one be somebody's, the batch fails with
+ * JOBS_CHANGED, and w->has_key_race is set. */
+MUST_CHECK enum rc unique_send_taken(struct committer *w, struct err *e);
 /* Queues what has become of them. */
 MUST_CHECK enum rc unique_send(struct committer *w, struct err *e);
 
