@@ -10,8 +10,9 @@
 #include "base/fault.h"
 
 #define FILLING_PREFIX " " /* no name of people's begins so; in lists these stand before all others */
-#define CHUNK          500
-#define ROUND_US       30000 /* of a round, so that others have it too */
+#define CHUNK          500   /* of one transaction */
+#define ROUND_CHUNK    200   /* of rounds, whose end is looked at behind each */
+#define ROUND_US       15000 /* of a round: with its flush far from 100 ms, also on a busy machine */
 #define HIDDEN_FROM    1001  /* smaller batches are made in one round: nothing of them needs to be hidden */
 
 bool store_is_filling(const struct schedule *s)
@@ -68,8 +69,8 @@ struct fill {
 static enum rc make_chunk(struct fill *f, struct err *e)
 {
     struct keeper *k = f->k;
-    int64_t left = f->filling->matrix.count - f->s->fired, most = f->limit ? f->limit : CHUNK;
-    size_t count = (size_t)(left < most ? left : most);
+    int64_t left = f->filling->matrix.count - f->s->fired;
+    size_t count = (size_t)(left < f->limit ? left : f->limit);
     struct job_spec *specs = arena_array(f->a, struct job_spec, count);
     struct berth at = {.tenant = f->s->tenant,
                        .queue = queue_of(f->filling),
@@ -100,7 +101,7 @@ static enum rc make_jobs(struct keeper *k, const struct store_fill *op, struct s
     enum rc rc = RC_OK;
     f.is_hidden = count >= HIDDEN_FROM;
     bool is_whole = !f.is_hidden || k->engine->fills_at_once, is_over = false;
-    f.limit = is_whole || op->limit > CHUNK ? 0 : op->limit;
+    f.limit = is_whole ? CHUNK : op->limit ? op->limit : ROUND_CHUNK;
     while (!rc && s->fired < count && !is_over) {
         arena_reset(f.a);
         rc = make_chunk(&f, e);
