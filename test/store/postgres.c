@@ -155,6 +155,24 @@ static struct job *claim_and_change(struct store_test *s, struct pg *c, const ch
     return job;
 }
 
+SERVER_STORE_TEST(a_lease_has_the_grace_that_another_node_has_given_since)
+{
+    struct job *j = a_processing_job(s);
+    struct pg *c = a_stranger(s);
+    char sql[200];
+    advance(s, 31 * SECOND);
+    str_print(sql, sizeof sql, "UPDATE stint.meta SET number = %" PRId64 " WHERE name = 'grace_at'",
+              (int64_t)(s->now - SECOND));
+    say_sql(c, sql);
+    pg_close(c);
+    tick(s);
+    CHECK_STATE(s, j->id, JOB_PROCESSING);
+    pass(s, 28 * SECOND);
+    CHECK_STATE(s, j->id, JOB_PROCESSING);
+    pass(s, 2 * SECOND);
+    CHECK_STATE(s, j->id, JOB_QUEUED);
+}
+
 SERVER_STORE_TEST(a_completion_is_refused_when_another_node_has_given_the_job_away)
 {
     struct pg *c = a_stranger(s);

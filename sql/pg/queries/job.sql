@@ -194,8 +194,8 @@ WHERE history.id = u.id AND history.drop_at = u.drop_at
 (SELECT id FROM stint.job ORDER BY id DESC LIMIT 1) UNION ALL (SELECT id FROM stint.history ORDER BY id DESC LIMIT 1)
 
 -- name: job_due
--- $3: none is due before it (store/pg/due.h)
-SELECT @row_columns@ FROM stint.job WHERE due_at > 0 AND due_at >= $3 AND due_at <= $1 ORDER BY due_at LIMIT $2
+-- $3: none is due before it (store/pg/due.h). With the grace that another node may have given meanwhile.
+SELECT @row_columns@, (SELECT number FROM stint.meta WHERE name = 'grace_at') FROM stint.job WHERE due_at > 0 AND due_at >= $3 AND due_at <= $1 ORDER BY due_at LIMIT $2
 FOR UPDATE SKIP LOCKED
 
 -- name: job_next_due

@@ -25,7 +25,7 @@ static int64_t database_now(const struct pg_engine *s)
     return atomic_load(&s->base.wall_at_start) + (clock_boot_ms() - s->base.boot_at_start);
 }
 
-static void raise_grace(struct pg_engine *s, int64_t grace_at)
+void nodes_raise_grace(struct pg_engine *s, int64_t grace_at)
 {
     int64_t known = atomic_load(&s->base.grace_at);
     while (known < grace_at && !atomic_compare_exchange_weak(&s->base.grace_at, &known, grace_at)) {
@@ -49,7 +49,7 @@ static enum rc judge_absence(struct pg_engine *s, struct pg *c, struct arena *a,
     pg_bind_uuid(&q, &s->nodes.id);
     enum rc rc = pg_run(c, pg_sql(PG_SQL_NODE_GRACE), &q, &rows, e);
     if (!rc && pg_count(rows)) {
-        raise_grace(s, pg_int(rows, 0, 0));
+        nodes_raise_grace(s, pg_int(rows, 0, 0));
     }
     pg_rows_free(rows);
     return rc;
@@ -134,7 +134,7 @@ static void take_beat(struct pg_engine *s, const struct pg_rows *rows, struct du
     n->others = pg_int(rows, 0, 0);
     atomic_store(&n->others_listen, pg_bool(rows, 0, 1));
     atomic_store(&n->others_watch, pg_bool(rows, 0, 2));
-    raise_grace(s, pg_int(rows, 0, 3));
+    nodes_raise_grace(s, pg_int(rows, 0, 3));
     take_keys(n, pg_int(rows, 0, 4), r);
     take_due(s, reading, pg_int(rows, 0, 5), r);
     if (pg_bool(rows, 0, 6)) {

@@ -68,6 +68,8 @@ void nodes_init(struct pg_engine *s);
 MUST_CHECK enum rc nodes_see_start(struct pg_engine *s, struct pg *c, struct err *e);
 /* The same after an outage of the database, before a tick judges leases. In the round's transaction. */
 MUST_CHECK enum rc nodes_see_outage(struct committer *w, struct err *e);
+/* Leases have had it since then, also by another node, unless more is known here. */
+void nodes_raise_grace(struct pg_engine *s, int64_t grace_at);
 MUST_CHECK enum rc nodes_start(struct pg_engine *s, struct err *e);
 /* Makes its thread say goodbye and end, when the others have; without its session it ends at once. */
 void nodes_leave(struct pg_engine *s);

@@ -51,7 +51,12 @@ static void read_row(struct committer *w, const struct pg_rows *r, size_t at, st
     out->settings = settings_of(&w->settings, out->tenant, out->queue);
 }
 
-#define HISTORY_COLUMNS_AT 34
+#define ROW_COLUMNS 34
+
+int64_t rows_more(const struct pg_rows *r, size_t at, int n)
+{
+    return pg_int(r, at, ROW_COLUMNS + n);
+}
 
 struct pg_row *rows_add(struct committer *w, const struct pg_rows *r, size_t at, bool is_history)
 {
@@ -63,9 +68,9 @@ struct pg_row *rows_add(struct committer *w, const struct pg_rows *r, size_t at,
     row = arena_alloc(w->keeper.scratch, sizeof *row);
     read_row(w, r, at, &row->row);
     if (is_history) {
-        row->row.finished_at = pg_int(r, at, HISTORY_COLUMNS_AT);
-        row->row.expires_at = pg_int(r, at, HISTORY_COLUMNS_AT + 1);
-        row->drop_at = row->counted = pg_int(r, at, HISTORY_COLUMNS_AT + 2);
+        row->row.finished_at = rows_more(r, at, 0);
+        row->row.expires_at = rows_more(r, at, 1);
+        row->drop_at = row->counted = rows_more(r, at, 2);
     }
     row->was = row->row;
     row->had_events = row->row.flags & FLAG_EVENTS;

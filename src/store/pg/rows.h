@@ -43,6 +43,8 @@ MUST_CHECK enum rc rows_load_missing(struct committer *w, const struct id *ids, 
 struct pg_row *rows_find(const struct committer *w, struct id id);
 /* A row of an answer over @row_columns@, as `drop_at` says live (0) or with history's columns behind them. */
 struct pg_row *rows_add(struct committer *w, const struct pg_rows *r, size_t at, bool is_history);
+/* The n-th column behind @row_columns@. */
+int64_t rows_more(const struct pg_rows *r, size_t at, int n);
 
 /* A live one that was not read: the round ends it, or runs again. */
 void rows_add_known(struct committer *w, const struct row *r, const struct row_place *place);

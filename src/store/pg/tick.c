@@ -73,6 +73,9 @@ enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
     rc = round_ask(w, PG_SQL_JOB_DUE, &q, &rows, e);
     int64_t count = rc ? 0 : (int64_t)pg_count(rows);
     due_answered(&w->scan, count);
+    if (count) {
+        nodes_raise_grace(w->engine, rows_more(rows, 0, 0));
+    }
     for (size_t i = 0; !rc && (int64_t)i < count; i++) {
         struct row *r = &rows_add(w, rows, i, false)->row;
         last_due_at = r->due_at;
