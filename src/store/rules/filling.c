@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 
-#define FILLING_PREFIX " " /* no name of people's begins so; in lists these stand before all others */
+#define FILLING_PREFIX " "   /* no name of people's begins so; in lists these stand before all others */
 #define CHUNK          500   /* of one transaction */
 #define ROUND_CHUNK    200   /* of rounds, whose end is looked at behind each */
 #define ROUND_US       15000 /* of a round: with its flush far from 100 ms, also on a busy machine */
