@@ -57,7 +57,9 @@ const struct command command_table[] = {
      "BATCH is an id; a batch of prompts is also called NAME, or NAME:DATE (else the newest of the name).\n"
      "run makes a batch of prompts x models x runs of a definition (docs/run-prompt.md); the same again for "
      "the\n"
-     "same --date makes nothing twice. reextract looks for other names in the answers, without a call.\n"},
+     "same --date makes nothing twice. reextract looks for other names (--entities) in the answers, without "
+     "a\n"
+     "call; without it, it reports once more on what there is.\n"},
     {"stats", cmd_stats, "Counts jobs by state, and names kinds that no worker can do", "", "url key json",
      NULL},
     {"index", cmd_index, "Indexes a git repository and shows what was found", "REPO",

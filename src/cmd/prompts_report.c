@@ -182,7 +182,7 @@ static int read_entities(struct remote *r, const struct json **out)
     struct str path = options_str(r->o, "entities");
     struct buf text = BUF_LIMIT(ENTITIES_MAX_BYTES);
     if (!path.n) {
-        return command_fail(r->o, EXIT_USAGE, "it needs --entities FILE: a JSON array of names to look for");
+        return EXIT_OK;
     }
     enum rc rc = buf_read_file(&text, path.p, &e);
     rc = rc ? rc : json_parse(arena_str(r->a, buf_str(&text)), r->a, &list, &e);
@@ -194,7 +194,7 @@ static int read_entities(struct remote *r, const struct json **out)
     return EXIT_OK;
 }
 
-/* The report's own job once more, with other names. */
+/* The report's own job once more: with other names, or with what has come since. */
 static void write_job(const struct json *report, const struct json *entities, struct json_out *w)
 {
     static const char *const kept[] = {"batch", "name", "date", "expected", "paths", "code", "budget"};
@@ -212,8 +212,11 @@ static void write_job(const struct json *report, const struct json *entities, st
             json_put_raw(w, kept[i], v->raw);
         }
     }
-    json_put_raw(w, "entities", entities->raw);
-    json_put_bool(w, "reextract", true);
+    const struct json *names = entities ? entities : json_get(args, STR("entities"));
+    if (names) {
+        json_put_raw(w, "entities", names->raw);
+    }
+    json_put_bool(w, "reextract", entities || number_of(args, "reextract"));
     json_object_end(w);
     json_object_end(w);
 }

@@ -165,7 +165,8 @@ test('other names are looked for in the answers that are kept, without a call', 
     assert.deepEqual(anew.citations.map((c) => [c.domain, c.entity]), [['acme.example', ''], ['news.example', '']]);
     assert.equal(provider.calls.length, calls);
     assert.equal((await batch(stint, 'reextract', 'daily', '--entities', file('names.json', '{}'))).code, 2);
-    assert.equal((await batch(stint, 'reextract', 'nothing', '--entities', names)).code, 2);
+    assert.equal((await batch(stint, 'reextract', 'nothing')).code, 4);
+    assert.deepEqual(JSON.parse(await ok('reextract', first.batch, '--json')), anew);
 });
 
 test('of another definition of the same name and date only what is new is made', async () => {
