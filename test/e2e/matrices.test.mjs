@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { CLUSTER, makeDatabase } from './lib/postgres.mjs';
-import { createKey, makeDir, startServer } from './lib/server.mjs';
+import { createKey, makeDir, startServer, stint } from './lib/server.mjs';
 
 let server;
 let call;
@@ -94,32 +94,36 @@ test('what cannot be a matrix is refused, with the way to it', async () => {
 });
 
 /** A server that dies half-way, and the next one: afterwards exactly the set. */
-async function killHalfWay(options) {
-    const matrix = { n: Array.from({ length: 1500 }, (_, i) => i), m: ['x', 'y'] };
-    let life = await startServer({ ...options, env: { STINT_FAULT: 'store.fill.chunk:kill:4' } });
+async function killHalfWay(options, hit, between = () => {}) {
+    const matrix = { n: Array.from({ length: 6000 }, (_, i) => i), m: ['x', 'y'] };
+    let life = await startServer({ ...options, env: { STINT_FAULT: `store.fill.chunk:kill:${hit}` } });
     const { key } = life;
     await life.call('PUT', '/v1/schedules/big', { cron: '@yearly', job: { kind: 'k', queue: 'big' }, matrix });
     const { batch } = (await life.call('POST', '/v1/schedules/big/run')).json;
     assert.equal((await life.exit).signal, 'SIGKILL');
+    between();
     life = await startServer({ ...options, key, args: ['--log-level', 'debug'] });
     await filled(batch, life);
     const jobs = [];
-    for (let i = 0; i < 4; i++) jobs.push(...((await life.call('POST', '/v1/claims', { worker: 'w', queues: ['big'], max: 1000 })).json?.jobs ?? []));
+    for (let i = 0; i < 13; i++) jobs.push(...((await life.call('POST', '/v1/claims', { worker: 'w', queues: ['big'], max: 1000 })).json?.jobs ?? []));
     assert.deepEqual(jobs.map(({ args }) => `${args.n}${args.m}`).sort(), matrix.n.flatMap((n) => matrix.m.map((m) => `${n}${m}`)).sort());
     const { counts, state } = await get(`/v1/batches/${batch}`, life);
-    assert.deepEqual([counts.open, state], [3000, 'closed']);
-    assert.equal((await get('/v1/queues/big', life)).counts.processing, 3000);
+    assert.deepEqual([counts.open, state], [12000, 'closed']);
+    assert.equal((await get('/v1/queues/big', life)).counts.processing, 12000);
     assert.equal((await life.stop()).code, 0);
 }
 
 test('a batch is filled exactly, whoever dies half-way', { timeout: 120000 }, async () => {
     const dir = makeDir();
-    await killHalfWay({ dir, store: `sqlite:${dir.file('stint.db')}` });
+    const store = `sqlite:${dir.file('stint.db')}`;
+    const copy = () => stint(['copy', '--from', store, '--to', `sqlite:${dir.file('copy.db')}`]);
+    await killHalfWay({ dir, store }, 50, () => assert.throws(copy, /half filled/)); // in its second round at least
+    copy();
     dir.remove();
 });
 
 test('so it is on PostgreSQL', { timeout: 120000, skip: !CLUSTER ? 'no PostgreSQL' : process.env.CHAOS ? false : 'only with CHAOS=1: what was given out waits for 10 s' }, async () => {
     const database = makeDatabase();
-    await killHalfWay({ store: database.dsn, key: createKey(database.dsn) });
+    await killHalfWay({ store: database.dsn, key: createKey(database.dsn) }, 16);
     database.drop();
 });

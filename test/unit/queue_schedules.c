@@ -8,7 +8,8 @@
 
 static struct rig *open_rig(void)
 {
-    return rig_open_with((struct queue_options){.read_plan = wire_plan_parse});
+    return rig_open_with(
+        (struct queue_options){.read_plan = wire_plan_parse, .read_filling = wire_filling_parse});
 }
 
 /* A schedule as the API would keep it; its jobs go to the queue of its name. */
@@ -123,6 +124,43 @@ TEST(a_tick_over_open_work_fires_is_dropped_or_cancels_it_as_the_policy_says)
     check_ticks(r, "cancel", FIRST, MINUTE, 3);
     CHECK_TRUE(rig_job(r, running->id)->cancel_requested); /* its worker is told */
     CHECK_INT(queue_metrics(r->q).schedule_dropped, 1);
+    rig_close(r);
+}
+
+static void settle(struct rig *r)
+{
+    for (int i = 0; i < 60; i++) { /* one tick, one filling, one note at a time */
+        rig_skip_ms(r, 1);
+    }
+}
+
+TEST(each_tick_of_a_schedule_with_a_matrix_has_a_batch)
+{
+    struct rig *r = open_rig();
+
+    put(r, "all", "\"every_s\":60,\"catch_up\":\"run_all\",\"matrix\":{\"n\":[1,2,3]}");
+    put(r, "skip", "\"every_s\":60,\"catch_up\":\"run_all\",\"overlap\":\"skip\",\"matrix\":{\"n\":[1,2,3]}");
+    put(r, "cancel", "\"every_s\":60,\"overlap\":\"cancel_previous\",\"matrix\":{\"n\":[1,2,3]}");
+    wake_at(r, FIRST + 4 * MINUTE + 30000); /* four were missed, and one is on time */
+    settle(r);
+    const struct store_list_jobs *l = jobs_of(r, "all");
+    CHECK_INT(l->count, 15);
+    CHECK_INT(look(r, "all").fired, 5);
+    for (size_t i = 0; i < l->count; i++) {
+        int64_t tick = FIRST + (int64_t)i / 3 * MINUTE;
+        struct str key = arena_printf(r->a, "schedule:all:%s:%d", time_text(tick).s, (int)i % 3);
+        CHECK_STR(l->jobs[l->count - 1 - i].unique_key, key);
+    }
+    CHECK_INT(jobs_of(r, "skip")->count, 3);
+    CHECK_INT(look(r, "skip").fired, 1);
+    CHECK_INT(look(r, "skip").dropped, 4);
+    wake_at(r, FIRST + 5 * MINUTE);
+    settle(r);
+    l = jobs_of(r, "cancel");
+    CHECK_INT(l->jobs[0].state, JOB_QUEUED);
+    CHECK_INT(l->jobs[3].state, JOB_CANCELLED);
+    CHECK_INT(look(r, "skip").dropped, 5);
+    CHECK_INT(look(r, "all").fired, 6);
     rig_close(r);
 }
 
