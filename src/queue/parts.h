@@ -39,6 +39,7 @@ struct services {
     struct arena *tick_arena, *prune_arena;
     bool is_ticking, is_pruning, is_stopped;
     int64_t next_due_at; /* as the last round said; 0 = nothing */
+    int empty_ticks;     /* in a row, for what was due at the same time */
 };
 
 struct looks { /* looks.c */

@@ -14,6 +14,7 @@
 #define RETRY_MS    1000
 #define TICK_LIMIT  500 /* rows a round: a mass of due jobs must not hold up the others */
 #define PRUNE_LIMIT 500
+#define EMPTY_TICKS 8 /* then 256 ms apart */
 
 static void arm_due(struct queue *q)
 {
@@ -28,8 +29,10 @@ static void arm_due(struct queue *q)
     }
     const int64_t delay_ms = s->next_due_at - store_now(q->store);
 
+    const int pause_ms = delay_ms > 0 ? 1 : 1 << s->empty_ticks;
+
     /* Not below 1: should the two clocks differ by a fraction, we look twice, but do not spin. */
-    timer_start(q->loop, &s->due, delay_ms > 1 ? delay_ms : 1);
+    timer_start(q->loop, &s->due, delay_ms > pause_ms ? delay_ms : pause_ms);
 }
 
 static void tick(struct queue *q)
@@ -50,6 +53,15 @@ static void tick(struct queue *q)
     submit(q, &s->tick_op.op);
 }
 
+/* What is due may be held by another node, or by a stranger's transaction: it is asked for less and less often, as long as nothing
+ * else is due before it. */
+static void see_outcome(struct services *s, enum rc rc)
+{
+    bool is_empty = !rc && !s->tick_op.applied && !s->tick_op.schedule_count;
+
+    s->empty_ticks = !is_empty ? 0 : s->empty_ticks < EMPTY_TICKS ? s->empty_ticks + 1 : EMPTY_TICKS;
+}
+
 static void on_ticked(struct store_op *op)
 {
     struct queue *q = op->owner;
@@ -64,6 +76,7 @@ static void on_ticked(struct store_op *op)
         q->services.tick_arena = arena_new();
         schedules_fire(q, &q->services.tick_op, given);
     }
+    see_outcome(&q->services, op->rc);
     if (op->rc) {
         timer_start(q->loop, &q->services.due, RETRY_MS); /* its round told nothing */
     } else if (q->services.tick_op.more) {
@@ -95,6 +108,7 @@ void services_check_stall(struct queue *q)
 void services_see_due(struct queue *q, int64_t next_due_at)
 {
     if (next_due_at >= 0 && !(next_due_at == q->services.next_due_at && timer_is_running(&q->services.due))) {
+        q->services.empty_ticks = next_due_at == q->services.next_due_at ? q->services.empty_ticks : 0;
         q->services.next_due_at = next_due_at;
         arm_due(q);
     }

@@ -93,3 +93,21 @@ test('a transaction that stays open with a unique key delays nobody else', { ski
     const answer = await waiting;
     assert.deepEqual([answer.status, answer.json.id, answer.json.duplicate], [200, id, true], answer.text);
 });
+
+test('what is due, and held by somebody, is not asked for again and again', { skip: SKIP, timeout: 60_000 }, async (t) => {
+    const rounds = async () => Number(/^stint_rounds_total (\d+)/m.exec((await nodes[0].call('GET', '/metrics')).text)[1]);
+    const app = db.session();
+    t.after(() => app.close());
+    const { id } = (await nodes[0].call('POST', '/v1/jobs', { kind: 'k', queue: 'due', delay_s: 1 })).json;
+    await app.say('BEGIN');
+    await app.say(`SELECT 1 FROM stint.job WHERE id = '${id}' FOR UPDATE`);
+    await app.say('SELECT pg_sleep(1.2)'); // time is what is measured
+    const before = await rounds();
+    await app.say('SELECT pg_sleep(2)');
+    const asked = (await rounds()) - before;
+    assert.ok(asked <= 100, `${asked} rounds in two seconds`);
+    assert.ok(asked >= 3, 'it is forgotten');
+    await app.say('COMMIT');
+    const { json } = await nodes[1].call('POST', '/v1/claims', { worker: 'w', queues: ['due'], wait_s: 20 });
+    assert.deepEqual(json.jobs.map((j) => j.id), [id]);
+});
