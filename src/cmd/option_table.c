@@ -10,7 +10,8 @@
 const struct option option_table[] = {
     /* the server */
     {"store", OPT_TEXT, "STORE", "sqlite:var/stint.db", 0, 0,
-     "where everything is kept: sqlite:PATH, postgresql://USER@HOST/DATABASE, or memory: (gone at the end)"},
+     "where everything is kept: sqlite:PATH, postgresql://USER@HOST/DATABASE, or memory: (gone at the end); "
+     "a file whose name has a colon is ./NAME"},
     {"from", OPT_TEXT, "STORE", NULL, 0, 0, "the store to copy; it is only read"},
     {"to", OPT_TEXT, "STORE", NULL, 0, 0, "the store to make of it: a new one, or an unfinished copy"},
     {"store-unsafe", OPT_FLAG, NULL, NULL, 0, 0,

@@ -88,6 +88,19 @@ static bool looks_like_keywords(struct str s)
     return end > 0 && end < s.n;
 }
 
+/* Bytes in front of the colon of what is written like a URL, known or not; s.n: it is a path. */
+static size_t scheme_bytes(struct str s)
+{
+    static const struct str marks = STR("+-._");
+    size_t end = 0;
+    while (end < s.n &&
+           ((s.p[end] >= 'a' && s.p[end] <= 'z') || (s.p[end] >= 'A' && s.p[end] <= 'Z') ||
+            (s.p[end] >= '0' && s.p[end] <= '9') || str_find_char(marks, s.p[end], 0) < marks.n)) {
+        end++;
+    }
+    return end < s.n && s.p[end] == ':' ? end : s.n;
+}
+
 /* A URL may hold a password: what is said of it is its scheme. */
 enum rc store_find_engine(const char *url, const struct store_engine **engine, const char **location,
                           struct err *e)
@@ -105,14 +118,15 @@ enum rc store_find_engine(const char *url, const struct store_engine **engine, c
         *engine = &pg_engine;
         return RC_OK;
     }
-    size_t scheme = str_find(s, STR("://"), 0);
+    size_t scheme = scheme_bytes(s);
     if (str_starts(s, STR("sqlite:"))) {
         *location = url + sizeof "sqlite:" - 1;
     } else if (scheme < s.n) {
         return err_set(
             e, RC_INVALID,
-            "store %.*s://...: only sqlite:PATH, postgresql://USER@HOST/DATABASE and memory: are known",
-            (int)scheme, url);
+            "store %.*s: only sqlite:PATH, postgresql://USER@HOST/DATABASE and memory: are known, in "
+            "lower case; a file whose name has a colon is ./NAME",
+            (int)scheme + 1, url);
     } else if (looks_like_keywords(s)) {
         return err_set(
             e, RC_INVALID,

@@ -136,8 +136,8 @@ struct store_options {
 };
 
 /* Opens, migrates (all or nothing) and starts the threads. url: `sqlite:PATH`, a plain PATH, `memory:`, or
- * `postgresql://…` (`postgres:` before any DSN that libpq takes). Creates what
- * is missing. Running leases get their restart grace (J6): none ends before now + min(lease, 30 s).
+ * `postgresql://…` (`postgres:` before any DSN that libpq takes), in lower case; another word with a colon behind it is
+ * RC_INVALID, so that a slip makes no file of that name. Creates what is missing. Running leases get their restart grace (J6): none ends before now + min(lease, 30 s).
  * RC_BUSY: another server holds the file. RC_FATAL: damaged, or written by a newer version; nothing was touched. */
 MUST_CHECK enum rc store_open(struct store **out, const char *url, const struct store_options *options,
                               struct err *e);

@@ -718,6 +718,35 @@ TEST(keywords_of_libpq_are_no_name_of_a_file)
     OK(store_find_engine("/srv/a=b.db", &engine, &location, e));
 }
 
+/* A slip in --store must not make an empty store of that name in the folder one happens to be in. */
+TEST(a_scheme_that_is_none_is_no_name_of_a_file)
+{
+    static const char *const refused[][2] = {
+        {"PostgreSQL:dbname=x", "store PostgreSQL:"},
+        {"pg:foo", "store pg:"},
+        {"mysql:hunter2@a/b", "store mysql:"},
+        {"mysql://me:hunter2@host/db", "store mysql:"},
+        {"SQLite:a.db", "store SQLite:"},
+        {"memory:x", "store memory:"},
+        {":memory:", "only sqlite:PATH"},
+        {"a_b-c.d+1:e", "store a_b-c.d+1:"},
+    };
+    static const char *const files[] = {"sqlite:pg:foo", "./pg:foo", "/srv/a:b", "var/a://b", "a b:c", "pg"};
+    const struct store_engine *engine = NULL;
+    const char *location = NULL;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        FAILS(store_find_engine(refused[i][0], &engine, &location, e), RC_INVALID);
+        ck_assert_msg(strstr(e->text, refused[i][1]) && !strstr(e->text, "hunter2"), "%s", e->text);
+        ck_assert_ptr_nonnull(
+            strstr(e->text, "only sqlite:PATH, postgresql://USER@HOST/DATABASE and memory:"));
+        err_clear(e);
+    }
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        OK(store_find_engine(files[i], &engine, &location, e));
+        CHECK_STR(str_from(location), str_from(files[i] + (i ? 0 : sizeof "sqlite:" - 1)));
+    }
+}
+
 TEST(the_url_of_a_store_is_logged_without_its_password)
 {
     static const char *const urls[][2] = {
