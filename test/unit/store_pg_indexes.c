@@ -3,6 +3,7 @@
 #include "base/asset.h"
 #include "base/fault.h"
 #include "pg_rig.h"
+#include "store/pg/indexes.h"
 #include "store/pg/migrate.h"
 #include "store/pg/sql.h"
 
@@ -86,6 +87,32 @@ PG_TEST(indexes_of_history_are_made_before_their_migration_and_a_cut_goes_on)
                               "(SELECT oid FROM pg_database WHERE datname = current_database())"),
               0);
     CHECK_INT(pg_rig_int(old, "SELECT (current_setting('statement_timeout') <> '0')::int"), 0);
+    pg_close(old);
+}
+
+/* Many partitions under the limit are together as long a wait as a few above it. */
+PG_TEST(partitions_that_are_big_only_together_have_their_indexes_made_beforehand_until_the_rest_is_small)
+{
+    static const struct str adds = STR("CREATE INDEX event_history_x ON stint.event_history (at);\n");
+    const char *dsn = NULL;
+    struct pg *old = first_schema(&dsn, e);
+    bool is_due = false;
+    OK(pg_exec(old,
+               "CREATE TABLE stint.a PARTITION OF stint.event_history FOR VALUES IN (1);"
+               "CREATE TABLE stint.b PARTITION OF stint.event_history FOR VALUES IN (2);"
+               "CREATE TABLE stint.c PARTITION OF stint.event_history FOR VALUES IN (3);"
+               "INSERT INTO stint.event_history SELECT gen_random_uuid(), i, i, 1 + i % 3, 'x', '{}' "
+               "FROM generate_series(1, 600) AS i",
+               e));
+    const int64_t one = pg_rig_int(old, "SELECT pg_relation_size('stint.a')");
+    OK(indexes_are_due(old, adds, 3 * one + 1, &is_due, e));
+    CHECK_TRUE(!is_due);
+    OK(indexes_are_due(old, adds, one + 1, &is_due, e));
+    CHECK_TRUE(is_due);
+    OK(indexes_make(old, adds, one + 1, e));
+    CHECK_INT(pg_rig_int(old, EARLY OPEN), 2);
+    OK(indexes_are_due(old, adds, one + 1, &is_due, e));
+    CHECK_TRUE(!is_due);
     pg_close(old);
 }
 

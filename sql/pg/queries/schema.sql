@@ -26,19 +26,23 @@ INSERT INTO stint.migration (version, name, checksum, applied_at, oldest_program
 VALUES ($1, $2, $3, $4, $5, (@schema_shape@))
 
 -- name: index_early
--- $1: the text of a migration. The next index that is to be made before it (indexes.h), on a partition of at least $2 bytes: what
--- drops the rest of a try that was cut (NULL: there is none), what makes it, its name, and the partition's size.
-SELECT CASE WHEN i.indexrelid IS NOT NULL THEN format('DROP INDEX CONCURRENTLY stint.%I', early.name) END,
-  format('CREATE INDEX CONCURRENTLY %I ON stint.%I %s', early.name, part.relname, wanted[3]), early.name, pg_relation_size(part.oid)
-FROM regexp_matches($1, '^CREATE INDEX (\w+) ON stint\.(history|event_history) (\(.*);$', 'gn') AS wanted
-JOIN pg_catalog.pg_class AS whole ON whole.relname = wanted[2] AND whole.relnamespace = 'stint'::regnamespace
-JOIN pg_catalog.pg_inherits AS h ON h.inhparent = whole.oid
-JOIN pg_catalog.pg_class AS part ON part.oid = h.inhrelid
-CROSS JOIN LATERAL (SELECT left(concat(part.relname, '_', wanted[1]), 57) || '_early') AS early (name)
-LEFT JOIN pg_catalog.pg_class AS made ON made.relname = early.name AND made.relnamespace = part.relnamespace
-LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = made.oid
-WHERE pg_relation_size(part.oid) >= $2 AND i.indisvalid IS NOT TRUE
-ORDER BY part.relname, early.name LIMIT 1
+-- $1: the text of a migration. The next index that is to be made before it (indexes.h), while all that are missing are on $2 bytes
+-- or more together; the biggest first, so that few are left to the migration. What drops the rest of a try that was cut (NULL:
+-- there is none), what makes it, its name, and the partition's size.
+SELECT dropping, making, name, bytes FROM (
+  SELECT CASE WHEN i.indexrelid IS NOT NULL THEN format('DROP INDEX CONCURRENTLY stint.%I', early.name) END AS dropping,
+    format('CREATE INDEX CONCURRENTLY %I ON stint.%I %s', early.name, part.relname, wanted[3]) AS making, early.name,
+    pg_relation_size(part.oid) AS bytes, sum(pg_relation_size(part.oid)) OVER () AS all_bytes, part.relname
+  FROM regexp_matches($1, '^CREATE INDEX (\w+) ON stint\.(history|event_history) (\(.*);$', 'gn') AS wanted
+  JOIN pg_catalog.pg_class AS whole ON whole.relname = wanted[2] AND whole.relnamespace = 'stint'::regnamespace
+  JOIN pg_catalog.pg_inherits AS h ON h.inhparent = whole.oid
+  JOIN pg_catalog.pg_class AS part ON part.oid = h.inhrelid
+  CROSS JOIN LATERAL (SELECT left(concat(part.relname, '_', wanted[1]), 57) || '_early') AS early (name)
+  LEFT JOIN pg_catalog.pg_class AS made ON made.relname = early.name AND made.relnamespace = part.relnamespace
+  LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = made.oid
+  WHERE i.indisvalid IS NOT TRUE) AS missing
+WHERE all_bytes >= $2::bigint
+ORDER BY bytes DESC, relname, name LIMIT 1
 
 -- name: schema_shape
 -- For programs that are older than the schema: all of them recognise it by this, so it never changes. Those that know the

@@ -15,12 +15,13 @@
 
 #include "db/pg.h"
 
-#define INDEXES_BIG_BYTES ((int64_t)8 << 20) /* below it a partition is indexed in milliseconds */
+/* What a migration may index itself, all partitions and indexes together: about 0.1 s. */
+#define INDEXES_BIG_BYTES ((int64_t)8 << 20)
 
-/* Is there one to be made before this migration, of a partition of at least that size? */
+/* Is there one to be made before this migration, because what it would have to index is at least so much altogether? */
 MUST_CHECK enum rc indexes_are_due(struct pg *c, struct str migration, int64_t big_bytes, bool *out,
                                    struct err *e);
-/* Makes them all. The connection is not in a transaction. It may take hours; it waits for transactions that are open, for a
+/* Makes them, from the biggest partition on, until what is left is less. The connection is not in a transaction. It may take hours; it waits for transactions that are open, for a
  * minute each time: RC_BUSY, PG_LOCKED. RC_BUSY: somebody else is at it for longer than a minute · RC_INVALID: a pooler stands
  * between · RC_DENIED: the role may not act as the owner of the schema. */
 MUST_CHECK enum rc indexes_make(struct pg *c, struct str migration, int64_t big_bytes, struct err *e);

@@ -25,7 +25,8 @@ MUST_CHECK enum rc server_check_version(int version, struct err *e); /* 150018 *
 MUST_CHECK enum rc migrate(struct pg *c, int64_t now, struct err *e);
 struct migrate_options {
     int64_t now;
-    int64_t big_bytes; /* of a partition whose new indexes are made beforehand */
+    int64_t
+        big_bytes; /* of all partitions that a migration would have to index: from it on it is done beforehand */
 };
 MUST_CHECK enum rc migrate_with(struct pg *c, const struct migrate_options *o, struct err *e);
 /* The same, but changes nothing: RC_NOT_FOUND when something is to be applied. */
