@@ -261,6 +261,36 @@ test('a database that stops to flush is written to no more', { skip: SKIP, timeo
     await unsafe.stop();
 });
 
+test('sessions that are open when the server stops to flush acknowledge nothing more', { skip: SKIP, timeout: 120_000 }, async () => {
+    await at.psql('CREATE DATABASE reloaded');
+    const server = await startServer({ store: inOwn('reloaded') });
+    const enqueue = () => server.call('POST', '/v1/jobs', { kind: 'k' });
+    const committers = async () => (await at.psql("SELECT pid FROM pg_stat_activity WHERE datname = 'reloaded' AND application_name = 'stint committer'")).flat();
+    const set = async (name, how, is) => {
+        await at.psql(`ALTER SYSTEM ${how}`);
+        await own.ctl('reload');
+        while ((await at.psql(`SHOW ${name}`))[0][0] !== is);
+    };
+    for (const name of ['fsync', 'full_page_writes', 'synchronous_commit']) {
+        const warm = await Promise.all(Array.from({ length: 20 }, () => enqueue()));
+        for (const { status } of warm) assert.equal(status, 201);
+        const open = await committers();
+        await set(name, `SET ${name} = off`, 'off');
+        const still = await committers();
+        assert.ok(open.length && open.every((pid) => still.includes(pid)), 'the sessions stay');
+        const answer = await enqueue();
+        assert.deepEqual([answer.status, answer.json.code], [503, 'outcome_unknown'], name);
+        const ready = await server.call('GET', '/readyz');
+        assert.equal(ready.status, 503);
+        assert.match(ready.json.detail, new RegExp(`runs with ${name} = off`));
+        await server.logged(new RegExp(`store\\.unavailable.*runs with ${name} = off`));
+        await set(name, `RESET ${name}`, 'on');
+        while ((await enqueue()).status !== 201);
+        while ((await server.call('GET', '/readyz')).status !== 200);
+    }
+    await server.stop();
+});
+
 test('a database that takes no writes is refused at the start, and later is an outage', { skip: SKIP, timeout: 120_000 }, async () => {
     const quiet = makeDatabase();
     const readOnly = (value) => quiet.psql(`SET transaction_read_only = off; ALTER DATABASE ${quiet.name} SET default_transaction_read_only = ${value}`);

@@ -12,6 +12,11 @@ ON CONFLICT (name) DO UPDATE SET number = greatest(meta.number, excluded.number)
 -- name: round_clock
 SELECT coalesce($1::bigint, stint.now()), (SELECT number FROM stint.meta WHERE name = 'settings_version')
 
+-- name: round_flushes
+-- Behind COMMIT: what may have let it answer before it was flushed, 1 … 3 as server_lossy says; 0: nothing.
+SELECT CASE 'off' WHEN pg_catalog.current_setting('fsync') THEN 1 WHEN pg_catalog.current_setting('full_page_writes') THEN 2
+  WHEN pg_catalog.current_setting('synchronous_commit') THEN 3 ELSE 0 END
+
 -- name: settings_all
 SELECT tenant, name, is_paused, deleted_total, lease_ms, timeout_ms, max_attempts, retry_base_ms, priority,
   retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued

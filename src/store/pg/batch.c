@@ -37,6 +37,24 @@ enum rc batch_send_text(struct committer *w, const char *sql, struct err *e)
     return rc;
 }
 
+static enum rc take_commit(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
+{
+    (void)rows;
+    (void)arg;
+    (void)e;
+    w->is_committed = true;
+    return RC_OK;
+}
+
+enum rc batch_send_commit(struct committer *w, struct err *e)
+{
+    enum rc rc = pg_send(w->link.c, "COMMIT", NULL, e);
+    if (!rc) {
+        expect(w)->take = take_commit;
+    }
+    return rc;
+}
+
 void batch_forget(struct committer *w)
 {
     w->answers = NULL;

@@ -4,7 +4,8 @@
  * A standby that was promoted counts one timeline further. The primary that it has replaced, when it comes back, does not know
  * that and takes writes, which nobody would ever see again. So a node asks all hosts of its DSN, at its start and when a
  * connection is made anew, and refuses what is behind the newest timeline that it has ever seen; a connection to such a server
- * that it still has is given up. And each is asked whether it flushes what it commits: that may have changed since the start.
+ * that it still has is given up. And each is asked whether it flushes what it commits, as each round asks behind its COMMIT
+ * (transact.c): that may have changed since the start.
  * What only the old primary knows, nobody here can: docs/postgresql.md, failover. */
 #ifndef STINT_STORE_PG_LINK_H
 #define STINT_STORE_PG_LINK_H

@@ -19,6 +19,7 @@
 MUST_CHECK enum rc server_check(struct pg *c, bool is_unsafe_allowed, struct err *e);
 /* The last alone: RC_INVALID, and why, a constant, when it does not. */
 MUST_CHECK enum rc server_check_flushes(struct pg *c, const char **why, struct err *e);
+const char *server_lossy(int64_t setting); /* the same why, by the answer of the query round_flushes */
 MUST_CHECK enum rc server_check_version(int version, struct err *e); /* 150018 */
 /* Brings the schema up to date. RC_FATAL: of a newer program, or changed by hand · RC_DENIED: rights are missing. The
  * connection is not in a transaction, before and after. */

@@ -7,7 +7,7 @@
  * A round (rounds.c) of a committer:
  *   1. BEGIN; the clock; locks, in order of ids, on all jobs that its reports, acts and patches name; their rows   one trip
  *   2. the rules decide, operation by operation, over the rows in memory; what they write is collected (rows.c, keeper.c)
- *   3. the writes as arrays, the claims, COMMIT                                                                    one trip
+ *   3. the writes as arrays, the claims, COMMIT; did it flush?                                                     one trip
  * A round of enqueues and claims alone begins with 3. What the rules ask and 1 has not brought is asked for at once.
  *
  * Which committer: an operation that names jobs goes to that of its first job, so that operations on a job keep their order;
@@ -186,6 +186,7 @@ struct committer {
     struct answer *answers, **last_answer; /* of the batch under way */
     bool is_begun;                         /* a transaction is open */
     bool is_checked;                       /* … and its settings are those of the database */
+    bool is_committed;                     /* … and its COMMIT was answered */
     struct due_reading due, scan;          /* of the round, and of its tick */
     int64_t scanned_until;
     int64_t until_us;       /* when the round must be answered, of clock_mono_us */

@@ -12,15 +12,20 @@
     "in postgresql.conf (or for the role or the database), or start with --store-unsafe when jobs may be "   \
     "lost"
 
+const char *server_lossy(int64_t setting)
+{
+    static const char *const off[] = {NULL, OFF("fsync"), OFF("full_page_writes"), OFF("synchronous_commit")};
+    return off[setting];
+}
+
 enum rc server_check_flushes(struct pg *c, const char **why, struct err *e)
 {
-    static const char *const off[] = {OFF("fsync"), OFF("full_page_writes"), OFF("synchronous_commit")};
     struct pg_rows *r = NULL;
     enum rc rc = pg_run(c, FLUSHES, NULL, &r, e);
     for (int i = 0; i < 3 && !rc; i++) {
         if (str_eq(pg_str(r, 0, i), STR("off"))) {
-            *why = off[i];
-            rc = err_set(e, RC_INVALID, "%s", off[i]);
+            *why = server_lossy(i + 1);
+            rc = err_set(e, RC_INVALID, "%s", *why);
         }
     }
     pg_rows_free(r);

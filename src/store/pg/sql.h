@@ -20,6 +20,7 @@
     X(META_RAISE_ORDINAL, "meta_raise_ordinal") \
     X(JOB_LAST_ID, "job_last_id") \
     X(ROUND_CLOCK, "round_clock") \
+    X(ROUND_FLUSHES, "round_flushes") \
     X(SETTINGS_ALL, "settings_all") \
     X(SETTINGS_RAISE, "settings_raise") \
     X(QUEUE_PUT, "queue_put") \

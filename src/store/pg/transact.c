@@ -4,12 +4,14 @@
 #include "store/pg/claimed.h"
 #include "store/pg/collect.h"
 #include "store/pg/family.h"
+#include "store/pg/migrate.h"
 #include "store/pg/schedules.h"
 #include "store/pg/unique.h"
 #include "store/pg/views.h"
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/log.h"
 
 /* ---- the transaction */
 
@@ -90,7 +92,7 @@ static void reset(struct committer *w)
                                 .note_by_job = maps[5]};
     arena_reset(w->keeper.scratch);
     batch_forget(w);
-    w->is_begun = w->is_checked = false;
+    w->is_begun = w->is_checked = w->is_committed = false;
     err_clear(&w->failure);
     w->keeper.now = store_now(&w->engine->base);
 }
@@ -284,6 +286,30 @@ static enum rc send_writes(struct committer *w, struct err *e)
     return rc ? rc : views_send_shows(w, e);
 }
 
+/* The link is given up then, and a new one refused for as long as it is so (link.c). */
+static enum rc take_flushes(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
+{
+    const char *why = server_lossy(pg_int(rows, 0, 0));
+    (void)arg;
+    if (!why) {
+        return RC_OK;
+    }
+    log_warn("store.unavailable", L_C("error", why));
+    atomic_store(&w->engine->fence.unfit, why);
+    return err_set(e, RC_BUSY, "%s", why);
+}
+
+/* Whether COMMIT has flushed is asked in the session that it ran in, behind it: a configuration that is loaded anew
+ * holds from one statement to the next, and nobody tells us. */
+static enum rc send_commit(struct committer *w, struct err *e)
+{
+    enum rc rc = batch_send_commit(w, e);
+    if (rc || w->engine->fence.may_lose) {
+        return rc;
+    }
+    return batch_send(w, PG_SQL_ROUND_FLUSHES, NULL, take_flushes, NULL, e);
+}
+
 static enum rc finish(struct committer *w, int64_t *next_due_at, struct err *e)
 {
     enum rc rc = w->is_begun ? RC_OK : send_begin(w, e);
@@ -301,9 +327,14 @@ static enum rc finish(struct committer *w, int64_t *next_due_at, struct err *e)
         return err_set_code(e, RC_BUSY, "outcome_unknown", NULL, "fault: commit");
     }
     if (!rc) {
-        rc = batch_send_text(w, "COMMIT", e);
+        rc = send_commit(w, e);
     }
-    return rc ? rc : batch_run(w, e);
+    if (!rc) {
+        rc = batch_run(w, e);
+    }
+    return rc && w->is_committed
+               ? err_set_code(e, RC_BUSY, "outcome_unknown", NULL, "committed, perhaps not flushed")
+               : rc;
 }
 
 /* Ticks may have passed over these while the round had them. */
