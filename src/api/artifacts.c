@@ -266,6 +266,9 @@ void api_get_artifact(struct api_call *c)
 {
     struct store_get_artifact *op = api_op(c, sizeof *op, STORE_GET_ARTIFACT, on_artifact);
 
+    if (!api_param_is_text(c, 1)) {
+        return;
+    }
     op->tenant = c->tenant;
     op->job = c->job;
     op->name = c->params[1];
@@ -341,7 +344,10 @@ static void get_series(struct api_call *c, int64_t limit, void (*done)(struct st
 {
     struct store_get_series *op = api_op(c, sizeof *op, STORE_GET_SERIES, done);
 
-    if (!str_is_utf8(c->params[0]) || c->params[0].n > JOB_KEY_MAX_BYTES) {
+    if (!api_param_is_text(c, 0)) {
+        return;
+    }
+    if (c->params[0].n > JOB_KEY_MAX_BYTES) {
         api_problem(c, RC_NOT_FOUND, NULL);
         return;
     }

@@ -143,12 +143,21 @@ bool api_query_name(struct api_call *c, const char *name, struct str *to)
         return true;
     }
     /* What is no name matches nothing; that is an answer, not an error (and no SQL ever sees it as more than a value). */
-    if (text.n == 0 || text.n > JOB_KEY_MAX_BYTES || !str_is_utf8(text) ||
-        str_find_char(text, '\0', 0) < text.n) {
+    if (text.n == 0 || text.n > JOB_KEY_MAX_BYTES || !str_is_text(text)) {
         return refuse(c, name, "1 to 256 bytes of text");
     }
     *to = text;
     return true;
+}
+
+bool api_param_is_text(struct api_call *c, size_t i)
+{
+    bool is_text = str_is_text(c->params[i]);
+
+    if (!is_text) {
+        api_problem(c, RC_NOT_FOUND, NULL);
+    }
+    return is_text;
 }
 
 bool api_query_time(struct api_call *c, const char *name, int64_t *to)

@@ -131,6 +131,8 @@ void api_submit(struct api_call *c, struct store_op *op);
 
 /* ---- call.c: query parameters. False: it was wrong, and answered. Absent ones leave *to as it is. ---- */
 MUST_CHECK bool api_query_int(struct api_call *c, const char *name, int64_t min, int64_t max, int64_t *to);
+/* Of a name in the path: what is no text names nothing, and is answered 404. */
+MUST_CHECK bool api_param_is_text(struct api_call *c, size_t i);
 MUST_CHECK bool api_query_name(struct api_call *c, const char *name, struct str *to);
 MUST_CHECK bool api_query_time(struct api_call *c, const char *name, int64_t *to);
 MUST_CHECK bool api_query_bool(struct api_call *c, const char *name, bool *to);

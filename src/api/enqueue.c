@@ -152,9 +152,9 @@ bool api_read_idempotency_key(struct api_call *c, struct store_enqueue *op)
         return true;
     }
     struct str key = http_request_header(c->x, STR("Idempotency-Key"));
-    if (count > 1 || key.n == 0 || key.n > IDEMPOTENCY_KEY_MAX) {
+    if (count > 1 || key.n == 0 || key.n > IDEMPOTENCY_KEY_MAX || !str_is_text(key)) {
         api_fail(c, RC_INVALID, "malformed_request", NULL,
-                 "Idempotency-Key must be there once, with 1 to %d bytes", IDEMPOTENCY_KEY_MAX);
+                 "Idempotency-Key must be there once, with 1 to %d bytes of UTF-8", IDEMPOTENCY_KEY_MAX);
         return false;
     }
     op->idempotency_key = key;

@@ -414,7 +414,7 @@ void api_query_index(struct api_call *c)
     struct store_get_series *op = api_op(c, sizeof *op, STORE_GET_SERIES, on_series);
     struct str ref = STR_NONE;
 
-    if (!api_query_name(c, "ref", &ref)) {
+    if (!api_query_name(c, "ref", &ref) || !api_param_is_text(c, 0)) {
         return;
     }
     op->tenant = c->tenant;

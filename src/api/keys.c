@@ -167,6 +167,9 @@ void api_revoke_key(struct api_call *c)
 {
     struct store_revoke_key *op = api_op(c, sizeof *op, STORE_REVOKE_KEY, on_revoked);
 
+    if (!api_param_is_text(c, 0)) {
+        return;
+    }
     op->tenant = c->tenant;
     op->public_id = c->params[0];
     api_submit(c, &op->op);

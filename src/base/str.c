@@ -207,6 +207,11 @@ bool str_is_utf8(struct str s)
     return true;
 }
 
+bool str_is_text(struct str s)
+{
+    return str_is_utf8(s) && str_find_char(s, '\0', 0) >= s.n;
+}
+
 bool str_is_name(struct str s)
 {
     if (s.n < 1 || s.n > 128 || str_eq(s, STR(".")) || str_eq(s, STR(".."))) {

@@ -31,6 +31,8 @@ struct str str_trim(struct str s); /* space, tab, CR, LF at both ends */
 MUST_CHECK bool str_to_i64(struct str s, int64_t *out);
 /* True if s is valid UTF-8 (no overlongs, no surrogates, nothing above U+10FFFF). */
 bool str_is_utf8(struct str s);
+/* UTF-8 without NUL: what every engine can keep as text. All that comes from outside and becomes text is asked this. */
+bool str_is_text(struct str s);
 /* Bytes (1 to 4) of the valid UTF-8 sequence that begins at s.p[at]; 0 when there is none. */
 size_t str_utf8_step(struct str s, size_t at);
 /* True for [A-Za-z0-9._:-]{1,128}: the names of queues, kinds, artifacts, series and workers. Not "." and "..": in a URL or

@@ -146,6 +146,12 @@ static enum rc queues_json(struct str list, struct arena *a, struct str *out, st
     return RC_OK;
 }
 
+static enum rc read_name(const struct options *o, struct str *out, struct err *e)
+{
+    *out = options_str(o, "name");
+    return str_is_text(*out) ? RC_OK : err_set(e, RC_INVALID, "--name: not UTF-8");
+}
+
 struct place { /* what the verbs work with */
     const struct options *o;
     struct store *store;
@@ -168,7 +174,6 @@ static enum rc fill_key(struct place *p, struct api_key *key, const struct api_k
     const int64_t good_ms = options_int(p->o, "expires");
 
     key->tenant_name = options_str(p->o, "tenant");
-    key->name = options_str(p->o, "name");
     key->expires_at = good_ms == INT64_MAX ? 0 : store_now(p->store) + good_ms;
     key->public_id = str_from(k->public_id);
     key->last4 = str_from(k->last4);
@@ -176,8 +181,9 @@ static enum rc fill_key(struct place *p, struct api_key *key, const struct api_k
     if (!str_is_name(key->tenant_name)) {
         return err_set(e, RC_INVALID, "--tenant: '%s' is no name", key->tenant_name.p);
     }
-    enum rc rc = parse_scopes(options_str(p->o, "scopes"), &key->scopes, e);
+    enum rc rc = read_name(p->o, &key->name, e);
 
+    rc = rc ? rc : parse_scopes(options_str(p->o, "scopes"), &key->scopes, e);
     return rc ? rc : queues_json(options_str(p->o, "queues"), p->a, &key->queues, e);
 }
 

@@ -150,7 +150,7 @@ static enum rc check_key(struct str s, const char *field, struct err *e)
     if (s.n > JOB_KEY_MAX_BYTES) {
         return bad(e, field, "is longer than 256 bytes");
     }
-    if (s.n && (!str_is_utf8(s) || memchr(s.p, 0, s.n))) {
+    if (!str_is_text(s)) {
         return bad(e, field, "must be UTF-8 text without NUL");
     }
     return RC_OK;

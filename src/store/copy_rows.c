@@ -226,6 +226,46 @@ int copy_first_difference(const struct copy_shape *s, const struct copy_value *a
     return column;
 }
 
+/* For a message: bytes that are no text as \\xNN. */
+static struct str printable(struct str s, struct arena *a)
+{
+    char *to = arena_alloc(a, 4 * s.n + 1);
+    size_t n = 0;
+    if (str_is_text(s)) {
+        return s;
+    }
+    for (size_t i = 0; i < s.n; i++) {
+        bool is_plain = s.p[i] >= ' ' && s.p[i] < 0x7f;
+        n += str_print(to + n, 5, is_plain ? "%c" : "\\x%02x", (unsigned char)s.p[i]);
+    }
+    return (struct str){to, n};
+}
+
+enum rc copy_expect_text(const struct copy_rows *rows, struct arena *a, struct err *e)
+{
+    const struct copy_shape *s = rows->shape;
+    for (size_t i = 0; i < rows->count; i++) {
+        for (int column = 0; column < s->column_count; column++) {
+            const struct copy_value *v = copy_row(rows, i) + column;
+            if (s->columns[column].type != COPY_TEXT || v->is_null || str_is_text(v->text)) {
+                continue;
+            }
+            struct str advice =
+                s == &copy_shapes[COPY_IDEMPOTENCY]
+                    ? STR("start a server on the source 24 hours after the request that had it, which "
+                          "forgets it")
+                    : arena_printf(a, "change it in the source (sqlite3: UPDATE %s SET %s = ...)", s->name,
+                                   s->columns[column].name);
+            return err_set(
+                e, RC_FATAL,
+                "row %.*s: %s is no UTF-8 text, as older releases took it and PostgreSQL does not: "
+                "%.*s, remove the unfinished target and begin again",
+                STR_ARG(copy_key_text(s, copy_row(rows, i), a)), s->columns[column].name, STR_ARG(advice));
+        }
+    }
+    return RC_OK;
+}
+
 struct str copy_key_text(const struct copy_shape *s, const struct copy_value *row, struct arena *a)
 {
     struct str text = STR("");
@@ -236,7 +276,8 @@ struct str copy_key_text(const struct copy_shape *s, const struct copy_value *ro
         } else if (s->columns[i].type == COPY_ID) {
             text = arena_printf(a, "%.*s%s%s", STR_ARG(text), comma, id_text(copy_get_id(row + i)).s);
         } else {
-            text = arena_printf(a, "%.*s%s\"%.*s\"", STR_ARG(text), comma, STR_ARG(row[i].text));
+            text =
+                arena_printf(a, "%.*s%s\"%.*s\"", STR_ARG(text), comma, STR_ARG(printable(row[i].text, a)));
         }
     }
     return text;

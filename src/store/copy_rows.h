@@ -102,6 +102,8 @@ int copy_compare_keys(const struct copy_shape *s, const struct copy_value *a, co
 int copy_first_difference(const struct copy_shape *s, const struct copy_value *a, const struct copy_value *b);
 /* The key for people: `0199…, "name", 3`. */
 struct str copy_key_text(const struct copy_shape *s, const struct copy_value *row, struct arena *a);
+/* RC_FATAL: a text of a row is none that PostgreSQL can keep; says which, and what to do. */
+MUST_CHECK enum rc copy_expect_text(const struct copy_rows *rows, struct arena *a, struct err *e);
 
 /* Bytes that say the values, and nothing but them; false: the bytes end early, or say something else. Texts of read values lie in the bytes. */
 void copy_encode(const struct copy_value *values, int count, struct buf *out);

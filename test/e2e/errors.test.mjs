@@ -35,6 +35,20 @@ async function check(rows) {
 const jobs = (label, body, status, code, field, headers) => [label, 'POST', '/v1/jobs', body, status, code, field, headers];
 const type = (t) => ({ 'content-type': t });
 
+test('bytes in a path that are no text name nothing', () =>
+    check(
+        ['%ff', 'caf%e9', '%ed%a0%80'].flatMap((bytes) => [
+            ['key', 'DELETE', `/v1/keys/${bytes}`, undefined, 404, 'not_found'],
+            ['series', 'GET', `/v1/series/${bytes}`, undefined, 404, 'not_found'],
+            ['newest of a series', 'GET', `/v1/series/${bytes}/content`, undefined, 404, 'not_found'],
+            ['artifact', 'GET', `/v1/jobs/${job.id}/artifacts/${bytes}`, undefined, 404, 'not_found'],
+            ['index', 'GET', `/v1/index/${bytes}/files`, undefined, 404, 'not_found'],
+            ['queue', 'GET', `/v1/queues/${bytes}`, undefined, 404, 'not_found'],
+            ['schedule', 'GET', `/v1/schedules/${bytes}`, undefined, 404, 'not_found'],
+            ['name in a query', 'GET', `/v1/jobs?kind=${bytes}`, undefined, 422, 'invalid_field'],
+        ])
+    ));
+
 test('media types and encodings that are not JSON in UTF-8 are 415', () =>
     check([
         jobs('text', '{}', 415, 'unsupported_media_type', undefined, type('text/plain')),

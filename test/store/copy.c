@@ -154,6 +154,22 @@ DURABLE_STORE_TEST(ids_go_on_growing_in_the_copy)
 
 /* ---- ends that come early */
 
+static void spoil(const char *url, const char *sqlite_sql, const char *pg_sql)
+{
+    struct err err = {0}, *e = &err;
+    if (str_starts(str_from(url), STR("sqlite:"))) {
+        const struct db_options o = {0};
+        struct db *db = NULL;
+        OK(db_open(url + 7, &o, &db, e));
+        OK(db_exec(db, sqlite_sql, e));
+        db_close(db);
+        return;
+    }
+    struct pg *c = pg_rig_connect(url);
+    OK(pg_exec(c, pg_sql, e));
+    pg_close(c);
+}
+
 #ifdef STINT_FAULTS
 
 struct cut {
@@ -243,22 +259,6 @@ DURABLE_STORE_TEST(a_source_that_has_changed_since_is_refused)
     }
 }
 
-static void spoil(const char *url, const char *sqlite_sql, const char *pg_sql)
-{
-    struct err err = {0}, *e = &err;
-    if (str_starts(str_from(url), STR("sqlite:"))) {
-        const struct db_options o = {0};
-        struct db *db = NULL;
-        OK(db_open(url + 7, &o, &db, e));
-        OK(db_exec(db, sqlite_sql, e));
-        db_close(db);
-        return;
-    }
-    struct pg *c = pg_rig_connect(url);
-    OK(pg_exec(c, pg_sql, e));
-    pg_close(c);
-}
-
 DURABLE_STORE_TEST(a_target_that_differs_is_found_and_named)
 {
     struct id id = a_queued_job(s, .queue = STR("a"), .priority = 3);
@@ -283,6 +283,45 @@ DURABLE_STORE_TEST(a_target_that_differs_is_found_and_named)
 #endif
 
 /* ---- refusals */
+
+/* Older releases took them from a header and from a command line. */
+FILE_STORE_TEST(bytes_that_are_no_text_are_found_before_postgresql_gets_them)
+{
+    static const struct {
+        const char *spoil, *mend;
+        const char *says[3];
+    } bad[] = {
+        {"UPDATE api_key SET name = CAST(x'61ff' AS TEXT)",
+         "UPDATE api_key SET name = 'a'",
+         {"table api_key", "row \"abcdefgh\": name", "UPDATE api_key SET name"}},
+        {"INSERT INTO idempotency (tenant, key, body_hash, verdicts, expires_at) "
+         "VALUES (1, CAST(x'636166e9' AS TEXT), x'00', x'00', 9999999999999)",
+         "DELETE FROM idempotency",
+         {"table idempotency", "row 1, \"caf\\xe9\": key", "24 hours"}},
+    };
+    struct copy_progress p;
+    AN_OP(s, op, store_create_key, STORE_CREATE_KEY);
+    op.key = (struct api_key){.public_id = STR("abcdefgh"),
+                              .tenant_name = STR("default"),
+                              .name = STR("n"),
+                              .last4 = STR("abcd"),
+                              .scopes = SCOPE_READ};
+    run_op(s, &op.op);
+    store_close(s->store);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const char *url = copy_target("pg");
+        spoil(s->url, bad[i].spoil, "");
+        if (url) {
+            FAILS(store_copy(s->url, url, NULL, &p, e), RC_FATAL);
+            for (size_t k = 0; k < sizeof bad[i].says / sizeof bad[i].says[0]; k++) {
+                ck_assert_msg(strstr(e->text, bad[i].says[k]) != NULL, "%s", e->text);
+            }
+            err_clear(e);
+        }
+        spoil(s->url, bad[i].mend, "");
+    }
+    OK(store_open(&s->store, s->url, &s->options, e));
+}
 
 DURABLE_STORE_TEST(what_cannot_be_copied_is_refused)
 {

@@ -168,3 +168,32 @@ STORE_TEST(the_error_for_a_foreign_job_says_no_more_than_the_one_for_an_unknown)
     CHECK_INT(strlen(foreign.e.text), strlen(never.e.text)); /* but for the id, which the asker named */
     CHECK_INT(foreign.state, never.state);
 }
+
+/* ---- what is no text: SQLite would keep it, and PostgreSQL could not */
+
+STORE_TEST(bytes_that_are_no_text_are_refused)
+{
+    static const struct str bad[] = {STR("caf\xe9"), STR("a\xff"), STR("a\0b"), STR("\xed\xa0\x80")};
+    const struct job_spec spec = {.queue = STR("q"), .kind = STR("k"), .args = STR("1")};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        AN_OP(s, enqueue, store_enqueue, STORE_ENQUEUE);
+        enqueue.tenant = s->tenant;
+        enqueue.specs = &spec;
+        enqueue.count = 1;
+        enqueue.idempotency_key = bad[i];
+        FAILS(store_run(s->store, &enqueue.op, e), RC_INVALID);
+        CHECK_STR(str_from(e->code), STR("invalid_field"));
+        AN_OP(s, create, store_create_key, STORE_CREATE_KEY);
+        create.key = (struct api_key){.public_id = STR("abcdefgh"),
+                                      .tenant_name = STR("x"),
+                                      .name = bad[i],
+                                      .last4 = STR("abcd"),
+                                      .scopes = SCOPE_READ};
+        FAILS(store_run(s->store, &create.op, e), RC_INVALID);
+        CHECK_STR(str_from(e->code), STR("invalid_field"));
+        AN_OP(s, revoke, store_revoke_key, STORE_REVOKE_KEY);
+        revoke.public_id = bad[i];
+        FAILS(store_run(s->store, &revoke.op, e), RC_NOT_FOUND);
+    }
+    claim_none(s, .queue = STR("q"));
+}

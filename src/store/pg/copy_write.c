@@ -173,10 +173,11 @@ enum rc pg_copy_write(struct copy_end *base, enum copy_table table, const struct
 {
     struct pg_end *c = (struct pg_end *)base;
     arena_reset(c->a);
-    if (table != COPY_JOB) {
+    enum rc rc = copy_expect_text(rows, c->a, e);
+    if (!rc && table != COPY_JOB) {
         return write_all(c, table, rows, e);
     }
-    enum rc rc = write_live(c, rows, e);
+    rc = rc ? rc : write_live(c, rows, e);
     return rc ? rc : write_finished(c, rows, e);
 }
 

@@ -68,6 +68,9 @@ enum rc pg_key_create_run(struct committer *w, struct store_op *base, struct err
         return store_answer(base, RC_INVALID, "invalid_field",
                             "a key needs a public id and the name of a tenant");
     }
+    if (!str_is_text(k->public_id) || !str_is_text(k->name)) {
+        return store_answer(base, RC_INVALID, "invalid_field", "a key's name must be UTF-8 text without NUL");
+    }
     enum rc rc = round_begin(w, e);
     if (!rc) {
         k->created_at = w->keeper.now;
@@ -88,6 +91,9 @@ enum rc pg_key_revoke_run(struct committer *w, struct store_op *base, struct err
     struct pg_query get = PG_QUERY(w->keeper.scratch), revoke = PG_QUERY(w->keeper.scratch);
     struct pg_rows *rows = NULL;
     base->rc = RC_OK;
+    if (!str_is_text(op->public_id)) {
+        return store_answer(base, RC_NOT_FOUND, NULL, "no such key");
+    }
     pg_bind_str(&get, op->public_id);
     enum rc rc = round_ask(w, PG_SQL_KEY_GET, &get, &rows, e);
     if (rc) {

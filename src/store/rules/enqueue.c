@@ -345,6 +345,10 @@ enum rc rules_enqueue(struct keeper *k, struct store_op *base, struct err *e)
         return store_answer(base, RC_INVALID, "invalid_field",
                             "the idempotency key is longer than 256 bytes");
     }
+    if (!str_is_text(op->idempotency_key)) {
+        return store_answer(base, RC_INVALID, "invalid_field",
+                            "the idempotency key must be UTF-8 text without NUL");
+    }
     if (op->idempotency_key.n) {
         enum rc rc = replay(k, op, &is_done, e);
         if (rc || is_done) {

@@ -65,6 +65,9 @@ enum rc key_create_run(struct writer *w, struct store_op *base, struct err *e)
         return store_answer(base, RC_INVALID, "invalid_field",
                             "a key needs a public id and the name of a tenant");
     }
+    if (!str_is_text(k->public_id) || !str_is_text(k->name)) {
+        return store_answer(base, RC_INVALID, "invalid_field", "a key's name must be UTF-8 text without NUL");
+    }
     enum rc rc = find_key(w, k->public_id, &tenant, &revoked_at, &found, e);
     if (rc) {
         return rc;
