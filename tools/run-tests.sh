@@ -34,7 +34,7 @@ run_e2e_pg() {
         files+=("test/e2e/$name.test.mjs")
     done
     STINT_TEST_ENGINE=pg test/pg/cluster.sh bash -c '
-        [ -n "${STINT_TEST_PG:-}" ] || { echo "e2e-pg: no test files: there is no PostgreSQL"; [ "${REQUIRE:-}" != pg ]; exit; }
+        [ -n "${STINT_TEST_PG:-}" ] || { echo "e2e-pg: no test files: there is no PostgreSQL"; [[ ! ${REQUIRE:-} =~ (^|[ ,])pg($|[ ,]) ]]; exit; }
         exec node --test --test-reporter=spec "$@"' e2e-pg "${files[@]}"
 }
 

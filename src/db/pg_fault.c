@@ -73,10 +73,11 @@ static enum rc fail(struct pg *c, enum pg_fault fault, const char *sqlstate)
 
 static const char *why_read_only(const struct pg *c)
 {
-    return c->is_standby ? "is a standby and takes no writes: name the primary, or all of them "
-                           "(postgresql://a,b/database?target_session_attrs=read-write)"
-                         : "takes no writes: its transactions are read-only by default "
-                           "(default_transaction_read_only)";
+    return c->is_standby
+               ? "is a standby and takes no writes: name the primary, or all of them "
+                 "(postgresql://a,b/database?target_session_attrs=read-write)"
+               : "takes no writes: its transactions are read-only by default "
+                 "(default_transaction_read_only): set it to off for the role, the database or the server";
 }
 
 enum rc pg_expect_writes(struct pg *c, struct err *e)

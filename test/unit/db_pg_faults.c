@@ -66,6 +66,7 @@ PG_TEST(a_session_that_takes_no_writes_is_refused_unless_asked_for)
     CHECK_FAULT(reader, PG_READ_ONLY);
     ck_assert_ptr_nonnull(strstr(e->text, "(25006): "));
     ck_assert_ptr_nonnull(strstr(e->text, "read-only by default (default_transaction_read_only)"));
+    ck_assert_ptr_nonnull(strstr(e->text, "set it to off for the role, the database or the server"));
     FAILS(pg_expect_writes(reader, e), RC_BUSY);
     pg_close(reader);
 }

@@ -223,6 +223,8 @@ static const struct {
     const char *makes, *says;
 } foreign[] = {
     {"CREATE TABLE stint.job (id int)", "the schema stint holds table stint.job, but no list of"},
+    {"CREATE TYPE stint.mood AS ENUM ('good')", "the schema stint holds type stint.mood, but"},
+    {"CREATE DOMAIN stint.age AS int", "the schema stint holds type stint.age, but"},
     {"CREATE TABLE stint.migration (version int, name text); CREATE VIEW stint.a AS SELECT 1 AS one",
      "holds table stint.migration, but"},
     {"CREATE VIEW stint.orders AS SELECT 1 AS one", "holds view stint.orders, but"},

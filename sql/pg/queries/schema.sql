@@ -12,6 +12,9 @@ SELECT EXISTS (SELECT FROM found),
        WHEN c.relkind = 'S' THEN 'sequence' ELSE 'type' END || ' stint.' || c.relname
      FROM found JOIN pg_catalog.pg_class AS c ON c.relnamespace = found.oid WHERE c.relkind NOT IN ('i', 'I')
      UNION ALL
+     SELECT 'type stint.' || t.typname FROM found JOIN pg_catalog.pg_type AS t ON t.typnamespace = found.oid
+     WHERE t.typrelid = 0 AND NOT EXISTS (SELECT FROM pg_catalog.pg_type AS of_it WHERE of_it.typarray = t.oid)
+     UNION ALL
      SELECT 'function stint.' || p.proname FROM found JOIN pg_catalog.pg_proc AS p ON p.pronamespace = found.oid) AS all_of_it (thing)
    ORDER BY thing NOT LIKE 'table %', thing COLLATE "C" LIMIT 1)
 
