@@ -291,6 +291,35 @@ test('sessions that are open when the server stops to flush acknowledge nothing 
     await server.stop();
 });
 
+test('a server whose writes wait for a standby that is not there is not ready, and says why', { skip: SKIP, timeout: 120_000 }, async (t) => {
+    await at.psql('CREATE DATABASE lonely');
+    const server = await startServer({ store: inOwn('lonely') });
+    const enqueue = () => server.call('POST', '/v1/jobs', { kind: 'k' });
+    const ready = () => server.call('GET', '/readyz');
+    const reset = async () => {
+        await at.psql('ALTER SYSTEM RESET synchronous_standby_names');
+        await own.ctl('reload');
+    };
+    t.after(reset);
+    assert.equal((await enqueue()).status, 201);
+    await at.psql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    await own.ctl('reload');
+    while ((await at.psql('SHOW synchronous_standby_names'))[0][0] !== 'nobody');
+    let answer = await enqueue();
+    assert.deepEqual([answer.status, answer.json.code], [503, 'outcome_unknown']);
+    do {
+        const read = await server.call('GET', '/v1/schedules'); // jobs not: a partition that is made just then has them locked
+        assert.equal(read.status, 200, `reads go on: ${read.text}`);
+        answer = await ready();
+    } while (answer.status !== 503 || !/COMMIT/.test(answer.json.detail));
+    assert.match(answer.json.detail, /answers no COMMIT since \d{4}-.*synchronous_standby_names/);
+    assert.match(await server.logged(/store\.unavailable/), /synchronous_standby_names=.?nobody/);
+    await reset();
+    while ((await ready()).status !== 200);
+    assert.equal((await enqueue()).status, 201);
+    await server.stop();
+});
+
 test('a database that takes no writes is refused at the start, and later is an outage', { skip: SKIP, timeout: 120_000 }, async () => {
     const quiet = makeDatabase();
     const readOnly = (value) => quiet.psql(`SET transaction_read_only = off; ALTER DATABASE ${quiet.name} SET default_transaction_read_only = ${value}`);

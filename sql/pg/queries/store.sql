@@ -17,6 +17,15 @@ SELECT coalesce($1::bigint, stint.now()), (SELECT number FROM stint.meta WHERE n
 SELECT CASE 'off' WHEN pg_catalog.current_setting('fsync') THEN 1 WHEN pg_catalog.current_setting('full_page_writes') THEN 2
   WHEN pg_catalog.current_setting('synchronous_commit') THEN 3 ELSE 0 END
 
+-- name: commit_waits
+-- For a standby, and for longer than one that is there needs; of our role: others' sessions are not ours to see.
+SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE usename = current_user AND wait_event = 'SyncRep'
+  AND state_change < clock_timestamp() - interval '2 s'), current_setting('synchronous_standby_names')
+
+-- name: commit_try
+-- Alone it is a transaction whose end has something to flush, which a standby waits for too. Nobody reads it.
+SELECT pg_catalog.pg_logical_emit_message(true, 'stint', '')
+
 -- name: settings_all
 SELECT tenant, name, is_paused, deleted_total, lease_ms, timeout_ms, max_attempts, retry_base_ms, priority,
   retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued

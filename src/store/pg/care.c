@@ -92,7 +92,7 @@ void care_note(struct pg_engine *s, int64_t deltas)
 int64_t care_wait_ms(const struct committer *w)
 {
     bool is_wanted = atomic_load(&w->engine->deltas) > 0 || heads_want_looks(&w->engine->heads) ||
-                     atomic_load(&w->engine->fence.failing_since_us);
+                     pg_engine_is_failing(w->engine);
     return is_wanted ? FOLD_AFTER_MS : IDLE_MS;
 }
 

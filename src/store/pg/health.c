@@ -10,10 +10,16 @@
 #define AWAY        "the database cannot be reached, or does not answer, since %s: the log says why"
 #define OUTDATED    "a newer release has changed the store: this server takes nothing more, and ends"
 
+#define WAITS "the database answers no COMMIT since %s: %s"
+#define STANDBY                                                                                              \
+    "it waits for a standby that synchronous_standby_names asks for: bring one back, or change the setting"
+
 /* Since when the database is away, of clock_mono_us; 0: it is not, or not for long: it may be about to restart. */
 static int64_t away_since(const struct pg_engine *s)
 {
     int64_t since = atomic_load(&s->fence.failing_since_us);
+    int64_t unwritten = atomic_load(&s->fence.unwritten_since_us);
+    since = !since || (unwritten && unwritten < since) ? unwritten : since;
     return since && clock_mono_us() - since > AWAY_US ? since : 0;
 }
 
@@ -32,7 +38,9 @@ bool pg_engine_note(const struct pg_engine *s, char to[STORE_NOTE_BYTES])
     const char *why = atomic_load(&s->is_outdated) ? OUTDATED : atomic_load(&s->fence.unfit);
     if (!why && since) {
         int64_t at = clock_wall_ms() - (clock_mono_us() - since) / 1000;
-        (void)str_print(to, STORE_NOTE_BYTES, AWAY, time_text(at).s);
+        const char *waits = atomic_load(&s->fence.unwritten_why);
+        (void)(waits ? str_print(to, STORE_NOTE_BYTES, WAITS, time_text(at).s, waits)
+                     : str_print(to, STORE_NOTE_BYTES, AWAY, time_text(at).s));
         return true;
     }
     why = why ? why : nodes_note(&s->nodes);
@@ -40,14 +48,48 @@ bool pg_engine_note(const struct pg_engine *s, char to[STORE_NOTE_BYTES])
     return why != NULL;
 }
 
+bool pg_engine_is_failing(const struct pg_engine *s)
+{
+    return atomic_load(&s->fence.failing_since_us) || atomic_load(&s->fence.unwritten_since_us);
+}
+
+/* Does a COMMIT still wait for a standby? It does so in a session that we have long left. Whoever asked by another would
+ * leave one more of them each time. */
+static enum rc see_standby(struct committer *w, bool *is_waiting, struct err *e)
+{
+    struct fence *f = &w->engine->fence;
+    struct pg_rows *rows = NULL;
+    enum rc rc = pg_run(w->link.c, pg_sql(PG_SQL_COMMIT_WAITS), NULL, &rows, e);
+    *is_waiting = !rc && pg_bool(rows, 0, 0);
+    if (*is_waiting && !atomic_load(&f->unwritten_why)) {
+        log_warn("store.unavailable", L_C("error", "COMMIT is not answered: " STANDBY),
+                 L_STR("synchronous_standby_names", pg_str(rows, 0, 1)));
+    }
+    pg_rows_free(rows);
+    if (!rc) {
+        atomic_store(&f->unwritten_why, *is_waiting ? STANDBY : NULL);
+    }
+    return rc;
+}
+
 void pg_engine_look(struct committer *w)
 {
     struct err e = {0};
-    if (!atomic_load(&w->engine->fence.failing_since_us)) {
+    bool is_waiting = false;
+    if (!pg_engine_is_failing(w->engine)) {
         return;
     }
-    if (!link_ready(&w->link, LINK_ONE_TRY, &e) && !pg_run(w->link.c, "SELECT 1", NULL, NULL, &e)) {
+    enum rc rc = link_ready(&w->link, LINK_ONE_TRY, &e);
+    if (!rc) {
+        rc = see_standby(w, &is_waiting, &e);
+    }
+    if (!rc && is_waiting) {
         link_see_answer(&w->link);
+    } else if (!rc) {
+        rc = pg_run(w->link.c, pg_sql(PG_SQL_COMMIT_TRY), NULL, NULL, &e);
+        if (!rc || rc == RC_DENIED) { /* who may not try waits for nothing */
+            link_see_commit(&w->link);
+        }
     }
     link_settle(&w->link);
 }

@@ -123,11 +123,17 @@ static bool takes_turn_to_ask(struct fence *fence)
 
 /* ---- is it there? */
 
+static bool is_writer(const struct link *l)
+{
+    return l->kind == LINK_COMMITTER || l->kind == LINK_SLOW;
+}
+
 static void see_silence(const struct link *l, int64_t since_us)
 {
     int64_t never = 0;
     if (l->fence && l->dsn == l->fence->dsn) {
-        (void)atomic_compare_exchange_strong(&l->fence->failing_since_us, &never, since_us);
+        (void)atomic_compare_exchange_strong(
+            is_writer(l) ? &l->fence->unwritten_since_us : &l->fence->failing_since_us, &never, since_us);
     }
 }
 
@@ -135,6 +141,15 @@ void link_see_answer(const struct link *l)
 {
     if (l->fence && l->dsn == l->fence->dsn && atomic_load(&l->fence->failing_since_us)) {
         atomic_store(&l->fence->failing_since_us, 0);
+    }
+}
+
+void link_see_commit(const struct link *l)
+{
+    link_see_answer(l);
+    if (l->fence && l->dsn == l->fence->dsn && atomic_load(&l->fence->unwritten_since_us)) {
+        atomic_store(&l->fence->unwritten_why, NULL);
+        atomic_store(&l->fence->unwritten_since_us, 0);
     }
 }
 
@@ -247,7 +262,7 @@ void link_settle(struct link *l)
     if (l->c && pg_has_timed_out(l->c)) { /* it was away for that long already */
         l->down_since_us = clock_mono_us() - LINK_WAIT_MS * 1000;
         l->is_silent = true;
-        see_silence(l, clock_mono_us());
+        see_silence(l, clock_mono_us() - (is_writer(l) ? ANSWER_MS * 1000 : 0));
     }
     if (l->c && (pg_is_lost(l->c) || pg_in_transaction(l->c))) {
         link_close(l);

@@ -36,6 +36,9 @@ struct fence {                   /* one for all links of a node */
     const char *dsn;
     _Atomic int64_t
         failing_since_us; /* when it first was not, since it last was; 0: it is there, for all we know */
+    /* The same of what writes: a database may answer reads, and take connections, while no COMMIT comes back. */
+    _Atomic int64_t unwritten_since_us;
+    _Atomic(const char *) unwritten_why; /* NULL: unknown */
 };
 
 struct link {
@@ -61,8 +64,9 @@ void link_close(struct link *l);
 MUST_CHECK enum rc link_ready(struct link *l, int64_t until_us, struct err *e);
 /* One try, now. */
 MUST_CHECK enum rc link_open(struct link *l, struct err *e);
-/* The database has answered. Any thread. */
+/* The database has answered; it has answered a COMMIT. Any thread. */
 void link_see_answer(const struct link *l);
+void link_see_commit(const struct link *l);
 /* After any failure: closes a connection that is lost, or in a transaction that cannot be rolled back. */
 void link_settle(struct link *l);
 /* Behind BEGIN when settings cannot be the session's (a pooler), or are not for this time: the statement that sets them;

@@ -268,8 +268,10 @@ void pg_engine_see_clock(struct pg_engine *s, int64_t database_now);
  * now, and the note says why. */
 enum rc pg_engine_health(const struct pg_engine *s);
 bool pg_engine_note(const struct pg_engine *s, char to[STORE_NOTE_BYTES]); /* false: nothing to say */
-/* While the database does not answer: asks whether it is there again, since nobody may send operations to a server that is
- * not ready. The slow lane's. */
+/* The database did not answer when it was asked last, or no COMMIT. */
+bool pg_engine_is_failing(const struct pg_engine *s);
+/* While that is so: asks whether it is there again and writes, since nobody may send operations to a server that is not
+ * ready. The slow lane's. */
 void pg_engine_look(struct committer *w);
 /* oldest: the oldest program that may run on the schema. If that is a newer one, no more is taken and the process is told to
  * end: RC_BUSY, code `store_unavailable`. Any thread. */

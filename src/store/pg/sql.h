@@ -21,6 +21,8 @@
     X(JOB_LAST_ID, "job_last_id") \
     X(ROUND_CLOCK, "round_clock") \
     X(ROUND_FLUSHES, "round_flushes") \
+    X(COMMIT_WAITS, "commit_waits") \
+    X(COMMIT_TRY, "commit_try") \
     X(SETTINGS_ALL, "settings_all") \
     X(SETTINGS_RAISE, "settings_raise") \
     X(QUEUE_PUT, "queue_put") \

@@ -387,7 +387,7 @@ enum rc round_transact(struct committer *w, struct store_op **list, struct store
     int64_t told = settle(w, !rc, found);
     r->flush_us += clock_mono_us() - ran;
     if (!rc) {
-        link_see_answer(&w->link);
+        link_see_commit(&w->link);
         claimed_put(&w->engine->claimed, w->work.claimed.first);
         r->flushes++;
         r->next_due_at = told;
