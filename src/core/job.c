@@ -2,6 +2,7 @@
 #include "core/job.h"
 
 #include "base/json.h"
+#include "core/limits.h"
 
 #include <string.h>
 
@@ -188,6 +189,19 @@ static enum rc check_list(struct str s, const char *field, struct err *e)
     return rc;
 }
 
+static enum rc check_limits(struct str s, struct err *e)
+{
+    struct limit_use uses[LIMITS_PER_JOB];
+    size_t count = 0;
+    if (!s.n) {
+        return RC_OK;
+    }
+    struct arena *a = arena_new();
+    enum rc rc = limits_read(s, a, uses, &count, e);
+    arena_free(a);
+    return rc;
+}
+
 static enum rc check_retry(const struct retry_policy *p, struct err *e)
 {
     enum rc rc = check_range(p->max_attempts, 0, JOB_ATTEMPTS_MAX, "max_attempts", e);
@@ -233,7 +247,7 @@ static enum rc check_texts(const struct job_spec *s, struct err *e)
     if (!rc) {
         rc = check_list(s->tags, "tags", e);
     }
-    return rc ? rc : check_list(s->limit_keys, "limit_keys", e);
+    return rc ? rc : check_limits(s->limit_keys, e);
 }
 
 /* What the names stand for: links.h. */

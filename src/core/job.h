@@ -63,7 +63,7 @@ enum job_on_duplicate { JOB_ON_DUPLICATE_KEEP, JOB_ON_DUPLICATE_REPLACE, JOB_ON_
 #define JOB_ARTIFACT_ROW_BYTES   (256 << 10) /* larger artifacts are files */
 #define JOB_ERROR_MAX_BYTES      (16 << 10)  /* message and stack together; longer ones are cut */
 #define JOB_NAME_MAX_BYTES       128
-#define JOB_KEY_MAX_BYTES        256 /* unique keys, groups, limit keys */
+#define JOB_KEY_MAX_BYTES        256 /* unique keys, groups */
 #define JOB_TAGS_MAX             16
 #define JOB_PRIORITY_MIN         (-32768)
 #define JOB_PRIORITY_MAX         32767
@@ -119,7 +119,7 @@ struct job_spec {
     enum job_on_duplicate on_duplicate;
     struct str tags;       /* JSON array of strings, or "" */
     struct str group;      /* fair turns; "" = none */
-    struct str limit_keys; /* JSON array, or "" */
+    struct str limit_keys; /* JSON array, or "": core/limits.h */
     struct id batch;       /* which it joins; zero = none. Children in reports join their reporter's */
     bool joins_first;      /* … the one that is the first item of the same enqueue */
     const struct batch_plan *

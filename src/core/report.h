@@ -32,6 +32,11 @@ struct report_publish { /* on complete: an artifact of this job becomes the newe
     int64_t keep; /* newest n live on; ≥ 1 */
 };
 
+struct report_tokens { /* of a limit key that the job names */
+    struct str key;
+    int64_t n;
+};
+
 struct report {
     struct id job;
     int64_t lease, n;
@@ -54,6 +59,13 @@ struct report {
     int64_t delay_ms;                /* snooze */
     const struct job_spec *children; /* progress, complete, wait; a queue "" is the reporter's */
     size_t child_count;
+    struct str
+        pause_key; /* fail of class rate_limited, with retry_after_ms: this key of the job's is paused for so long */
+    const struct report_tokens *take; /* progress: all of them, or none; n ≥ 1 */
+    size_t take_count;
+    const struct report_tokens
+        *correct; /* progress, complete, fail: so many more were spent, or fewer (n < 0) */
+    size_t correct_count;
 };
 
 /* What became of one item of an enqueue. */
@@ -80,6 +92,9 @@ struct report_verdict {
     int64_t run_at;                   /* when it will run again, for retry and snooze */
     struct enqueue_verdict *children; /* of each of the report's; not kept for a replay: NULL then */
     size_t child_count;
+    int64_t
+        take_wait_ms; /* of a report that takes: 0 = granted; else nothing was taken, and when to ask again;
+                             JOB_FOREVER_MS = a key is paused until somebody resumes it */
 };
 
 /* What became of one job of a cancel, retry, promote or erase. */

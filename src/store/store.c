@@ -23,6 +23,8 @@ static const struct {
     {STORE_DELETE_QUEUE, true, "delete_queue"},
     {STORE_SET_SCHEDULE, true, "set_schedule"},
     {STORE_DELETE_SCHEDULE, true, "delete_schedule"},
+    {STORE_SET_LIMIT, true, "set_limit"},
+    {STORE_DELETE_LIMIT, true, "delete_limit"},
     {STORE_CREATE_KEY, true, "create_key"},
     {STORE_REVOKE_KEY, true, "revoke_key"},
     {STORE_TICK, true, "tick"},
@@ -38,6 +40,7 @@ static const struct {
     {STORE_LIST_SERIES, false, "list_series"},
     {STORE_LIST_QUEUES, false, "list_queues"},
     {STORE_LIST_SCHEDULES, false, "list_schedules"},
+    {STORE_LIST_LIMITS, false, "list_limits"},
     {STORE_LIST_BATCHES, false, "list_batches"},
     {STORE_LIST_RESULTS, false, "list_results"},
     {STORE_STATS, false, "stats"},
@@ -56,6 +59,11 @@ void store_init(struct store_op *op, size_t size, enum store_op_kind kind, struc
 bool store_op_is_write(enum store_op_kind kind)
 {
     return ops[kind].is_write;
+}
+
+int64_t store_limit_tenant(int64_t tenant, struct str key)
+{
+    return str_starts(key, STR(LIMIT_SERVER_PREFIX)) ? 0 : tenant;
 }
 
 const char *store_op_name(enum store_op_kind kind)

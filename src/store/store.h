@@ -27,6 +27,7 @@
 #include "core/batch.h"
 #include "core/job.h"
 #include "core/job_state.h"
+#include "core/limits.h"
 #include "core/report.h"
 
 struct store;
@@ -43,6 +44,8 @@ enum store_op_kind {
     STORE_DELETE_QUEUE,
     STORE_SET_SCHEDULE,
     STORE_DELETE_SCHEDULE,
+    STORE_SET_LIMIT,
+    STORE_DELETE_LIMIT,
     STORE_CREATE_KEY,
     STORE_REVOKE_KEY,
     STORE_TICK,  /* everything that is due: run_at, leases, timeouts, deadlines */
@@ -59,6 +62,7 @@ enum store_op_kind {
     STORE_LIST_SERIES,
     STORE_LIST_QUEUES,
     STORE_LIST_SCHEDULES,
+    STORE_LIST_LIMITS,
     STORE_LIST_BATCHES,
     STORE_LIST_RESULTS,
     STORE_STATS,
@@ -95,7 +99,7 @@ struct store_change {
     int64_t last_seq;  /* afterwards */
 };
 
-/* A line of which a claim may take something now: what other nodes say. */
+/* A line of which a claim may take something now: what other nodes say, or a limit that has room again. */
 struct store_line {
     int64_t tenant;
     struct str queue, kind; /* live until store_round_free */
@@ -108,7 +112,7 @@ struct store_round {
     struct store_op *done;    /* linked by next; for a read: just that one */
     struct store_change *changes;
     size_t change_count;
-    struct store_line *lines; /* of other nodes, or of an application's own transaction */
+    struct store_line *lines; /* of other nodes, of an application's own transaction, or behind a limit */
     size_t line_count;
     bool has_gap;      /* news from elsewhere may be missing: look at everything that is waited for */
     bool keys_changed; /* elsewhere: list them again */
@@ -265,6 +269,60 @@ struct store_list_schedules {
     bool more; /* out: there may be others behind the last of these */
 };
 
+/* ------------------------------------------------------------------ limits */
+
+#define STORE_LIMITS_MAX 100000 /* set by a tenant */
+
+/* What holds for a key. A key that begins with LIMIT_SERVER_PREFIX is one for all tenants, whoever names it; any other is the
+ * tenant's own. Never are more leases alive than the rule allows (J8): slots are those of the live leases. A lower rule takes
+ * none away: nothing begins until enough have ended. Once a pause is durable, no claim gives a job of the key and no token of it
+ * is taken until it ends. */
+struct limit {
+    int64_t tenant; /* 0: of the server */
+    struct str key;
+    struct str pattern; /* by which the rule holds; "" when it is the key's own, or there is none */
+    bool is_set;        /* the rule is the key's own */
+    struct limit_rule rule;
+    struct limit_state state;
+    int64_t waiting; /* queued jobs that name it; only where one limit is read */
+};
+
+/* Sets a key's own rule, or, when the key ends in `*`, that of all keys which begin so and have none of their own: the longest such
+ * holds. Pauses and resumes a key, whether or not it has a rule. RC_INVALID: key, rule, or the pause of a pattern. RC_BUSY, code
+ * `too_many_limits`. */
+struct store_set_limit {
+    struct store_op op;
+    int64_t tenant;
+    struct str key;
+    bool has_rule;
+    struct limit_rule rule;
+    int64_t pause_until; /* -1 leave; 0 resume; JOB_FOREVER_MS: until resumed */
+    struct limit *limit; /* out */
+};
+
+/* The key's own rule is gone; a pause of it too. What it has spent is forgotten when another rule is set. RC_NOT_FOUND. */
+struct store_delete_limit {
+    struct store_op op;
+    int64_t tenant;
+    struct str key;
+};
+
+/* key: that one, with the rule that holds for it; RC_NOT_FOUND when none does and it is not paused. "": those that have a rule of
+ * their own, or are paused, by key, after `after`; those of the server too when of_server (then no others). */
+struct store_list_limits {
+    struct store_op op;
+    int64_t tenant;
+    bool of_server;
+    struct str key, after;
+    int64_t limit;
+    struct limit *limits; /* out */
+    size_t count;
+    bool more; /* out: there may be others behind the last of these */
+};
+
+/* Whose key it is: the tenant, or 0. */
+int64_t store_limit_tenant(int64_t tenant, struct str key);
+
 /* ------------------------------------------------------------------ enqueue */
 
 /* All or nothing unless `partial`: with one bad item op.rc is RC_INVALID (or the item's rc when there is one item),
@@ -290,8 +348,9 @@ struct store_enqueue {
 
 #define STORE_CLAIM_BYTES ((size_t)16 << 20)
 
-/* Gives up to `max` queued jobs of the queues (in turn, starting where fairness says) whose kind is listed, by priority
- * then age, each with a new lease number and until now + lease_ms (lease_ms 0 = the queue's, then 30 s). No two claims get
+/* Gives up to `max` queued jobs of the queues (in turn, starting where fairness says) whose kind is listed, by priority, then
+ * turns of the groups (job by job; no group is one too), then age; none whose limits forbid it now. Groups take turns at each
+ * node for itself; one that had no job for a while begins where the others are. Each with a new lease number and until now + lease_ms (lease_ms 0 = the queue's, then 30 s). No two claims get
  * the same job. Fewer when their args are big: about STORE_CLAIM_BYTES in all. Paused queues give nothing. An empty answer is
  * RC_OK. No kind listed = every kind. */
 struct store_claim {

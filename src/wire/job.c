@@ -179,6 +179,9 @@ void wire_job_write(struct json_out *w, const struct job *j, enum wire_parts par
     json_put_int(w, "priority", j->priority);
     json_name(w, "tags");
     json_raw(w, j->tags.n ? j->tags : STR("[]"));
+    wire_put_text(w, "group", j->group);
+    json_name(w, "limits");
+    json_raw(w, j->limit_keys.n ? j->limit_keys : STR("[]"));
     wire_put_text(w, "unique_key", j->unique_key);
     write_progress(w, j, parts);
     if (parts == WIRE_JOB_FULL) {
@@ -230,6 +233,12 @@ void wire_claimed_write(struct json_out *w, const struct job *j)
     }
     if (!id_is_zero(j->batch)) {
         json_put_id(w, "batch", j->batch);
+    }
+    if (j->group.n) {
+        json_put_str(w, "group", j->group);
+    }
+    if (j->limit_keys.n) {
+        json_put_raw(w, "limits", j->limit_keys);
     }
     if (j->cancelling) {
         json_put_bool(w, "cancelling", true);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/encoding.h"
+#include "core/limits.h"
 #include "wire/put.h"
 
 #define MESSAGE_MAX_BYTES 1024
@@ -226,6 +227,44 @@ static enum rc read_children(const struct json *v, struct arena *a, void *to, st
     return wire_children_read(v, a, &r->children, &r->child_count, e);
 }
 
+/* ---- limits ---- */
+
+/* {key: n, …} */
+static enum rc read_tokens(const struct json *v, const char *name, int64_t least, struct arena *a,
+                           const struct report_tokens **out, size_t *count, struct err *e)
+{
+    size_t n = 0;
+
+    if (v->type != JSON_OBJECT || v->count == 0 || v->count > LIMITS_PER_JOB) {
+        return wire_invalid(e, name, "%s must be an object of 1 to %d limit keys", name, LIMITS_PER_JOB);
+    }
+    struct report_tokens *list = arena_array(a, struct report_tokens, v->count);
+    for (const struct json *c = v->first; c; c = c->next) {
+        if (c->type != JSON_INT || c->i < least || c->i > LIMIT_RATE_MAX) {
+            return wire_invalid(e, name, "%s must hold integers from %lld to %d", name, (long long)least,
+                                LIMIT_RATE_MAX);
+        }
+        list[n++] = (struct report_tokens){c->name, c->i};
+    }
+    *out = list;
+    *count = n;
+    return RC_OK;
+}
+
+static enum rc read_take(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    struct report *r = to;
+
+    return read_tokens(v, "take", 1, a, &r->take, &r->take_count, e);
+}
+
+static enum rc read_correct(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    struct report *r = to;
+
+    return read_tokens(v, "correct", -LIMIT_RATE_MAX, a, &r->correct, &r->correct_count, e);
+}
+
 /* ---- errors ---- */
 
 static enum rc read_class(const struct json *v, struct arena *a, void *to, struct err *e)
@@ -287,6 +326,9 @@ enum {
     ROW_RETRY_AFTER,
     ROW_DELAY,
     ROW_CHILDREN,
+    ROW_TAKE,
+    ROW_CORRECT,
+    ROW_PAUSE_KEY,
 };
 
 #define AT(member) offsetof(struct report, member)
@@ -308,8 +350,9 @@ static const struct wire_field report_fields[] = {
     [ROW_RETRY_AFTER] = {STR("retry_after_s"), WIRE_SECONDS, AT(retry_after_ms), 0, DELAY_MAX_MS, NULL},
     [ROW_DELAY] = {STR("delay_s"), WIRE_SECONDS, AT(delay_ms), 0, DELAY_MAX_MS, NULL},
     [ROW_CHILDREN] = {STR("children"), WIRE_CUSTOM, 0, 0, 0, read_children},
-    {STR("take"), WIRE_NOT_YET, 0, 0, 0, NULL},
-    {STR("pause_key"), WIRE_NOT_YET, 0, 0, 0, NULL},
+    [ROW_TAKE] = {STR("take"), WIRE_CUSTOM, 0, 0, 0, read_take},
+    [ROW_CORRECT] = {STR("correct"), WIRE_CUSTOM, 0, 0, 0, read_correct},
+    [ROW_PAUSE_KEY] = {STR("pause_key"), WIRE_STR, AT(pause_key), 1, LIMIT_KEY_MAX_BYTES, NULL},
 };
 
 #define BIT(row) (UINT64_C(1) << (row))
@@ -319,9 +362,12 @@ static const struct wire_field report_fields[] = {
 
 static const uint64_t allowed[REPORT_OPS] = {
     [REPORT_HEARTBEAT] = ENVELOPE | BIT(ROW_LEASE_S),
-    [REPORT_PROGRESS] = ENVELOPE | BIT(ROW_LEASE_S) | TOLD | BIT(ROW_CHILDREN),
-    [REPORT_COMPLETE] = ENVELOPE | TOLD | BIT(ROW_RESULT) | BIT(ROW_PUBLISH) | BIT(ROW_CHILDREN),
-    [REPORT_FAIL] = ENVELOPE | TOLD | BIT(ROW_ERROR) | BIT(ROW_RETRY_AFTER),
+    [REPORT_PROGRESS] =
+        ENVELOPE | BIT(ROW_LEASE_S) | TOLD | BIT(ROW_CHILDREN) | BIT(ROW_TAKE) | BIT(ROW_CORRECT),
+    [REPORT_COMPLETE] =
+        ENVELOPE | TOLD | BIT(ROW_RESULT) | BIT(ROW_PUBLISH) | BIT(ROW_CHILDREN) | BIT(ROW_CORRECT),
+    [REPORT_FAIL] =
+        ENVELOPE | TOLD | BIT(ROW_ERROR) | BIT(ROW_RETRY_AFTER) | BIT(ROW_CORRECT) | BIT(ROW_PAUSE_KEY),
     [REPORT_SNOOZE] = ENVELOPE | TOLD | BIT(ROW_DELAY),
     [REPORT_WAIT] = ENVELOPE | TOLD | BIT(ROW_CHILDREN),
     [REPORT_RELEASE] = ENVELOPE | TOLD,
@@ -440,6 +486,23 @@ static void write_children(struct json_out *w, const struct report *r)
     json_array_end(w);
 }
 
+static void write_tokens(struct json_out *w, const char *name, const struct report_tokens *list, size_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    struct buf key = BUF_LIMIT(LIMIT_KEY_MAX_BYTES + 1);
+    json_name(w, name);
+    json_object_begin(w);
+    for (size_t i = 0; i < count; i++) {
+        buf_clear(&key);
+        buf_append_str(&key, list[i].key);
+        json_put_int(w, buf_c_str(&key), list[i].n);
+    }
+    json_object_end(w);
+    buf_dispose(&key);
+}
+
 static void write_completion(struct json_out *w, const struct report *r)
 {
     if (r->result.n > 0) {
@@ -476,6 +539,9 @@ static void write_failure(struct json_out *w, const struct report *r)
     if (r->retry_after_ms >= 0) {
         wire_put_seconds(w, "retry_after_s", r->retry_after_ms);
     }
+    if (r->pause_key.n > 0) {
+        json_put_str(w, "pause_key", r->pause_key);
+    }
 }
 
 void wire_report_write(struct json_out *w, const struct report *r)
@@ -494,6 +560,8 @@ void wire_report_write(struct json_out *w, const struct report *r)
     if (r->child_count > 0) {
         write_children(w, r);
     }
+    write_tokens(w, "take", r->take, r->take_count);
+    write_tokens(w, "correct", r->correct, r->correct_count);
     if (r->op == REPORT_COMPLETE) {
         write_completion(w, r);
     } else if (r->op == REPORT_FAIL) {
@@ -522,6 +590,12 @@ void wire_report_verdict_write(struct json_out *w, const struct report *r, const
         }
         if (v->run_at) {
             json_put_time(w, "run_at", v->run_at);
+        }
+        if (r->take_count > 0) {
+            json_put_bool(w, "granted", v->take_wait_ms == 0);
+        }
+        if (v->take_wait_ms) {
+            wire_put_seconds(w, "wait_s", v->take_wait_ms);
         }
     }
     if (v->child_count > 0 && !v->rc) {

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "core/limits.h"
 #include "wire/put.h"
 
 #define DAYS_MS 86400000LL
@@ -139,6 +140,23 @@ static enum rc read_depends(const struct json *v, struct arena *a, void *to, str
     return RC_OK;
 }
 
+/* As the store keeps them: sorted, so that equal sets are equal text. */
+static enum rc read_limits(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    struct limit_use uses[LIMITS_PER_JOB];
+    struct buf text = BUF_LIMIT(1 << 16);
+    struct err why = {0};
+    size_t count = 0;
+
+    if (limits_read(v->raw, a, uses, &count, &why)) {
+        return wire_invalid(e, "limits", "%s", why.text);
+    }
+    limits_write(uses, count, &text);
+    ((struct job_spec *)to)->limit_keys = count ? arena_str(a, buf_str(&text)) : STR_NONE;
+    buf_dispose(&text);
+    return RC_OK;
+}
+
 #define AT(member) offsetof(struct job_spec, member)
 
 enum { ROW_KIND, ROW_QUEUE, ROW_ARGS, ROW_RUN_AT, ROW_DELAY, ROW_UNIQUE_FOR };
@@ -160,8 +178,8 @@ static const struct wire_field spec_fields[] = {
     {STR("tags"), WIRE_NAMES, AT(tags), 0, JOB_TAGS_MAX, NULL},
     {STR("lost_max"), WIRE_INT, AT(lost_max), 1, JOB_ATTEMPTS_MAX, NULL},
     {STR("on_lost"), WIRE_CUSTOM, 0, 0, 0, read_on_lost},
-    {STR("group"), WIRE_NOT_YET, 0, 0, 0, NULL},
-    {STR("limits"), WIRE_NOT_YET, 0, 0, 0, NULL},
+    {STR("group"), WIRE_STR, AT(group), 1, JOB_KEY_MAX_BYTES, NULL},
+    {STR("limits"), WIRE_CUSTOM, 0, 0, 0, read_limits},
     {STR("batch"), WIRE_ID, AT(batch), 0, 0, NULL},
     {STR("secrets"), WIRE_NOT_YET, 0, 0, 0, NULL},
     {STR("on_cancel"), WIRE_CUSTOM, 0, 0, 0, read_on_cancel},
@@ -318,6 +336,10 @@ void wire_spec_write(struct json_out *w, const struct job_spec *s)
     put_seconds_if(w, "deadline_s", s->deadline_ms);
     if (s->tags.n) {
         json_put_raw(w, "tags", s->tags);
+    }
+    put_if(w, "group", s->group);
+    if (s->limit_keys.n) {
+        json_put_raw(w, "limits", s->limit_keys);
     }
     if (s->lost_max) {
         json_put_int(w, "lost_max", s->lost_max);

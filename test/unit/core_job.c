@@ -56,7 +56,7 @@ TEST(what_is_wrong_is_named)
     refused(&s, RC_INVALID, "tags", e);
     s = good();
     s.limit_keys = STR("{}");
-    refused(&s, RC_INVALID, "limit_keys", e);
+    refused(&s, RC_INVALID, "limits", e);
     s = good();
     s.group = STR("\xff");
     refused(&s, RC_INVALID, "group", e);

@@ -5,6 +5,7 @@
 #include "store/pg/batch.h"
 #include "store/pg/family.h"
 #include "store/pg/fill.h"
+#include "store/pg/limits.h"
 #include "store/pg/rows.h"
 #include "store/pg/schedules.h"
 #include "store/pg/unique.h"
@@ -283,6 +284,8 @@ const struct keeper_engine pg_keeper = {
     .has_artifact = pg_artifacts_has,
     .find_schedule = pg_schedule_find,
     .count_schedules = pg_schedule_count,
+    .find_limit = pg_limits_find,
+    .count_limits = pg_limits_count,
     .reserve = counts_reserve,
     .unreserve = counts_unreserve,
     .show = show,
@@ -317,6 +320,7 @@ const struct keeper_engine pg_keeper = {
     .hide = fill_hide,
     .flush = fill_flush,
     .reveal = fill_reveal,
+    .put_limit = pg_limits_put,
     .put_schedule = pg_schedule_put,
     .remove_schedule = pg_schedule_remove,
     .hold_key = unique_hold,

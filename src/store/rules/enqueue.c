@@ -100,6 +100,11 @@ static void fill_row(const struct keeper *k, const struct job_spec *s, struct ro
     if (s->unique_key.n && !s->unique_for_ms) {
         r->flags |= FLAG_HOLDS_KEY;
     }
+    if (s->group.n || s->limit_keys.n) {
+        r->flags |= FLAG_LANED;
+        r->group = s->group;
+        r->limits = s->limit_keys;
+    }
 }
 
 static enum rc hold_key(struct keeper *k, const struct job_spec *s, struct row *r, struct err *e)

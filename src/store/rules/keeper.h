@@ -106,6 +106,11 @@ struct keeper_engine {
     /* Those of them that are not final and that nobody has cancelled yet, or the first. Of a batch: those that belong to it. */
     enum rc (*find_open_children)(struct keeper *k, struct row *r, struct open_children *open, struct err *e);
 
+    /* The key's rule and state as the round has left them, locked; the key is one that the operation names. Its texts are good
+     * until the round ends. state.used is not asked for. */
+    enum rc (*find_limit)(struct keeper *k, int64_t tenant, struct str key, struct limit *out, struct err *e);
+    enum rc (*count_limits)(struct keeper *k, int64_t tenant, int64_t *out, struct err *e);
+
     /* ---- counts: of queue, kind, priority and state, as the row says */
 
     enum rc (*count_in)(struct keeper *k, struct row *r, struct err *e);
@@ -182,6 +187,11 @@ struct keeper_engine {
     /* All of it; it is due at its next tick, unless it is paused. New when there is none of that name. */
     enum rc (*put_schedule)(struct keeper *k, const struct schedule *s, struct err *e);
     enum rc (*remove_schedule)(struct keeper *k, int64_t tenant, struct str name, struct err *e);
+
+    /* ---- writes of limits. The engine looks again at what waits for the key, and says which lines have something now */
+
+    /* l is as find_limit gave it, changed: its own rule (is_set; or it has none any more), its state. */
+    enum rc (*put_limit)(struct keeper *k, const struct limit *l, struct err *e);
 
     /* ---- writes of keys */
 

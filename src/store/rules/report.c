@@ -6,17 +6,23 @@
 #define EVENTS_PER_REPORT_MAX    1000
 #define ARTIFACTS_PER_REPORT_MAX 64
 
-/* The answer of an accepted report in one number: state | cancel | a time. */
+#define PACKED_FOREVER (1LL << 58)
+
+/* The answer of an accepted report in one number: state | cancel | a time: of the next run, or of a take. */
 static int64_t pack_verdict(const struct report_verdict *v)
 {
-    return v->run_at << 4 | (int64_t)v->cancel << 3 | (int64_t)v->state;
+    int64_t time = v->take_wait_ms == JOB_FOREVER_MS ? PACKED_FOREVER : v->take_wait_ms;
+    return (v->run_at ? v->run_at : time) << 4 | (int64_t)v->cancel << 3 | (int64_t)v->state;
 }
 
-static void unpack_verdict(const struct keeper *k, const struct row *r, struct report_verdict *v)
+static void unpack_verdict(const struct keeper *k, const struct row *r, const struct report *in,
+                           struct report_verdict *v)
 {
     v->state = (enum job_state)(r->report_verdict & 7);
     v->cancel = r->report_verdict >> 3 & 1;
-    v->run_at = r->report_verdict >> 4;
+    int64_t time = r->report_verdict >> 4;
+    v->run_at = in->take_count ? 0 : time;
+    v->take_wait_ms = !in->take_count ? 0 : time == PACKED_FOREVER ? JOB_FOREVER_MS : time;
     v->replayed = true;
     bool is_running = r->state == JOB_PROCESSING && v->state == JOB_PROCESSING;
     int64_t end = rules_lease_end(k->store, r->lease_until, r->lease_ms);
@@ -44,7 +50,7 @@ static bool may_apply(const struct keeper *k, const struct row *r, const struct 
         return false;
     }
     if (r->report_n && in->n == r->report_n && in->hash == r->report_hash) {
-        unpack_verdict(k, r, v);
+        unpack_verdict(k, r, in, v);
         return false;
     }
     if (r->report_n && in->n <= r->report_n) {
@@ -176,7 +182,7 @@ static bool is_bad(struct keeper *k, struct row *r, const struct store_report *o
     }
     return too_big(v, "result", in->result.n, JOB_RESULT_MAX_BYTES) ||
            too_big(v, "checkpoint", in->checkpoint.n, JOB_CHECKPOINT_MAX_BYTES) ||
-           is_bad_publish(k, r, in, v) || has_bad_child(k, r, op, in, v);
+           is_bad_publish(k, r, in, v) || has_bad_child(k, r, op, in, v) || rules_has_bad_limits(k, r, in, v);
 }
 
 /* ---- applying */
@@ -342,6 +348,9 @@ static enum rc apply(struct keeper *k, struct row *r, struct arena *a, const str
     enum rc rc = carry(k, r, in, &is_news, e);
     if (!rc && in->child_count) {
         rc = rules_add_children(k, r, in, a, v, e);
+    }
+    if (!rc && (in->take_count || in->correct_count || in->pause_key.n)) {
+        rc = rules_use_limits(k, r, in, v, e);
     }
     if (rc) {
         return rc;

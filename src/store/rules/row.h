@@ -32,6 +32,7 @@ enum row_flag {
     FLAG_CAPPED = 1 << 23,    /* … that takes only so many, or is one */
     FLAG_FILLING = 1 << 26,   /* a batch whose jobs are being made */
     FLAG_FILLED = 1 << 27,    /* a job of such a batch: hidden until all of them are there */
+    FLAG_LANED = 1 << 24,     /* it names a group or limits: a lane of its own */
     FLAGS_FAMILY = FLAG_CHILD | FLAG_PARENT | FLAG_WAITS | FLAG_LAST_TURN | FLAG_DEPENDS | FLAG_AWAITED |
                    FLAG_BATCH | FLAG_MEMBER,
 };
@@ -51,6 +52,7 @@ struct row {
     struct str retry, unique_key; /* live as long as the row */
     struct id parent, root;       /* with FLAG_CHILD */
     struct id batch;              /* with FLAG_MEMBER */
+    struct str group, limits;     /* with FLAG_LANED; live as long as the row */
 };
 
 struct job_counters row_counters(const struct row *r);

@@ -17,6 +17,8 @@ MUST_CHECK enum rc rules_patch(struct keeper *k, struct store_op *op, struct err
 MUST_CHECK enum rc rules_set_schedule(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_fill(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_delete_schedule(struct keeper *k, struct store_op *op, struct err *e);
+MUST_CHECK enum rc rules_set_limit(struct keeper *k, struct store_op *op, struct err *e);
+MUST_CHECK enum rc rules_delete_limit(struct keeper *k, struct store_op *op, struct err *e);
 MUST_CHECK enum rc rules_stage_artifact(struct keeper *k, struct store_op *op, struct err *e);
 /* Is the artifact's path that of a file of its size in the store's folder? */
 bool rules_is_our_file(const struct keeper *k, const struct artifact *a);
@@ -74,6 +76,15 @@ MUST_CHECK enum rc rules_enqueue_one(struct keeper *k, const struct berth *at, c
 
 /* Lives once more: a retry, after which it is in that state. The `end` that was becomes one of its events. Saves. */
 MUST_CHECK enum rc rules_begin_round(struct keeper *k, struct row *r, enum job_state to, struct err *e);
+
+/* ---- limits (limits.c) */
+
+/* Is what the report says of limit keys wrong? Answered then. The keys are those of the row. */
+bool rules_has_bad_limits(const struct keeper *k, const struct row *r, const struct report *in,
+                          struct report_verdict *v);
+/* pause_key, take and correct of a report that was checked. */
+MUST_CHECK enum rc rules_use_limits(struct keeper *k, struct row *r, const struct report *in,
+                                    struct report_verdict *v, struct err *e);
 
 /* ---- batches (batch.c) */
 

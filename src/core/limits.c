@@ -1,0 +1,187 @@
+/* limits.c: see limits.h. */
+#include "core/limits.h"
+
+#include <string.h>
+
+#include "base/json.h"
+
+#define ENTRY_MAX_BYTES (6 * LIMIT_KEY_MAX_BYTES + 64)
+
+static enum rc bad(struct err *e, const char *what)
+{
+    return err_set_code(e, RC_INVALID, "invalid_field", "limits", "limits %s", what);
+}
+
+/* ---- keys */
+
+bool limit_key_is_pattern(struct str key)
+{
+    return key.n > 0 && key.p[key.n - 1] == '*';
+}
+
+bool limit_key_is_good(struct str key, bool may_be_pattern)
+{
+    if (key.n < 1 || key.n > LIMIT_KEY_MAX_BYTES || !str_is_utf8(key)) {
+        return false;
+    }
+    for (size_t i = 0; i < key.n; i++) {
+        if ((unsigned char)key.p[i] < ' ' || key.p[i] == 127) {
+            return false;
+        }
+    }
+    return may_be_pattern || !limit_key_is_pattern(key);
+}
+
+bool limit_key_matches(struct str pattern, struct str key)
+{
+    return limit_key_is_pattern(pattern) && str_starts(key, str_sub(pattern, 0, pattern.n - 1));
+}
+
+/* ---- what a job names */
+
+static enum rc read_use(const struct json *v, struct limit_use *to, struct err *e)
+{
+    const struct json *key = v, *weight = NULL;
+    if (v->type == JSON_OBJECT) {
+        key = json_get(v, STR("key"));
+        weight = json_get(v, STR("weight"));
+        if (v->count != (size_t)(key != NULL) + (weight != NULL)) {
+            return bad(e, "must hold keys, or objects of key and weight");
+        }
+    }
+    if (!key || key->type != JSON_STRING || !limit_key_is_good(key->s, false)) {
+        return bad(e, "needs keys of 1 to 200 bytes of text that does not end in *");
+    }
+    if (weight && (weight->type != JSON_INT || weight->i < 1 || weight->i > LIMIT_WEIGHT_MAX)) {
+        return bad(e, "needs weights from 1 to 1000000");
+    }
+    *to = (struct limit_use){key->s, weight ? weight->i : 1};
+    return RC_OK;
+}
+
+/* Into its place among those before it. */
+static enum rc sort_in(struct limit_use *uses, size_t at, struct err *e)
+{
+    struct limit_use use = uses[at];
+    while (at > 0 && str_compare(uses[at - 1].key, use.key) > 0) {
+        uses[at] = uses[at - 1];
+        at--;
+    }
+    uses[at] = use;
+    return at > 0 && str_eq(uses[at - 1].key, use.key) ? bad(e, "names a key twice") : RC_OK;
+}
+
+enum rc limits_read(struct str json, struct arena *a, struct limit_use out[LIMITS_PER_JOB], size_t *count,
+                    struct err *e)
+{
+    struct json *list = NULL;
+    size_t n = 0;
+    if (!json.n) {
+        *count = 0;
+        return RC_OK;
+    }
+    if (json.n > (size_t)LIMITS_PER_JOB * ENTRY_MAX_BYTES || json_parse(json, a, &list, NULL) ||
+        list->type != JSON_ARRAY || list->count > LIMITS_PER_JOB) {
+        return bad(e, "must be an array of at most 8 keys, or objects of key and weight");
+    }
+    enum rc rc = RC_OK;
+    for (const struct json *v = list->first; v && !rc; v = v->next) {
+        rc = read_use(v, &out[n], e);
+        if (!rc) {
+            rc = sort_in(out, n++, e);
+        }
+    }
+    if (!rc) {
+        *count = n;
+    }
+    return rc;
+}
+
+void limits_write(const struct limit_use *uses, size_t count, struct buf *out)
+{
+    struct json_out w = json_writer(out);
+    json_array_begin(&w);
+    for (size_t i = 0; i < count; i++) {
+        if (uses[i].weight == 1) {
+            json_str(&w, uses[i].key);
+            continue;
+        }
+        json_object_begin(&w);
+        json_put_str(&w, "key", uses[i].key);
+        json_put_int(&w, "weight", uses[i].weight);
+        json_object_end(&w);
+    }
+    json_array_end(&w);
+}
+
+/* ---- rules */
+
+enum rc limit_rule_check(const struct limit_rule *r, struct err *e)
+{
+    if (r->concurrency < 0 || r->concurrency > LIMIT_CONCURRENCY_MAX) {
+        return err_set_code(e, RC_INVALID, "invalid_field", "concurrency", "concurrency must be from 1 to %d",
+                            LIMIT_CONCURRENCY_MAX);
+    }
+    bool has_period = r->period_ms >= LIMIT_PERIOD_MIN_MS && r->period_ms <= LIMIT_PERIOD_MAX_MS;
+    bool is_good = r->rate ? r->rate > 0 && r->rate <= LIMIT_RATE_MAX && has_period && r->burst > 0 &&
+                                 r->burst <= LIMIT_RATE_MAX
+                           : !r->period_ms && !r->burst;
+    if (!is_good) {
+        return err_set_code(e, RC_INVALID, "invalid_field", "rate",
+                            "rate must be 1 to %d tokens in at most 31 days, and burst from 1 to as many",
+                            LIMIT_RATE_MAX);
+    }
+    return RC_OK;
+}
+
+/* How long n tokens take to come back. Both factors are bounded, but their product is not. */
+static int64_t refill_us(const struct limit_rule *r, int64_t n)
+{
+    __extension__ __int128 us = (__int128)n * r->period_ms * 1000 / r->rate;
+    return us > INT64_MAX / 4 ? INT64_MAX / 4 : us < -(INT64_MAX / 4) ? -(INT64_MAX / 4) : (int64_t)us;
+}
+
+static int64_t owed_from(const struct limit_state *s, int64_t now)
+{
+    return s->full_at_us > now * 1000 ? s->full_at_us : now * 1000;
+}
+
+int64_t limit_wait_tokens(const struct limit_rule *r, const struct limit_state *s, int64_t n, int64_t now)
+{
+    if (s->paused_until > now) {
+        return s->paused_until;
+    }
+    if (!r->rate) {
+        return 0;
+    }
+    int64_t wanted = n < r->burst ? n : r->burst;
+    int64_t owed_us = owed_from(s, now) - now * 1000;
+    int64_t free_in_us = owed_us + refill_us(r, wanted) - refill_us(r, r->burst);
+    return free_in_us > 0 ? now + (free_in_us + 999) / 1000 : 0;
+}
+
+int64_t limit_wait(const struct limit_rule *r, const struct limit_state *s, int64_t weight, int64_t now)
+{
+    int64_t wanted = weight < r->concurrency ? weight : r->concurrency;
+    if (s->paused_until > now) {
+        return s->paused_until;
+    }
+    if (r->concurrency && s->used + wanted > r->concurrency) {
+        return LIMIT_WAIT_FOREVER;
+    }
+    return limit_wait_tokens(r, s, weight, now);
+}
+
+void limit_spend(const struct limit_rule *r, struct limit_state *s, int64_t n, int64_t now)
+{
+    if (r->rate) {
+        int64_t full_at_us = owed_from(s, now) + refill_us(r, n);
+        s->full_at_us = full_at_us > 0 ? full_at_us : 0;
+    }
+}
+
+void limit_begin(const struct limit_rule *r, struct limit_state *s, int64_t weight, int64_t now)
+{
+    s->used += weight;
+    limit_spend(r, s, weight, now);
+}

@@ -1,0 +1,65 @@
+/* limits.h: how many jobs of a key may run at once, and how many may begin in a time. Pure: no clock, no store.
+ *
+ * A key is a name that jobs choose (`provider:openai`, `host:docs.example.org`). Its slots are taken while a lease lives; its
+ * tokens are spent when a job is handed out, or when a running job takes some. Tokens come back at an even rate, and up to `burst` of
+ * them pile up (GCRA): all that is kept is the instant at which none would be owed, full_at_us.
+ *
+ * What weighs more than a key can ever give counts as all of it: it waits until nothing is used, or the tokens are all there. */
+#ifndef STINT_CORE_LIMITS_H
+#define STINT_CORE_LIMITS_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#define LIMITS_PER_JOB        8
+#define LIMIT_KEY_MAX_BYTES   200
+#define LIMIT_WEIGHT_MAX      1000000
+#define LIMIT_CONCURRENCY_MAX 1000000
+#define LIMIT_RATE_MAX        1000000000
+#define LIMIT_PERIOD_MIN_MS   1
+#define LIMIT_PERIOD_MAX_MS   (31LL * 86400000)
+#define LIMIT_SERVER_PREFIX   "server:" /* keys that begin so are the same for all tenants */
+#define LIMIT_WAIT_FOREVER    INT64_MAX
+
+struct limit_use { /* a key that a job names */
+    struct str key;
+    int64_t weight;
+};
+
+struct limit_rule { /* 0: no bound of that sort */
+    int64_t concurrency;
+    int64_t rate, period_ms, burst; /* rate tokens each period; burst is set when rate is */
+};
+
+struct limit_state {
+    int64_t used;       /* weight of the live leases */
+    int64_t full_at_us; /* unix microseconds; in the past: all tokens are there */
+    int64_t
+        paused_until; /* unix milliseconds; 0 or past: not; LIMIT_WAIT_FOREVER: until somebody resumes it */
+};
+
+/* The JSON array of a job: keys, or {"key", "weight"}. Sorted by key afterwards, none twice; texts live in `a` or in the text.
+ * "" is none. RC_INVALID, field `limits`. */
+MUST_CHECK enum rc limits_read(struct str json, struct arena *a, struct limit_use out[LIMITS_PER_JOB],
+                               size_t *count, struct err *e);
+/* The same array as stores keep it: equal sets give equal text. */
+void limits_write(const struct limit_use *uses, size_t count, struct buf *out);
+/* Is it a key that jobs may name; or, may_be_pattern, the beginning of some with a `*` behind it? */
+bool limit_key_is_good(struct str key, bool may_be_pattern);
+bool limit_key_is_pattern(struct str key);
+/* Does the pattern speak of the key? */
+bool limit_key_matches(struct str pattern, struct str key);
+/* RC_INVALID with e->field: `concurrency`, `rate`. */
+MUST_CHECK enum rc limit_rule_check(const struct limit_rule *rule, struct err *e);
+
+/* 0: so much may begin now. Else when to ask again, unix milliseconds; LIMIT_WAIT_FOREVER: when a slot is free again, or
+ * somebody resumes the key. */
+int64_t limit_wait(const struct limit_rule *rule, const struct limit_state *s, int64_t weight, int64_t now);
+/* It begins: the slot is used and the tokens are spent. */
+void limit_begin(const struct limit_rule *rule, struct limit_state *s, int64_t weight, int64_t now);
+/* As limit_wait, of tokens alone: for what runs already. */
+int64_t limit_wait_tokens(const struct limit_rule *rule, const struct limit_state *s, int64_t n, int64_t now);
+/* n more tokens are spent, or, n < 0, fewer than was thought. */
+void limit_spend(const struct limit_rule *rule, struct limit_state *s, int64_t n, int64_t now);
+
+#endif
