@@ -66,6 +66,23 @@ void map_put(struct map *m, struct str key, void *value)
     m->count++;
 }
 
+/* Those behind it that were put off by it move up. */
+void map_remove(struct map *m, struct str key)
+{
+    struct map_slot *gone = m->room ? slot_of(m, key) : NULL;
+    if (!gone || !gone->value) {
+        return;
+    }
+    *gone = (struct map_slot){0};
+    m->count--;
+    size_t mask = m->room - 1;
+    for (size_t i = ((size_t)(gone - m->slots) + 1) & mask; m->slots[i].value; i = (i + 1) & mask) {
+        struct map_slot moved = m->slots[i];
+        m->slots[i] = (struct map_slot){0};
+        *slot_of(m, moved.key) = moved;
+    }
+}
+
 void map_clear(struct map *m)
 {
     if (m->room) {

@@ -1,5 +1,5 @@
 /* map.h: from bytes to a pointer: what the committer keeps in memory (words, queues, lines) is found by it. The hash is
- * keyed by a random number, because strangers choose the names. Keys must outlive the map; nothing is ever removed. */
+ * keyed by a random number, because strangers choose the names. Keys must live as long as they are in it. */
 #ifndef STINT_STORE_MAP_H
 #define STINT_STORE_MAP_H
 
@@ -18,6 +18,7 @@ struct map {
 
 void *map_get(const struct map *m, struct str key);       /* NULL: not there */
 void map_put(struct map *m, struct str key, void *value); /* the key must not be there */
+void map_remove(struct map *m, struct str key);           /* if it is there */
 void map_clear(struct map *m);
 void map_dispose(struct map *m);
 

@@ -271,7 +271,7 @@ struct store_list_schedules {
 
 /* ------------------------------------------------------------------ limits */
 
-#define STORE_LIMITS_MAX 100000 /* set by a tenant */
+#define STORE_LIMITS_MAX 10000 /* set by a tenant */
 
 /* What holds for a key. A key that begins with LIMIT_SERVER_PREFIX is one for all tenants, whoever names it; any other is the
  * tenant's own. Never are more leases alive than the rule allows (J8): slots are those of the live leases. A lower rule takes

@@ -42,21 +42,423 @@ static size_t claimed(struct store_test *s, int64_t max)
     return claim(s, .max = max).count;
 }
 
-#define HOST STR("[\"host:a\"]")
+static enum rc refused_limit(struct store_test *s, struct str key, struct limit_rule rule, struct err *e)
+{
+    AN_OP(s, op, store_set_limit, STORE_SET_LIMIT);
+    op.tenant = s->tenant;
+    op.key = key;
+    op.has_rule = true;
+    op.rule = rule;
+    op.pause_until = -1;
+    return store_run(s->store, &op.op, e);
+}
+
+static enum rc delete_limit(struct store_test *s, struct str key, struct err *e)
+{
+    AN_OP(s, op, store_delete_limit, STORE_DELETE_LIMIT);
+    op.tenant = s->tenant;
+    op.key = key;
+    return store_run(s->store, &op.op, e);
+}
+
+#define HOST  STR("[\"host:a\"]")
+#define HEAVY STR("[{\"key\":\"host:a\",\"weight\":3}]")
+#define BOTH  STR("[\"host:a\",\"host:b\"]")
+#define A     STR("host:a")
+
+static void queue_some(struct store_test *s, int count, struct str limits)
+{
+    for (int i = 0; i < count; i++) {
+        a_queued_job(s, .limit_keys = limits);
+    }
+}
+
+/* ---- slots */
 
 STORE_TEST(no_more_jobs_of_a_key_run_than_it_allows)
 {
-    set(s, STR("host:a"), CAPPED(2));
-    for (int i = 0; i < 4; i++) {
-        a_queued_job(s, .limit_keys = HOST);
-    }
+    set(s, A, CAPPED(2));
+    queue_some(s, 4, HOST);
     struct id free_one = a_queued_job(s);
     struct claimed c = claim(s, .max = 10);
     CHECK_INT(c.count, 3); /* two of the key, and the one that names none */
     CHECK_STATE(s, free_one, JOB_PROCESSING);
-    CHECK_INT(read_limit(s, STR("host:a")).state.used, 2);
-    CHECK_INT(read_limit(s, STR("host:a")).waiting, 2);
+    struct limit l = read_limit(s, A);
+    CHECK_INT(l.state.used, 2);
+    CHECK_INT(l.waiting, 2);
+    const struct job *one = id_eq(c.jobs[0].id, free_one) ? &c.jobs[1] : &c.jobs[0];
+    complete(s, one, 1);
+    CHECK_INT(claimed(s, 10), 1);
+    CHECK_INT(claimed(s, 10), 0);
+}
+
+STORE_TEST(whatever_ends_a_lease_frees_its_slot)
+{
+    set(s, A, CAPPED(1));
+    struct job *j = a_processing_job(s, .limit_keys = HOST);
+    release(s, j, 1);
+    j = claim_one(s);
+    fail(s, j, 1, ERROR_TRANSIENT);
+    CHECK_INT(read_limit(s, A).state.used, 0);
+    pass(s, HOUR);
+    j = claim_one(s, .lease_ms = SECOND);
+    pass(s, 2 * SECOND);
+    j = claim_one(s);
+    complete(s, j, 1);
+    CHECK_INT(read_limit(s, A).state.used, 0);
+    a_queued_job(s, .limit_keys = HOST);
+    CHECK_INT(claimed(s, 10), 1);
+}
+
+STORE_TEST(weights_are_slots_and_the_heaviest_waits_for_all_of_them)
+{
+    set(s, A, CAPPED(4));
+    queue_some(s, 2, HEAVY);
+    struct claimed first = claim(s, .max = 10);
+    CHECK_INT(first.count, 1);
+    queue_some(s, 3, HOST);
+    CHECK_INT(claimed(s, 10), 1);
+    set(s, A, CAPPED(2)); /* less than one of them weighs: it counts as all of it */
+    CHECK_INT(claimed(s, 10), 0);
+    complete(s, &first.jobs[0], 1);
+    size_t more = claimed(s, 10);
+    CHECK_TRUE(more <= 1);
+    CHECK_TRUE(read_limit(s, A).state.used <= 3);
+}
+
+STORE_TEST(a_job_of_two_keys_needs_room_in_both)
+{
+    set(s, A, CAPPED(2));
+    set(s, STR("host:b"), CAPPED(1));
+    queue_some(s, 3, BOTH);
+    struct claimed c = claim(s, .max = 10);
+    CHECK_INT(c.count, 1);
+    queue_some(s, 2, HOST);
+    CHECK_INT(claimed(s, 10), 1);
     complete(s, &c.jobs[0], 1);
     CHECK_INT(claimed(s, 10), 1);
     CHECK_INT(claimed(s, 10), 0);
+}
+
+STORE_TEST(a_higher_limit_opens_a_full_key_and_a_lower_one_takes_nothing_away)
+{
+    set(s, A, CAPPED(1));
+    queue_some(s, 5, HOST);
+    struct claimed c = claim(s, .max = 10);
+    CHECK_INT(c.count, 1);
+    set(s, A, CAPPED(3));
+    CHECK_INT(claimed(s, 10), 2);
+    set(s, A, CAPPED(1));
+    complete(s, &c.jobs[0], 1);
+    CHECK_INT(claimed(s, 10), 0); /* two still run */
+    OK(delete_limit(s, A, e));
+    CHECK_INT(claimed(s, 10), 2);
+}
+
+STORE_TEST(slots_are_counted_although_no_limit_was_set_when_they_began)
+{
+    queue_some(s, 3, HOST);
+    struct claimed c = claim(s, .max = 2);
+    set(s, A, CAPPED(2));
+    CHECK_INT(claimed(s, 10), 0);
+    complete(s, &c.jobs[0], 1);
+    CHECK_INT(claimed(s, 10), 1);
+}
+
+DURABLE_STORE_TEST(slots_tokens_and_pauses_outlive_the_server)
+{
+    set(s, A, (struct limit_rule){.concurrency = 2, .rate = 3, .period_ms = HOUR, .burst = 3});
+    pause_until(s, STR("host:b"), JOB_FOREVER_MS);
+    queue_some(s, 5, HOST);
+    a_queued_job(s, .limit_keys = STR("[\"host:b\"]"));
+    struct claimed c = claim(s, .max = 10);
+    CHECK_INT(c.count, 2);
+    reopen(s);
+    CHECK_INT(read_limit(s, A).state.used, 2);
+    CHECK_INT(claimed(s, 10), 0);
+    complete(s, &c.jobs[0], 1);
+    complete(s, &c.jobs[1], 1);
+    CHECK_INT(claimed(s, 10), 1); /* the last token */
+    reopen(s);
+    CHECK_INT(claimed(s, 10), 0);
+    pass(s, HOUR); /* of the third the lease is lost */
+    CHECK_INT(claimed(s, 10), 2);
+}
+
+/* ---- tokens */
+
+STORE_TEST(tokens_come_back_at_an_even_rate)
+{
+    set(s, A, RATED(4, MINUTE, 2));
+    queue_some(s, 6, HOST);
+    CHECK_INT(claimed(s, 10), 2); /* the burst */
+    CHECK_INT(claimed(s, 10), 0);
+    pass(s, 14 * SECOND);
+    CHECK_INT(claimed(s, 10), 0);
+    pass(s, SECOND);
+    CHECK_INT(claimed(s, 10), 1);
+    pass(s, HOUR); /* no more than the burst piles up */
+    CHECK_INT(claimed(s, 10), 2);
+}
+
+STORE_TEST(a_running_job_takes_tokens_or_hears_when_to_ask_again)
+{
+    set(s, A, RATED(10, MINUTE, 10));
+    struct job *j = a_processing_job(s, .limit_keys = HOST);
+    const struct report_tokens five = {A, 5};
+    struct report_verdict v = progress(s, j, 1, .take = &five, .take_count = 1);
+    CHECK_INT(v.rc, RC_OK);
+    CHECK_INT(v.take_wait_ms, 0);
+    v = progress(s, j, 2, .take = &five, .take_count = 1); /* four are left */
+    CHECK_INT(v.take_wait_ms, 6 * SECOND);
+    v = progress(s, j, 2, .take = &five, .take_count = 1);
+    CHECK_TRUE(v.replayed && v.take_wait_ms == 6 * SECOND);
+    const struct report_tokens back = {A, -5};
+    v = progress(s, j, 3, .correct = &back, .correct_count = 1);
+    CHECK_INT(v.rc, RC_OK);
+    v = progress(s, j, 4, .take = &five, .take_count = 1);
+    CHECK_INT(v.take_wait_ms, 0);
+}
+
+STORE_TEST(a_job_takes_of_its_own_keys_only)
+{
+    struct job *j = a_processing_job(s, .limit_keys = HOST);
+    const struct report_tokens foreign = {STR("host:b"), 1};
+    CHECK_INT(progress(s, j, 1, .take = &foreign, .take_count = 1).rc, RC_INVALID);
+    CHECK_INT(progress(s, j, 1, .correct = &foreign, .correct_count = 1).rc, RC_INVALID);
+    struct report_verdict v =
+        fail(s, j, 1, ERROR_RATE_LIMITED, .pause_key = STR("host:b"), .retry_after_ms = SECOND);
+    CHECK_INT(v.rc, RC_INVALID);
+    CHECK_INT(fail(s, j, 1, ERROR_TRANSIENT, .pause_key = A, .retry_after_ms = SECOND).rc, RC_INVALID);
+    CHECK_INT(complete(s, j, 1).rc, RC_OK);
+}
+
+/* ---- pauses */
+
+STORE_TEST(a_paused_key_gives_nothing_until_it_is_resumed)
+{
+    queue_some(s, 2, HOST);
+    pause_until(s, A, JOB_FOREVER_MS);
+    a_queued_job(s);
+    CHECK_INT(claimed(s, 10), 1);
+    pass(s, DAY);
+    CHECK_INT(claimed(s, 10), 0);
+    pause_until(s, A, 0);
+    CHECK_INT(claimed(s, 10), 2);
+}
+
+STORE_TEST(a_pause_ends_at_its_time)
+{
+    queue_some(s, 2, HOST);
+    pause_until(s, A, s->now + MINUTE);
+    CHECK_INT(claimed(s, 10), 0);
+    pass(s, MINUTE - 1);
+    CHECK_INT(claimed(s, 10), 0);
+    pass(s, 1);
+    CHECK_INT(claimed(s, 10), 2);
+}
+
+STORE_TEST(a_rate_limited_report_pauses_the_key_for_all)
+{
+    struct job *j = a_processing_job(s, .limit_keys = HOST);
+    struct job *other = a_processing_job(s, .limit_keys = HOST);
+    a_queued_job(s, .limit_keys = HOST);
+    struct report_verdict v =
+        fail(s, j, 1, ERROR_RATE_LIMITED, .pause_key = A, .retry_after_ms = 20 * SECOND);
+    CHECK_INT(v.rc, RC_OK);
+    CHECK_INT(read_limit(s, A).state.paused_until, s->now + 20 * SECOND);
+    CHECK_INT(claimed(s, 10), 0);
+    const struct report_tokens one = {A, 1};
+    CHECK_INT(progress(s, other, 1, .take = &one, .take_count = 1).take_wait_ms, 20 * SECOND);
+    pass(s, 20 * SECOND);
+    CHECK_INT(claimed(s, 10), 2);
+    CHECK_INT(progress(s, other, 2, .take = &one, .take_count = 1).take_wait_ms, 0);
+}
+
+STORE_TEST(many_jobs_of_a_paused_key_are_in_nobodys_way)
+{
+    enum { MANY = 3000 };
+    struct job_spec *specs = arena_array(s->a, struct job_spec, MANY);
+    for (int i = 0; i < MANY; i++) {
+        specs[i] = (struct job_spec){.kind = STR("k"), .args = STR("{}"), .limit_keys = HOST};
+    }
+    pause_until(s, A, JOB_FOREVER_MS);
+    AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+    op.tenant = s->tenant;
+    op.specs = specs;
+    op.count = MANY;
+    run_op(s, &op.op);
+    struct id last = a_queued_job(s);
+    CHECK_TRUE(id_eq(claim_one(s)->id, last));
+    claim_none(s);
+    CHECK_INT(read_limit(s, A).waiting, MANY);
+}
+
+/* ---- rules */
+
+STORE_TEST(the_longest_pattern_holds_for_keys_without_a_rule_of_their_own)
+{
+    set(s, STR("host:*"), CAPPED(1));
+    queue_some(s, 3, HOST);
+    CHECK_INT(claimed(s, 10), 1);
+    CHECK_STR(read_limit(s, A).pattern, STR("host:*"));
+    set(s, STR("host:a*"), CAPPED(2));
+    CHECK_INT(claimed(s, 10), 1);
+    set(s, A, CAPPED(3));
+    CHECK_INT(claimed(s, 10), 1);
+    queue_some(s, 1, HOST);
+    CHECK_INT(claimed(s, 10), 0);
+    OK(delete_limit(s, A, e));
+    OK(delete_limit(s, STR("host:*"), e));
+    OK(delete_limit(s, STR("host:a*"), e));
+    CHECK_INT(claimed(s, 10), 1);
+}
+
+STORE_TEST(limits_are_listed_by_key_and_wrong_ones_are_refused)
+{
+    set(s, STR("b"), CAPPED(1));
+    set(s, STR("a"), RATED(1, SECOND, 1));
+    pause_until(s, STR("c"), JOB_FOREVER_MS);
+    AN_OP(s, op, store_list_limits, STORE_LIST_LIMITS);
+    op.tenant = s->tenant;
+    op.limit = 2;
+    run_op(s, &op.op);
+    CHECK_INT(op.count, 2);
+    CHECK_STR(op.limits[0].key, STR("a"));
+    CHECK_INT(op.limits[0].rule.rate, 1);
+    CHECK_TRUE(op.more);
+    op.after = STR("b");
+    run_op(s, &op.op);
+    CHECK_INT(op.count, 1);
+    CHECK_STR(op.limits[0].key, STR("c"));
+    CHECK_TRUE(!op.more && !op.limits[0].is_set);
+    CHECK_INT(refused_limit(s, STR("d"), CAPPED(-1), e), RC_INVALID);
+    CHECK_INT(refused_limit(s, STR("d"), RATED(-5, SECOND, 1), e), RC_INVALID);
+    CHECK_INT(refused_limit(s, STR("d"), RATED(5, 0, 1), e), RC_INVALID);
+    CHECK_INT(refused_limit(s, STR(""), CAPPED(1), e), RC_INVALID);
+    CHECK_INT(delete_limit(s, STR("d"), e), RC_NOT_FOUND);
+    CHECK_INT(enqueue(s, .limit_keys = STR("[\"x\",\"x\"]")).rc, RC_INVALID);
+    CHECK_INT(enqueue(s, .limit_keys = STR("[{\"key\":\"x\",\"weight\":0}]")).rc, RC_INVALID);
+}
+
+STORE_TEST(a_limit_is_its_tenants_and_that_of_the_server_is_everybodys)
+{
+    set(s, A, CAPPED(1));
+    set(s, STR("server:x"), CAPPED(1));
+    queue_some(s, 2, STR("[\"server:x\"]"));
+    CHECK_INT(claimed(s, 10), 1);
+    as_tenant(s, s->foreign);
+    queue_some(s, 2, HOST);
+    queue_some(s, 1, STR("[\"server:x\"]"));
+    CHECK_INT(claimed(s, 10), 2);
+}
+
+/* ---- turns */
+
+static void expect_order(struct store_test *s, const char *groups)
+{
+    for (const char *g = groups; *g; g++) {
+        const struct job *j = claim_one(s);
+        char name[2] = {j->group.n ? j->group.p[0] : '-', 0};
+        CHECK_STR(str_from(name), ((struct str){g, 1}));
+    }
+}
+
+static void queue_group(struct store_test *s, int count, const char *group)
+{
+    for (int i = 0; i < count; i++) {
+        a_queued_job(s, .group = str_from(group));
+    }
+}
+
+STORE_TEST(groups_take_turns)
+{
+    queue_group(s, 5, "A");
+    queue_group(s, 2, "B");
+    queue_group(s, 1, "");
+    expect_order(s, "-ABABAAA");
+}
+
+STORE_TEST(a_backlog_delays_the_first_job_of_another_group_by_one)
+{
+    queue_group(s, 40, "A");
+    expect_order(s, "AAAA");
+    queue_group(s, 1, "B");
+    struct claimed c = claim(s, .max = 2);
+    CHECK_INT(c.count, 2);
+    CHECK_TRUE(str_eq(c.jobs[0].group, STR("B")) || str_eq(c.jobs[1].group, STR("B")));
+}
+
+STORE_TEST(who_comes_back_has_saved_no_turns_up)
+{
+    queue_group(s, 1, "B");
+    queue_group(s, 12, "A");
+    for (int i = 0; i < 9; i++) {
+        claim_one(s);
+    }
+    queue_group(s, 3, "B");
+    size_t of_b = 0;
+    struct claimed c = claim(s, .max = 4);
+    for (size_t i = 0; i < c.count; i++) {
+        of_b += str_eq(c.jobs[i].group, STR("B"));
+    }
+    CHECK_INT(of_b, 2);
+}
+
+STORE_TEST(a_group_that_cancels_its_backlog_is_not_punished)
+{
+    struct id ids[10];
+    for (int i = 0; i < 10; i++) {
+        ids[i] = a_queued_job(s, .group = STR("A"));
+    }
+    queue_group(s, 10, "B");
+    expect_order(s, "AB");
+    for (int i = 1; i < 10; i++) {
+        cancel(s, ids[i]);
+    }
+    queue_group(s, 3, "A");
+    size_t of_a = 0;
+    struct claimed c = claim(s, .max = 4);
+    for (size_t i = 0; i < c.count; i++) {
+        of_a += str_eq(c.jobs[i].group, STR("A"));
+    }
+    CHECK_INT(of_a, 2);
+}
+
+STORE_TEST(a_lower_number_goes_before_any_turn)
+{
+    queue_group(s, 2, "A");
+    a_queued_job(s, .group = STR("B"), .priority = -1);
+    a_queued_job(s, .group = STR("B"), .priority = -1);
+    a_queued_job(s, .priority = 1);
+    expect_order(s, "BBAA-");
+}
+
+STORE_TEST(groups_take_turns_at_a_key_that_is_full)
+{
+    set(s, A, CAPPED(1));
+    for (int i = 0; i < 6; i++) {
+        a_queued_job(s, .group = i < 4 ? STR("A") : STR("B"), .limit_keys = HOST);
+    }
+    char order[7] = "";
+    for (int i = 0; i < 6; i++) {
+        struct job *j = claim_one(s);
+        claim_none(s);
+        order[i] = j->group.p[0];
+        complete(s, j, 1);
+    }
+    CHECK_STR(str_from(order), STR("ABABAA"));
+}
+
+STORE_TEST(many_groups_come_and_go)
+{
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 40; i++) {
+            char name[16];
+            str_print(name, sizeof name, "user%d", i);
+            a_queued_job(s, .group = arena_str(s->a, str_from(name)));
+        }
+        CHECK_INT(claimed(s, 100), 40);
+        CHECK_INT(claimed(s, 100), 0);
+    }
 }

@@ -29,19 +29,34 @@ static bool is_wanted(struct model *m, const struct store_claim *op, const struc
     return !model_queue_get(m, v->tenant, v->queue)->is_paused || m->bug == BUG_PAUSE_IGNORED;
 }
 
-/* The next job of `queue` ("" = any) for this claim, or NULL. */
-static struct model_job *next_of(struct model *m, const struct store_claim *op, struct str queue)
+/* Another job for this claim, or NULL. */
+static struct model_job *next_of(struct model *m, const struct store_claim *op)
 {
     struct model_job *best = NULL;
     for (int i = 0; i < m->count; i++) {
         struct job *v = &m->jobs[i]->v;
         bool is_late = v->deadline_at && v->deadline_at <= m->now;
-        if (is_wanted(m, op, v) && !is_late && (!queue.n || str_eq(v->queue, queue)) &&
-            (!best || goes_before(m, v, &best->v))) {
+        if (is_wanted(m, op, v) && !is_late && (!best || goes_before(m, v, &best->v))) {
             best = m->jobs[i];
         }
     }
     return best;
+}
+
+/* Whose turn it is among the groups of the least priority is the engine's to say; in each the oldest goes first. */
+static bool may_be_next(struct model *m, const struct store_claim *op, const struct job *v)
+{
+    for (int i = 0; i < m->count; i++) {
+        const struct job *other = &m->jobs[i]->v;
+        bool is_late = other->deadline_at && other->deadline_at <= m->now;
+        bool is_rival = str_eq(other->group, v->group) || other->priority != v->priority;
+        if (is_wanted(m, op, other) && !is_late && str_eq(other->queue, v->queue) && is_rival &&
+            goes_before(m, other, v)) {
+            return false;
+        }
+    }
+    bool is_late = v->deadline_at && v->deadline_at <= m->now;
+    return is_wanted(m, op, v) && !is_late;
 }
 
 static void hand_out(struct model *m, struct model_job *job, const struct store_claim *op, int64_t lease)
@@ -128,8 +143,8 @@ void model_run_claim(struct model *m, struct store_claim *op, const struct store
     struct ended ended = end_late(m, op);
     for (size_t i = 0; i < got->count && (int64_t)i < op->max; i++) {
         struct model_job *job = model_find(m, op->tenant, got->jobs[i].id);
-        if (!job || next_of(m, op, job->v.queue) != job) {
-            break; /* the queues are in any order, the jobs of one are not */
+        if (!job || !may_be_next(m, op, &job->v)) {
+            break;
         }
         hand_out(m, job, op, got->jobs[i].lease);
         job->v.children = children_of(m, job, &got->jobs[i], &ended);
@@ -137,7 +152,7 @@ void model_run_claim(struct model *m, struct store_claim *op, const struct store
         job->v.children = NULL;
     }
     struct model_job *job = NULL;
-    while ((int64_t)op->count < op->max && (job = next_of(m, op, STR_NONE))) {
+    while ((int64_t)op->count < op->max && (job = next_of(m, op))) {
         hand_out(m, job, op, 0);
         op->jobs[op->count++] = model_view(m, job, NULL);
     }

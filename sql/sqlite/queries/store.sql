@@ -68,13 +68,16 @@ WHERE (?1 = 0 OR queue.tenant = ?1) AND line.queued > 0
 GROUP BY queue.id, line.kind ORDER BY queue.id, line.kind
 
 -- name: line_insert
-INSERT INTO line (id, queue, kind, priority, queued) VALUES (?1, ?2, ?3, ?4, 0)
+INSERT INTO line (id, queue, kind, priority, fair_group, limits, queued) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 
 -- name: line_all
-SELECT id, queue, kind, priority, queued FROM line ORDER BY id
+SELECT id, queue, kind, priority, queued, fair_group, limits FROM line ORDER BY id
 
 -- name: line_set
 UPDATE line SET queued = ?2 WHERE id = ?1
+
+-- name: line_delete
+DELETE FROM line WHERE id = ?1
 
 -- name: line_ready
 SELECT DISTINCT line.kind FROM queue JOIN line ON line.queue = queue.id

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#include "store/sqlite/lanes.h"
+#include "store/sqlite/limits.h"
+
 static struct str bytes_of(const void *p, size_t n)
 {
     return (struct str){p, n};
@@ -193,6 +196,30 @@ static struct line *line_new(struct writer *w, int64_t id, struct queue_row *q, 
     return l;
 }
 
+/* Numbers of lanes that are gone are used again: the table of lines by number does not grow with their coming and going. */
+struct line *line_new_lane(struct writer *w, int64_t id, struct queue_row *q, int64_t kind, int64_t priority,
+                           struct lane *lane)
+{
+    struct line *l = id ? NULL : w->free_lines;
+    if (l) {
+        w->free_lines = l->next_dirty;
+        id = l->id;
+    } else {
+        l = arena_alloc(w->cache_arena, sizeof *l);
+        id = id ? id : w->last_line_id + 1;
+    }
+    *l = (struct line){.id = id,
+                       .kind = kind,
+                       .priority = priority,
+                       .queue = q,
+                       .key = {q->id, kind, priority},
+                       .lane = lane};
+    grow_table((void **)&w->line_by_id, &w->line_room, id);
+    w->line_by_id[id] = l;
+    w->last_line_id = id > w->last_line_id ? id : w->last_line_id;
+    return l;
+}
+
 enum rc line_get(struct writer *w, struct queue_row *q, int64_t kind, int64_t priority, struct line **out,
                  struct err *e)
 {
@@ -208,6 +235,9 @@ enum rc line_get(struct writer *w, struct queue_row *q, int64_t kind, int64_t pr
         db_bind_int(s, 2, q->id);
         db_bind_int(s, 3, kind);
         db_bind_int(s, 4, priority);
+        db_bind_str(s, 5, STR(""));
+        db_bind_str(s, 6, STR(""));
+        db_bind_int(s, 7, 0);
         rc = db_run(s, e);
     }
     if (!rc) {
@@ -276,9 +306,42 @@ static enum rc flush_queue(struct writer *w, struct queue_row *row, struct err *
     return db_run(q, e);
 }
 
+static enum rc insert_lane(struct writer *w, struct line *l, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    enum rc rc = stmt(w->db, SQL_LINE_INSERT, &q, e);
+    if (!rc) {
+        db_bind_int(q, 1, l->id);
+        db_bind_int(q, 2, l->queue->id);
+        db_bind_int(q, 3, l->kind);
+        db_bind_int(q, 4, l->priority);
+        db_bind_str(q, 5, l->lane->group->name);
+        db_bind_str(q, 6, lane_limits(l->lane));
+        db_bind_int(q, 7, l->queued);
+        rc = db_run(q, e);
+    }
+    l->lane->is_stored = true;
+    return rc;
+}
+
+/* What has emptied goes: groups may be one for each of somebody's users. */
+static enum rc drop_lane(struct writer *w, struct line *l, struct err *e)
+{
+    enum rc rc = l->lane->is_stored ? run_with_id(w->db, SQL_LINE_DELETE, l->id, e) : RC_OK;
+    lane_free(w, l->lane);
+    w->line_by_id[l->id] = NULL;
+    l->lane = NULL;
+    l->next_dirty = w->free_lines;
+    w->free_lines = l;
+    return rc;
+}
+
 static enum rc flush_line(struct writer *w, struct line *l, struct err *e)
 {
     struct db_stmt *q = NULL;
+    if (l->lane && (!l->queued || !l->lane->is_stored)) {
+        return l->queued ? insert_lane(w, l, e) : drop_lane(w, l, e);
+    }
     enum rc rc = stmt(w->db, SQL_LINE_SET, &q, e);
     if (!rc) {
         db_bind_int(q, 1, l->id);
@@ -295,15 +358,22 @@ enum rc caches_flush(struct writer *w, struct err *e)
         w->dirty_queues->is_dirty = false;
         rc = flush_queue(w, w->dirty_queues, e);
     }
-    for (; w->dirty_lines && !rc; w->dirty_lines = w->dirty_lines->next_dirty) {
-        w->dirty_lines->is_dirty = false;
-        rc = flush_line(w, w->dirty_lines, e);
+    while (w->dirty_lines && !rc) {
+        struct line *l = w->dirty_lines;
+        w->dirty_lines = l->next_dirty;
+        l->is_dirty = false;
+        rc = flush_line(w, l, e);
+    }
+    if (!rc && w->dirty_limits) {
+        rc = limits_flush(w, e);
     }
     return rc; /* after a failure the lists are stale; the rollback reloads */
 }
 
 static void forget(struct writer *w)
 {
+    lanes_forget(w);
+    limits_forget(w);
     for (size_t i = 0; i < w->queue_room; i++) {
         if (w->queue_by_id[i]) {
             mem_free(w->queue_by_id[i]->lines);
@@ -317,13 +387,14 @@ static void forget(struct writer *w)
     map_clear(&w->lines);
     map_clear(&w->words);
     w->dirty_queues = NULL;
-    w->dirty_lines = NULL;
+    w->dirty_lines = w->free_lines = NULL;
     w->last_queue_id = w->last_line_id = w->last_word_id = 0;
     arena_reset(w->cache_arena);
 }
 
-static void read_queue(struct writer *w, struct db_stmt *q)
+static enum rc read_queue(struct writer *w, struct db_stmt *q, struct err *e)
 {
+    (void)e;
     struct queue_row *row = queue_new(w, db_int(q, 0), db_int(q, 1), db_str(q, 2));
     row->is_paused = db_int(q, 3);
     row->is_deleted = db_int(q, 4);
@@ -339,29 +410,36 @@ static void read_queue(struct writer *w, struct db_stmt *q)
     for (int i = 0; i < QUEUE_TOTALS; i++) {
         row->totals[i] = db_int(q, at++);
     }
+    return RC_OK;
 }
 
-static void read_word(struct writer *w, struct db_stmt *q)
+static enum rc read_word(struct writer *w, struct db_stmt *q, struct err *e)
 {
+    (void)e;
     word_add(w, db_int(q, 0), db_str(q, 1));
+    return RC_OK;
 }
 
-static void read_line(struct writer *w, struct db_stmt *q)
+static enum rc read_line(struct writer *w, struct db_stmt *q, struct err *e)
 {
     struct queue_row *row = queue_by_id(w, db_int(q, 1));
+    if (row && (db_str(q, 5).n || db_str(q, 6).n)) {
+        return lane_load(w, row, q, e);
+    }
     if (row) {
         line_new(w, db_int(q, 0), row, db_int(q, 2), db_int(q, 3))->queued = db_int(q, 4);
     }
+    return RC_OK;
 }
 
 static enum rc read_all(struct writer *w, enum sql_query query,
-                        void (*read)(struct writer *, struct db_stmt *), struct err *e)
+                        enum rc (*read)(struct writer *, struct db_stmt *, struct err *), struct err *e)
 {
     struct db_stmt *q = NULL;
     bool has_row = false;
     enum rc rc = stmt(w->db, query, &q, e);
     while (!rc && !(rc = db_step(q, &has_row, e)) && has_row) {
-        read(w, q);
+        rc = read(w, q, e);
     }
     return rc;
 }
@@ -374,7 +452,10 @@ enum rc caches_load(struct writer *w, struct err *e)
     if (!rc) {
         rc = read_all(w, SQL_QUEUE_ALL, read_queue, e);
     }
-    return rc ? rc : read_all(w, SQL_LINE_ALL, read_line, e);
+    if (!rc) {
+        rc = read_all(w, SQL_LINE_ALL, read_line, e);
+    }
+    return rc ? rc : limits_load(w, e);
 }
 
 void caches_dispose(struct writer *w)
@@ -385,5 +466,8 @@ void caches_dispose(struct writer *w)
     map_dispose(&w->queues);
     map_dispose(&w->lines);
     map_dispose(&w->words);
+    map_dispose(&w->groups);
+    map_dispose(&w->limit_keys);
+    map_dispose(&w->limit_sets);
     arena_free(w->cache_arena);
 }

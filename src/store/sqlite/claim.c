@@ -1,14 +1,11 @@
 /* claim.c: hands out jobs. Looks at lines that hold something and at their heads only, so that neither the backlog of
  * other kinds nor a paused queue costs anything. */
+#include "store/sqlite/limits.h"
 #include "store/sqlite/rows.h"
+#include "store/sqlite/turns.h"
 #include "store/sqlite/views.h"
 
 #include <stdlib.h>
-
-struct head {
-    int64_t id, run_at;
-    struct line *line;
-};
 
 struct heads {
     struct head *items;
@@ -88,7 +85,9 @@ static struct sqlite_row row_of_view(const struct job *j, int64_t flags, const s
                                        .deadline_at = j->deadline_at,
                                        .attempt = j->attempt,
                                        .lost = j->lost,
-                                       .last_seq = j->last_seq},
+                                       .last_seq = j->last_seq,
+                                       .group = j->group,
+                                       .limits = j->limit_keys},
                                .ordinal = id_ordinal(j->id),
                                .random = id_random_bits(j->id),
                                .kind = l->kind,
@@ -103,9 +102,13 @@ static enum rc hand_out(struct writer *w, struct store_claim *op, const struct l
     struct job *j = view->job;
     struct sqlite_row s = row_of_view(j, view->flags, l);
     const struct row *r = &s.row;
+    struct pen *pen = l->lane ? lane_begin(l->lane) : NULL;
     enum rc rc = rules_hand_out(&w->keeper, &s.row, next_lease(w, r->lease), op->lease_ms, e);
     if (!rc) {
         rc = save_claim(w, &s, op->worker, e);
+    }
+    if (!rc && l->lane) {
+        lane_end(w, l->lane, pen);
     }
     j->state = r->state;
     j->lease = r->lease;
@@ -143,21 +146,6 @@ static enum rc claim_one(struct writer *w, struct store_claim *op, const struct 
     return rc;
 }
 
-static bool is_wanted(const struct line *l, const int64_t *kinds, size_t kind_count)
-{
-    bool is_listed = kind_count == 0;
-    for (size_t i = 0; i < kind_count && !is_listed; i++) {
-        is_listed = l->kind == kinds[i];
-    }
-    return is_listed && l->queued > 0;
-}
-
-struct wanted_kinds {
-    int64_t *ids;
-    size_t count;
-    bool is_any; /* no kind was listed */
-};
-
 struct walk { /* over the lines of a queue */
     const struct wanted_kinds *kinds;
     size_t at; /* the next line */
@@ -177,7 +165,7 @@ static enum rc next_heads(struct writer *w, struct queue_row *q, int64_t want, s
         if (lines && l->priority != priority) {
             break;
         }
-        if (is_wanted(l, walk->kinds->ids, walk->kinds->is_any ? 0 : walk->kinds->count)) {
+        if (l->queued > 0 && kinds_have(walk->kinds, l->kind)) {
             lines++;
             priority = l->priority;
             rc = add_heads(w, l, want, &walk->heads, e);
@@ -213,21 +201,75 @@ static enum rc claim_heads(struct writer *w, struct store_claim *op, const struc
     return rc;
 }
 
+/* Plain jobs of the first open priority at or behind walk->at. */
+static enum rc claim_plain(struct writer *w, struct store_claim *op, struct queue_row *q, size_t until,
+                           struct walk *walk, struct err *e)
+{
+    size_t from = walk->at;
+    bool again = false;
+    enum rc rc = next_heads(w, q, (int64_t)(until - op->count), walk, e);
+    if (!rc) {
+        rc = claim_heads(w, op, &walk->heads, until, &again, e);
+    }
+    if (again) {
+        walk->at = from;
+    }
+    return rc;
+}
+
+/* At or behind walk->at; NULL: there is none. */
+static const struct line *next_plain(const struct queue_row *q, struct walk *walk)
+{
+    while (walk->at < q->line_count) {
+        const struct line *l = q->lines[walk->at];
+        if (l->queued > 0 && kinds_have(walk->kinds, l->kind)) {
+            return l;
+        }
+        walk->at++;
+    }
+    return NULL;
+}
+
+/* One job, or what held one up is out of the way, of a priority at which lanes are open; plain: there are plain jobs too. */
+static enum rc claim_turn(struct writer *w, struct store_claim *op, struct queue_row *q, int64_t priority,
+                          const struct line *plain, struct walk *walk, struct err *e)
+{
+    struct turn_pick pick = {0};
+    size_t from = walk->at;
+    bool is_late = false;
+    enum rc rc = plain ? next_heads(w, q, 1, walk, e) : RC_OK;
+    walk->at = from;
+    if (!rc) {
+        rc = turns_pick(w, q, priority, plain ? walk->heads.items : NULL, walk->kinds, &pick, e);
+    }
+    if (rc || !(pick.is_plain || pick.lane)) {
+        return rc;
+    }
+    rc = claim_one(w, op, pick.is_plain ? walk->heads.items[0].id : pick.lane->head_id, true, &is_late, e);
+    if (!rc && !is_late) {
+        group_served(w, pick.group);
+    }
+    return rc;
+}
+
 static enum rc claim_queue(struct writer *w, struct store_claim *op, struct queue_row *q,
                            const struct wanted_kinds *kinds, int64_t want, struct err *e)
 {
     struct walk walk = {.kinds = kinds};
     enum rc rc = RC_OK;
     size_t until = op->count + (size_t)want;
-    while (!rc && op->count < until && walk.at < q->line_count && !is_heavy(op)) {
-        size_t from = walk.at;
-        bool again = false;
-        rc = next_heads(w, q, (int64_t)(until - op->count), &walk, e);
-        if (!rc) {
-            rc = claim_heads(w, op, &walk.heads, until, &again, e);
+    while (!rc && op->count < until && !is_heavy(op)) {
+        int64_t priority = 0;
+        bool has_lanes = q->open_lanes && turns_next(q, kinds, &priority);
+        const struct line *plain = next_plain(q, &walk);
+        if (!plain && !has_lanes) {
+            break;
         }
-        if (again) {
-            walk.at = from;
+        if (!has_lanes || (plain && plain->priority < priority)) {
+            rc = claim_plain(w, op, q, until, &walk, e);
+        } else {
+            plain = plain && plain->priority == priority ? plain : NULL;
+            rc = claim_turn(w, op, q, priority, plain, &walk, e);
         }
     }
     return rc;
@@ -276,6 +318,7 @@ enum rc claim_run(struct writer *w, struct store_op *base, struct err *e)
     size_t count = open_queues(w, op, &queues);
     struct wanted_kinds kinds = wanted(w, op);
     int64_t queued = 0;
+    limits_pass_time(w);
     base->rc = RC_OK;
     op->count = 0;
     op->jobs = NULL;

@@ -1,5 +1,6 @@
 /* keeper.c: the table of what this engine gives to the rules. */
 #include "store/sqlite/artifacts.h"
+#include "store/sqlite/limits.h"
 
 const struct keeper_engine sqlite_keeper = {
     .load = rows_load,
@@ -10,6 +11,8 @@ const struct keeper_engine sqlite_keeper = {
     .has_artifact = artifacts_has,
     .find_schedule = schedule_find,
     .count_schedules = schedule_count,
+    .find_limit = limits_find,
+    .count_limits = limits_count,
     .reserve = enqueue_reserve,
     .unreserve = enqueue_unreserve,
     .show = texts_show,
@@ -43,6 +46,7 @@ const struct keeper_engine sqlite_keeper = {
     .hide = enqueue_hide,
     .flush = enqueue_flush,
     .reveal = enqueue_reveal,
+    .put_limit = limits_put,
     .put_schedule = schedule_put,
     .remove_schedule = schedule_remove,
     .hold_key = enqueue_hold_key,

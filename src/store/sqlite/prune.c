@@ -1,5 +1,6 @@
 /* prune.c: removes what is past its time, in bounded chunks. */
 #include "store/sqlite/artifacts.h"
+#include "store/sqlite/limits.h"
 
 #include "base/fault.h"
 
@@ -113,6 +114,7 @@ enum rc prune_run(struct writer *w, struct store_op *base, struct err *e)
     for (size_t i = 0; i < sizeof keys / sizeof keys[0] && !rc && op->removed < limit; i++) {
         rc = prune_by(w, keys[i], limit - op->removed, &op->removed, e);
     }
+    rc = rc ? rc : limits_prune(w, e);
     op->more = op->removed >= limit;
     for (size_t i = 0; i < sizeof next / sizeof next[0] && !rc; i++) {
         rc = next_at(w, next[i], &op->next_at, e);

@@ -1,5 +1,5 @@
 /* queues.c: settings, pause, deletion (writes) and the views and counts of queues (reads). */
-#include "store/sqlite/caches.h"
+#include "store/sqlite/lanes.h"
 
 static enum rc save(struct writer *w, struct queue_row *row, struct err *e)
 {
@@ -96,6 +96,11 @@ enum rc queue_set_run(struct writer *w, struct store_op *base, struct err *e)
                 c->became_queued = true;
             }
         }
+        lanes_announce(w, q);
+    }
+    if (!rc && q->turn_count) { /* of lanes the table knows all, now */
+        rc = caches_flush(w, e);
+        return rc ? rc : oldest(w->db, q->id, &v->oldest_queued_at, e);
     }
     return rc ? rc : oldest_now(w, q, &v->oldest_queued_at, e);
 }

@@ -16,6 +16,7 @@ static const struct {
     [STORE_LIST_SERIES] = {series_list_run},
     [STORE_LIST_QUEUES] = {queue_list_run},
     [STORE_LIST_SCHEDULES] = {schedule_list_run},
+    [STORE_LIST_LIMITS] = {limit_list_run},
     [STORE_LIST_BATCHES] = {batch_list_run},
     [STORE_LIST_RESULTS] = {result_list_run},
     [STORE_STATS] = {stats_run},

@@ -3,6 +3,7 @@
 #include "store/ops.h"
 #include "store/sqlite/artifacts.h"
 #include "store/sqlite/insert.h"
+#include "store/sqlite/limits.h"
 
 #include <assert.h>
 
@@ -22,6 +23,8 @@ static const struct {
     [STORE_SET_SCHEDULE] = {.rule = rules_set_schedule},
     [STORE_DELETE_SCHEDULE] = {.rule = rules_delete_schedule},
     [STORE_FILL] = {.rule = rules_fill},
+    [STORE_SET_LIMIT] = {.rule = rules_set_limit},
+    [STORE_DELETE_LIMIT] = {.rule = rules_delete_limit},
     [STORE_CLAIM] = {.run = claim_run},
     [STORE_ACT] = {.run = act_run},
     [STORE_SET_QUEUE] = {.run = queue_set_run},
@@ -98,6 +101,10 @@ static enum rc read_next_due(struct writer *w, int64_t *next_due_at, struct err 
     if (!rc && w->has_notes) {
         rc = family_look_for_notes(w, e);
         *next_due_at = w->has_notes ? w->keeper.now : *next_due_at;
+    }
+    int64_t wake_at = limits_next_at(w);
+    if (!rc && wake_at && (!*next_due_at || wake_at < *next_due_at)) {
+        *next_due_at = wake_at;
     }
     return rc;
 }

@@ -3,6 +3,9 @@
 
 #include <assert.h>
 
+#include "store/sqlite/lanes.h"
+#include "store/sqlite/limits.h"
+
 enum rc stmt(struct db *db, enum sql_query query, struct db_stmt **out, struct err *e)
 {
     return db_prepare(db, sql_text(query), out, e);
@@ -100,6 +103,23 @@ static enum rc read_row(struct writer *w, struct db_stmt *q, struct sqlite_row *
     return RC_OK;
 }
 
+static enum rc read_lane(struct writer *w, struct sqlite_row *s, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool found = false;
+    enum rc rc = stmt(w->db, SQL_JOB_LANE, &q, e);
+    if (!rc) {
+        db_bind_int(q, 1, s->ordinal);
+        rc = db_step(q, &found, e);
+    }
+    if (!rc && found) {
+        s->row.group = arena_str(w->keeper.scratch, db_str(q, 0));
+        s->row.limits = arena_str(w->keeper.scratch, db_str(q, 1));
+        db_reset(q);
+    }
+    return rc;
+}
+
 enum rc rows_load_ordinal(struct writer *w, int64_t ordinal, struct row **out, struct err *e)
 {
     struct db_stmt *q = NULL;
@@ -122,6 +142,9 @@ enum rc rows_load_ordinal(struct writer *w, int64_t ordinal, struct row **out, s
         }
         if (!rc && s->row.flags & FLAG_MEMBER) {
             rc = batch_read_id(w->db, ordinal, &s->row.batch, e);
+        }
+        if (!rc && s->row.flags & FLAG_LANED) {
+            rc = read_lane(w, s, e);
         }
         *out = rc ? NULL : &s->row;
     }
@@ -280,26 +303,48 @@ void rows_count_out(struct keeper *k, struct row *r)
     struct writer *w = writer_of(k);
     struct sqlite_row *s = sqlite_row_of(r);
     if (r->state == JOB_QUEUED) {
-        line_add(w, line_by_id(w, s->line), -1);
+        struct line *l = line_by_id(w, s->line);
+        line_add(w, l, -1);
+        if (l->lane) {
+            lane_left(w, l->lane, s->ordinal);
+        }
+    } else if (r->state == JOB_PROCESSING && r->limits.n) {
+        limits_end(w, r->tenant, r->limits);
     }
     queue_add(w, s->queue, r->state, -1);
+}
+
+enum rc rows_find_line(struct writer *w, const struct sqlite_row *s, struct line **out, struct err *e)
+{
+    const struct row *r = &s->row;
+    if (!(r->flags & FLAG_LANED)) {
+        return line_get(w, s->queue, s->kind, r->priority, out, e);
+    }
+    return lane_get(w, s->queue, (const int64_t[2]){s->kind, r->priority},
+                    (const struct str[2]){r->group, r->limits}, out, e);
 }
 
 enum rc rows_count_in(struct keeper *k, struct row *r, struct err *e)
 {
     struct writer *w = writer_of(k);
     struct sqlite_row *s = sqlite_row_of(r);
+    enum rc rc = RC_OK;
     if (r->state == JOB_QUEUED) {
         struct line *l = NULL;
-        enum rc rc = line_get(w, s->queue, s->kind, r->priority, &l, e);
+        rc = rows_find_line(w, s, &l, e);
         if (rc) {
             return rc;
         }
         line_add(w, l, 1);
+        if (l->lane) {
+            lane_joined(w, l->lane, r->run_at, s->ordinal);
+        }
         s->line = l->id;
+    } else if (r->state == JOB_PROCESSING && r->limits.n) {
+        rc = limits_begin(w, r->tenant, r->limits, e);
     }
     queue_add(w, s->queue, r->state, 1);
-    return RC_OK;
+    return rc;
 }
 
 void rows_count_total(struct keeper *k, struct row *r, enum queue_total total)

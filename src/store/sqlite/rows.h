@@ -29,6 +29,9 @@ MUST_CHECK enum rc rows_save(struct keeper *k, struct row *r, struct err *e);
 MUST_CHECK enum rc rows_save_place(struct keeper *k, struct row *r, struct err *e);
 MUST_CHECK enum rc rows_save_renewed(struct keeper *k, struct row *r, struct err *e);
 MUST_CHECK enum rc rows_save_finished(struct keeper *k, struct row *r, struct str result, struct err *e);
+/* In which the row, queued, stands or will. */
+MUST_CHECK enum rc rows_find_line(struct writer *w, const struct sqlite_row *s, struct line **out,
+                                  struct err *e);
 MUST_CHECK enum rc rows_count_in(struct keeper *k, struct row *r, struct err *e);
 void rows_count_out(struct keeper *k, struct row *r);
 void rows_count_total(struct keeper *k, struct row *r, enum queue_total total);

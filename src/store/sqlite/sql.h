@@ -26,7 +26,17 @@
     X(LINE_INSERT, "line_insert") \
     X(LINE_ALL, "line_all") \
     X(LINE_SET, "line_set") \
+    X(LINE_DELETE, "line_delete") \
     X(LINE_READY, "line_ready") \
+    X(LIMIT_ALL, "limit_all") \
+    X(LIMIT_GET, "limit_get") \
+    X(LIMIT_LIST, "limit_list") \
+    X(LIMIT_PUT, "limit_put") \
+    X(LIMIT_DELETE, "limit_delete") \
+    X(LIMIT_COUNT, "limit_count") \
+    X(LIMIT_SLOTS, "limit_slots") \
+    X(LIMIT_WAITING, "limit_waiting") \
+    X(JOB_LANE, "job_lane") \
     X(SCHEDULE_GET, "schedule_get") \
     X(SCHEDULE_COUNT, "schedule_count") \
     X(SCHEDULE_PUT, "schedule_put") \

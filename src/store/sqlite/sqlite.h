@@ -13,6 +13,7 @@
 #include "store/map.h"
 #include "store/op_queue.h"
 #include "store/rules/rules.h"
+#include "store/sqlite/heap.h"
 #include "store/sqlite/names.h"
 #include "store/sqlite/sql.h"
 
@@ -32,7 +33,8 @@ struct line {
     struct queue_row *queue;
     bool is_dirty;
     struct line *next_dirty;
-    int64_t key[3]; /* queue, kind, priority: as bytes, the key of writer.lines */
+    int64_t key[3];    /* queue, kind, priority: as bytes, the key of writer.lines */
+    struct lane *lane; /* of jobs that name a group or limits; else NULL */
 };
 
 struct queue_row {
@@ -44,6 +46,8 @@ struct queue_row {
     int64_t reserved;    /* used within one enqueue */
     struct line **lines; /* by priority */
     size_t line_count, line_room;
+    struct turn **turns; /* by priority: lanes.h */
+    size_t turn_count, open_lanes;
     struct queue_row *next_dirty;
     struct str key; /* tenant and name: the key of writer.queues */
 };
@@ -61,14 +65,18 @@ struct writer {
     int64_t first_lease; /* new lease numbers are above it */
     /* caches */
     struct arena *cache_arena;
-    struct map queues, lines, words;
+    struct map queues, lines, words, groups, limit_keys, limit_sets;
     struct queue_row **queue_by_id;
     size_t queue_room;
     struct line **line_by_id;
     size_t line_room;
     int64_t last_queue_id, last_line_id, last_word_id;
     struct queue_row *dirty_queues;
-    struct line *dirty_lines;
+    struct line *dirty_lines, *free_lines;
+    struct limit_key *dirty_limits;
+    struct group *idle_groups, *last_idle_group;
+    struct heap limit_wakes;   /* keys that let something out at a time */
+    size_t pattern_count;      /* keys that end in *, and have a rule */
     uint64_t claim_turn;       /* at which queue the next claim begins */
     struct new_jobs *new_jobs; /* insert.c */
     /* of the round */
@@ -161,6 +169,7 @@ MUST_CHECK enum rc artifact_get_run(struct reader *r, struct store_op *op, struc
 MUST_CHECK enum rc series_get_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc series_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc schedule_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc limit_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc batch_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc result_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc queue_list_run(struct reader *r, struct store_op *op, struct err *e);

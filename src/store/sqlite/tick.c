@@ -1,4 +1,5 @@
 /* tick.c: the due timer and the reaper in one: finds the rows whose time has come. */
+#include "store/sqlite/limits.h"
 #include "store/sqlite/rows.h"
 
 #define TICK_LIMIT_MAX 1000
@@ -31,6 +32,7 @@ enum rc tick_run(struct writer *w, struct store_op *base, struct err *e)
     op->applied = 0;
     op->more = false;
     bool has_taken = false;
+    limits_pass_time(w);
     enum rc rc = w->has_notes ? family_take_notes(w, limit, &has_taken, e) : RC_OK;
     if (rc || has_taken) { /* what is due has its turn then */
         op->now = w->keeper.now;

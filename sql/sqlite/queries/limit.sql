@@ -1,0 +1,39 @@
+-- Limits of keys, and the jobs that hold their slots.
+
+-- name: limit_columns
+tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until
+
+-- name: limit_all
+SELECT @limit_columns@ FROM limit_key
+
+-- name: limit_get
+SELECT @limit_columns@ FROM limit_key WHERE tenant = ?1 AND key = ?2
+
+-- name: limit_list
+-- ?4 = now
+SELECT @limit_columns@ FROM limit_key
+WHERE tenant = ?1 AND key > ?2 AND (is_set OR paused_until > ?4) ORDER BY key LIMIT ?3
+
+-- name: limit_put
+INSERT INTO limit_key (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+ON CONFLICT (tenant, key) DO UPDATE SET is_set = excluded.is_set, concurrency = excluded.concurrency, rate = excluded.rate,
+  period_ms = excluded.period_ms, burst = excluded.burst, full_at_us = excluded.full_at_us,
+  paused_until = excluded.paused_until
+
+-- name: limit_delete
+DELETE FROM limit_key WHERE tenant = ?1 AND key = ?2
+
+-- name: limit_count
+SELECT count(*) FROM limit_key WHERE tenant = ?1 AND is_set
+
+-- name: limit_slots
+SELECT tenant, limit_keys FROM job WHERE state = 3 AND limit_keys IS NOT NULL AND (?1 = 0 OR tenant = ?1)
+
+-- name: limit_waiting
+-- ?2 = the key as it stands in such lists
+SELECT line.limits, line.queued FROM line JOIN queue ON queue.id = line.queue
+WHERE line.queued > 0 AND instr(line.limits, ?2) > 0 AND (?1 = 0 OR queue.tenant = ?1)
+
+-- name: job_lane
+SELECT fair_group, limit_keys FROM job WHERE id = ?1

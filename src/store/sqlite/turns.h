@@ -1,0 +1,32 @@
+/* turns.h: whose turn it is in a queue where jobs name groups or limits. See lanes.h. Committer only. */
+#ifndef STINT_STORE_SQLITE_TURNS_H
+#define STINT_STORE_SQLITE_TURNS_H
+
+#include "store/sqlite/lanes.h"
+
+struct wanted_kinds {
+    int64_t *ids;
+    size_t count;
+    bool is_any; /* no kind was listed */
+};
+
+struct head {
+    int64_t id, run_at;
+    struct line *line;
+};
+
+struct turn_pick {
+    struct group *group;
+    struct lane *lane; /* NULL: it is not that of a lane, or none may give */
+    bool is_plain;     /* it is that of the oldest plain job */
+};
+
+bool kinds_have(const struct wanted_kinds *k, int64_t kind);
+/* The least priority at which lanes of those kinds are open. */
+bool turns_next(const struct queue_row *q, const struct wanted_kinds *kinds, int64_t *priority);
+/* Whose turn it is at that priority, where there are open lanes, and plain jobs unless that is NULL, the oldest of them. */
+MUST_CHECK enum rc turns_pick(struct writer *w, struct queue_row *q, int64_t priority,
+                              const struct head *plain, const struct wanted_kinds *kinds,
+                              struct turn_pick *out, struct err *e);
+
+#endif
