@@ -16,6 +16,7 @@ int cmd_show(const struct options *o);
 int cmd_cancel(const struct options *o);
 int cmd_retry(const struct options *o);
 int cmd_queues(const struct options *o);
+int cmd_limit(const struct options *o);
 int cmd_schedule(const struct options *o);
 int cmd_batch(const struct options *o);
 int cmd_stats(const struct options *o);

@@ -41,6 +41,11 @@ const struct command command_table[] = {
     {"retry", cmd_retry, "Runs failed, cancelled or skipped jobs again", "ID...", "url key json", NULL},
     {"queues", cmd_queues, "Lists the queues; pauses or resumes one", "[pause|resume NAME]", "url key json",
      NULL},
+    {"limit", cmd_limit, "Shows and changes limits of keys", "[list | set|show|pause|resume|delete KEY]",
+     "url key json limit concurrency rate per burst for",
+     "stint limit set provider:openai --concurrency 20 --rate 500 --per 1m\n"
+     "KEY* is for all keys that begin so and have no limit of their own. What set does not name is without "
+     "bound.\n"},
     {"schedule", cmd_schedule, "Shows and changes schedules",
      "[list | put NAME JSON | put NAME KIND [ARGS] | show|next|run|pause|resume|delete NAME]",
      "url key json limit cron tz every start end jitter overlap catch-up catch-up-window queue tag priority "

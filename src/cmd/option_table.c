@@ -66,6 +66,12 @@ const struct option option_table[] = {
     {"on-duplicate", OPT_TEXT, "WHAT", NULL, 0, 0,
      "when the key is held: keep (default), replace (args and time) or replace_args"},
     {"wait", OPT_FLAG, NULL, NULL, 0, 0, "follow the job to its end; the exit code tells how it went"},
+    /* limits */
+    {"concurrency", OPT_INT, "N", NULL, 1, 1000000, "so many jobs of the key run at once"},
+    {"rate", OPT_INT, "N", NULL, 1, 1000000000, "so many begin in --per"},
+    {"per", OPT_DURATION, "TIME", "1m", 1, 31LL * 24 * HOUR, "the time of --rate"},
+    {"burst", OPT_INT, "N", NULL, 1, 1000000000, "so many of them at once; default: --rate"},
+    {"for", OPT_DURATION, "TIME", NULL, 1, 365LL * 24 * HOUR, "how long; default: until it is resumed"},
     /* schedules */
     {"cron", OPT_TEXT, "EXPRESSION", NULL, 0, 0, "when: five or six fields, or @daily and the like"},
     {"tz", OPT_TEXT, "ZONE", NULL, 0, 0, "the time zone of --cron, such as Europe/Berlin; default UTC"},

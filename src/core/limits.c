@@ -160,6 +160,16 @@ int64_t limit_wait_tokens(const struct limit_rule *r, const struct limit_state *
     return free_in_us > 0 ? now + (free_in_us + 999) / 1000 : 0;
 }
 
+int64_t limit_tokens_left(const struct limit_rule *r, const struct limit_state *s, int64_t now)
+{
+    if (!r->rate) {
+        return 0;
+    }
+    int64_t left_us = refill_us(r, r->burst) - (owed_from(s, now) - now * 1000);
+    __extension__ __int128 tokens = (__int128)(left_us > 0 ? left_us : 0) * r->rate / r->period_ms / 1000;
+    return (int64_t)(tokens < r->burst ? tokens : r->burst);
+}
+
 int64_t limit_wait(const struct limit_rule *r, const struct limit_state *s, int64_t weight, int64_t now)
 {
     int64_t wanted = weight < r->concurrency ? weight : r->concurrency;

@@ -59,6 +59,8 @@ int64_t limit_wait(const struct limit_rule *rule, const struct limit_state *s, i
 void limit_begin(const struct limit_rule *rule, struct limit_state *s, int64_t weight, int64_t now);
 /* As limit_wait, of tokens alone: for what runs already. */
 int64_t limit_wait_tokens(const struct limit_rule *rule, const struct limit_state *s, int64_t n, int64_t now);
+/* Whole tokens that could be had now, if nothing forbade it; 0 without a rate. */
+int64_t limit_tokens_left(const struct limit_rule *rule, const struct limit_state *s, int64_t now);
 /* n more tokens are spent, or, n < 0, fewer than was thought. */
 void limit_spend(const struct limit_rule *rule, struct limit_state *s, int64_t n, int64_t now);
 

@@ -124,6 +124,11 @@ static const struct copy_column batch[] = {{"id", COPY_ID},
                                            {"name", COPY_TEXT},
                                            {"labels", COPY_TEXT}};
 
+static const struct copy_column limit_key[] = {
+    {"tenant", COPY_INT},      {"key", COPY_TEXT},       {"is_set", COPY_INT},
+    {"concurrency", COPY_INT}, {"rate", COPY_INT},       {"period_ms", COPY_INT},
+    {"burst", COPY_INT},       {"full_at_us", COPY_INT}, {"paused_until", COPY_INT}};
+
 #define SHAPE(name, keys)                                                                                    \
     {                                                                                                        \
 #name, (keys), sizeof(name) / sizeof((name)[0]), (name)                                              \
@@ -144,6 +149,7 @@ const struct copy_shape copy_shapes[COPY_TABLES] = {
     [COPY_NOTE] = SHAPE(note, 2),
     [COPY_LINK] = SHAPE(link, 2),
     [COPY_BATCH] = SHAPE(batch, 1),
+    [COPY_LIMIT] = SHAPE(limit_key, 2),
 };
 
 _Static_assert(sizeof job / sizeof job[0] == COPY_COLUMNS_MAX, "job has the most columns");

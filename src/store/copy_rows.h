@@ -22,6 +22,7 @@ enum copy_table { /* in the order in which they are copied */
                   COPY_NOTE,  /* what ticks have to see to */
                   COPY_LINK,  /* blocked jobs, and those on which they depend */
                   COPY_BATCH, /* what batches were made from */
+                  COPY_LIMIT, /* rules of keys, what they have spent, and pauses */
                   COPY_TABLES,
 };
 
@@ -55,6 +56,8 @@ enum copy_job_column {
     JOB_FINISHED_AT_COLUMN,
     JOB_EXPIRES_AT_COLUMN,
     JOB_RETRY_COLUMN = 33, /* the policy of all is NULL */
+    JOB_GROUP_COLUMN = 36,
+    JOB_LIMITS_COLUMN = 37,
     JOB_CHECKPOINT_COLUMN = 42,
     JOB_RESULT_COLUMN,
     JOB_ARGS_COLUMN,

@@ -45,6 +45,7 @@ static const struct wire_problem problems[] = {
     {"unknown_zone", RC_INVALID, 422, "There is no such time zone"},
     {"idempotency_mismatch", RC_INVALID, 422, "The idempotency key was used with another body"},
     {"queue_full", RC_BUSY, 429, "The queue is full"},
+    {"too_many_limits", RC_BUSY, 429, "Too many limits"},
     {"too_many_schedules", RC_BUSY, 429, "Too many schedules"},
     {"too_many_streams", RC_BUSY, 429, "Too many open streams"},
     {"too_many_waiting", RC_BUSY, 503, "Too many claims are waiting"},

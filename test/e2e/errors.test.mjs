@@ -102,7 +102,7 @@ test('what is JSON but wrong is 422 and named', () =>
         ...[0, 1001].map((v) => jobs(`max_attempts ${v}`, { kind: 'k', max_attempts: v }, 422, 'invalid_field', '/max_attempts')),
         jobs('a long key', { kind: 'k', unique_key: big(257) }, 422, 'invalid_field', '/unique_key'),
         jobs('too many tags', { kind: 'k', tags: Array.from({ length: 17 }, (_, i) => `t${i}`) }, 422, 'invalid_field', '/tags'),
-        ...['secrets', 'group', 'limits'].map((m) => jobs(m, { kind: 'k', [m]: 1 }, 422, 'not_supported', `/${m}`)),
+        ...['secrets'].map((m) => jobs(m, { kind: 'k', [m]: 1 }, 422, 'not_supported', `/${m}`)),
         jobs('depends_on what is not there', { kind: 'k', depends_on: ['0199f3c8-7a10-7000-8000-000000000001'] }, 422, 'unknown_dependency', '/depends_on'),
         jobs('depends_on a name of nobody', { kind: 'k', ref: 'a', depends_on: ['b'] }, 422, 'unknown_dependency', '/depends_on/0'),
         jobs('depends_on itself', { kind: 'k', ref: 'a', depends_on: ['a'] }, 422, 'dependency_cycle', '/depends_on'),

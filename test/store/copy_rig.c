@@ -201,6 +201,21 @@ static void put_schedules(struct store_test *s, struct buf *b)
     }
 }
 
+static void put_limits(struct store_test *s, struct buf *b)
+{
+    AN_OP(s, op, store_list_limits, STORE_LIST_LIMITS);
+    op.tenant = s->tenant;
+    op.limit = 1000;
+    run_op(s, &op.op);
+    for (size_t i = 0; i < op.count; i++) {
+        const struct limit *l = &op.limits[i];
+        buf_printf(b, "limit %.*s %d %lld %lld/%lld %lld, %lld used, full %lld, paused %lld\n",
+                   STR_ARG(l->key), l->is_set, (long long)l->rule.concurrency, (long long)l->rule.rate,
+                   (long long)l->rule.period_ms, (long long)l->rule.burst, (long long)l->state.used,
+                   (long long)l->state.full_at_us, (long long)l->state.paused_until);
+    }
+}
+
 static void put_batches(struct store_test *s, struct buf *b)
 {
     AN_OP(s, op, store_list_batches, STORE_LIST_BATCHES);
@@ -255,6 +270,7 @@ struct str copy_dump(struct store_test *s)
         put_jobs(s, &b);
         put_series(s, &b);
         put_schedules(s, &b);
+        put_limits(s, &b);
         put_batches(s, &b);
     }
     s->tenant = asked_as;
@@ -310,6 +326,26 @@ void copy_and_open(struct store_test *s, const char *url)
 
 /* ---- worlds */
 
+static void limits(struct store_test *s)
+{
+    AN_OP(s, op, store_set_limit, STORE_SET_LIMIT);
+    op.tenant = s->tenant;
+    op.key = STR("host:*");
+    op.has_rule = true;
+    op.rule = (struct limit_rule){.concurrency = 1, .rate = 5, .period_ms = HOUR, .burst = 5};
+    op.pause_until = -1;
+    run_op(s, &op.op);
+    op.key = STR("slow");
+    op.has_rule = false;
+    op.pause_until = JOB_FOREVER_MS;
+    run_op(s, &op.op);
+    for (int i = 0; i < 3; i++) {
+        a_queued_job(s, .queue = STR("crawl"), .group = i < 2 ? STR("A") : STR("B"),
+                     .limit_keys = STR("[\"host:a\",{\"key\":\"host:b\",\"weight\":2}]"));
+    }
+    claim_one(s, .queue = STR("crawl"));
+}
+
 static void live_jobs(struct store_test *s)
 {
     struct err err = {0}, *e = &err;
@@ -325,6 +361,7 @@ static void live_jobs(struct store_test *s)
     a_queued_job(s, .unique_key = STR("an hour"), .unique_for_ms = HOUR, .on_lost = JOB_ON_LOST_FAIL,
                  .lost_max = 9);
     a_scheduled_job(s, HOUR, .deadline_ms = DAY, .retry = {.max_attempts = 5});
+    limits(s);
     struct job *job = a_processing_job(s, .queue = STR("work"));
     VERDICT(say(s, job, 1, STR("note")), RC_OK);
     VERDICT(progress(s, job, 2, .checkpoint = STR("{\"at\":7}"), .progress_message = STR("half")), RC_OK);

@@ -5,7 +5,7 @@
 SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM tenant) AND NOT EXISTS (SELECT 1 FROM api_key) AND NOT EXISTS (SELECT 1 FROM queue)
   AND NOT EXISTS (SELECT 1 FROM job) AND NOT EXISTS (SELECT 1 FROM unique_key) AND NOT EXISTS (SELECT 1 FROM idempotency)
   AND NOT EXISTS (SELECT 1 FROM event) AND NOT EXISTS (SELECT 1 FROM artifact) AND NOT EXISTS (SELECT 1 FROM series_entry)
-  AND NOT EXISTS (SELECT 1 FROM schedule) AND NOT EXISTS (SELECT 1 FROM tally) AND NOT EXISTS (SELECT 1 FROM note)
+  AND NOT EXISTS (SELECT 1 FROM schedule) AND NOT EXISTS (SELECT 1 FROM limit_key) AND NOT EXISTS (SELECT 1 FROM tally) AND NOT EXISTS (SELECT 1 FROM note)
   AND NOT EXISTS (SELECT 1 FROM link) AND NOT EXISTS (SELECT 1 FROM batch) AND NOT EXISTS (SELECT 1 FROM member)
 
 -- name: meta_delete
@@ -101,6 +101,14 @@ SELECT ?1, ?2, ?3, ?4, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?5 NOTNULL
 INSERT INTO series_entry (id, tenant, name, artifact, published_at, result)
 SELECT ?1, ?2, ?3, artifact.id, ?8, ?9 FROM artifact
 WHERE job = ?4 AND job_random = ?5 AND artifact.name = ?6 AND lease = ?7
+
+-- name: copy_read_limit
+SELECT tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until
+FROM limit_key WHERE (tenant, key) > (?1, ?2) ORDER BY tenant, key LIMIT ?3
+
+-- name: copy_write_limit
+INSERT INTO limit_key (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 
 -- name: copy_read_schedule
 SELECT tenant, name, definition, is_paused, version, next_at, last_tick, last_job, last_random, fired, dropped, created_at,

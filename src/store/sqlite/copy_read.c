@@ -13,6 +13,7 @@ static const enum sql_query queries[COPY_TABLES] = {[COPY_TENANT] = SQL_COPY_REA
                                                     [COPY_ARTIFACT] = SQL_COPY_READ_ARTIFACT,
                                                     [COPY_SERIES_ENTRY] = SQL_COPY_READ_SERIES_ENTRY,
                                                     [COPY_SCHEDULE] = SQL_COPY_READ_SCHEDULE,
+                                                    [COPY_LIMIT] = SQL_COPY_READ_LIMIT,
                                                     [COPY_TALLY] = SQL_COPY_READ_TALLY,
                                                     [COPY_NOTE] = SQL_COPY_READ_NOTE,
                                                     [COPY_LINK] = SQL_COPY_READ_LINK,

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "store/sqlite/lanes.h"
+
 #define JOB_PARAMETERS 53 /* the last: the line */
 
 static void bind_value(struct db_stmt *q, int *at, enum copy_type type, const struct copy_value *v)
@@ -78,6 +80,18 @@ struct place {
     int64_t kind, line; /* 0: only queued jobs stand in one */
 };
 
+static enum rc find_line(struct writer *w, const struct copy_value *row, const struct place *p,
+                         struct line **out, struct err *e)
+{
+    int64_t priority = row[JOB_PRIORITY_COLUMN].number;
+    struct str group = row[JOB_GROUP_COLUMN].text, limits = row[JOB_LIMITS_COLUMN].text;
+    if (!group.n && !limits.n) {
+        return line_get(w, p->queue, p->kind, priority, out, e);
+    }
+    return lane_get(w, p->queue, (const int64_t[2]){p->kind, priority}, (const struct str[2]){group, limits},
+                    out, e);
+}
+
 /* A queue that was deleted stays so, though finished jobs of it are there. */
 static enum rc find_place(struct writer *w, const struct copy_value *row, struct place *p, struct err *e)
 {
@@ -93,7 +107,7 @@ static enum rc find_place(struct writer *w, const struct copy_value *row, struct
         rc = word_intern(w, row[JOB_KIND_COLUMN].text, &p->kind, e);
     }
     if (!rc && state == JOB_QUEUED) {
-        rc = line_get(w, p->queue, p->kind, row[JOB_PRIORITY_COLUMN].number, &line, e);
+        rc = find_line(w, row, p, &line, e);
     }
     if (!rc && line) {
         line_add(w, line, 1);
@@ -229,6 +243,7 @@ static const enum sql_query queries[COPY_TABLES] = {[COPY_TENANT] = SQL_COPY_WRI
                                                     [COPY_ARTIFACT] = SQL_COPY_WRITE_ARTIFACT,
                                                     [COPY_SERIES_ENTRY] = SQL_COPY_WRITE_SERIES_ENTRY,
                                                     [COPY_SCHEDULE] = SQL_COPY_WRITE_SCHEDULE,
+                                                    [COPY_LIMIT] = SQL_COPY_WRITE_LIMIT,
                                                     [COPY_TALLY] = SQL_COPY_WRITE_TALLY,
                                                     [COPY_NOTE] = SQL_COPY_WRITE_NOTE,
                                                     [COPY_LINK] = SQL_COPY_WRITE_LINK,

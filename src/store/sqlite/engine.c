@@ -188,7 +188,7 @@ static enum rc open_for_writing(struct engine *s, struct err *e)
 static enum rc open_for_reading(struct engine *s, struct err *e)
 {
     bool is_new = false;
-    struct writer look = {.engine = s, .cache_arena = arena_new()};
+    struct writer look = {.engine = s, .cache_arena = arena_new(), .keeper.scratch = arena_new()};
     enum rc rc = engine_open_db(s, false, &look.db, e);
     if (!rc) {
         rc = migrate_check(look.db, &is_new, e);
@@ -204,6 +204,7 @@ static enum rc open_for_reading(struct engine *s, struct err *e)
     }
     db_close(look.db);
     caches_dispose(&look);
+    arena_free(look.keeper.scratch);
     return rc;
 }
 

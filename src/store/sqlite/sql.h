@@ -155,6 +155,8 @@
     X(COPY_READ_SERIES_ENTRY, "copy_read_series_entry") \
     X(COPY_READ_SCHEDULE, "copy_read_schedule") \
     X(COPY_WRITE_SCHEDULE, "copy_write_schedule") \
+    X(COPY_READ_LIMIT, "copy_read_limit") \
+    X(COPY_WRITE_LIMIT, "copy_write_limit") \
     X(COPY_READ_TALLY, "copy_read_tally") \
     X(COPY_WRITE_TALLY, "copy_write_tally") \
     X(COPY_READ_LINK, "copy_read_link") \

@@ -1,0 +1,167 @@
+/* cmd_limit.c: limits: list, set, show, pause, resume, delete. */
+#include <stdio.h>
+
+#include "cmd/remote.h"
+#include "cmd/term.h"
+
+static const struct verb {
+    const char *name, *method, *path; /* behind the limit's own */
+    const char *done;                 /* what is said of it then; NULL: the answer is printed */
+} verbs[] = {
+    {"set", "PUT", "", "is kept"},         {"show", "GET", "", NULL},
+    {"pause", "POST", "/pause", "paused"}, {"resume", "POST", "/resume", "resumed"},
+    {"delete", "DELETE", "", "deleted"},
+};
+
+static const struct verb *verb_named(struct str name)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (str_eq(name, str_from(verbs[i].name))) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+static struct str raw_of(const struct json *o, const char *name)
+{
+    const struct json *v = json_get(o, str_from(name));
+
+    return v && v->type != JSON_NULL ? v->raw : STR("");
+}
+
+/* `60 in 1m, 10 at once` */
+static struct str rate_of(const struct json *l, struct arena *a)
+{
+    const struct json *rate = json_get(l, STR("rate"));
+    const struct json *per = json_get(rate, STR("per_s"));
+
+    if (!per) {
+        return STR("");
+    }
+    return arena_printf(a, "%lld in %s, %lld at once", (long long)number_of(rate, "n"),
+                        term_duration((int64_t)(per->d * 1000)).s, (long long)number_of(rate, "burst"));
+}
+
+static struct str pause_of(const struct json *l, struct arena *a)
+{
+    struct str until = text_of(l, "paused_until");
+
+    if (!number_of(l, "paused")) {
+        return STR("");
+    }
+    return until.n ? arena_printf(a, "until %.*s", STR_ARG(until)) : STR("paused");
+}
+
+static void print_limits(struct remote *r, const struct json *limits)
+{
+    static const char *const columns[] = {"limit", "paused", "used", "of", "tokens", "rate", NULL};
+    struct term_table *t = term_table_new(columns);
+
+    for (const struct json *l = limits; l; l = l->next) {
+        term_cell(t, TERM_BOLD, text_of(l, "key"));
+        term_cell(t, TERM_YELLOW, pause_of(l, r->a));
+        term_cell_int(t, number_of(l, "used"));
+        term_cell(t, TERM_PLAIN, raw_of(l, "concurrency"));
+        term_cell(t, TERM_PLAIN, raw_of(l, "tokens"));
+        term_cell(t, TERM_PLAIN, rate_of(l, r->a));
+    }
+    term_table_end(t);
+}
+
+static void print_shown(const struct remote *r, const struct json *l)
+{
+    static const char *const values[] = {"concurrency", "used", "tokens", "waiting"};
+
+    term_field("key", text_of(l, "key"));
+    term_field("pattern", text_of(l, "pattern"));
+    term_field("paused", pause_of(l, r->a));
+    term_field("rate", rate_of(l, r->a));
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        term_field(values[i], raw_of(l, values[i]));
+    }
+}
+
+static int list(struct remote *r)
+{
+    const struct json *answer = NULL;
+
+    remote_path(r, "/v1/limits");
+    remote_query(r, "limit", arena_printf(r->a, "%lld", (long long)options_int(r->o, "limit")));
+    int code = remote_call(r, "GET", remote_target(r), STR_NONE, &answer);
+    if (!code && options_flag(r->o, "json")) {
+        remote_print_json(answer);
+    } else if (!code) {
+        print_limits(r, first_of(answer, "limits"));
+    }
+    return code;
+}
+
+static void write_rule(struct json_out *w, const struct options *o)
+{
+    json_object_begin(w);
+    if (options_is_given(o, "concurrency")) {
+        json_put_int(w, "concurrency", options_int(o, "concurrency"));
+    }
+    if (options_is_given(o, "rate")) {
+        json_name(w, "rate");
+        json_object_begin(w);
+        json_put_int(w, "n", options_int(o, "rate"));
+        json_put_real(w, "per_s", (double)options_int(o, "per") / 1000);
+        if (options_is_given(o, "burst")) {
+            json_put_int(w, "burst", options_int(o, "burst"));
+        }
+        json_object_end(w);
+    }
+    json_object_end(w);
+}
+
+static int act(struct remote *r, const struct verb *v)
+{
+    const struct json *answer = NULL;
+    struct buf body = BUF_LIMIT(1 << 16);
+    struct json_out w = json_writer(&body);
+
+    if (str_eq(str_from(v->name), STR("set"))) {
+        write_rule(&w, r->o);
+    } else if (str_eq(str_from(v->name), STR("pause"))) {
+        json_object_begin(&w);
+        remote_put_seconds(&w, r->o, "for", "for_s");
+        json_object_end(&w);
+    }
+    remote_path(r, "/v1/limits/");
+    remote_segment(r, options_arg(r->o, 1));
+    buf_printf(&r->path, "%s", v->path);
+    int code = remote_call(r, v->method, remote_target(r), (struct str){buf_c_str(&body), body.n}, &answer);
+    if (!code && options_flag(r->o, "json")) {
+        if (answer) {
+            remote_print_json(answer);
+        }
+    } else if (!code && v->done) {
+        (void)printf("%.*s %s\n", STR_ARG(options_arg(r->o, 1)), v->done);
+    } else if (!code) {
+        print_shown(r, answer);
+    }
+    buf_dispose(&body);
+    return code;
+}
+
+int cmd_limit(const struct options *o)
+{
+    struct remote r;
+    struct str word = options_arg(o, 0);
+    const struct verb *v = verb_named(word);
+    bool is_list = !word.n || (str_eq(word, STR("list")) && options_arg_count(o) == 1);
+
+    if (!is_list && (!v || options_arg_count(o) != 2)) {
+        return command_fail(
+            o, EXIT_USAGE,
+            "it is: stint limit list, or one of set, show, pause, resume and delete with a KEY");
+    }
+    int code = remote_open(&r, o);
+    if (!code) {
+        code = is_list ? list(&r) : act(&r, v);
+    }
+    remote_close(&r);
+    return code;
+}
