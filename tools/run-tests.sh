@@ -29,7 +29,7 @@ run_e2e_nodes() {
 
 # What the API means must not depend on the engine: the same tests, on a database for each server.
 run_e2e_pg() {
-    local names="artifacts auth batches bulk depends errors families history hostile index_api jobs leases openapi proxy schedule_command schedules streams tenants workers" name files=()
+    local names="artifacts auth batches bulk depends errors families history hostile index_api jobs leases limits openapi proxy schedule_command schedules streams tenants workers" name files=()
     for name in $names; do
         files+=("test/e2e/$name.test.mjs")
     done

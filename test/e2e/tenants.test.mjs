@@ -26,6 +26,7 @@ before(async () => {
         publish: [{ artifact: 'file', series: 'secret-series' }, { artifact: 'file', series: seriesOf('/secret-repo') }], events: [{ type: 'x', data: 'secret' }] });
     await a('POST', '/v1/jobs', { kind: 'secret-kind', queue: 'secret-q', delay_s: 3600 });
     await a('PUT', '/v1/schedules/secret-schedule', { cron: '@hourly', job: { kind: 'secret-kind', queue: 'secret-q' } });
+    await a('PUT', '/v1/limits/secret-limit', { concurrency: 1 });
     const batch = (await a('POST', '/v1/batches', { name: 'secret-batch', jobs: [{ kind: 'secret-kind', queue: 'secret-q', delay_s: 3600 }] })).json.id;
     mine = { batch, running, done: done.id, key: (await a('GET', '/v1/keys')).json.keys[0].id };
 });
@@ -68,6 +69,8 @@ const rows = {
     runSchedule: (o) => [['POST', `/v1/schedules/${o.schedule}/run`]],
     pauseSchedule: (o) => [['POST', `/v1/schedules/${o.schedule}/pause`]],
     resumeSchedule: (o) => [['POST', `/v1/schedules/${o.schedule}/resume`]],
+    getLimit: (o) => [['GET', `/v1/limits/${o.limit}`]],
+    deleteLimit: (o) => [['DELETE', `/v1/limits/${o.limit}`]],
     getBatch: (o) => [['GET', `/v1/batches/${o.batch}`]],
     listBatchJobs: (o) => [['GET', `/v1/batches/${o.batch}/jobs`]],
     listBatchResults: (o) => [['GET', `/v1/batches/${o.batch}/results`]],
@@ -84,6 +87,7 @@ const wholes = {
     listSeries: ['GET', '/v1/series'],
     listQueues: ['GET', '/v1/queues'],
     listSchedules: ['GET', '/v1/schedules'],
+    listLimits: ['GET', '/v1/limits'],
     listBatches: ['GET', '/v1/batches'],
     listWorkers: ['GET', '/v1/workers'],
     getStats: ['GET', '/v1/stats'],
@@ -91,7 +95,7 @@ const wholes = {
     listIndexes: ['GET', '/v1/index'],
 };
 /** Operations that make something of one's own, or concern no tenant; the last test covers those that could clash. */
-const others = ['enqueueJobs', 'createBatch', 'claimJobs', 'readFeed', 'putSchedule', 'patchQueue', 'pauseQueue', 'resumeQueue', 'createKey', 'getLivez', 'getReadyz', 'getMetrics', 'getOpenapi'];
+const others = ['enqueueJobs', 'createBatch', 'claimJobs', 'readFeed', 'putSchedule', 'putLimit', 'pauseLimit', 'resumeLimit', 'patchQueue', 'pauseQueue', 'resumeQueue', 'createKey', 'getLivez', 'getReadyz', 'getMetrics', 'getOpenapi'];
 
 test('every operation has a row', () => {
     const known = [...Object.keys(rows), ...Object.keys(wholes), ...others];
@@ -100,10 +104,10 @@ test('every operation has a row', () => {
 
 test("another tenant's objects answer exactly as objects that do not exist", async () => {
     const before = (await a('GET', `/v1/jobs/${mine.done}`)).text + (await a('GET', `/v1/jobs/${mine.running.id}`)).text;
-    const nobody = { batch: RANDOM, job: RANDOM, repo: '/nothing', series: 'nothing', schedule: 'nothing', queue: 'nothing', key: 'nobodyXX' };
+    const nobody = { batch: RANDOM, job: RANDOM, repo: '/nothing', series: 'nothing', schedule: 'nothing', limit: 'nothing', queue: 'nothing', key: 'nobodyXX' };
     for (const [id, requests] of Object.entries(rows)) {
         for (const job of [mine.done, mine.running.id]) {
-            const theirs = { batch: mine.batch, job, repo: '/secret-repo', series: 'secret-series', schedule: 'secret-schedule', queue: 'secret-q', key: mine.key };
+            const theirs = { batch: mine.batch, job, repo: '/secret-repo', series: 'secret-series', schedule: 'secret-schedule', limit: 'secret-limit', queue: 'secret-q', key: mine.key };
             const [got, want] = [requests(theirs), requests(nobody)];
             for (const [i, request] of got.entries()) {
                 const [seen, expected] = [await b(...request), await b(...want[i])];

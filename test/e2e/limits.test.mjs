@@ -1,0 +1,109 @@
+// Limits over HTTP and by the command line: rules, pauses, what running jobs say of keys, and claims that wait for a slot.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { BIN, startServer } from './lib/server.mjs';
+
+let server;
+before(async () => {
+    server = await startServer();
+});
+after(() => server.stop());
+
+async function call(method, path, body, status = 200) {
+    const answer = await server.call(method, path, body);
+    assert.equal(answer.status, status, answer.text);
+    return answer.json;
+}
+
+const put = (key, rule) => call('PUT', `/v1/limits/${encodeURIComponent(key)}`, rule);
+const get = (key) => call('GET', `/v1/limits/${encodeURIComponent(key)}`);
+const enqueue = (queue, more) => call('POST', '/v1/jobs', { kind: 'k', queue, ...more }, 201);
+
+async function claim(queue, wait_s = 0, max = 1) {
+    const answer = await server.call('POST', '/v1/claims', { worker: 'w', queues: [queue], kinds: ['k'], wait_s, max });
+    return answer.json?.jobs ?? [];
+}
+
+let n = 0;
+const report = (job, op, more = {}) => call('POST', '/v1/reports', { job: job.id, lease: job.lease, n: ++n, op, ...more });
+
+test('a claim that waits gets the job when a slot is free, and when a pause ends', async () => {
+    await put('slot/a b', { concurrency: 1 });
+    for (let i = 0; i < 3; i++) {
+        await enqueue('a', { limits: [{ key: 'slot/a b', weight: 1 }], group: 'g' });
+    }
+    const [first] = await claim('a', 0, 10);
+    assert.deepEqual([first.limits, first.group], [['slot/a b'], 'g']);
+    assert.deepEqual(await claim('a', 0, 10), []);
+    const limit = await get('slot/a b');
+    assert.deepEqual([limit.concurrency, limit.rate, limit.set, limit.used, limit.waiting], [1, null, true, 1, 2]);
+    const waiting = claim('a', 20);
+    await report(first, 'complete');
+    const [second] = await waiting;
+    const verdict = await report(second, 'fail', { error: { class: 'rate_limited', message: '429' }, retry_after_s: 0.3, pause_key: 'slot/a b' });
+    assert.equal(verdict.state, 'scheduled');
+    assert.equal((await get('slot/a b')).paused, true);
+    const [third] = await claim('a', 20);
+    assert.notEqual(third, undefined);
+    await report(third, 'complete');
+});
+
+test('tokens: take, wait, correct', async () => {
+    await put('tokens', { rate: { n: 10, per_s: 1000 } });
+    await enqueue('b', { limits: ['tokens'] });
+    const [job] = await claim('b');
+    assert.equal((await report(job, 'progress', { take: { tokens: 9 } })).granted, true);
+    const no = await report(job, 'progress', { take: { tokens: 1 } });
+    assert.equal(no.granted, false);
+    assert.ok(no.wait_s > 90 && no.wait_s <= 100, `${no.wait_s}`);
+    await report(job, 'progress', { correct: { tokens: -5 } });
+    assert.equal((await get('tokens')).tokens, 5);
+    await server.call('POST', '/v1/limits/tokens/pause', {});
+    assert.equal((await report(job, 'progress', { take: { tokens: 1 } })).wait_s, 'forever');
+    await server.call('POST', '/v1/limits/tokens/resume', {});
+    assert.equal((await report(job, 'complete', { correct: { tokens: 1 } })).state, 'completed');
+    assert.equal((await get('tokens')).tokens, 4);
+});
+
+test('groups take turns', async () => {
+    for (const group of ['A', 'A', 'A', 'A', 'B', 'B']) {
+        await enqueue('c', { group });
+    }
+    assert.deepEqual((await claim('c', 0, 10)).map((j) => j.group).join(''), 'ABABAA');
+});
+
+test('what is wrong with a limit is named', async () => {
+    const refused = async (method, path, body, status, field) => {
+        const answer = await server.call(method, path, body);
+        assert.deepEqual([answer.status, answer.json.field], [status, field], answer.text);
+    };
+    await refused('PUT', '/v1/limits/x', { concurrency: -1 }, 422, '/concurrency');
+    await refused('PUT', '/v1/limits/x', { rate: { n: 5 } }, 422, '/rate/per_s');
+    await refused('PUT', `/v1/limits/${'x'.repeat(201)}`, { concurrency: 1 }, 422, '/key');
+    await refused('POST', '/v1/limits/x/pause', { for_s: 1, until: '2099-01-01T00:00:00Z' }, 422, '/until');
+    await refused('POST', '/v1/jobs', { kind: 'k', limits: ['a', 'a'] }, 422, '/limits');
+    await refused('POST', '/v1/jobs', { kind: 'k', limits: ['a*'] }, 422, '/limits');
+    await refused('POST', '/v1/jobs', { kind: 'k', limits: [{ key: 'a', weight: 0 }] }, 422, '/limits');
+    await refused('GET', '/v1/limits/nobody', undefined, 404, undefined);
+    await refused('DELETE', '/v1/limits/nobody', undefined, 404, undefined);
+    assert.equal((await put('server:x', { concurrency: 1 })).key, 'server:x');
+    assert.deepEqual((await call('GET', '/v1/limits?server=true')).limits.map((l) => l.key), ['server:x']);
+    assert.deepEqual((await call('GET', '/v1/limits')).limits.filter((l) => l.key.startsWith('server:')), []);
+});
+
+test('stint limit', async () => {
+    const env = { PATH: process.env.PATH, STINT_URL: server.url, STINT_KEY: server.key, NO_COLOR: '1' };
+    const limit = (...words) => {
+        const { status, stdout, stderr } = spawnSync(BIN, ['limit', ...words], { encoding: 'utf8', env });
+        assert.deepEqual([status, stderr], [0, '']);
+        return stdout;
+    };
+    assert.match(limit('set', 'cli:*', '--concurrency', '3', '--rate', '60', '--per', '1m', '--burst', '5'), /^cli:\* is kept/);
+    assert.match(limit('list'), /cli:\*\s+0\s+3\s+5\s+60 in 1 min 0 s, 5 at once/);
+    assert.match(limit('pause', 'cli:x', '--for', '1h'), /paused/);
+    assert.match(limit('show', 'cli:x'), /pattern\s+cli:\*[^]*until 2/);
+    assert.match(limit('resume', 'cli:x'), /resumed/);
+    assert.match(limit('delete', 'cli:*'), /deleted/);
+    assert.equal((await server.call('GET', '/v1/limits/cli:x')).status, 404);
+});
