@@ -165,9 +165,10 @@ int64_t limit_tokens_left(const struct limit_rule *r, const struct limit_state *
     if (!r->rate) {
         return 0;
     }
-    int64_t left_us = refill_us(r, r->burst) - (owed_from(s, now) - now * 1000);
-    __extension__ __int128 tokens = (__int128)(left_us > 0 ? left_us : 0) * r->rate / r->period_ms / 1000;
-    return (int64_t)(tokens < r->burst ? tokens : r->burst);
+    int64_t owed_us = owed_from(s, now) - now * 1000;
+    __extension__ __int128 spent =
+        ((__int128)owed_us * r->rate + r->period_ms * 1000 - 1) / r->period_ms / 1000;
+    return spent < r->burst ? r->burst - (int64_t)spent : 0;
 }
 
 int64_t limit_wait(const struct limit_rule *r, const struct limit_state *s, int64_t weight, int64_t now)

@@ -229,40 +229,51 @@ static enum rc read_children(const struct json *v, struct arena *a, void *to, st
 
 /* ---- limits ---- */
 
-/* {key: n, …} */
-static enum rc read_tokens(const struct json *v, const char *name, int64_t least, struct arena *a,
-                           const struct report_tokens **out, size_t *count, struct err *e)
-{
-    size_t n = 0;
+struct token_list {
+    const char *name;
+    int64_t least;
+    struct report_tokens *list;
+    size_t count;
+};
 
+/* {key: n, …} */
+static enum rc read_tokens(const struct json *v, struct arena *a, struct token_list *to, struct err *e)
+{
     if (v->type != JSON_OBJECT || v->count == 0 || v->count > LIMITS_PER_JOB) {
-        return wire_invalid(e, name, "%s must be an object of 1 to %d limit keys", name, LIMITS_PER_JOB);
+        return wire_invalid(e, to->name, "%s must be an object of 1 to %d limit keys", to->name,
+                            LIMITS_PER_JOB);
     }
-    struct report_tokens *list = arena_array(a, struct report_tokens, v->count);
+    to->list = arena_array(a, struct report_tokens, v->count);
     for (const struct json *c = v->first; c; c = c->next) {
-        if (c->type != JSON_INT || c->i < least || c->i > LIMIT_RATE_MAX) {
-            return wire_invalid(e, name, "%s must hold integers from %lld to %d", name, (long long)least,
-                                LIMIT_RATE_MAX);
+        if (c->type != JSON_INT || c->i < to->least || c->i > LIMIT_RATE_MAX) {
+            return wire_invalid(e, to->name, "%s must hold integers from %lld to %d", to->name,
+                                (long long)to->least, LIMIT_RATE_MAX);
         }
-        list[n++] = (struct report_tokens){c->name, c->i};
+        to->list[to->count++] = (struct report_tokens){c->name, c->i};
     }
-    *out = list;
-    *count = n;
     return RC_OK;
 }
 
 static enum rc read_take(const struct json *v, struct arena *a, void *to, struct err *e)
 {
     struct report *r = to;
+    struct token_list t = {.name = "take", .least = 1};
+    enum rc rc = read_tokens(v, a, &t, e);
 
-    return read_tokens(v, "take", 1, a, &r->take, &r->take_count, e);
+    r->take = t.list;
+    r->take_count = t.count;
+    return rc;
 }
 
 static enum rc read_correct(const struct json *v, struct arena *a, void *to, struct err *e)
 {
     struct report *r = to;
+    struct token_list t = {.name = "correct", .least = -LIMIT_RATE_MAX};
+    enum rc rc = read_tokens(v, a, &t, e);
 
-    return read_tokens(v, "correct", -LIMIT_RATE_MAX, a, &r->correct, &r->correct_count, e);
+    r->correct = t.list;
+    r->correct_count = t.count;
+    return rc;
 }
 
 /* ---- errors ---- */

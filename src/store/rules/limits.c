@@ -89,18 +89,25 @@ static bool is_named(const struct limit_use *uses, size_t count, struct str key)
     return is;
 }
 
-static bool has_bad_tokens(const struct limit_use *uses, size_t use_count, const struct report_tokens *list,
-                           size_t count, int64_t least, const char *field, struct report_verdict *v)
+struct spoken { /* of keys, in one member of a report */
+    const char *field;
+    const struct report_tokens *list;
+    size_t count;
+    int64_t least;
+};
+
+static bool has_bad_tokens(const struct limit_use *uses, size_t use_count, struct spoken s,
+                           struct report_verdict *v)
 {
-    if (count > LIMITS_PER_JOB) {
-        return invalid(v, field, "names too many keys");
+    if (s.count > LIMITS_PER_JOB) {
+        return invalid(v, s.field, "names too many keys");
     }
-    for (size_t i = 0; i < count; i++) {
-        if (!is_named(uses, use_count, list[i].key)) {
-            return invalid(v, field, "names a key that is not among the limits of the job");
+    for (size_t i = 0; i < s.count; i++) {
+        if (!is_named(uses, use_count, s.list[i].key)) {
+            return invalid(v, s.field, "names a key that is not among the limits of the job");
         }
-        if (list[i].n < least || list[i].n > LIMIT_RATE_MAX) {
-            return invalid(v, field, "is out of range");
+        if (s.list[i].n < s.least || s.list[i].n > LIMIT_RATE_MAX) {
+            return invalid(v, s.field, "is out of range");
         }
     }
     return false;
@@ -132,8 +139,9 @@ bool rules_has_bad_limits(const struct keeper *k, const struct row *r, const str
     if (in->correct_count && !may_correct) {
         return invalid(v, "correct", "goes with progress, complete and fail");
     }
-    return has_bad_tokens(uses, count, in->take, in->take_count, 1, "take", v) ||
-           has_bad_tokens(uses, count, in->correct, in->correct_count, -LIMIT_RATE_MAX, "correct", v);
+    const struct spoken take = {"take", in->take, in->take_count, 1};
+    const struct spoken correct = {"correct", in->correct, in->correct_count, -LIMIT_RATE_MAX};
+    return has_bad_tokens(uses, count, take, v) || has_bad_tokens(uses, count, correct, v);
 }
 
 static enum rc find(struct keeper *k, const struct row *r, struct str key, struct limit *l, struct err *e)

@@ -197,9 +197,9 @@ static struct line *line_new(struct writer *w, int64_t id, struct queue_row *q, 
 }
 
 /* Numbers of lanes that are gone are used again: the table of lines by number does not grow with their coming and going. */
-struct line *line_new_lane(struct writer *w, int64_t id, struct queue_row *q, int64_t kind, int64_t priority,
-                           struct lane *lane)
+struct line *line_new_lane(struct writer *w, int64_t id, struct lane *lane)
 {
+    const struct turn *t = lane->ring->turn;
     struct line *l = id ? NULL : w->free_lines;
     if (l) {
         w->free_lines = l->next_dirty;
@@ -209,10 +209,10 @@ struct line *line_new_lane(struct writer *w, int64_t id, struct queue_row *q, in
         id = id ? id : w->last_line_id + 1;
     }
     *l = (struct line){.id = id,
-                       .kind = kind,
-                       .priority = priority,
-                       .queue = q,
-                       .key = {q->id, kind, priority},
+                       .kind = lane->ring->kind,
+                       .priority = t->priority,
+                       .queue = t->queue,
+                       .key = {t->queue->id, lane->ring->kind, t->priority},
                        .lane = lane};
     grow_table((void **)&w->line_by_id, &w->line_room, id);
     w->line_by_id[id] = l;

@@ -30,8 +30,7 @@ MUST_CHECK enum rc line_get(struct writer *w, struct queue_row *q, int64_t kind,
 MUST_CHECK enum rc line_get_apart(struct writer *w, struct queue_row *q, int64_t kind, int64_t priority,
                                   struct line **out, struct err *e);
 /* Of a lane: lanes.h. id 0: a new number. */
-struct line *line_new_lane(struct writer *w, int64_t id, struct queue_row *q, int64_t kind, int64_t priority,
-                           struct lane *lane);
+struct line *line_new_lane(struct writer *w, int64_t id, struct lane *lane);
 void line_add(struct writer *w, struct line *l, int64_t n);
 
 #endif

@@ -230,17 +230,20 @@ static const struct line *next_plain(const struct queue_row *q, struct walk *wal
     return NULL;
 }
 
-/* One job, or what held one up is out of the way, of a priority at which lanes are open; plain: there are plain jobs too. */
-static enum rc claim_turn(struct writer *w, struct store_claim *op, struct queue_row *q, int64_t priority,
-                          const struct line *plain, struct walk *walk, struct err *e)
+/* One job, or what held one up is out of the way, of a priority at which lanes are open. */
+static enum rc claim_turn(struct writer *w, struct store_claim *op, struct turn *t, struct walk *walk,
+                          struct err *e)
 {
+    struct queue_row *q = t->queue;
+    const struct line *plain = next_plain(q, walk);
+    bool has_plain = plain && plain->priority == t->priority;
     struct turn_pick pick = {0};
     size_t from = walk->at;
     bool is_late = false;
-    enum rc rc = plain ? next_heads(w, q, 1, walk, e) : RC_OK;
+    enum rc rc = has_plain ? next_heads(w, q, 1, walk, e) : RC_OK;
     walk->at = from;
     if (!rc) {
-        rc = turns_pick(w, q, priority, plain ? walk->heads.items : NULL, walk->kinds, &pick, e);
+        rc = turns_pick(w, t, has_plain ? walk->heads.items : NULL, walk->kinds, &pick, e);
     }
     if (rc || !(pick.is_plain || pick.lane)) {
         return rc;
@@ -268,8 +271,7 @@ static enum rc claim_queue(struct writer *w, struct store_claim *op, struct queu
         if (!has_lanes || (plain && plain->priority < priority)) {
             rc = claim_plain(w, op, q, until, &walk, e);
         } else {
-            plain = plain && plain->priority == priority ? plain : NULL;
-            rc = claim_turn(w, op, q, priority, plain, &walk, e);
+            rc = claim_turn(w, op, turn_get(w, q, priority), &walk, e);
         }
     }
     return rc;

@@ -88,8 +88,8 @@ static enum rc find_line(struct writer *w, const struct copy_value *row, const s
     if (!group.n && !limits.n) {
         return line_get(w, p->queue, p->kind, priority, out, e);
     }
-    return lane_get(w, p->queue, (const int64_t[2]){p->kind, priority}, (const struct str[2]){group, limits},
-                    out, e);
+    const struct lane_place lane = {.kind = p->kind, .priority = priority, .group = group, .limits = limits};
+    return lane_get(w, p->queue, &lane, out, e);
 }
 
 /* A queue that was deleted stays so, though finished jobs of it are there. */

@@ -328,28 +328,26 @@ static void lane_hold(struct writer *w, struct lane *l, struct limit_key *key, i
 
 /* ---- lanes */
 
-static enum rc get(struct writer *w, int64_t id, struct queue_row *q, const int64_t place[2],
-                   const struct str names[2], struct line **out, struct err *e)
+enum rc lane_get(struct writer *w, struct queue_row *q, const struct lane_place *p, struct line **out,
+                 struct err *e)
 {
-    int64_t kind = place[0], priority = place[1];
-    struct str group = names[0], limits = names[1];
-    struct turn *t = turn_get(w, q, priority);
+    struct turn *t = turn_get(w, q, p->priority);
     struct limit_set *set = NULL;
-    enum rc rc = limit_set_get(w, q->tenant, limits, &set, e);
+    enum rc rc = limit_set_get(w, q->tenant, p->limits, &set, e);
     if (rc) {
         return rc;
     }
-    struct group *g = group_get(w, t, group);
-    const int64_t key[5] = {q->id, kind, priority, (int64_t)(intptr_t)g, (int64_t)(intptr_t)set};
+    struct group *g = group_get(w, t, p->group);
+    const int64_t key[5] = {q->id, p->kind, p->priority, (int64_t)(intptr_t)g, (int64_t)(intptr_t)set};
     *out = map_get(&w->lines, bytes_of(key, sizeof key));
     if (*out) {
         limit_set_release(w, set);
         return RC_OK;
     }
     struct lane *l = mem_alloc(sizeof *l);
-    *l = (struct lane){.ring = ring_get(w, t, kind), .group = g, .set = set};
+    *l = (struct lane){.ring = ring_get(w, t, p->kind), .group = g, .set = set};
     memcpy(l->key, key, sizeof key);
-    l->line = line_new_lane(w, id, q, kind, priority, l);
+    l->line = line_new_lane(w, p->id, l);
     map_put(&w->lines, bytes_of(l->key, sizeof l->key), l->line);
     g->lanes++;
     t->lanes++;
@@ -357,18 +355,15 @@ static enum rc get(struct writer *w, int64_t id, struct queue_row *q, const int6
     return RC_OK;
 }
 
-enum rc lane_get(struct writer *w, struct queue_row *q, const int64_t place[2], const struct str names[2],
-                 struct line **out, struct err *e)
-{
-    return get(w, 0, q, place, names, out, e);
-}
-
 enum rc lane_load(struct writer *w, struct queue_row *q, struct db_stmt *row, struct err *e)
 {
-    const int64_t place[2] = {db_int(row, 2), db_int(row, 3)};
-    const struct str names[2] = {db_str(row, 5), db_str(row, 6)};
+    const struct lane_place p = {.id = db_int(row, 0),
+                                 .kind = db_int(row, 2),
+                                 .priority = db_int(row, 3),
+                                 .group = db_str(row, 5),
+                                 .limits = db_str(row, 6)};
     struct line *line = NULL;
-    enum rc rc = get(w, db_int(row, 0), q, place, names, &line, e);
+    enum rc rc = lane_get(w, q, &p, &line, e);
     if (!rc) {
         line->queued = db_int(row, 4);
         line->lane->is_stored = true;

@@ -76,9 +76,15 @@ struct lane {
     int64_t key[5]; /* queue, kind, priority, group, set: as bytes, the key of writer.lines */
 };
 
+struct lane_place {
+    int64_t id; /* the line's number; 0: a new one */
+    int64_t kind, priority;
+    struct str group, limits;
+};
+
 /* The line of such jobs; made when it is missing. */
-MUST_CHECK enum rc lane_get(struct writer *w, struct queue_row *q, const int64_t kind_and_priority[2],
-                            const struct str group_and_limits[2], struct line **out, struct err *e);
+MUST_CHECK enum rc lane_get(struct writer *w, struct queue_row *q, const struct lane_place *p,
+                            struct line **out, struct err *e);
 /* A row of line_all. */
 MUST_CHECK enum rc lane_load(struct writer *w, struct queue_row *q, struct db_stmt *row, struct err *e);
 /* A queued job has come into the lane, or left it; line_add was called. */

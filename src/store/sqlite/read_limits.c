@@ -14,19 +14,19 @@ static void read_limit(struct db_stmt *q, struct arena *a, struct limit *out)
                           .state = {.full_at_us = db_int(q, 7), .paused_until = db_int(q, 8)}};
 }
 
-static enum rc get(struct reader *r, int64_t tenant, struct str key, struct arena *a, struct limit *out,
-                   bool *found, struct err *e)
+/* That of l->tenant and l->key. */
+static enum rc get(struct reader *r, struct arena *a, struct limit *l, bool *found, struct err *e)
 {
     struct db_stmt *q = NULL;
     enum rc rc = stmt(r->db, SQL_LIMIT_GET, &q, e);
     *found = false;
     if (!rc) {
-        db_bind_int(q, 1, tenant);
-        db_bind_str(q, 2, key);
+        db_bind_int(q, 1, l->tenant);
+        db_bind_str(q, 2, l->key);
         rc = db_step(q, found, e);
     }
     if (!rc && *found) {
-        read_limit(q, a, out);
+        read_limit(q, a, l);
         db_reset(q);
     }
     return rc;
@@ -40,9 +40,9 @@ static enum rc find_pattern(struct reader *r, struct arena *a, struct limit *l, 
     bool found = false;
     memcpy(text, l->key.p, l->key.n);
     for (size_t n = l->key.n + 1; n-- > 0 && !found && !rc;) {
-        struct limit pattern = {0};
+        struct limit pattern = {.tenant = l->tenant, .key = {text, n + 1}};
         text[n] = '*';
-        rc = get(r, l->tenant, (struct str){text, n + 1}, a, &pattern, &found, e);
+        rc = get(r, a, &pattern, &found, e);
         found = found && pattern.is_set;
         if (found) {
             l->rule = pattern.rule;
@@ -114,10 +114,8 @@ static enum rc read_one(struct reader *r, struct store_list_limits *op, struct e
     struct limit *l = arena_alloc(op->op.a, sizeof *l);
     int64_t tenant = store_limit_tenant(op->tenant, op->key);
     bool found = false;
-    enum rc rc = get(r, tenant, op->key, op->op.a, l, &found, e);
-    if (!found) {
-        *l = (struct limit){.tenant = tenant, .key = op->key};
-    }
+    *l = (struct limit){.tenant = tenant, .key = op->key};
+    enum rc rc = get(r, op->op.a, l, &found, e);
     if (!rc && !l->is_set && op->key.n <= LIMIT_KEY_MAX_BYTES && !limit_key_is_pattern(op->key)) {
         rc = find_pattern(r, op->op.a, l, e);
     }

@@ -320,8 +320,9 @@ enum rc rows_find_line(struct writer *w, const struct sqlite_row *s, struct line
     if (!(r->flags & FLAG_LANED)) {
         return line_get(w, s->queue, s->kind, r->priority, out, e);
     }
-    return lane_get(w, s->queue, (const int64_t[2]){s->kind, r->priority},
-                    (const struct str[2]){r->group, r->limits}, out, e);
+    const struct lane_place p = {
+        .kind = s->kind, .priority = r->priority, .group = r->group, .limits = r->limits};
+    return lane_get(w, s->queue, &p, out, e);
 }
 
 enum rc rows_count_in(struct keeper *k, struct row *r, struct err *e)

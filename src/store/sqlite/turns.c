@@ -52,10 +52,9 @@ static enum rc pick_lane(struct writer *w, struct turn *t, const struct wanted_k
     return rc || !first ? rc : group_next(w, first->group, is_wanted, kinds, out, e);
 }
 
-enum rc turns_pick(struct writer *w, struct queue_row *q, int64_t priority, const struct head *plain,
+enum rc turns_pick(struct writer *w, struct turn *t, const struct head *plain,
                    const struct wanted_kinds *kinds, struct turn_pick *out, struct err *e)
 {
-    struct turn *t = turn_get(w, q, priority);
     struct lane *l = NULL;
     enum rc rc = pick_lane(w, t, kinds, &l, e);
     bool is_older =

@@ -24,9 +24,8 @@ struct turn_pick {
 bool kinds_have(const struct wanted_kinds *k, int64_t kind);
 /* The least priority at which lanes of those kinds are open. */
 bool turns_next(const struct queue_row *q, const struct wanted_kinds *kinds, int64_t *priority);
-/* Whose turn it is at that priority, where there are open lanes, and plain jobs unless that is NULL, the oldest of them. */
-MUST_CHECK enum rc turns_pick(struct writer *w, struct queue_row *q, int64_t priority,
-                              const struct head *plain, const struct wanted_kinds *kinds,
-                              struct turn_pick *out, struct err *e);
+/* Whose turn it is where there are open lanes and, unless that is NULL, plain jobs, of which this is the oldest. */
+MUST_CHECK enum rc turns_pick(struct writer *w, struct turn *t, const struct head *plain,
+                              const struct wanted_kinds *kinds, struct turn_pick *out, struct err *e);
 
 #endif

@@ -1,0 +1,107 @@
+/* core_limits.c: what a job may name, and when a key lets something begin. */
+#include "test.h"
+
+#include "core/limits.h"
+
+TEST(limits_are_sorted_and_print_the_same_however_they_came)
+{
+    struct arena *a = arena_new();
+    struct buf text = BUF_LIMIT(1000);
+    struct limit_use uses[LIMITS_PER_JOB];
+    size_t count = 0;
+    OK(limits_read(STR("[{\"weight\":3,\"key\":\"b\"},\"a\",{\"key\":\"c\"}]"), a, uses, &count, e));
+    limits_write(uses, count, &text);
+    CHECK_STR(buf_str(&text), STR("[\"a\",{\"key\":\"b\",\"weight\":3},\"c\"]"));
+    OK(limits_read(STR(""), a, uses, &count, e));
+    CHECK_INT(count, 0);
+    buf_dispose(&text);
+    arena_free(a);
+}
+
+TEST(limits_that_are_none_are_refused)
+{
+    static const char *const bad[] = {"{}",
+                                      "[1]",
+                                      "[\"\"]",
+                                      "[\"a*\"]",
+                                      "[\"a\",\"a\"]",
+                                      "[{\"weight\":1}]",
+                                      "[{\"key\":\"a\",\"more\":1}]",
+                                      "[{\"key\":\"a\",\"weight\":1000001}]",
+                                      "[{\"key\":\"a\",\"weight\":1.5}]",
+                                      "[\"a\\u0000\"]",
+                                      "[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]"};
+    struct arena *a = arena_new();
+    struct limit_use uses[LIMITS_PER_JOB];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        FAILS(limits_read(str_from(bad[i]), a, uses, &count, e), RC_INVALID);
+        CHECK_STR(str_from(e->field), STR("limits"));
+    }
+    arena_free(a);
+}
+
+TEST(never_more_begin_than_the_rate_and_the_burst_allow)
+{
+    const struct limit_rule rule = {.rate = 7, .period_ms = 1000, .burst = 3};
+    struct limit_state s = {0};
+    int begun = 0;
+    for (int64_t now = 1000000; now < 1010000; now++) {
+        int64_t until = limit_wait(&rule, &s, 1, now);
+        if (!until) {
+            limit_begin(&rule, &s, 1, now);
+            begun++;
+        } else {
+            CHECK_TRUE(until > now);
+            CHECK_INT(limit_wait(&rule, &s, 1, until), 0); /* no sooner and no later */
+            CHECK_TRUE(limit_wait(&rule, &s, 1, until - 1) != 0);
+        }
+    }
+    CHECK_INT(begun, 3 + 69); /* the burst, and seven a second behind it */
+    CHECK_INT(limit_tokens_left(&rule, &s, 1020000), 3);
+}
+
+TEST(tokens_are_exact_however_many_there_are)
+{
+    const struct limit_rule rule = {
+        .rate = LIMIT_RATE_MAX, .period_ms = LIMIT_PERIOD_MAX_MS, .burst = LIMIT_RATE_MAX};
+    struct limit_state s = {0};
+    CHECK_INT(limit_wait_tokens(&rule, &s, LIMIT_RATE_MAX, 1), 0);
+    limit_spend(&rule, &s, LIMIT_RATE_MAX, 1);
+    CHECK_INT(limit_tokens_left(&rule, &s, 1), 0);
+    CHECK_INT(limit_wait_tokens(&rule, &s, LIMIT_RATE_MAX, 1), 1 + LIMIT_PERIOD_MAX_MS);
+    limit_spend(&rule, &s, -500, 1);
+    CHECK_INT(limit_tokens_left(&rule, &s, 1), 500);
+    CHECK_INT(limit_wait_tokens(&rule, &s, 500, 1), 0);
+    limit_spend(&rule, &s, -LIMIT_RATE_MAX, 1); /* nobody gets more than all of it */
+    CHECK_INT(limit_tokens_left(&rule, &s, 1), LIMIT_RATE_MAX);
+}
+
+TEST(what_weighs_more_than_all_waits_for_all)
+{
+    const struct limit_rule rule = {.concurrency = 2, .rate = 2, .period_ms = 1000, .burst = 2};
+    struct limit_state s = {0};
+    limit_begin(&rule, &s, 1, 5000);
+    CHECK_INT(limit_wait(&rule, &s, 9, 5000), LIMIT_WAIT_FOREVER); /* for the slot */
+    s.used = 0;
+    CHECK_INT(limit_wait(&rule, &s, 9, 5000), 5500); /* for the token */
+    CHECK_INT(limit_wait(&rule, &s, 9, 5500), 0);
+}
+
+TEST(a_paused_key_gives_nothing_until_then)
+{
+    const struct limit_rule rule = {0};
+    struct limit_state s = {.paused_until = 100};
+    CHECK_INT(limit_wait(&rule, &s, 1, 99), 100);
+    CHECK_INT(limit_wait_tokens(&rule, &s, 1, 99), 100);
+    CHECK_INT(limit_wait(&rule, &s, 1, 100), 0);
+}
+
+TEST(patterns_speak_of_what_begins_like_them)
+{
+    CHECK_TRUE(limit_key_matches(STR("host:*"), STR("host:a")));
+    CHECK_TRUE(limit_key_matches(STR("host:*"), STR("host:")));
+    CHECK_TRUE(limit_key_matches(STR("*"), STR("anything")));
+    CHECK_FALSE(limit_key_matches(STR("host:*"), STR("hos")));
+    CHECK_FALSE(limit_key_matches(STR("host:a"), STR("host:a")));
+}
