@@ -14,8 +14,12 @@ CREATE TABLE limit_key (
   PRIMARY KEY (tenant, key)
 ) WITHOUT ROWID;
 
--- The slots: leases of jobs that name limits.
-CREATE INDEX job_slot ON job (tenant) WHERE state = 3 AND limit_keys IS NOT NULL;
+-- The slots: one for each lease of a job that names limits. It comes and goes with the lease, in one transaction.
+CREATE TABLE slot (
+  job INTEGER PRIMARY KEY,
+  tenant INTEGER NOT NULL,
+  limits TEXT NOT NULL
+);
 
 -- The lines of jobs that name a group or limits go when they are empty. '' = none.
 CREATE TABLE new_line (

@@ -28,7 +28,13 @@ DELETE FROM limit_key WHERE tenant = ?1 AND key = ?2
 SELECT count(*) FROM limit_key WHERE tenant = ?1 AND is_set
 
 -- name: limit_slots
-SELECT tenant, limit_keys FROM job WHERE state = 3 AND limit_keys IS NOT NULL AND (?1 = 0 OR tenant = ?1)
+SELECT tenant, limits FROM slot WHERE ?1 = 0 OR tenant = ?1
+
+-- name: slot_insert
+INSERT INTO slot (job, tenant, limits) VALUES (?1, ?2, ?3)
+
+-- name: slot_delete
+DELETE FROM slot WHERE job = ?1
 
 -- name: limit_waiting
 -- ?2 = the key as it stands in such lists

@@ -364,7 +364,7 @@ enum rc caches_flush(struct writer *w, struct err *e)
         l->is_dirty = false;
         rc = flush_line(w, l, e);
     }
-    if (!rc && w->dirty_limits) {
+    if (!rc && (w->dirty_limits || w->slot_changes)) {
         rc = limits_flush(w, e);
     }
     return rc; /* after a failure the lists are stale; the rollback reloads */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/sqlite/lanes.h"
+#include "store/sqlite/limits.h"
 
 #define JOB_PARAMETERS 53 /* the last: the line */
 
@@ -112,6 +113,10 @@ static enum rc find_place(struct writer *w, const struct copy_value *row, struct
     if (!rc && line) {
         line_add(w, line, 1);
         p->line = line->id;
+    }
+    if (!rc && state == JOB_PROCESSING && row[JOB_LIMITS_COLUMN].text.n) {
+        rc = limits_put_slot(w, id_ordinal(copy_get_id(&row[JOB_ID_COLUMN])), tenant,
+                             row[JOB_LIMITS_COLUMN].text, e);
     }
     if (!rc) {
         queue_add(w, p->queue, state, 1);

@@ -217,7 +217,7 @@ int64_t limit_set_weight(const struct limit_set *s, const struct limit_key *key)
     return s->uses[i].weight;
 }
 
-enum rc limits_begin(struct writer *w, int64_t tenant, struct str text, struct err *e)
+static enum rc use(struct writer *w, int64_t tenant, struct str text, struct err *e)
 {
     struct limit_set *s = NULL;
     enum rc rc = limit_set_get(w, tenant, text, &s, e); /* held until limits_end */
@@ -227,9 +227,31 @@ enum rc limits_begin(struct writer *w, int64_t tenant, struct str text, struct e
     return rc;
 }
 
-void limits_end(struct writer *w, int64_t tenant, struct str text)
+struct slot_change {
+    int64_t job, tenant;
+    struct str limits; /* of a job that begins; "" of one that ends */
+    struct slot_change *next;
+};
+
+static void note_slot(struct writer *w, int64_t job, int64_t tenant, struct str limits)
 {
-    struct limit_set *s = text.n ? set_find(w, tenant, text) : NULL;
+    struct slot_change *c = arena_alloc(w->keeper.scratch, sizeof *c);
+    *c = (struct slot_change){.job = job, .tenant = tenant, .limits = limits};
+    *(w->last_slot_change ? &w->last_slot_change->next : &w->slot_changes) = c;
+    w->last_slot_change = c;
+}
+
+enum rc limits_begin(struct writer *w, const struct sqlite_row *row, struct err *e)
+{
+    const struct row *r = &row->row;
+    note_slot(w, row->ordinal, r->tenant, arena_str(w->keeper.scratch, r->limits));
+    return use(w, r->tenant, r->limits, e);
+}
+
+void limits_end(struct writer *w, const struct sqlite_row *row)
+{
+    struct limit_set *s = set_find(w, row->row.tenant, row->row.limits);
+    note_slot(w, row->ordinal, row->row.tenant, STR(""));
     for (size_t i = 0; s && i < s->count; i++) {
         s->uses[i].key->state.used -= s->uses[i].weight;
         pens_look(w, s->uses[i].key);
@@ -258,9 +280,27 @@ static enum rc store(struct writer *w, struct limit_key *k, struct err *e)
     return db_run(q, e);
 }
 
+enum rc limits_put_slot(struct writer *w, int64_t ordinal, int64_t tenant, struct str text, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    enum rc rc = stmt(w->db, SQL_SLOT_INSERT, &q, e);
+    if (!rc) {
+        db_bind_int(q, 1, ordinal);
+        db_bind_int(q, 2, tenant);
+        db_bind_str(q, 3, text);
+        rc = db_run(q, e);
+    }
+    return rc;
+}
+
 enum rc limits_flush(struct writer *w, struct err *e)
 {
     enum rc rc = RC_OK;
+    for (struct slot_change *c = w->slot_changes; c && !rc; c = c->next) {
+        rc = c->limits.n ? limits_put_slot(w, c->job, c->tenant, c->limits, e)
+                         : run_with_id(w->db, SQL_SLOT_DELETE, c->job, e);
+    }
+    w->slot_changes = w->last_slot_change = NULL;
     while (w->dirty_limits && !rc) {
         struct limit_key *k = w->dirty_limits;
         w->dirty_limits = k->next_dirty;
@@ -307,7 +347,7 @@ enum rc limits_load(struct writer *w, struct err *e)
         db_bind_int(q, 1, 0);
     }
     while (!rc && !(rc = db_step(q, &has_row, e)) && has_row) {
-        rc = limits_begin(w, db_int(q, 0), db_str(q, 1), e);
+        rc = use(w, db_int(q, 0), db_str(q, 1), e);
     }
     return rc;
 }
@@ -349,6 +389,7 @@ void limits_forget(struct writer *w)
     map_clear(&w->limit_keys);
     heap_dispose(&w->limit_wakes);
     w->dirty_limits = NULL;
+    w->slot_changes = w->last_slot_change = NULL;
     w->pattern_count = 0;
 }
 

@@ -1,5 +1,5 @@
 /* limits.h: limit keys in the committer's memory: rules, and what is used. Slots are counted from the jobs that run (J8): at
- * start from the table of jobs, then by what becomes of each. Committer only, but limit_list_run. */
+ * start from the table of slots, then by what becomes of each. Committer only, but limit_list_run. */
 #ifndef STINT_STORE_SQLITE_LIMITS_H
 #define STINT_STORE_SQLITE_LIMITS_H
 
@@ -41,9 +41,12 @@ void limit_set_spend(struct writer *w, const struct limit_set *s);
 int64_t limit_set_weight(const struct limit_set *s, const struct limit_key *key);
 void limit_key_wake_at(struct writer *w, struct limit_key *key, int64_t at);
 
-/* A job that names these began to run; it does so no longer. */
-MUST_CHECK enum rc limits_begin(struct writer *w, int64_t tenant, struct str text, struct err *e);
-void limits_end(struct writer *w, int64_t tenant, struct str text);
+/* The row, which names limits, began to run; it does so no longer. The table hears of it in limits_flush. */
+MUST_CHECK enum rc limits_begin(struct writer *w, const struct sqlite_row *s, struct err *e);
+void limits_end(struct writer *w, const struct sqlite_row *s);
+/* Its slot, in the table alone: for a copy. */
+MUST_CHECK enum rc limits_put_slot(struct writer *w, int64_t ordinal, int64_t tenant, struct str text,
+                                   struct err *e);
 /* What time has set free; the round tells of it. */
 void limits_pass_time(struct writer *w);
 int64_t limits_next_at(const struct writer *w); /* 0: nothing waits for a time */

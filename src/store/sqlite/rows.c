@@ -309,7 +309,7 @@ void rows_count_out(struct keeper *k, struct row *r)
             lane_left(w, l->lane, s->ordinal);
         }
     } else if (r->state == JOB_PROCESSING && r->limits.n) {
-        limits_end(w, r->tenant, r->limits);
+        limits_end(w, s);
     }
     queue_add(w, s->queue, r->state, -1);
 }
@@ -342,7 +342,7 @@ enum rc rows_count_in(struct keeper *k, struct row *r, struct err *e)
         }
         s->line = l->id;
     } else if (r->state == JOB_PROCESSING && r->limits.n) {
-        rc = limits_begin(w, r->tenant, r->limits, e);
+        rc = limits_begin(w, s, e);
     }
     queue_add(w, s->queue, r->state, 1);
     return rc;

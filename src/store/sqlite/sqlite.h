@@ -74,6 +74,7 @@ struct writer {
     struct queue_row *dirty_queues;
     struct line *dirty_lines, *free_lines;
     struct limit_key *dirty_limits;
+    struct slot_change *slot_changes, *last_slot_change; /* limits.c */
     struct group *idle_groups, *last_idle_group;
     struct heap limit_wakes;   /* keys that let something out at a time */
     size_t pattern_count;      /* keys that end in *, and have a rule */
