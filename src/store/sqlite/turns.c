@@ -60,12 +60,8 @@ enum rc turns_pick(struct writer *w, struct turn *t, const struct head *plain,
     bool is_older =
         plain && l && (plain->run_at != l->head_at ? plain->run_at < l->head_at : plain->id < l->head_id);
     int64_t time = t->none.time > t->time ? t->none.time : t->time;
-    out->group = &t->none;
-    out->lane = NULL;
-    if (l && !(plain && (l->group == &t->none ? is_older : time <= l->group->time))) {
-        out->lane = l;
-        out->group = l->group;
-    }
-    out->is_plain = plain && !out->lane;
+    bool is_plain = plain && (!l || (l->group == &t->none ? is_older : time <= l->group->time));
+    out->group = l && !is_plain ? l->group : &t->none;
+    out->job = is_plain ? plain->id : l ? l->head_id : 0;
     return rc;
 }

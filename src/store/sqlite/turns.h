@@ -17,8 +17,7 @@ struct head {
 
 struct turn_pick {
     struct group *group;
-    struct lane *lane; /* NULL: it is not that of a lane, or none may give */
-    bool is_plain;     /* it is that of the oldest plain job */
+    int64_t job; /* its oldest that may begin; 0: there is none */
 };
 
 bool kinds_have(const struct wanted_kinds *k, int64_t kind);
