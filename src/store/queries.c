@@ -6,7 +6,7 @@
 #include "base/buf.h"
 
 #define QUERY_MAX_BYTES 16384
-#define BLOCKS_MAX      256
+#define BLOCKS_MAX      512
 
 struct block_list {
     struct {

@@ -98,7 +98,7 @@ const REFUSED = [
     { unique_key: 'x'.repeat(257) },
     { unique_for_s: 5 },
     { unique_key: 'x', unique_for_s: 'never' },
-    { limits: ['a'] },
+    { limits: ['a*'] },
     { nonsense: 1 },
 ];
 

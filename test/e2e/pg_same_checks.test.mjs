@@ -186,8 +186,27 @@ const MEMBERS = [
     ['"retry":{"backoff":"list","delays_s":[1e999999]}', 'delays_s'],
     ['"retry":{"backoff":"list","delays_s":[1e0,1e-99999]}', null],
     ['"retry":{"backoff":"list","delays_s":null}', 'delays_s'],
-    ['"group":"g"', 'group'],
-    ['"limits":[]', 'limits'],
+    ['"group":"g"', null],
+    ['"group":5', 'group'],
+    ['"group":null', 'group'],
+    [`"group":"${'g'.repeat(257)}"`, 'group'],
+    ['"limits":[]', null],
+    ['"limits":["b/ä \\"c\\\\",{"key":"a","weight":3}]', null],
+    ['"limits":[{"key":"a","weight":1},{"key":"b"}],"group":"g"', null],
+    ['"limits":["a","b","c","d","e","f","g","h","i"]', 'limits'],
+    ['"limits":["a",{"key":"a","weight":2}]', 'limits'],
+    ['"limits":["a*"]', 'limits'],
+    ['"limits":[""]', 'limits'],
+    ['"limits":["a\\n"]', 'limits'],
+    [`"limits":["${'k'.repeat(201)}"]`, 'limits'],
+    ['"limits":[{"key":"a","weight":0}]', 'limits'],
+    ['"limits":[{"key":"a","weight":1000001}]', 'limits'],
+    ['"limits":[{"key":"a","weight":1.5}]', 'limits'],
+    ['"limits":[{"weight":1}]', 'limits'],
+    ['"limits":[{"key":"a","n":1}]', 'limits'],
+    ['"limits":[["a"]]', 'limits'],
+    ['"limits":{}', 'limits'],
+    ['"limits":null', 'limits'],
     ['"batch":"b"', 'batch'],
     ['"secrets":[]', 'secrets'],
     ['"attach":"root"', 'attach'],
@@ -218,7 +237,7 @@ test('members that one door refuses are refused by the other, and named', { skip
         for (const got of await bothWays(members)) {
             if (bad === null) {
                 assert.match(got, /^[0-9a-f-]{36}$/, members);
-                const row = `SELECT run_at - CASE WHEN run_at < 1900000000000 THEN ('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint ELSE 0 END, state, priority, flags, timeout_ms, deadline_at, lost_max, retry, unique_key, tags FROM stint.job WHERE id = `;
+                const row = `SELECT run_at - CASE WHEN run_at < 1900000000000 THEN ('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint ELSE 0 END, state, priority, flags, timeout_ms, deadline_at, lost_max, retry, unique_key, tags, fair_group, limit_keys, lane FROM stint.job WHERE id = `;
                 assert.equal(await app.say(row + quote(got)), await app.say(row + quote(answer.json.id)), members);
             } else {
                 assert.equal(isRefusal(got, bad), true, `${members}: ${got}`);

@@ -649,7 +649,11 @@ SERVER_STORE_TEST(what_a_job_said_in_the_round_in_which_it_is_erased_is_gone)
 /* As the release before batches left it. */
 #define BEFORE_BATCHES                                                                                       \
     "DROP TABLE stint.batch; DROP INDEX stint.job_members, stint.history_members; "                          \
-    "DELETE FROM stint.migration WHERE version >= 9"
+    "DROP TABLE stint.limit_key, stint.slot; DROP INDEX stint.job_lane, stint.job_ready; "                   \
+    "ALTER TABLE stint.job DROP COLUMN lane; CREATE INDEX job_ready ON stint.job "                           \
+    "(tenant, queue, kind, priority, run_at, id) WHERE state = 2; DROP FUNCTION stint.lane(text, text, "     \
+    "text), "                                                                                                \
+    "stint.read_limits(json); DELETE FROM stint.migration WHERE version >= 9"
 
 struct migrator {
     struct store_test *s;

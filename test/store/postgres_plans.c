@@ -68,11 +68,12 @@ static int64_t touched(struct pg *c)
 static int64_t touched_by_claim(struct store_test *s, struct pg *c, int64_t run_at)
 {
     static char sql[600];
-    str_print(sql, sizeof sql,
-              "EXECUTE look (%lld, %lld, '{default}', '{k}', %d, 0, 0, 'w', 16777216, '{0}', '{1}', '{2}', "
-              "'{-32768,0}', '{-9223372036854775808,%lld}', "
-              "'{00000000-0000-0000-0000-000000000001,00000000-0000-0000-0000-000000000001}', '{-1,32767}')",
-              (long long)TEST_BEGINS, (long long)s->tenant, TAKEN, (long long)run_at);
+    str_print(
+        sql, sizeof sql,
+        "EXECUTE look (%lld, %lld, '{default}', '{k}', %d, 0, 0, 'w', 16777216, '{0}', '{1}', '{2}', "
+        "'{-32768,0}', '{-9223372036854775808,%lld}', "
+        "'{00000000-0000-0000-0000-000000000001,00000000-0000-0000-0000-000000000001}', '{-1,32767}', false)",
+        (long long)TEST_BEGINS, (long long)s->tenant, TAKEN, (long long)run_at);
     say_sql(c, "BEGIN");
     int64_t before = touched(c); /* what it has not told the statistics yet counts along */
     say_sql(c, sql);

@@ -1,7 +1,8 @@
 -- Claims: one statement picks, hands out, counts and returns. SKIP LOCKED: nobody waits for another's claim, and no two get
 -- the same job. What is due to end (its deadline has passed) is left to the tick.
 -- $1 now or NULL · $2 tenant · $3 queues, in turn · $4 kinds · $5 at most · $6 lease in ms, 0: the queue's · $7 leases are above
--- $8 worker · $9 bytes of args at most
+-- $8 worker · $9 bytes of args at most · $17 whether to fail if any lane of the tenant has something: those are not
+-- for these
 -- Each queue that has something gives its share first; what is left comes from the first in turn. Answered are the jobs in
 -- order and, beside each or alone, how many lines were looked at, the time, the microseconds that the picking took, how many jobs
 -- it locked, and the lines
@@ -71,6 +72,31 @@ WITH clock AS MATERIALIZED (
   WHERE s.is_paused IS NOT TRUE
 @claim_lines@
 
+-- name: claim_pick
+-- What claim_named has locked, for a claim that chooses among it and lanes (limit.sql); $7 … $9 are not for it.
+@claim_named@
+)
+SELECT p.line, p.at, p.priority, p.run_at, p.id, coalesce(p.bytes, 0), least(p.lease_ms, 43200000), look.lines, look.now,
+  look.picking_us, look.picked
+FROM (SELECT (SELECT count(*) FROM line) AS lines, clock.now,
+  (extract(epoch FROM clock_timestamp() - clock.began) * 1000000)::bigint AS picking_us, picking.n AS picked
+  FROM clock, (SELECT count(*) AS n FROM picked) AS picking) AS look
+LEFT JOIN picked AS p ON true
+ORDER BY p.line, p.priority, p.run_at, p.id
+
+-- name: claim_chosen
+-- The jobs that it has chosen, in order: $3 their places (locked) · $4 line of each, 0: a lane · $6 lease of each.
+WITH clock AS MATERIALIZED (
+  SELECT coalesce($1::bigint, stint.now()) AS now, clock_timestamp() AS began
+), line AS MATERIALIZED (
+  SELECT NULL::bigint AS number, NULL::text AS queue, NULL::text AS kind WHERE false
+), picked AS MATERIALIZED (
+  SELECT 1 WHERE false
+), ordered AS MATERIALIZED (
+  SELECT at, line, lease_ms AS new_lease_ms, number, 0::bigint AS bytes_before
+  FROM unnest($3::tid[], $4::bigint[], $6::bigint[]) WITH ORDINALITY AS u (at, line, lease_ms, number)
+@claim_ordered@
+
 -- name: claim_lines
 ), picked AS MATERIALIZED (
   SELECT line.number AS line, line.turn, line.lease_ms, h.* FROM clock, line CROSS JOIN LATERAL (
@@ -80,7 +106,7 @@ WITH clock AS MATERIALIZED (
 @claim_shares@
 
 -- name: claim_ready
-j.tenant = $2::bigint::int AND j.queue = line.queue COLLATE "C" AND j.kind = line.kind COLLATE "C" AND j.state = 2
+j.tenant = $2::bigint::int AND j.queue = line.queue COLLATE "C" AND j.kind = line.kind COLLATE "C" AND j.state = 2 AND j.lane IS NULL
 AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
 
 -- name: claim_shares
@@ -110,7 +136,9 @@ AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
   SELECT $2::bigint, queue, CASE what WHEN 2 THEN kind ELSE '' END, what, 0, sign * n
   FROM (SELECT queue, kind, count(*) AS n FROM updated GROUP BY queue, kind) AS u, (VALUES (2, -1), (3, 1)) AS c (what, sign)
 )
-SELECT updated.*, CASE WHEN updated.flags & 4096 <> 0 THEN (@children_of@) END AS children, look.lines, look.now, look.picking_us, look.picked, look.found
+SELECT updated.*, CASE WHEN updated.flags & 4096 <> 0 THEN (@children_of@) END AS children, look.lines, look.now, look.picking_us, look.picked, look.found,
+  CASE WHEN $17::boolean THEN (SELECT stint.check_jobs(count(*), 0) FROM (
+    SELECT FROM stint.job AS j WHERE j.tenant = $2::bigint::int AND j.state = 2 AND j.lane IS NOT NULL LIMIT 1) AS l) END
 FROM (SELECT (SELECT count(*) FROM line) AS lines, clock.now,
   (extract(epoch FROM picking.ended - clock.began) * 1000000)::bigint AS picking_us, picking.picked,
   (SELECT string_agg(queue || ' ' || kind, E'\n') FROM line WHERE number = 0) AS found
@@ -133,7 +161,7 @@ CROSS JOIN LATERAL (
   SELECT (SELECT line.kind FROM generate_series(line.first, line.last) AS s (at) CROSS JOIN LATERAL (
       SELECT 1 FROM stint.job AS j
       WHERE j.tenant = line.tenant::int AND j.queue = line.queue COLLATE "C" AND j.kind = line.kind COLLATE "C" AND j.state = 2
-        AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
+        AND j.lane IS NULL AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
         AND (j.priority, j.run_at, j.id) >= (($7::bigint[])[s.at]::smallint, ($8::bigint[])[s.at], ($9::uuid[])[s.at])
         AND j.priority <= ($10::bigint[])[s.at]::smallint
       ORDER BY j.priority, j.run_at, j.id LIMIT 1) AS job LIMIT 1) AS kinds
@@ -148,7 +176,7 @@ CROSS JOIN LATERAL (SELECT clock_timestamp() AS began WHERE queue.number > 0) AS
 CROSS JOIN LATERAL (
   SELECT (SELECT string_agg(k.kind, ' ') FROM stint.ready_kinds(queue.tenant::int, queue.name) AS k (kind)
     WHERE EXISTS (SELECT 1 FROM stint.job AS j WHERE j.tenant = queue.tenant::int AND j.queue = queue.name COLLATE "C"
-      AND j.kind = k.kind COLLATE "C" AND j.state = 2 AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
+      AND j.kind = k.kind COLLATE "C" AND j.state = 2 AND j.lane IS NULL AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
       ORDER BY j.priority, j.run_at, j.id LIMIT 1)) AS kinds
   WHERE look.began IS NOT NULL OFFSET 0) AS found
 WHERE s.is_paused IS NOT TRUE
@@ -158,11 +186,13 @@ WHERE s.is_paused IS NOT TRUE
 WITH RECURSIVE head (priority, run_at, id) AS (
   (SELECT j.priority, j.run_at, j.id FROM stint.job AS j
    WHERE j.tenant = $1::bigint::int AND j.queue = $2::text COLLATE "C" AND j.kind = $3::text COLLATE "C" AND j.state = 2
+   AND j.lane IS NULL
    ORDER BY j.priority, j.run_at, j.id LIMIT 1)
   UNION ALL
   SELECT n.* FROM head CROSS JOIN LATERAL (
     SELECT j.priority, j.run_at, j.id FROM stint.job AS j
     WHERE j.tenant = $1::bigint::int AND j.queue = $2::text COLLATE "C" AND j.kind = $3::text COLLATE "C" AND j.state = 2
+   AND j.lane IS NULL
       AND j.priority > head.priority
     ORDER BY j.priority, j.run_at, j.id LIMIT 1) AS n
 )

@@ -10,7 +10,8 @@ SELECT pg_advisory_lock(495874305654)
 -- All that is copied, and what says where it stands: nobody writes there until the transaction ends.
 LOCK TABLE stint.meta, stint.tenant, stint.api_key, stint.queue, stint.job, stint.history, stint.event, stint.event_history,
   stint.unique_key, stint.idempotency, stint.artifact, stint.blob, stint.series_entry, stint.schedule, stint.tally,
-  stint.tally_delta, stint.note, stint.link, stint.batch, stint.count, stint.count_delta, stint.wish IN SHARE MODE
+  stint.tally_delta, stint.note, stint.link, stint.batch, stint.limit_key, stint.slot, stint.count,
+  stint.count_delta, stint.wish IN SHARE MODE
 
 -- name: copy_nodes
 SELECT count(*) FROM stint.node AS n WHERE @node_is_alive@
@@ -28,6 +29,7 @@ SELECT NOT EXISTS (SELECT FROM stint.tenant) AND NOT EXISTS (SELECT FROM stint.a
   AND NOT EXISTS (SELECT FROM stint.wish) AND NOT EXISTS (SELECT FROM stint.schedule)
   AND NOT EXISTS (SELECT FROM stint.tally) AND NOT EXISTS (SELECT FROM stint.tally_delta) AND NOT EXISTS (SELECT FROM stint.note)
   AND NOT EXISTS (SELECT FROM stint.link) AND NOT EXISTS (SELECT FROM stint.batch)
+  AND NOT EXISTS (SELECT FROM stint.limit_key) AND NOT EXISTS (SELECT FROM stint.slot)
 
 -- name: copy_fingerprint
 -- Every write changes a row's xmin, or how many there are; what becomes of finished jobs shows in the counts.
@@ -46,6 +48,7 @@ SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
   UNION ALL SELECT format('note %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.note AS t
   UNION ALL SELECT format('link %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.link AS t
   UNION ALL SELECT format('batch %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.batch AS t
+  UNION ALL SELECT format('limit_key %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.limit_key AS t
   UNION ALL SELECT format('count %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.count AS t
   UNION ALL SELECT format('count_delta %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.count_delta AS t) AS lines (line)
 
@@ -232,9 +235,15 @@ WITH u AS MATERIALIZED (
     report_verdict, last_seq, progress, started_at, finished_at, expires_at, worker, progress_message, retry,
     unique_key, tags, fair_group, limit_keys, error_class, error_code, error_message, error_stack, checkpoint, result,
     args, parent, root, batch)
+), slots AS (
+  INSERT INTO stint.slot (job, weight, tenant, key)
+  SELECT u.id, coalesce((l.item ->> 'weight')::bigint, 1), CASE WHEN starts_with(k.key, 'server:') THEN 0 ELSE u.tenant END, k.key
+  FROM u CROSS JOIN LATERAL jsonb_array_elements(u.limit_keys::jsonb) AS l (item)
+  CROSS JOIN LATERAL (SELECT CASE jsonb_typeof(l.item) WHEN 'string' THEN l.item #>> '{}' ELSE l.item ->> 'key' END) AS k (key)
+  WHERE u.state = 3 AND u.limit_keys IS NOT NULL
 ), put AS (
-  INSERT INTO stint.job (@copy_job_targets@)
-  SELECT @copy_job_values@ FROM u
+  INSERT INTO stint.job (@copy_job_targets@, lane)
+  SELECT @copy_job_values@, stint.lane(kind, fair_group, limit_keys) FROM u
 )
 INSERT INTO stint.count_delta (tenant, queue, kind, what, drop_at, n)
 SELECT tenant, queue, CASE WHEN state = 2 THEN kind ELSE '' END, state, 0, count(*) FROM u GROUP BY 1, 2, 3, 4
@@ -358,3 +367,14 @@ SELECT id, tenant, max_jobs, name, labels FROM stint.batch WHERE id > $1 ORDER B
 -- name: copy_write_batch
 INSERT INTO stint.batch (id, tenant, max_jobs, name, labels)
 SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])
+
+-- name: copy_read_limit
+-- Those that say something: nodes make rows only to lock them.
+SELECT tenant, key, is_set::int, concurrency, rate, period_ms, burst, full_at_us, paused_until FROM stint.limit_key
+WHERE (tenant, key) > ($1, $2 COLLATE "C") AND (is_set OR full_at_us <> 0 OR paused_until <> 0) ORDER BY tenant, key LIMIT $3
+
+-- name: copy_write_limit
+INSERT INTO stint.limit_key (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until)
+SELECT tenant, key, is_set <> 0, concurrency, rate, period_ms, burst, full_at_us, paused_until
+FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
+  AS u (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until)

@@ -5,7 +5,7 @@
 id, tenant, state, queue, kind, priority, run_at, due_at, flags, lease, coalesce(lease_ms, 30000), lease_until,
 coalesce(timeout_ms, 300000), timeout_at, cancel_at, deadline_at, attempt, lost, coalesce(lost_max, 3), snoozes, waits,
 coalesce(round, 1), reason, report_n, report_hash, report_verdict, last_seq, coalesce(progress, -1), started_at, retry,
-unique_key, parent, root, batch
+unique_key, parent, root, batch, fair_group, limit_keys
 
 -- name: job_columns
 -- What others see: struct job, in the order of store/pg/views.c.
@@ -44,13 +44,13 @@ SELECT @job_columns@, @long_columns@, finished_at, expires_at, result, drop_at F
 -- name: job_insert
 -- What is the same in all rows of a statement comes once, in the parameter behind its array, which then is empty.
 INSERT INTO stint.job (id, tenant, queue, kind, state, priority, run_at, due_at, flags, lease, timeout_ms, deadline_at,
-  lost_max, retry, unique_key, tags, fair_group, limit_keys, args, parent, root, batch)
+  lost_max, retry, unique_key, tags, fair_group, limit_keys, args, parent, root, batch, lane)
 SELECT
   id, coalesce($3::bigint, tenant), coalesce($5::text, queue), coalesce($7::text, kind), coalesce($9::bigint, state),
   coalesce($11::bigint, priority), coalesce($13::bigint, run_at), coalesce($15::bigint, due_at),
   coalesce($17::bigint, flags), coalesce($19::bigint, lease), coalesce($21::bigint, timeout_ms),
   coalesce($23::bigint, deadline_at), coalesce($25::bigint, lost_max), retry, unique_key, tags, fair_group, limit_keys, args,
-  parent, root, batch
+  parent, root, batch, stint.lane(coalesce($7::text, kind), fair_group, limit_keys)
 FROM unnest(
   $1::uuid[], $2::bigint[], $4::text[], $6::text[], $8::bigint[], $10::bigint[], $12::bigint[], $14::bigint[],
   $16::bigint[], $18::bigint[], $20::bigint[], $22::bigint[], $24::bigint[], $26::text[], $27::text[], $28::text[],
@@ -175,8 +175,8 @@ WITH gone AS (
   FROM unnest(@changed_arrays@, $57::bigint[]) AS a (@changed_names@, drop_at)) AS u
   WHERE j.id = u.id AND j.drop_at = u.drop_at RETURNING @new_values@
 )
-INSERT INTO stint.job (@all_columns@)
-SELECT * FROM gone
+INSERT INTO stint.job (@all_columns@, lane)
+SELECT *, stint.lane(kind, fair_group, limit_keys) FROM gone
 
 -- name: job_delete
 DELETE FROM stint.job WHERE id = ANY ($1)

@@ -106,18 +106,30 @@ ORDER BY s.name
 -- One step in the index for each kind and priority that has jobs.
 WITH RECURSIVE head (kind, priority, run_at) AS (
   (SELECT kind, priority, run_at FROM stint.job WHERE tenant = $1::bigint::int AND queue = s.name AND state = 2
-   ORDER BY kind, priority, run_at LIMIT 1)
+     AND lane IS NULL ORDER BY kind, priority, run_at LIMIT 1)
   UNION ALL
   SELECT n.* FROM head CROSS JOIN LATERAL (
     SELECT kind, priority, run_at FROM stint.job WHERE tenant = $1::bigint::int AND queue = s.name AND state = 2
-      AND (kind, priority) > (head.kind, head.priority)
+      AND lane IS NULL AND (kind, priority) > (head.kind, head.priority)
     ORDER BY kind, priority, run_at LIMIT 1) AS n
+)
+SELECT least(min(run_at), (@queue_oldest_in_lanes@)) FROM head
+
+-- name: queue_oldest_in_lanes
+WITH RECURSIVE head (lane, priority, run_at) AS (
+  (SELECT lane, priority, run_at FROM stint.job WHERE tenant = $1::bigint::int AND queue = s.name AND state = 2
+     AND lane IS NOT NULL ORDER BY lane, priority, run_at LIMIT 1)
+  UNION ALL
+  SELECT n.* FROM head CROSS JOIN LATERAL (
+    SELECT lane, priority, run_at FROM stint.job WHERE tenant = $1::bigint::int AND queue = s.name AND state = 2
+      AND lane IS NOT NULL AND (lane, priority) > (head.lane, head.priority)
+    ORDER BY lane, priority, run_at LIMIT 1) AS n
 )
 SELECT min(run_at) FROM head
 
 -- name: queue_oldest_crowded
 -- The same of a queue in which much is gone: kind by kind, from where claims begin.
-SELECT min(first.run_at) FROM (
+SELECT least(min(first.run_at), (@queue_oldest_in_lanes@)) FROM (
   SELECT k.kind, coalesce(l.first, 0) AS first, coalesce(l.last, 0) AS last FROM (
     SELECT kind FROM (@counts@) AS c WHERE tenant = $1::bigint::int AND queue = s.name AND what = 2
     GROUP BY kind HAVING sum(n) > 0) AS k
@@ -131,13 +143,13 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
   WITH RECURSIVE head (priority, run_at) AS (
     (SELECT j.priority, j.run_at FROM stint.job AS j
-     WHERE j.tenant = $1::bigint::int AND j.queue = s.name AND j.kind = line.kind AND j.state = 2
+     WHERE j.tenant = $1::bigint::int AND j.queue = s.name AND j.kind = line.kind AND j.state = 2 AND j.lane IS NULL
        AND (j.priority, j.run_at, j.id) >= (stretch.priority, stretch.run_at, stretch.id) AND j.priority <= stretch.up_to
      ORDER BY j.priority, j.run_at, j.id LIMIT 1)
     UNION ALL
     SELECT n.* FROM head CROSS JOIN LATERAL (
       SELECT j.priority, j.run_at FROM stint.job AS j
-      WHERE j.tenant = $1::bigint::int AND j.queue = s.name AND j.kind = line.kind AND j.state = 2
+      WHERE j.tenant = $1::bigint::int AND j.queue = s.name AND j.kind = line.kind AND j.state = 2 AND j.lane IS NULL
         AND j.priority > head.priority AND j.priority <= stretch.up_to
       ORDER BY j.priority, j.run_at, j.id LIMIT 1) AS n
   )

@@ -104,7 +104,8 @@ WHERE job = ?4 AND job_random = ?5 AND artifact.name = ?6 AND lease = ?7
 
 -- name: copy_read_limit
 SELECT tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until
-FROM limit_key WHERE (tenant, key) > (?1, ?2) ORDER BY tenant, key LIMIT ?3
+FROM limit_key WHERE (tenant, key) > (?1, ?2) AND (is_set OR full_at_us <> 0 OR paused_until <> 0)
+ORDER BY tenant, key LIMIT ?3
 
 -- name: copy_write_limit
 INSERT INTO limit_key (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until)

@@ -1,8 +1,8 @@
 /* claim.c: hands out jobs: one statement (sql/pg/queries/claim.sql) that goes with the last batch of a round. It looks at lines from
  * their heads; a claim that names no queue or no kind now and then finds out by itself which lines there are. */
+#include "store/pg/claim.h"
 #include "store/pg/batch.h"
 #include "store/pg/family.h"
-#include "store/pg/stretches.h"
 #include "store/pg/views.h"
 
 enum {
@@ -18,25 +18,6 @@ enum {
     COLUMN_PICKING_US,
     COLUMN_PICKED,
     COLUMN_FOUND,
-};
-
-/* What the statement looks at; then, what it has left there. */
-struct claim_part {
-    bool is_full;
-    int count;
-    struct stretch all[2 * STRETCHES_MAX];
-};
-
-struct claim_plan {
-    struct line **lines; /* of the statement, in its order; NULL: there are too many to remember this one */
-    struct str *queues, *kinds;
-    int64_t *turns;
-    struct claim_part *parts; /* of each line */
-    size_t count;
-    bool is_any;      /* the statement finds the lines */
-    struct str found; /* these: "QUEUE KIND\n" */
-    bool is_answered;
-    struct look look;
 };
 
 /* ---- the answer */
@@ -64,12 +45,13 @@ static size_t *order_of(struct committer *w, const struct pg_rows *rows)
     return order;
 }
 
-/* The row as the claim has left it. What has a key, a policy of its own or kin is read when it ends. */
+/* The row as the claim has left it. What has a key, limits, a policy of its own or kin is read when it
+ * ends. */
 static void remember(struct committer *w, const struct pg_rows *rows, size_t at, const struct job *j,
                      int64_t flags)
 {
     struct str place = pg_str(rows, at, COLUMN_AT);
-    if (flags & FLAGS_FAMILY || j->unique_key.n || pg_str(rows, at, VIEW_RETRY).n ||
+    if (flags & FLAGS_FAMILY || j->unique_key.n || j->limit_keys.n || pg_str(rows, at, VIEW_RETRY).n ||
         place.n != sizeof(struct row_place){0}.at) {
         return;
     }
@@ -136,16 +118,15 @@ static void read_look(struct committer *w, struct claim_plan *p, const struct pg
     p->look.now = pg_int(rows, 0, COLUMN_NOW);
     p->look.cost_us = pg_int(rows, 0, COLUMN_PICKING_US);
     p->look.met = pg_int(rows, 0, COLUMN_PICKED);
+    p->taken = (int64_t)op->count;
     p->is_answered = true;
 }
 
-static enum rc take_jobs(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
+void claim_read_jobs(struct committer *w, const struct pg_rows *rows, struct claim_entry *c)
 {
-    struct claim_entry *c = arg;
     struct store_claim *op = c->op;
     size_t count = pg_is_null(rows, 0, 0) ? 0 : pg_count(rows); /* one row says that there is none */
     const size_t *order = count ? order_of(w, rows) : NULL;
-    (void)e;
     op->jobs = arena_array(op->op.a, struct job, pg_count(rows) + 1);
     c->line_of = arena_array(w->keeper.scratch, size_t, pg_count(rows) + 1);
     for (size_t i = 0; i < count; i++) {
@@ -160,14 +141,20 @@ static enum rc take_jobs(struct committer *w, const struct pg_rows *rows, void *
         note_change(w, j);
         note_due(w, pg_int(rows, order[i], COLUMN_DUE_AT));
     }
-    read_look(w, c->plan, rows, op);
+}
+
+static enum rc take_jobs(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
+{
+    struct claim_entry *c = arg;
+    (void)e;
+    claim_read_jobs(w, rows, c);
+    read_look(w, c->plan, rows, c->op);
     return RC_OK;
 }
 
 /* ---- which lines, and from where */
 
-/* The queues, beginning where this claim's turn is. */
-static const struct str *queues_in_turn(struct committer *w, const struct store_claim *op, uint32_t turn)
+const struct str *claim_queues(struct committer *w, const struct store_claim *op, uint32_t turn)
 {
     struct str *queues = arena_array(w->keeper.scratch, struct str, op->queue_count + 1);
     for (size_t i = 0; i < op->queue_count; i++) {
@@ -176,31 +163,37 @@ static const struct str *queues_in_turn(struct committer *w, const struct store_
     return queues;
 }
 
-static void make_room(struct committer *w, struct claim_plan *p, size_t count)
+void claim_make_room(struct committer *w, struct claim_plan *p, size_t count)
 {
     p->queues = arena_array(w->keeper.scratch, struct str, count + 1);
     p->kinds = arena_array(w->keeper.scratch, struct str, count + 1);
     p->turns = arena_array(w->keeper.scratch, int64_t, count + 1);
+    p->lines = arena_array(w->keeper.scratch, struct line *, count + 1);
+}
+
+void claim_add_line(struct committer *w, struct claim_plan *p, int64_t tenant, struct str queue,
+                    struct str kind, int64_t turn)
+{
+    const struct line name = {.tenant = tenant, .queue = queue, .kind = kind};
+    p->queues[p->count] = queue;
+    p->kinds[p->count] = kind;
+    p->turns[p->count] = turn;
+    p->lines[p->count++] = heads_begin(&w->engine->heads, &name);
 }
 
 static void plan_named(struct committer *w, const struct store_claim *op, const struct str *queues,
                        struct claim_plan *p)
 {
-    make_room(w, p, op->queue_count * op->kind_count);
-    p->lines = arena_array(w->keeper.scratch, struct line *, op->queue_count * op->kind_count);
+    claim_make_room(w, p, op->queue_count * op->kind_count);
     for (size_t q = 0; q < op->queue_count; q++) {
         for (size_t k = 0; k < op->kind_count; k++) {
-            const struct line name = {.tenant = op->tenant, .queue = queues[q], .kind = op->kinds[k]};
-            p->queues[p->count] = queues[q];
-            p->kinds[p->count] = op->kinds[k];
-            p->turns[p->count] = (int64_t)q;
-            p->lines[p->count++] = heads_begin(&w->engine->heads, &name);
+            claim_add_line(w, p, op->tenant, queues[q], op->kinds[k], (int64_t)q);
         }
     }
 }
 
 /* Of queues that were not named: mixed, another way each time. */
-static int64_t turn_of(struct str queue, const struct str *queues, size_t count, uint32_t turn)
+int64_t claim_turn_of(struct str queue, const struct str *queues, size_t count, uint32_t turn)
 {
     for (size_t i = 0; i < count; i++) {
         if (str_eq(queues[i], queue)) {
@@ -222,18 +215,20 @@ static void plan_any(struct committer *w, const struct store_claim *op, const st
                                   .kinds = op->kinds,
                                   .queue_count = op->queue_count,
                                   .kind_count = op->kind_count};
-    p->is_any = !heads_begin_all(&w->engine->heads, &f, w->keeper.scratch, &p->lines, &p->count);
-    make_room(w, p, p->count);
+    struct line **known = NULL;
+    p->is_any = !heads_begin_all(&w->engine->heads, &f, w->keeper.scratch, &known, &p->count);
+    claim_make_room(w, p, p->count);
+    p->lines = known;
     for (size_t i = 0; i < p->count; i++) {
         p->queues[i] = p->lines[i]->queue;
         p->kinds[i] = p->lines[i]->kind;
-        p->turns[i] = turn_of(p->lines[i]->queue, queues, op->queue_count, turn);
+        p->turns[i] = claim_turn_of(p->lines[i]->queue, queues, op->queue_count, turn);
     }
 }
 
 /* ---- the statement */
 
-static void bind_lines(struct committer *w, struct pg_query *q, struct claim_plan *p)
+void claim_bind_lines(struct committer *w, struct pg_query *q, struct claim_plan *p)
 {
     struct stretch_list *l = stretches_new(w->keeper.scratch, p->count);
     p->parts = arena_array(w->keeper.scratch, struct claim_part, p->count + 1);
@@ -246,11 +241,27 @@ static void bind_lines(struct committer *w, struct pg_query *q, struct claim_pla
     stretches_bind(q, l);
 }
 
+#define LINE_PARAMETERS 7
+
+void claim_bind_no_lines(struct pg_query *q)
+{
+    for (int i = 0; i < LINE_PARAMETERS; i++) {
+        pg_bind_null(q);
+    }
+}
+
+/* Another node, or an application, may have made lanes. Then the statement fails, as if jobs had changed, and the round runs again,
+ * behind a look. */
+static void bind_question(struct committer *w, struct pg_query *q, int64_t tenant)
+{
+    pg_bind_bool(q, !w->lane_tries && !lanes_known(&w->engine->lanes, tenant));
+}
+
 static struct claim_plan *make_plan(struct committer *w, const struct store_claim *op, struct pg_query *q)
 {
     struct claim_plan *p = arena_alloc(w->keeper.scratch, sizeof *p);
     uint32_t turn = atomic_fetch_add(&w->engine->turn, 1);
-    const struct str *queues = queues_in_turn(w, op, turn);
+    const struct str *queues = claim_queues(w, op, turn);
     if (op->queue_count && op->kind_count) {
         plan_named(w, op, queues, p);
     } else {
@@ -278,6 +289,10 @@ enum rc claim_send(struct committer *w, struct claim_entry *c, struct err *e)
     if (op->max <= 0) {
         return RC_OK;
     }
+    struct lane_claim *lanes = lane_claims_find(w, op);
+    if (lanes) {
+        return lane_claim_send(w, c, lanes, e);
+    }
     pg_bind_int_or_null(&q, w->engine->base.options.now != NULL, w->keeper.now);
     pg_bind_int(&q, op->tenant);
     c->plan = make_plan(w, op, &q);
@@ -287,13 +302,16 @@ enum rc claim_send(struct committer *w, struct claim_entry *c, struct err *e)
     pg_bind_str(&q, op->worker.p ? op->worker : STR(""));
     pg_bind_int(&q, (int64_t)STORE_CLAIM_BYTES);
     if (c->plan->is_any) {
+        claim_bind_no_lines(&q);
+        bind_question(w, &q, op->tenant);
         return batch_send(w, op->queue_count ? PG_SQL_CLAIM_ANY_KIND : PG_SQL_CLAIM_ANY_QUEUE, &q, take_jobs,
                           c, e);
     }
     if (!c->plan->count) {
         return RC_OK; /* nothing is ready */
     }
-    bind_lines(w, &q, c->plan);
+    claim_bind_lines(w, &q, c->plan);
+    bind_question(w, &q, op->tenant);
     return batch_send(w, op->queue_count == 1 ? PG_SQL_CLAIM_ONE_QUEUE : PG_SQL_CLAIM, &q, take_jobs, c, e);
 }
 
@@ -347,6 +365,9 @@ static void remember_taken(struct heads *h, const struct claim_entry *c)
     struct claim_plan *p = c->plan;
     for (size_t i = 0; i < c->op->count; i++) {
         const struct job *j = &c->op->jobs[i];
+        if (!c->line_of[i]) {
+            continue; /* of a lane */
+        }
         size_t at = c->line_of[i] - 1;
         struct place place = {j->run_at, j->id};
         struct look look = p->look;
@@ -386,7 +407,7 @@ static void end_claim(struct heads *h, const struct claim_entry *c, bool is_done
     } else if (is_done) {
         remember_taken(h, c);
     }
-    end_lines(h, c->plan, is_done, is_done && c->plan->look.met == (int64_t)c->op->count);
+    end_lines(h, c->plan, is_done, is_done && c->plan->look.met == c->plan->taken);
 }
 
 void claims_end(struct committer *w, bool is_done)
@@ -396,4 +417,5 @@ void claims_end(struct committer *w, bool is_done)
             end_claim(&w->engine->heads, c, is_done && c->plan->is_answered);
         }
     }
+    lane_claims_end(w, is_done);
 }

@@ -50,18 +50,37 @@ static bool may_follow_claim(const struct committer *w, const struct store_op *o
            (op->kind == STORE_ENQUEUE && !depends_on_claims(w, (const struct store_enqueue *)op));
 }
 
+static bool has_lanes(const struct store_enqueue *op)
+{
+    bool has = false;
+    for (size_t i = 0; i < op->count; i++) {
+        has |= op->specs[i].group.n || op->specs[i].limit_keys.n;
+    }
+    return has;
+}
+
+/* A claim that may look at lanes begins a round: what was there before it is committed, and known. */
+static bool must_begin(const struct committer *w, const struct store_op *next, bool is_behind_lanes)
+{
+    return next->kind == STORE_CLAIM &&
+           (is_behind_lanes || lanes_any(&w->engine->lanes, ((const struct store_claim *)next)->tenant));
+}
+
 struct store_op *collect_cut(const struct committer *w, struct store_op *list)
 {
     int64_t total = 0;
     int ops = 0;
-    bool has_claim = false;
+    bool has_claim = false, has_else = false, is_behind_lanes = false;
     for (struct store_op *op = list; op; op = op->next) {
         const struct store_op *next = op->next;
         total += weight(op);
         ops++;
         has_claim |= op->kind == STORE_CLAIM;
+        has_else |= op->kind != STORE_CLAIM;
+        is_behind_lanes |= op->kind == STORE_ENQUEUE && has_lanes((const struct store_enqueue *)op);
         bool is_end = next && (collect_is_alone(op) || collect_is_alone(next) || ops == ROUND_OPS_MAX ||
                                total + weight(next) > ROUND_WEIGHT_MAX || op->kind == STORE_PATCH ||
+                               (has_else && must_begin(w, next, is_behind_lanes)) ||
                                (has_claim && !may_follow_claim(w, next)));
         if (is_end) {
             struct store_op *rest = op->next;
@@ -137,7 +156,7 @@ static void collect_reports(const struct store_report *op, struct collected *out
         out->ids[out->id_count++] = r->job;
         out->kin |= (is_for_root(r) ? KIN_ROOTS : 0u) | (r->child_count ? KIN_BATCHES : 0u);
         out->is_plain &= r->op == REPORT_COMPLETE && !r->artifact_count && !r->publish_count &&
-                         !r->child_count && !out->kin;
+                         !r->child_count && !r->correct_count && !out->kin;
         collect_keys(op->tenant, r->children, r->child_count, out);
     }
 }

@@ -24,6 +24,7 @@ void committer_dispose(struct committer *w)
     map_dispose(&w->work.waiting_by_queue);
     map_dispose(&w->work.schedule_by_name);
     map_dispose(&w->work.note_by_job);
+    map_dispose(&w->work.limit_by_key);
     arena_free(w->keeper.scratch);
 }
 

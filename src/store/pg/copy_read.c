@@ -20,7 +20,8 @@ static const struct {
                         [COPY_TALLY] = {PG_SQL_COPY_READ_TALLY, false},
                         [COPY_NOTE] = {PG_SQL_COPY_READ_NOTE, false},
                         [COPY_LINK] = {PG_SQL_COPY_READ_LINK, false},
-                        [COPY_BATCH] = {PG_SQL_COPY_READ_BATCH, false}};
+                        [COPY_BATCH] = {PG_SQL_COPY_READ_BATCH, false},
+                        [COPY_LIMIT] = {PG_SQL_COPY_READ_LIMIT, false}};
 
 static void bind_key(struct pg_query *q, const struct copy_shape *s, const struct copy_value *key)
 {

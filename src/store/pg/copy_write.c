@@ -15,7 +15,8 @@ static const enum pg_sql_query writes[COPY_TABLES] = {[COPY_TENANT] = PG_SQL_COP
                                                       [COPY_TALLY] = PG_SQL_COPY_WRITE_TALLY,
                                                       [COPY_NOTE] = PG_SQL_COPY_WRITE_NOTE,
                                                       [COPY_LINK] = PG_SQL_COPY_WRITE_LINK,
-                                                      [COPY_BATCH] = PG_SQL_COPY_WRITE_BATCH};
+                                                      [COPY_BATCH] = PG_SQL_COPY_WRITE_BATCH,
+                                                      [COPY_LIMIT] = PG_SQL_COPY_WRITE_LIMIT};
 
 struct chosen { /* rows of a batch */
     const struct copy_shape *shape;

@@ -40,7 +40,10 @@ void pg_engine_deliver(struct pg_engine *s, struct store_round *r)
 {
     pthread_mutex_lock(&s->deliver_lock);
     if (r->next_due_at >= 0) {
+        int64_t lanes_at = lanes_next_at(&s->lanes);
         r->next_due_at = due_told(&s->due);
+        r->next_due_at =
+            lanes_at && (!r->next_due_at || lanes_at < r->next_due_at) ? lanes_at : r->next_due_at;
     }
     store_deliver(&s->base, r);
     pthread_mutex_unlock(&s->deliver_lock);
@@ -172,6 +175,7 @@ static void dispose(struct pg_engine *s)
     cache_close(&s->cache);
     nodes_dispose(s);
     heads_dispose(&s->heads);
+    lanes_dispose(&s->lanes);
     remove_files_dir(s);
     close(s->stop_fd);
     mem_free(s->partitions.known);
@@ -303,6 +307,7 @@ static struct pg_engine *engine_new(const char *dsn, const struct store_options 
     claimed_init(&s->claimed);
     op_queue_init(&s->reads);
     heads_init(&s->heads);
+    lanes_init(&s->lanes);
     nodes_init(s);
     s->committers = mem_alloc(((size_t)s->committer_count + OWN_LANES) * sizeof *s->committers);
     for (int i = 0; i < s->committer_count + OWN_LANES; i++) {

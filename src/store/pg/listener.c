@@ -33,10 +33,38 @@ static void hear_queued(struct pg_engine *s, const struct news *l, struct store_
     } else {
         heads_hear_since(&s->heads, &name, store_now(&s->base) - TRANSACTION_MS);
     }
+    lanes_hear(&s->lanes, tenant);
     struct store_line *line = store_round_add_line(r);
     line->tenant = tenant;
     line->queue = arena_str(store_round_arena(r), name.queue);
     line->kind = arena_str(store_round_arena(r), name.kind);
+}
+
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static void hear_limit(struct pg_engine *s, const struct news *l, struct store_round *r)
+{
+    char text[LIMIT_KEY_MAX_BYTES];
+    struct str hex = l->words[2], key = {text, hex.n / 2};
+    int64_t tenant = 0, now = store_now(&s->base);
+    if (l->count != 3 || !str_to_i64(l->words[1], &tenant) || key.n > sizeof text) {
+        return;
+    }
+    for (size_t i = 0; i < key.n; i++) {
+        int high = digit(hex.p[2 * i]), low = digit(hex.p[2 * i + 1]);
+        if (high < 0 || low < 0) {
+            return;
+        }
+        text[i] = (char)(high << 4 | low);
+    }
+    if (limit_key_is_pattern(key)) {
+        lanes_forget_pattern(&s->lanes, tenant, key, now, r);
+    } else {
+        lanes_forget_key(&s->lanes, tenant, key, now, r);
+    }
 }
 
 static void hear_due(struct pg_engine *s, const struct news *l, struct store_round *r)
@@ -116,8 +144,8 @@ static const struct {
     void (*hear)(struct pg_engine *s, const struct news *l, struct store_round *r);
 } news[] = {
     {"queued", true, hear_queued}, {"due", true, hear_due},      {"wish", true, hear_wish},
-    {"job", false, hear_job},      {"keys", false, hear_keys},   {"all", false, hear_all},
-    {"nodes", false, hear_nodes},  {"aware", false, hear_aware},
+    {"limit", true, hear_limit},   {"job", false, hear_job},     {"keys", false, hear_keys},
+    {"all", false, hear_all},      {"nodes", false, hear_nodes}, {"aware", false, hear_aware},
 };
 
 enum speaker { SPEAKER_NOBODY, SPEAKER_NODE, SPEAKER_LATE, SPEAKER_SELF };

@@ -1,6 +1,7 @@
 /* look.c: for claims that wait, which lines have something: one statement for all of them. It looks at lines from their heads, as
  * claims do (claim.c), and what it finds or does not find there is remembered as theirs is. */
 #include "store/ops.h"
+#include "store/pg/claim.h"
 #include "store/pg/reads.h"
 #include "store/pg/stretches.h"
 
@@ -156,6 +157,21 @@ static void take_rows(struct reader *r, struct look_plan *p, const struct pg_row
     }
 }
 
+/* Of tenants side by side, which is how they come. */
+static enum rc look_at_lanes(struct reader *r, struct store_look *op, struct err *e)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < op->wanted_count && !rc; i++) {
+        if (!i || op->wanted[i].tenant != op->wanted[i - 1].tenant) {
+            rc = lanes_look_for(r->engine, &r->link, r->scratch, op->wanted[i].tenant, e);
+        }
+    }
+    if (!rc) {
+        lanes_look(&r->engine->lanes, op, r->now);
+    }
+    return rc;
+}
+
 enum rc pg_look_run(struct reader *r, struct store_op *base, struct err *e)
 {
     struct store_look *op = (struct store_look *)base;
@@ -163,12 +179,16 @@ enum rc pg_look_run(struct reader *r, struct store_op *base, struct err *e)
     struct read_batch b = {0};
     op->lines = NULL;
     op->count = 0;
+    enum rc rc = look_at_lanes(r, op, e);
+    if (rc) {
+        return rc;
+    }
     make_plan(r, op, &p);
     if (!p.count && !p.any_count) {
         return RC_OK; /* nothing is ready */
     }
     bind_plan(r, read_add(r, &b, PG_SQL_LINE_LOOK), &p);
-    enum rc rc = read_run(r, &b, e);
+    rc = read_run(r, &b, e);
     if (!rc) {
         take_rows(r, &p, b.queries[0].rows, op);
     }

@@ -5,7 +5,7 @@
  *
  * What is told: `queued TENANT QUEUE KIND`, a line in which a claim finds something, with ` PRIORITY
  * RUN_AT` from where on · `due AT`, a timed instant is nearer than it
- * was (`due`: look yourself) · `job …`, of jobs that somebody elsewhere watches, and of cancels · `keys` · `wish` · `nodes`, one
+ * was (`due`: look yourself) · `job …`, of jobs that somebody elsewhere watches, and of cancels · `limit TENANT KEY`, a key has slots again, or has changed · `keys` · `wish` · `nodes`, one
  * came, went, or began to watch · `aware`, the answer: from here on you are told · `all`, there was more than could be told.
  * Ours begin with `TAG node ID TIME`: so nobody hears himself, and whoever else may NOTIFY here can make a node look for jobs, as
  * stint.enqueue does, but make it believe nothing: only nodes know the secret that the tag is made with.

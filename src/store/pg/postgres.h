@@ -5,10 +5,12 @@
  *          └─▶ reads  ──▶ readers:    a thread and a connection each, one snapshot an operation ──▶ store_deliver
  *
  * A round (rounds.c) of a committer:
- *   1. BEGIN; the clock; locks, in order of ids, on all jobs that its reports, acts and patches name; their rows   one trip
+ *   1. BEGIN; the clock; locks, in order, on the limit keys that it needs (limits.h); locks, in order of ids, on all jobs that
+ *      its reports, acts and patches name; their rows                                                            one trip
  *   2. the rules decide, operation by operation, over the rows in memory; what they write is collected (rows.c, keeper.c)
  *   3. the writes as arrays, the claims, COMMIT; did it flush?                                                     one trip
- * A round of enqueues and claims alone begins with 3. What the rules ask and 1 has not brought is asked for at once.
+ * A round of enqueues and claims alone begins with 3; claims that look at lanes choose before it (lane_claim.c). What the rules ask and 1
+ * has not brought is asked for at once.
  *
  * Which committer: an operation that names jobs goes to that of its first job, so that operations on a job keep their order;
  * claims and whatever else names no job go to the first, enqueues that came alone to an idle one. A round that fails is rolled back and replayed in
@@ -22,6 +24,7 @@
 #include "store/pg/cache.h"
 #include "store/pg/due.h"
 #include "store/pg/heads.h"
+#include "store/pg/lanes.h"
 #include "store/pg/link.h"
 #include "store/pg/nodes.h"
 #include "store/pg/sql.h"
@@ -159,12 +162,17 @@ struct round_work {
     FIFO(struct note_entry) notes;
     FIFO(struct link_entry) links, cut_links; /* links.c */
     FIFO(struct artifact_work) artifacts;     /* artifacts.c */
-    struct map row_by_id, count_by_key, key_by_name, waiting_by_queue, schedule_by_name, note_by_job;
+    FIFO(struct limit_entry) limits;          /* limits.h: the keys that it has locked */
+    FIFO(struct slot_entry) slots, freed;
+    FIFO(struct lane_claim) lane_claims; /* lane_claim.c */
+    struct map row_by_id, count_by_key, key_by_name, waiting_by_queue, schedule_by_name, note_by_job,
+        limit_by_key;
     int64_t due_at;    /* the earliest due time that the round writes; 0: none */
     bool wants_tick;   /* it leaves something that the next has to see to */
     bool had_wish;     /* its tick took one */
     bool is_timed;     /* it writes, or takes away, a due time */
     bool is_shrinking; /* jobs go: the greatest id that ever was is remembered */
+    bool is_limit_set; /* people change limits */
     size_t jobs_sent;
 };
 
@@ -195,6 +203,7 @@ struct committer {
     int64_t hurry_until_us; /* a stranger's lock was met: until then locks are waited for but briefly */
     int64_t prepared_day;   /* partitions.c */
     bool has_key_race;      /* of the filler: keys are to be asked for before they are taken */
+    int lane_tries;         /* how often the list has failed; lane_claim.c */
 };
 
 struct reader {
@@ -241,6 +250,7 @@ struct pg_engine {
     _Atomic uint32_t turn;
     struct due due;
     struct heads heads;
+    struct lanes lanes;
     struct partitions partitions;
     struct claimed claimed;
     struct file_cache cache; /* in files_dir */
@@ -363,6 +373,7 @@ MUST_CHECK enum rc pg_batch_list_run(struct reader *r, struct store_op *op, stru
 MUST_CHECK enum rc pg_result_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_stats_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_key_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_limit_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_look_run(struct reader *r, struct store_op *op, struct err *e);
 
 #endif

@@ -17,6 +17,7 @@ static const struct {
     [STORE_READ_EVENTS] = {pg_event_read_run, true},
     [STORE_LIST_QUEUES] = {pg_queue_list_run, true},
     [STORE_LIST_SCHEDULES] = {pg_schedule_list_run, true},
+    [STORE_LIST_LIMITS] = {pg_limit_list_run, true},
     [STORE_LIST_BATCHES] = {pg_batch_list_run, true},
     [STORE_LIST_RESULTS] = {pg_result_list_run, true},
     [STORE_STATS] = {pg_stats_run, true},

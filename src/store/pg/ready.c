@@ -4,6 +4,7 @@
 /* Jobs of one line and priority mostly stand together: one note for all of them. */
 struct notes {
     struct heads *heads;
+    struct lanes *lanes;
     struct line name;
     int64_t priority;
     struct place at;
@@ -22,6 +23,11 @@ static void see(struct notes *n, const struct row *r)
     if (r->state != JOB_QUEUED) {
         return;
     }
+    if (r->flags & FLAG_LANED) {
+        const struct lane_name lane = {r->tenant, r->queue, r->kind, r->group, r->limits};
+        lanes_note(n->lanes, &lane, r->priority, r->run_at);
+        return;
+    }
     bool is_same = n->priority == r->priority && n->name.tenant == r->tenant &&
                    str_eq(n->name.queue, r->queue) && str_eq(n->name.kind, r->kind);
     if (!is_same) {
@@ -37,7 +43,7 @@ static void see(struct notes *n, const struct row *r)
 
 void claims_see_ready(struct committer *w, bool is_done)
 {
-    struct notes n = {.heads = &w->engine->heads};
+    struct notes n = {.heads = &w->engine->heads, .lanes = &w->engine->lanes};
     for (const struct new_job *j = w->work.jobs.first; j; j = j->next) {
         see(&n, &j->row);
     }

@@ -210,5 +210,6 @@ struct store_op *pg_round_run(struct committer *w, struct store_op *list)
     }
     struct store_op *rest = collect_cut(w, list);
     look_for_space(w);
+    w->lane_tries = 0;
     return ops_append(run(w, list, 0), rest);
 }

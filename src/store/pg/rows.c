@@ -48,10 +48,14 @@ static void read_row(struct committer *w, const struct pg_rows *r, size_t at, st
     out->parent = pg_uuid(r, at, c++);
     out->root = pg_uuid(r, at, c++);
     out->batch = pg_uuid(r, at, c++);
+    if (out->flags & FLAG_LANED) {
+        out->group = text_of(w, r, at, c++);
+        out->limits = text_of(w, r, at, c++);
+    }
     out->settings = settings_of(&w->settings, out->tenant, out->queue);
 }
 
-#define ROW_COLUMNS 34
+#define ROW_COLUMNS 36
 
 int64_t rows_more(const struct pg_rows *r, size_t at, int n)
 {

@@ -1,6 +1,7 @@
 /* scout.c: the full looks that are too dear for claims and ticks (heads.h, due.h): when the store is opened, and by the slow
  * lane's connection. */
 #include "store/pg/care.h"
+#include "store/pg/claim.h"
 
 #include "base/clock.h"
 
@@ -124,6 +125,12 @@ void scout_run(struct committer *w)
     }
     for (int i = 0; i < LOOKS_MAX && !rc && heads_next(&s->heads, w->keeper.scratch, &l); i++) {
         rc = look_once(w, &l, NULL);
+    }
+    int64_t tenant = 0;
+    for (int i = 0; i < LOOKS_MAX && !rc && (tenant = lanes_next_look(&s->lanes)); i++) {
+        rc = link_ready(&w->link, 0, NULL);
+        rc = rc ? rc : lanes_look_for(s, &w->link, w->keeper.scratch, tenant, NULL);
+        link_settle(&w->link);
     }
 }
 

@@ -161,6 +161,19 @@
     X(CLAIM_ONE_QUEUE, "claim_one_queue") \
     X(CLAIM_ANY_KIND, "claim_any_kind") \
     X(CLAIM_ANY_QUEUE, "claim_any_queue") \
+    X(LANE_LOOK, "lane_look") \
+    X(LANE_PICK, "lane_pick") \
+    X(LIMIT_MAKE, "limit_make") \
+    X(LIMIT_LOCK, "limit_lock") \
+    X(LIMIT_READ, "limit_read") \
+    X(LIMIT_PUT, "limit_put") \
+    X(LIMIT_COUNT, "limit_count") \
+    X(LIMIT_LIST, "limit_list") \
+    X(LIMIT_WAITING, "limit_waiting") \
+    X(SLOT_INSERT, "slot_insert") \
+    X(SLOT_FREE, "slot_free") \
+    X(CLAIM_PICK, "claim_pick") \
+    X(CLAIM_CHOSEN, "claim_chosen") \
     X(COPY_LOCK_KEY, "copy_lock_key") \
     X(COPY_LOCK, "copy_lock") \
     X(COPY_NODES, "copy_nodes") \
@@ -188,6 +201,8 @@
     X(COPY_WRITE_LINK, "copy_write_link") \
     X(COPY_READ_BATCH, "copy_read_batch") \
     X(COPY_WRITE_BATCH, "copy_write_batch") \
+    X(COPY_READ_LIMIT, "copy_read_limit") \
+    X(COPY_WRITE_LIMIT, "copy_write_limit") \
     X(COPY_WRITE_NOTE, "copy_write_note") \
     X(COPY_WRITE_TENANT, "copy_write_tenant") \
     X(COPY_WRITE_API_KEY, "copy_write_api_key") \

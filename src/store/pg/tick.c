@@ -66,6 +66,7 @@ enum rc pg_tick_run(struct committer *w, struct store_op *base, struct err *e)
         op->more = !rc;
         return rc;
     }
+    lanes_tick(&w->engine->lanes, w->keeper.now, w->keeper.round);
     due_begin_whole(&w->engine->due, &w->scan, w->keeper.now);
     pg_bind_int(&q, w->keeper.now);
     pg_bind_int(&q, limit);

@@ -1,9 +1,11 @@
 /* transact.c: one round as one transaction: asks, rules, writes, COMMIT: see postgres.h. */
 #include "store/pg/artifacts.h"
 #include "store/pg/batch.h"
+#include "store/pg/claim.h"
 #include "store/pg/claimed.h"
 #include "store/pg/collect.h"
 #include "store/pg/family.h"
+#include "store/pg/limits.h"
 #include "store/pg/migrate.h"
 #include "store/pg/schedules.h"
 #include "store/pg/unique.h"
@@ -38,7 +40,7 @@ static enum rc send_begin(struct committer *w, struct err *e)
     return is_in_hurry ? batch_send_text(w, "SET LOCAL lock_timeout = '20ms'", e) : rc;
 }
 
-/* BEGIN, the clock and the locks on `ids` in one trip; then what they have not brought. */
+/* BEGIN, the clock, the locks on limit keys and then on `ids` in one trip; then what they have not brought. */
 static enum rc begin_with(struct committer *w, const struct id *ids, size_t count, unsigned kin,
                           struct err *e)
 {
@@ -49,6 +51,7 @@ static enum rc begin_with(struct committer *w, const struct id *ids, size_t coun
     if (!rc) {
         rc = batch_send(w, PG_SQL_ROUND_CLOCK, &q, take_clock, NULL, e);
     }
+    rc = rc ? rc : limits_send_lock(w, e);
     if (!rc && count) {
         rc = rows_send_lock(w, ids, count, kin, e);
     }
@@ -80,7 +83,8 @@ static void reset(struct committer *w)
 {
     struct round_work *work = &w->work;
     struct map maps[] = {work->row_by_id,        work->count_by_key,     work->key_by_name,
-                         work->waiting_by_queue, work->schedule_by_name, work->note_by_job};
+                         work->waiting_by_queue, work->schedule_by_name, work->note_by_job,
+                         work->limit_by_key};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         map_clear(&maps[i]);
     }
@@ -89,7 +93,8 @@ static void reset(struct committer *w)
                                 .key_by_name = maps[2],
                                 .waiting_by_queue = maps[3],
                                 .schedule_by_name = maps[4],
-                                .note_by_job = maps[5]};
+                                .note_by_job = maps[5],
+                                .limit_by_key = maps[6]};
     arena_reset(w->keeper.scratch);
     batch_forget(w);
     w->is_begun = w->is_checked = w->is_committed = false;
@@ -126,13 +131,18 @@ static enum rc begin(struct committer *w, struct store_op *list, struct err *e)
     if (rc) {
         return rc;
     }
+    limits_collect(w, list);
+    rc = lane_claims_prepare(w, list, e);
+    if (rc) {
+        return rc;
+    }
     collect(w, list, &c);
     claimed_take(w, c.ids, c.id_count, c.is_plain);
     c.id_count = rows_missing(w, c.ids, c.id_count);
     if (c.may_finish) {
         partitions_prepare(w);
     }
-    if (c.id_count) {
+    if (c.id_count || w->work.limits.count) {
         rc = begin_with(w, c.ids, c.id_count, c.kin, e);
     }
     rc = rc ? rc : schedules_prepare(w, list, e);
@@ -168,6 +178,18 @@ static enum rc run_act(struct keeper *k, struct store_op *op, struct err *e)
     return by_ids ? rules_act(k, op, e) : pg_act_by_filter_run((struct committer *)k, op, e);
 }
 
+static enum rc run_set_limit(struct keeper *k, struct store_op *op, struct err *e)
+{
+    ((struct committer *)k)->work.is_limit_set = true;
+    return rules_set_limit(k, op, e);
+}
+
+static enum rc run_delete_limit(struct keeper *k, struct store_op *op, struct err *e)
+{
+    ((struct committer *)k)->work.is_limit_set = true;
+    return rules_delete_limit(k, op, e);
+}
+
 #define ALONE(name)                                                                                          \
     static enum rc run_##name(struct keeper *k, struct store_op *op, struct err *e)                          \
     {                                                                                                        \
@@ -194,6 +216,8 @@ static const struct {
     [STORE_FILL] = {rules_fill},
     [STORE_SET_QUEUE] = {run_queue_set},
     [STORE_DELETE_QUEUE] = {run_queue_delete},
+    [STORE_SET_LIMIT] = {run_set_limit},
+    [STORE_DELETE_LIMIT] = {run_delete_limit},
     [STORE_CREATE_KEY] = {run_key_create},
     [STORE_REVOKE_KEY] = {run_key_revoke},
     [STORE_TICK] = {run_tick},
@@ -273,8 +297,8 @@ static enum rc send_last_ordinal(struct committer *w, struct err *e)
 static enum rc send_writes(struct committer *w, struct err *e)
 {
     static enum rc (*const steps[])(struct committer * w, struct err * e) = {
-        rows_send,      events_send, pg_artifacts_send, unique_send,
-        schedules_send, counts_send, pg_family_send,    send_last_ordinal};
+        rows_send,      slots_send,  events_send,    pg_artifacts_send, unique_send,
+        schedules_send, counts_send, pg_family_send, send_last_ordinal};
     const struct claim_entry *claim = w->work.claims.first;
     enum rc rc = inserts_send(w, claim ? claim->jobs_before : w->work.jobs.count, e);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0] && !rc; i++) {
@@ -283,6 +307,7 @@ static enum rc send_writes(struct committer *w, struct err *e)
     if (!rc) {
         rc = send_claims(w, e);
     }
+    rc = rc ? rc : limits_send(w, e);
     return rc ? rc : views_send_shows(w, e);
 }
 
@@ -353,8 +378,10 @@ static int64_t settle(struct committer *w, bool is_done, int64_t found)
 {
     struct due *d = &w->engine->due;
     claims_end(w, is_done);
+    w->lane_tries += !is_done;
     claims_see_ready(w, is_done);
     note_locked(w, is_done);
+    limits_settle(w, is_done);
     int64_t told = due_note(d, w->work.due_at);
     if (w->work.wants_tick || (w->work.had_wish && !is_done)) {
         told = due_wish(d, w->keeper.now);

@@ -1,0 +1,665 @@
+/* lane_claim.c: claims that look at lanes, too. Before its transaction the round chooses, by what the node remembers, a few lanes
+ * for each (lanes.h); its first trip locks their keys, and reads what is used of them. Then, for each claim:
+ *
+ *   pick: the first jobs of its lines, and of those lanes, locked ──▶ choose: by priority, turn and age, as far as the keys have
+ *   room ──▶ hand out (claim_chosen), take slots and tokens
+ *
+ * The locks on the keys make what was read of them true until the commit: two nodes give out jobs of a key one after the other (J8).
+ * Jobs are locked behind them and never waited for. */
+#include "store/pg/batch.h"
+#include "store/pg/claim.h"
+#include "store/pg/limits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOCKED_MAX       4000 /* jobs of lanes, about, for one claim */
+#define LOOK_LANES       2000
+#define LOOK_COST_COLUMN 8
+#define USED_KEYS        1000
+#define TRIES_MAX        8 /* of a round whose lanes turned out to be closed while others may be open */
+#define TURN             (1 << 20)
+
+struct lane_claim {
+    const struct store_claim *op;
+    struct lane_choice choice;
+    int64_t quota; /* how many of each lane are looked at */
+    struct choosing *done;
+    struct lane_claim *next;
+};
+
+/* ---- looks */
+
+/* Behind a pooler settings hold in a transaction. */
+static enum rc begin(struct link *link, struct err *e)
+{
+    enum rc rc = pg_exec(link->c, "BEGIN", e);
+    return rc ? rc : pg_exec(link->c, link_transaction_setup(link), e);
+}
+
+static enum rc look_at_lanes(struct pg_engine *s, struct link *link, struct arena *a,
+                             const struct lane_look *look, struct err *e)
+{
+    struct lanes *m = &s->lanes;
+    struct pg_query q = PG_QUERY(a);
+    struct pg_rows *rows = NULL;
+    struct lane_place to = look->from;
+    pg_bind_int(&q, look->tenant);
+    pg_bind_str(&q, look->from.queue.n ? look->from.queue : STR(""));
+    pg_bind_int(&q, look->from.lane);
+    pg_bind_int(&q, LOOK_LANES);
+    pg_bind_int_or_null(&q, s->base.options.now != NULL, store_now(&s->base));
+    enum rc rc = pg_run(link->c, pg_sql(PG_SQL_LANE_LOOK), &q, &rows, e);
+    size_t count = rc || pg_is_null(rows, 0, 0) ? 0 : pg_count(rows);
+    for (size_t i = 0; i < count; i++) {
+        const struct lane_name name = {look->tenant, pg_str(rows, i, 0), pg_str(rows, i, 2),
+                                       pg_str(rows, i, 3), pg_str(rows, i, 4)};
+        to = (struct lane_place){arena_str(a, name.queue), pg_int(rows, i, 1)};
+        if (name.kind.p) {
+            lanes_found(m, &name, to.lane, pg_int(rows, i, 5), pg_int(rows, i, 6), pg_bool(rows, i, 7));
+        }
+    }
+    if (!rc) {
+        int64_t cost_us = pg_int(rows, pg_count(rows) - 1, LOOK_COST_COLUMN);
+        lanes_end_look(m, look, to, count, cost_us, count < LOOK_LANES);
+    }
+    pg_rows_free(rows);
+    return rc;
+}
+
+/* Slots that others gave back, and nobody told. */
+static enum rc look_at_keys(struct lanes *m, struct link *link, struct arena *a, struct err *e)
+{
+    struct limit *keys = arena_array(a, struct limit, USED_KEYS);
+    struct pg_query q = PG_QUERY(a);
+    struct pg_rows *rows = NULL;
+    size_t count = lanes_used_keys(m, a, keys, USED_KEYS);
+    if (!count) {
+        return RC_OK;
+    }
+    limits_bind_keys(&q, keys, count);
+    enum rc rc = pg_run(link->c, pg_sql(PG_SQL_LIMIT_READ), &q, &rows, e);
+    for (size_t i = 0; !rc && i < pg_count(rows); i++) {
+        struct limit l = {0};
+        limits_read_row(rows, i, a, &l);
+        lanes_see_key(m, &l);
+    }
+    pg_rows_free(rows);
+    return rc;
+}
+
+enum rc lanes_look_for(struct pg_engine *s, struct link *link, struct arena *a, int64_t tenant, struct err *e)
+{
+    struct lane_look look;
+    if (!lanes_begin_look(&s->lanes, tenant, link->kind == LINK_SLOW, a, &look)) {
+        return RC_OK;
+    }
+    bool needs_setup = !pg_in_transaction(link->c) && link_transaction_setup(link);
+    enum rc rc = needs_setup ? begin(link, e) : RC_OK;
+    rc = rc ? rc : look_at_lanes(s, link, a, &look, e);
+    rc = rc ? rc : look_at_keys(&s->lanes, link, a, e);
+    return rc || !needs_setup ? rc : pg_exec(link->c, "COMMIT", e);
+}
+
+/* ---- before the round */
+
+static bool is_paused(const void *ctx, int64_t tenant, struct str queue)
+{
+    const struct queue_entry *q = settings_find(ctx, tenant, queue);
+    return q && q->is_paused;
+}
+
+static void need_keys(struct committer *w, const struct lane_choice *c, int64_t tenant)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        for (size_t k = 0; k < c->lanes[i].use_count; k++) {
+            struct str key = c->lanes[i].uses[k].key;
+            limits_need(w, store_limit_tenant(tenant, key), key);
+        }
+    }
+}
+
+static enum rc prepare(struct committer *w, const struct store_claim *op, struct err *e)
+{
+    struct lanes *m = &w->engine->lanes;
+    struct lane_claim *l = arena_alloc(w->keeper.scratch, sizeof *l);
+    const struct lane_filter f = {.tenant = op->tenant,
+                                  .queues = op->queues,
+                                  .kinds = op->kinds,
+                                  .queue_count = op->queue_count,
+                                  .kind_count = op->kind_count,
+                                  .is_paused = is_paused,
+                                  .ctx = &w->settings};
+    enum rc rc = lanes_look_for(w->engine, &w->link, w->keeper.scratch, op->tenant, e);
+    if (rc || op->max <= 0) {
+        return rc;
+    }
+    l->op = op;
+    lanes_choose(m, &f, 2 * (size_t)op->max, w->keeper.now, w->keeper.scratch, &l->choice);
+    if (!l->choice.count) {
+        return RC_OK; /* then it is one as any other */
+    }
+    int64_t share = LOCKED_MAX / (int64_t)l->choice.count + 1;
+    l->quota = share < op->max + 1 ? share : op->max + 1; /* one more says where the lane stands then */
+    need_keys(w, &l->choice, op->tenant);
+    FIFO_ADD(&w->work.lane_claims, l);
+    return RC_OK;
+}
+
+static enum rc prepare_all(struct committer *w, const struct store_op *list, struct err *e)
+{
+    enum rc rc = RC_OK;
+    for (const struct store_op *op = list; op && !rc; op = op->next) {
+        rc = op->kind == STORE_CLAIM ? prepare(w, (const struct store_claim *)op, e) : RC_OK;
+    }
+    return rc ? rc : limits_make(w, e);
+}
+
+/* Nothing of the round has happened when this fails: whatever became of the connection, it is tried with another. */
+enum rc lane_claims_prepare(struct committer *w, const struct store_op *list, struct err *e)
+{
+    enum rc rc = prepare_all(w, list, NULL);
+    if (!rc) {
+        return RC_OK;
+    }
+    link_settle(&w->link);
+    w->work.lane_claims.first = w->work.lane_claims.last = NULL;
+    rc = link_ready(&w->link, LINK_WAIT_MS, e);
+    return rc ? rc : prepare_all(w, list, e);
+}
+
+struct lane_claim *lane_claims_find(const struct committer *w, const struct store_claim *op)
+{
+    struct lane_claim *l = w->work.lane_claims.first;
+    while (l && l->op != op) {
+        l = l->next;
+    }
+    return l;
+}
+
+/* ---- picking */
+
+struct candidate {
+    struct str at; /* where the row lies */
+    struct id id;
+    int64_t priority, run_at, bytes, lease_ms;
+};
+
+struct fair_queue {
+    struct str name;
+    int64_t turn; /* of the claim's queues */
+    int64_t now;
+    struct fair_queue *next;
+};
+
+struct fair_group {
+    struct fair_queue *queue;
+    struct lane_turn turn;
+    struct fair_group *next;
+};
+
+struct source { /* a line, or a lane */
+    struct fair_group *group;
+    const struct lane_chosen *lane; /* NULL: a line */
+    struct limit_entry *keys[LIMITS_PER_JOB];
+    int64_t line; /* from 1; 0: a lane */
+    struct candidate *list;
+    size_t count, at;
+    bool is_closed;
+};
+
+struct choosing {
+    struct committer *w;
+    struct claim_entry *claim;
+    struct lane_claim *lanes;
+    FIFO(struct fair_queue) queues;
+    FIFO(struct fair_group) groups;
+    struct source *sources; /* lines first */
+    size_t count, line_count;
+    uint32_t turn_number;
+    const struct str *names; /* of the claim's queues, in turn */
+    struct candidate **chosen;
+    struct source **from;
+    size_t chosen_count;
+    int64_t bytes;
+};
+
+static struct fair_queue *queue_of(struct choosing *c, struct str name)
+{
+    for (struct fair_queue *q = c->queues.first; q; q = q->next) {
+        if (str_eq(q->name, name)) {
+            return q;
+        }
+    }
+    struct fair_queue *q = arena_alloc(c->w->keeper.scratch, sizeof *q);
+    *q = (struct fair_queue){
+        .name = name, .turn = claim_turn_of(name, c->names, c->claim->op->queue_count, c->turn_number)};
+    FIFO_ADD(&c->queues, q);
+    return q;
+}
+
+static struct fair_group *group_of(struct choosing *c, struct str queue, struct str group)
+{
+    for (struct fair_group *g = c->groups.first; g; g = g->next) {
+        if (str_eq(g->turn.group, group) && str_eq(g->turn.queue, queue)) {
+            return g;
+        }
+    }
+    struct fair_group *g = arena_alloc(c->w->keeper.scratch, sizeof *g);
+    *g = (struct fair_group){.queue = queue_of(c, queue), .turn = {.queue = queue, .group = group}};
+    lanes_read_turn(&c->w->engine->lanes, c->claim->op->tenant, &g->turn);
+    g->queue->now = g->turn.now > g->queue->now ? g->turn.now : g->queue->now;
+    FIFO_ADD(&c->groups, g);
+    return g;
+}
+
+static void make_sources(struct choosing *c)
+{
+    struct arena *a = c->w->keeper.scratch;
+    const struct claim_plan *p = c->claim->plan;
+    int64_t tenant = c->claim->op->tenant;
+    c->line_count = p->count;
+    c->count = p->count + c->lanes->choice.count;
+    c->sources = arena_array(a, struct source, c->count + 1);
+    for (size_t i = 0; i < p->count; i++) {
+        c->sources[i] = (struct source){.group = group_of(c, p->queues[i], STR("")), .line = (int64_t)i + 1};
+    }
+    for (size_t i = 0; i < c->lanes->choice.count; i++) {
+        struct source *s = &c->sources[p->count + i];
+        s->lane = &c->lanes->choice.lanes[i];
+        s->group = group_of(c, s->lane->name.queue, s->lane->name.group);
+        for (size_t k = 0; k < s->lane->use_count; k++) {
+            struct str key = s->lane->uses[k].key;
+            s->keys[k] = limits_find_entry(c->w, store_limit_tenant(tenant, key), key);
+            s->is_closed |= !s->keys[k];
+        }
+    }
+}
+
+/* Rows come by their source, in the order of that. */
+static void add_candidate(struct choosing *c, struct source *s, const struct pg_rows *rows, size_t at,
+                          int column)
+{
+    struct arena *a = c->w->keeper.scratch;
+    if (!s->list) {
+        size_t room = 1;
+        while (at + room < pg_count(rows) && pg_int(rows, at + room, 0) == pg_int(rows, at, 0)) {
+            room++;
+        }
+        s->list = arena_array(a, struct candidate, room);
+    }
+    s->list[s->count++] = (struct candidate){.at = arena_str(a, pg_str(rows, at, column)),
+                                             .priority = pg_int(rows, at, column + 1),
+                                             .run_at = pg_int(rows, at, column + 2),
+                                             .id = pg_uuid(rows, at, column + 3),
+                                             .bytes = pg_int(rows, at, column + 4),
+                                             .lease_ms = pg_int(rows, at, column + 5)};
+}
+
+enum { PICK_LINE, PICK_AT, PICK_LINES = 7, PICK_NOW, PICK_COST_US, PICK_MET };
+
+static enum rc take_lines(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
+{
+    struct choosing *c = arg;
+    struct claim_plan *p = c->claim->plan;
+    (void)w;
+    (void)e;
+    for (size_t i = 0; i < pg_count(rows) && !pg_is_null(rows, i, PICK_LINE); i++) {
+        add_candidate(c, &c->sources[pg_int(rows, i, PICK_LINE) - 1], rows, i, PICK_AT);
+    }
+    p->look = (struct look){.now = pg_int(rows, 0, PICK_NOW),
+                            .cost_us = pg_int(rows, 0, PICK_COST_US),
+                            .met = pg_int(rows, 0, PICK_MET)};
+    p->look.is_short = p->look.met < c->claim->op->max && pg_int(rows, 0, PICK_LINES) == (int64_t)p->count;
+    p->is_answered = true;
+    return RC_OK;
+}
+
+static enum rc take_lanes(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
+{
+    struct choosing *c = arg;
+    (void)w;
+    (void)e;
+    for (size_t i = 0; i < pg_count(rows); i++) {
+        add_candidate(c, &c->sources[c->line_count + (size_t)pg_int(rows, i, PICK_LINE) - 1], rows, i,
+                      PICK_AT);
+    }
+    return RC_OK;
+}
+
+static enum rc send_lines(struct choosing *c, struct err *e)
+{
+    struct committer *w = c->w;
+    const struct store_claim *op = c->claim->op;
+    struct claim_plan *p = c->claim->plan;
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    if (!p->count) {
+        p->is_answered = true;
+        return RC_OK;
+    }
+    pg_bind_int_or_null(&q, w->engine->base.options.now != NULL, w->keeper.now);
+    pg_bind_int(&q, op->tenant);
+    pg_bind_strs(&q, p->queues, p->count);
+    pg_bind_strs(&q, p->kinds, p->count);
+    pg_bind_int(&q, op->max);
+    pg_bind_int(&q, op->lease_ms > 0 ? op->lease_ms : 0);
+    pg_bind_int(&q, w->engine->first_lease);
+    pg_bind_str(&q, STR(""));
+    pg_bind_int(&q, (int64_t)STORE_CLAIM_BYTES);
+    claim_bind_lines(w, &q, p);
+    return batch_send(w, PG_SQL_CLAIM_PICK, &q, take_lines, c, e);
+}
+
+static struct str or_null(struct str s)
+{
+    return s.n ? s : STR_NONE;
+}
+
+static enum rc send_lanes(struct choosing *c, struct err *e)
+{
+    struct committer *w = c->w;
+    struct arena *a = w->keeper.scratch;
+    const struct store_claim *op = c->claim->op;
+    const struct lane_choice *l = &c->lanes->choice;
+    struct pg_query q = PG_QUERY(a);
+    struct str *parts[4];
+    for (int p = 0; p < 4; p++) {
+        parts[p] = arena_array(a, struct str, l->count);
+    }
+    for (size_t i = 0; i < l->count; i++) {
+        const struct lane_name *n = &l->lanes[i].name;
+        parts[0][i] = n->queue;
+        parts[1][i] = n->kind;
+        parts[2][i] = or_null(n->group);
+        parts[3][i] = or_null(n->limits);
+    }
+    pg_bind_int_or_null(&q, w->engine->base.options.now != NULL, w->keeper.now);
+    pg_bind_int(&q, op->tenant);
+    for (int p = 0; p < 4; p++) {
+        pg_bind_strs(&q, parts[p], l->count);
+    }
+    pg_bind_int(&q, c->lanes->quota);
+    pg_bind_int(&q, op->lease_ms > 0 ? op->lease_ms : 0);
+    return batch_send(w, PG_SQL_LANE_PICK, &q, take_lanes, c, e);
+}
+
+static bool is_among(struct str name, const struct str *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq(names[i], name)) {
+            return true;
+        }
+    }
+    return count == 0;
+}
+
+/* A claim that does not name its lines: they are asked for. */
+static enum rc find_lines(struct choosing *c, struct err *e)
+{
+    struct committer *w = c->w;
+    const struct store_claim *op = c->claim->op;
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    struct pg_rows *rows = NULL;
+    pg_bind_int(&q, op->tenant);
+    pg_bind_strs(&q, op->queues, op->queue_count);
+    enum rc rc = batch_run(w, e); /* what was queued goes first */
+    rc = rc ? rc : pg_run(w->link.c, pg_sql(PG_SQL_READY_LINES), &q, &rows, e);
+    claim_make_room(w, c->claim->plan, rc ? 0 : pg_count(rows));
+    for (size_t i = 0; !rc && i < pg_count(rows); i++) {
+        struct str queue = arena_str(w->keeper.scratch, pg_str(rows, i, 0));
+        struct str kind = arena_str(w->keeper.scratch, pg_str(rows, i, 1));
+        if (is_among(kind, op->kinds, op->kind_count)) {
+            claim_add_line(w, c->claim->plan, op->tenant, queue, kind,
+                           claim_turn_of(queue, c->names, op->queue_count, c->turn_number));
+        }
+    }
+    pg_rows_free(rows);
+    return rc;
+}
+
+static enum rc make_lines(struct choosing *c, struct err *e)
+{
+    struct committer *w = c->w;
+    const struct store_claim *op = c->claim->op;
+    c->turn_number = atomic_fetch_add(&w->engine->turn, 1);
+    c->names = claim_queues(w, op, c->turn_number);
+    if (!op->queue_count || !op->kind_count) {
+        return find_lines(c, e);
+    }
+    claim_make_room(w, c->claim->plan, op->queue_count * op->kind_count);
+    for (size_t i = 0; i < op->queue_count * op->kind_count; i++) {
+        claim_add_line(w, c->claim->plan, op->tenant, c->names[i / op->kind_count],
+                       op->kinds[i % op->kind_count], (int64_t)(i / op->kind_count));
+    }
+    return RC_OK;
+}
+
+/* ---- choosing */
+
+static int64_t start_of(const struct fair_group *g)
+{
+    return g->turn.next > g->queue->now ? g->turn.next : g->queue->now;
+}
+
+/* Is a before b? By priority, turn and age. */
+static bool is_before(const struct source *a, const struct source *b)
+{
+    const struct candidate *x = &a->list[a->at], *y = &b->list[b->at];
+    int64_t sx = start_of(a->group), sy = start_of(b->group);
+    if (x->priority != y->priority) {
+        return x->priority < y->priority;
+    }
+    if (sx != sy) {
+        return sx < sy;
+    }
+    if (!a->group->turn.group.n != !b->group->turn.group.n) {
+        return !a->group->turn.group.n; /* who names no group */
+    }
+    return x->run_at != y->run_at ? x->run_at < y->run_at : memcmp(&x->id, &y->id, sizeof x->id) < 0;
+}
+
+static bool has_room(const struct source *s, int64_t now)
+{
+    for (size_t k = 0; s->lane && k < s->lane->use_count; k++) {
+        const struct limit *l = &s->keys[k]->l;
+        if (limit_wait(&l->rule, &l->state, s->lane->uses[k].weight, now)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Has it given all that was looked at, and may have more? Then nobody knows whose turn it is. */
+static bool is_exhausted(const struct choosing *c, const struct source *s)
+{
+    return s->lane && !s->is_closed && s->at == s->count && (int64_t)s->count >= c->lanes->quota;
+}
+
+static struct source *best_of(struct choosing *c, const struct fair_queue *q)
+{
+    struct source *best = NULL;
+    for (size_t i = 0; i < c->count; i++) {
+        struct source *s = &c->sources[i];
+        if (s->group->queue == q && is_exhausted(c, s)) {
+            return NULL;
+        }
+        bool is_open = s->group->queue == q && s->at < s->count && !s->is_closed;
+        if (is_open && !has_room(s, c->w->keeper.now)) {
+            s->is_closed = true;
+            is_open = false;
+        }
+        if (is_open && (!best || is_before(s, best))) {
+            best = s;
+        }
+    }
+    return best;
+}
+
+static void take(struct choosing *c, struct source *s)
+{
+    struct committer *w = c->w;
+    struct candidate *job = &s->list[s->at++];
+    int64_t start = start_of(s->group);
+    s->group->queue->now = start;
+    s->group->turn.next = start + TURN;
+    c->chosen[c->chosen_count] = job;
+    c->from[c->chosen_count++] = s;
+    c->bytes += job->bytes;
+    for (size_t k = 0; s->lane && k < s->lane->use_count; k++) {
+        struct limit_entry *key = s->keys[k];
+        struct slot_entry *slot = arena_alloc(w->keeper.scratch, sizeof *slot);
+        limit_begin(&key->l.rule, &key->l.state, s->lane->uses[k].weight, w->keeper.now);
+        key->is_spent = true;
+        *slot = (struct slot_entry){
+            .tenant = key->l.tenant, .key = key->l.key, .job = job->id, .weight = s->lane->uses[k].weight};
+        FIFO_ADD(&w->work.slots, slot);
+    }
+    c->claim->plan->taken += s->line > 0;
+}
+
+static bool is_full(const struct choosing *c)
+{
+    return (int64_t)c->chosen_count >= c->claim->op->max || c->bytes >= (int64_t)STORE_CLAIM_BYTES;
+}
+
+static int by_queue_turn(const void *a, const void *b)
+{
+    const struct fair_queue *x = *(struct fair_queue *const *)a, *y = *(struct fair_queue *const *)b;
+    return (x->turn > y->turn) - (x->turn < y->turn);
+}
+
+/* Each queue that has something gives its share first; what is left comes from the first in turn. */
+static void choose(struct choosing *c)
+{
+    struct arena *a = c->w->keeper.scratch;
+    size_t count = 0, room = (size_t)(c->claim->op->max > 0 ? c->claim->op->max : 0);
+    struct fair_queue **queues = arena_array(a, struct fair_queue *, c->queues.count + 1);
+    for (struct fair_queue *q = c->queues.first; q; q = q->next) {
+        if (best_of(c, q)) {
+            queues[count++] = q;
+        }
+    }
+    qsort(queues, count, sizeof(struct fair_queue *), by_queue_turn);
+    size_t candidates = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        candidates += c->sources[i].count;
+    }
+    room = room < candidates ? room : candidates;
+    c->chosen = arena_array(a, struct candidate *, room + 1);
+    c->from = arena_array(a, struct source *, room + 1);
+    size_t share = count ? (room + count - 1) / count : 0;
+    for (size_t i = 0; i < 2 * count; i++) {
+        struct source *s = NULL;
+        for (size_t n = 0; (i >= count || n < share) && !is_full(c) && (s = best_of(c, queues[i % count]));
+             n++) {
+            take(c, s);
+        }
+    }
+}
+
+/* ---- handing out */
+
+static enum rc take_chosen(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
+{
+    struct choosing *c = arg;
+    (void)e;
+    claim_read_jobs(w, rows, c->claim);
+    return RC_OK;
+}
+
+static enum rc send_chosen(struct choosing *c, struct err *e)
+{
+    struct committer *w = c->w;
+    struct arena *a = w->keeper.scratch;
+    const struct store_claim *op = c->claim->op;
+    struct pg_query q = PG_QUERY(a);
+    struct str *places = arena_array(a, struct str, c->chosen_count);
+    int64_t *lines = arena_array(a, int64_t, c->chosen_count);
+    int64_t *leases = arena_array(a, int64_t, c->chosen_count);
+    for (size_t i = 0; i < c->chosen_count; i++) {
+        places[i] = c->chosen[i]->at;
+        lines[i] = c->from[i]->line;
+        leases[i] = c->chosen[i]->lease_ms;
+    }
+    pg_bind_int_or_null(&q, w->engine->base.options.now != NULL, w->keeper.now);
+    pg_bind_int(&q, op->tenant);
+    pg_bind_tids(&q, places, c->chosen_count);
+    pg_bind_ints(&q, lines, c->chosen_count);
+    pg_bind_int(&q, op->max);
+    pg_bind_ints(&q, leases, c->chosen_count);
+    pg_bind_int(&q, w->engine->first_lease);
+    pg_bind_str(&q, op->worker.p ? op->worker : STR(""));
+    pg_bind_int(&q, (int64_t)STORE_CLAIM_BYTES);
+    claim_bind_no_lines(&q);
+    pg_bind_bool(&q, false);
+    return batch_send(w, PG_SQL_CLAIM_CHOSEN, &q, take_chosen, c, e);
+}
+
+/* The lanes that were chosen have given nothing; others may. What this has shown of those is remembered: the round runs again. */
+static bool must_try_again(struct choosing *c)
+{
+    struct committer *w = c->w;
+    bool must = !c->chosen_count && c->lanes->choice.has_more && w->lane_tries < TRIES_MAX;
+    for (size_t i = c->line_count; i < c->count && must; i++) {
+        if (!c->sources[i].count && !c->sources[i].is_closed) {
+            lanes_emptied(&w->engine->lanes, &c->sources[i].lane->name, c->lanes->choice.clock);
+        }
+    }
+    return must;
+}
+
+enum rc lane_claim_send(struct committer *w, struct claim_entry *entry, struct lane_claim *l, struct err *e)
+{
+    struct choosing *c = arena_alloc(w->keeper.scratch, sizeof *c);
+    *c = (struct choosing){.w = w, .claim = entry, .lanes = l};
+    entry->plan = arena_alloc(w->keeper.scratch, sizeof *entry->plan);
+    enum rc rc = make_lines(c, e);
+    if (rc) {
+        return rc;
+    }
+    make_sources(c);
+    rc = send_lines(c, e);
+    rc = rc ? rc : send_lanes(c, e);
+    rc = rc ? rc : batch_run(w, e);
+    if (rc) {
+        return rc;
+    }
+    choose(c);
+    if (must_try_again(c)) {
+        return err_set_code(e, RC_BUSY, JOBS_CHANGED, NULL, "the lanes of a claim are closed");
+    }
+    l->done = c;
+    return c->chosen_count ? send_chosen(c, e) : RC_OK;
+}
+
+/* ---- what is remembered */
+
+static void remember_lane(struct lanes *m, const struct lane_claim *l, const struct source *s)
+{
+    bool has_all = (int64_t)s->count < l->quota;
+    if (s->at < s->count) {
+        lanes_left(m, &s->lane->name, s->list[s->at].priority, s->list[s->at].run_at);
+    } else if (has_all) {
+        lanes_emptied(m, &s->lane->name, l->choice.clock);
+    } else if (s->count) {
+        lanes_left(m, &s->lane->name, s->list[s->at - 1].priority, s->list[s->at - 1].run_at);
+    }
+}
+
+void lane_claims_end(struct committer *w, bool is_done)
+{
+    struct lanes *m = &w->engine->lanes;
+    for (const struct claim_entry *c = w->work.claims.first; c && !is_done && !w->lane_tries; c = c->next) {
+        lanes_hear(m, c->op->tenant); /* perhaps that is why: claim.c, bind_question */
+    }
+    for (const struct lane_claim *l = w->work.lane_claims.first; l && is_done; l = l->next) {
+        const struct choosing *c = l->done;
+        for (size_t i = c ? c->line_count : 0; c && i < c->count; i++) {
+            remember_lane(m, l, &c->sources[i]);
+        }
+        for (struct fair_group *g = c ? c->groups.first : NULL; g; g = g->next) {
+            g->turn.now = g->queue->now;
+            lanes_keep_turn(m, l->op->tenant, &g->turn);
+        }
+    }
+}
