@@ -225,6 +225,36 @@ STORE_TEST(batches_that_are_filled_at_a_time_do_not_show_each_others_jobs)
     check_counts(s);
 }
 
+DURABLE_STORE_TEST(jobs_of_a_matrix_keep_to_their_limits_and_turns)
+{
+    struct batch_filling *f =
+        a_filling(s, MANY, (struct job_spec){.group = STR("A"), .limit_keys = STR("[\"host:a\"]")});
+    AN_OP(s, op, store_set_limit, STORE_SET_LIMIT);
+    op.tenant = s->tenant;
+    op.key = STR("host:a");
+    op.has_rule = true;
+    op.rule.concurrency = 3;
+    op.pause_until = -1;
+    run_op(s, &op.op);
+    (void)a_batch(s, f);
+    const struct schedule *of = given(s);
+    if (fill_with(s, of, f, 500).more) {
+        claim_none(s);
+        reopen(s);
+        of = given(s);
+        fill_whole(s, of, f);
+    }
+    (void)a_queued_job(s, .group = STR("B"));
+    struct claimed c = claim(s, .max = 10);
+    CHECK_INT(c.count, 4);
+    CHECK_TRUE(str_eq(c.jobs[0].group, STR("B")) || str_eq(c.jobs[1].group, STR("B")));
+    const struct job *one = str_eq(c.jobs[0].group, STR("A")) ? &c.jobs[0] : &c.jobs[1];
+    VERDICT(release(s, one, 1), RC_OK);
+    CHECK_ID(claim_one(s)->id, one->id);
+    claim_none(s);
+    check_counts(s);
+}
+
 STORE_TEST(a_batch_that_nobody_fills_is_given_out_again)
 {
     struct batch_filling *f = a_filling(s, 4, (struct job_spec){.queue = STR("default")});

@@ -1,4 +1,4 @@
--- Limits and lanes: 0011_limits.sql, store/pg/lanes.h.
+-- Limits and lanes: 0012_limits.sql, store/pg/lanes.h.
 
 -- name: lane_look
 -- Lanes that have something, and where their first job stands, NULL: all are too late. $1 tenant · $2, $3 behind this queue and lane ·

@@ -153,9 +153,14 @@ void queue_add_total(struct writer *w, struct queue_row *q, enum queue_total tot
  * times this more. */
 #define APART (JOB_PRIORITY_MAX - JOB_PRIORITY_MIN + 1)
 
-static int64_t plain_priority(int64_t stored)
+int64_t line_priority(int64_t stored)
 {
     return (stored - JOB_PRIORITY_MIN) % APART + JOB_PRIORITY_MIN;
+}
+
+int64_t line_apart(int64_t stored)
+{
+    return (stored - JOB_PRIORITY_MIN) / APART;
 }
 
 struct line *line_by_id(struct writer *w, int64_t id)
@@ -185,7 +190,7 @@ static struct line *line_new(struct writer *w, int64_t id, struct queue_row *q, 
     struct line *l = arena_alloc(w->cache_arena, sizeof *l);
     *l = (struct line){.id = id,
                        .kind = kind,
-                       .priority = plain_priority(priority),
+                       .priority = line_priority(priority),
                        .queue = q,
                        .key = {q->id, kind, priority}};
     map_put(&w->lines, bytes_of(l->key, sizeof l->key), l);
@@ -246,7 +251,7 @@ enum rc line_get(struct writer *w, struct queue_row *q, int64_t kind, int64_t pr
     return rc;
 }
 
-static enum rc look_into_line(struct writer *w, const struct line *l, bool *has_job, struct err *e)
+enum rc line_look_into(struct writer *w, const struct line *l, bool *has_job, struct err *e)
 {
     struct db_stmt *q = NULL;
     enum rc rc = stmt(w->db, SQL_JOB_HEADS, &q, e);
@@ -269,7 +274,7 @@ enum rc line_get_apart(struct writer *w, struct queue_row *q, int64_t kind, int6
         rc = line_get(w, q, kind, priority + n * APART, out, e);
         has_job = !rc && (*out)->queued > 0;
         if (!rc && !has_job) { /* hidden ones? */
-            rc = look_into_line(w, *out, &has_job, e);
+            rc = line_look_into(w, *out, &has_job, e);
         }
     }
     return rc;
@@ -314,7 +319,7 @@ static enum rc insert_lane(struct writer *w, struct line *l, struct err *e)
         db_bind_int(q, 1, l->id);
         db_bind_int(q, 2, l->queue->id);
         db_bind_int(q, 3, l->kind);
-        db_bind_int(q, 4, l->priority);
+        db_bind_int(q, 4, l->priority + lane_apart(l->lane) * APART);
         db_bind_str(q, 5, l->lane->group->name);
         db_bind_str(q, 6, lane_limits(l->lane));
         db_bind_int(q, 7, l->queued);
@@ -339,8 +344,9 @@ static enum rc drop_lane(struct writer *w, struct line *l, struct err *e)
 static enum rc flush_line(struct writer *w, struct line *l, struct err *e)
 {
     struct db_stmt *q = NULL;
-    if (l->lane && (!l->queued || !l->lane->is_stored)) {
-        return l->queued ? insert_lane(w, l, e) : drop_lane(w, l, e);
+    bool is_needed = l->queued > 0 || (l->lane && lane_apart(l->lane));
+    if (l->lane && (!is_needed || !l->lane->is_stored)) {
+        return is_needed ? insert_lane(w, l, e) : drop_lane(w, l, e);
     }
     enum rc rc = stmt(w->db, SQL_LINE_SET, &q, e);
     if (!rc) {

@@ -31,6 +31,11 @@ MUST_CHECK enum rc line_get_apart(struct writer *w, struct queue_row *q, int64_t
                                   struct line **out, struct err *e);
 /* Of a lane: lanes.h. id 0: a new number. */
 struct line *line_new_lane(struct writer *w, int64_t id, struct lane *lane);
+/* Its priority, and which one of it, from what the table has. */
+int64_t line_priority(int64_t stored);
+int64_t line_apart(int64_t stored);
+/* Has it a job, whatever it counts? */
+MUST_CHECK enum rc line_look_into(struct writer *w, const struct line *l, bool *has_job, struct err *e);
 void line_add(struct writer *w, struct line *l, int64_t n);
 
 #endif

@@ -245,10 +245,10 @@ static enum rc claim_turn(struct writer *w, struct store_claim *op, struct turn 
     if (!rc) {
         rc = turns_pick(w, t, has_plain ? walk->heads.items : NULL, walk->kinds, &pick, e);
     }
-    if (rc || !pick.job) {
+    if (rc || !pick.head.id) {
         return rc;
     }
-    rc = claim_one(w, op, pick.job, true, &is_late, e);
+    rc = claim_one(w, op, &pick.head, true, &is_late, e);
     if (!rc && !is_late) {
         group_served(w, pick.group);
     }

@@ -1,5 +1,6 @@
 /* enqueue.c: the rows of new jobs, unique keys, idempotency keys. What an enqueue means is in store/rules/enqueue.c. */
 #include "store/sqlite/insert.h"
+#include "store/sqlite/lanes.h"
 
 enum rc enqueue_make(struct keeper *k, int64_t tenant, struct str queue, struct str kind, struct row **out,
                      struct err *e)
@@ -52,13 +53,22 @@ enum rc enqueue_expect_keys(struct keeper *k, int64_t tenant, const struct job_s
     return RC_OK; /* each is asked for at once */
 }
 
+static enum rc find_apart(struct writer *w, const struct sqlite_row *s, struct line **out, struct err *e)
+{
+    const struct row *r = &s->row;
+    const struct lane_place p = {
+        .kind = s->kind, .priority = r->priority, .group = r->group, .limits = r->limits};
+    return r->flags & FLAG_LANED ? lane_get_apart(w, s->queue, p, out, e)
+                                 : line_get_apart(w, s->queue, s->kind, r->priority, out, e);
+}
+
 enum rc enqueue_hide(struct keeper *k, struct row *r, int64_t *place, struct err *e)
 {
     struct sqlite_row *s = sqlite_row_of(r);
     struct line *l = NULL;
     enum rc rc = *place ? RC_OK : insert_flush(writer_of(k), e);
     if (!rc && !*place) {
-        rc = line_get_apart(writer_of(k), s->queue, s->kind, r->priority, &l, e);
+        rc = find_apart(writer_of(k), s, &l, e);
         *place = rc ? 0 : l->id;
     }
     s->line = *place;
@@ -79,6 +89,9 @@ enum rc enqueue_reveal(struct keeper *k, struct row *r, int64_t place, int64_t n
         return err_set(e, RC_FATAL, "the jobs of a batch are in a line that is not there");
     }
     line_add(w, l, n);
+    if (l->lane) {
+        lane_reveal(l->lane);
+    }
     queue_add(w, q, JOB_QUEUED, n);
     q->totals[TOTAL_ENQUEUED] += n;
     return RC_OK;

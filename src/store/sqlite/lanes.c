@@ -338,7 +338,8 @@ enum rc lane_get(struct writer *w, struct queue_row *q, const struct lane_place 
         return rc;
     }
     struct group *g = group_get(w, t, p->group);
-    const int64_t key[5] = {q->id, p->kind, p->priority, (int64_t)(intptr_t)g, (int64_t)(intptr_t)set};
+    const int64_t key[6] = {q->id,   p->kind, p->priority, (int64_t)(intptr_t)g, (int64_t)(intptr_t)set,
+                            p->apart};
     *out = map_get(&w->lines, bytes_of(key, sizeof key));
     if (*out) {
         limit_set_release(w, set);
@@ -355,11 +356,45 @@ enum rc lane_get(struct writer *w, struct queue_row *q, const struct lane_place 
     return RC_OK;
 }
 
+int64_t lane_apart(const struct lane *l)
+{
+    return l->key[5];
+}
+
+enum rc lane_get_apart(struct writer *w, struct queue_row *q, struct lane_place p, struct line **out,
+                       struct err *e)
+{
+    bool has_job = true;
+    enum rc rc = RC_OK;
+    for (p.apart = 1; has_job && !rc; p.apart++) {
+        rc = lane_get(w, q, &p, out, e);
+        has_job = !rc && (*out)->queued > 0;
+        if (!rc && !has_job) { /* hidden ones? */
+            rc = line_look_into(w, *out, &has_job, e);
+        }
+    }
+    if (!rc) {
+        line_add(w, *out, 0); /* it is stored */
+    }
+    return rc;
+}
+
+void lane_reveal(struct lane *l)
+{
+    l->head_at = l->head_id = 0;
+    l->is_head_known = false;
+    if (!l->seat && !l->pen) {
+        lane_open(l);
+    }
+}
+
 enum rc lane_load(struct writer *w, struct queue_row *q, struct db_stmt *row, struct err *e)
 {
+    int64_t priority = line_priority(db_int(row, 3));
     const struct lane_place p = {.id = db_int(row, 0),
+                                 .apart = line_apart(db_int(row, 3)),
                                  .kind = db_int(row, 2),
-                                 .priority = db_int(row, 3),
+                                 .priority = priority,
                                  .group = db_str(row, 5),
                                  .limits = db_str(row, 6)};
     struct line *line = NULL;

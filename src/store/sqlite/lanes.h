@@ -73,11 +73,12 @@ struct lane {
     int64_t head_at, head_id; /* no job of it is before this one */
     bool is_head_known;       /* which is there */
     bool is_stored;
-    int64_t key[5]; /* queue, kind, priority, group, set: as bytes, the key of writer.lines */
+    int64_t key[6]; /* queue, kind, priority, group, set, apart: as bytes, the key of writer.lines */
 };
 
 struct lane_place {
-    int64_t id; /* the line's number; 0: a new one */
+    int64_t id;    /* the line's number; 0: a new one */
+    int64_t apart; /* 0, or which one beside that: caches.h, line_get_apart */
     int64_t kind, priority;
     struct str group, limits;
 };
@@ -85,6 +86,12 @@ struct lane_place {
 /* The line of such jobs; made when it is missing. */
 MUST_CHECK enum rc lane_get(struct writer *w, struct queue_row *q, const struct lane_place *p,
                             struct line **out, struct err *e);
+/* The same, with nothing in it, beside that: for jobs that are hidden until lane_reveal, behind line_add. */
+MUST_CHECK enum rc lane_get_apart(struct writer *w, struct queue_row *q, struct lane_place p,
+                                  struct line **out, struct err *e);
+void lane_reveal(struct lane *l);
+/* As the table tells it from others; it stays there although it is empty. */
+int64_t lane_apart(const struct lane *l);
 /* A row of line_all. */
 MUST_CHECK enum rc lane_load(struct writer *w, struct queue_row *q, struct db_stmt *row, struct err *e);
 /* A queued job has come into the lane, or left it; line_add was called. */

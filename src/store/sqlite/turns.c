@@ -62,6 +62,6 @@ enum rc turns_pick(struct writer *w, struct turn *t, const struct head *plain,
     int64_t time = t->none.time > t->time ? t->none.time : t->time;
     bool is_plain = plain && (!l || (l->group == &t->none ? is_older : time <= l->group->time));
     out->group = l && !is_plain ? l->group : &t->none;
-    out->job = is_plain ? plain->id : l ? l->head_id : 0;
+    out->head = is_plain ? *plain : l ? (struct head){l->head_id, l->head_at, l->line} : (struct head){0};
     return rc;
 }

@@ -17,7 +17,7 @@ struct head {
 
 struct turn_pick {
     struct group *group;
-    int64_t job; /* its oldest that may begin; 0: there is none */
+    struct head head; /* its oldest that may begin; id 0: there is none */
 };
 
 bool kinds_have(const struct wanted_kinds *k, int64_t kind);
