@@ -16,6 +16,7 @@ static void ears_begin(struct ears *g)
     g->engine.node = id_random(1900000000000LL);
     nodes_init(&g->engine);
     heads_init(&g->engine.heads);
+    lanes_init(&g->engine.lanes);
     due_init(&g->engine.due);
 }
 
@@ -23,6 +24,7 @@ static void ears_end(struct ears *g)
 {
     nodes_dispose(&g->engine);
     heads_dispose(&g->engine.heads);
+    lanes_dispose(&g->engine.lanes);
     store_round_free(g->heard);
 }
 

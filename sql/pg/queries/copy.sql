@@ -49,6 +49,7 @@ SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
   UNION ALL SELECT format('link %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.link AS t
   UNION ALL SELECT format('batch %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.batch AS t
   UNION ALL SELECT format('limit_key %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.limit_key AS t
+  UNION ALL SELECT format('slot %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.slot AS t
   UNION ALL SELECT format('count %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.count AS t
   UNION ALL SELECT format('count_delta %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.count_delta AS t) AS lines (line)
 
