@@ -36,7 +36,7 @@ static const struct {
     {5, 5, "whoever ends a child tells its parent"},
     {6, 6, "whoever ends a job tells those that depend on it"},
     {9, 9, "whoever ends a job of a batch tells that"},
-    {11, 11, "whoever gives out a job, or ends its lease, counts it for its limits"},
+    {12, 12, "whoever gives out a job, or ends its lease, counts it for its limits"},
 };
 
 struct schema {
