@@ -22,7 +22,9 @@ CREATE TABLE slot (
 );
 
 -- The lines of jobs that name a group or limits go when they are empty. '' = none.
-CREATE TABLE new_line (
+ALTER TABLE line RENAME TO old_line;
+
+CREATE TABLE line (
   id INTEGER PRIMARY KEY,
   queue INTEGER NOT NULL,
   kind INTEGER NOT NULL,
@@ -33,7 +35,6 @@ CREATE TABLE new_line (
   UNIQUE (queue, kind, priority, fair_group, limits)
 );
 
-INSERT INTO new_line (id, queue, kind, priority, fair_group, limits, queued)
-SELECT id, queue, kind, priority, '', '', queued FROM line;
-DROP TABLE line;
-ALTER TABLE new_line RENAME TO line;
+INSERT INTO line (id, queue, kind, priority, fair_group, limits, queued)
+SELECT id, queue, kind, priority, '', '', queued FROM old_line;
+DROP TABLE old_line;

@@ -172,7 +172,7 @@ static enum rc insert(struct keeper *k, struct row *r, const struct job_spec *s,
     struct new_job *j = (struct new_job *)r;
     (void)e;
     j->spec = s;
-    if (r->flags & FLAG_LANED) { /* claims are told of it when its operation, or a part of that, may be over */
+    if (r->flags & FLAG_LANED) { /* claims are told of it when its operation may be over */
         r->group = arena_str(store_round_arena(k->round), r->group);
         r->limits = arena_str(store_round_arena(k->round), r->limits);
     }
