@@ -6,100 +6,14 @@
  *
  * The locks on the keys make what was read of them true until the commit: two nodes give out jobs of a key one after the other (J8).
  * Jobs are locked behind them and never waited for. */
+#include "store/pg/lane_claim.h"
 #include "store/pg/batch.h"
-#include "store/pg/claim.h"
-#include "store/pg/limits.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define LOCKED_MAX       4000 /* jobs of lanes, about, for one claim */
-#define LOOK_LANES       2000
-#define LOOK_COST_COLUMN 8
-#define USED_KEYS        1000
-#define TRIES_MAX        8 /* of a round whose lanes turned out to be closed while others may be open */
-#define TURN             (1 << 20)
-
-struct lane_claim {
-    const struct store_claim *op;
-    struct lane_choice choice;
-    int64_t quota; /* how many of each lane are looked at */
-    struct choosing *done;
-    struct lane_claim *next;
-};
-
-/* ---- looks */
-
-/* Behind a pooler settings hold in a transaction. */
-static enum rc begin(struct link *link, struct err *e)
-{
-    enum rc rc = pg_exec(link->c, "BEGIN", e);
-    return rc ? rc : pg_exec(link->c, link_transaction_setup(link), e);
-}
-
-static enum rc look_at_lanes(struct pg_engine *s, struct link *link, struct arena *a,
-                             const struct lane_look *look, struct err *e)
-{
-    struct lanes *m = &s->lanes;
-    struct pg_query q = PG_QUERY(a);
-    struct pg_rows *rows = NULL;
-    struct lane_place to = look->from;
-    pg_bind_int(&q, look->tenant);
-    pg_bind_str(&q, look->from.queue.n ? look->from.queue : STR(""));
-    pg_bind_int(&q, look->from.lane);
-    pg_bind_int(&q, LOOK_LANES);
-    pg_bind_int_or_null(&q, s->base.options.now != NULL, store_now(&s->base));
-    enum rc rc = pg_run(link->c, pg_sql(PG_SQL_LANE_LOOK), &q, &rows, e);
-    size_t count = rc || pg_is_null(rows, 0, 0) ? 0 : pg_count(rows);
-    for (size_t i = 0; i < count; i++) {
-        const struct lane_name name = {look->tenant, pg_str(rows, i, 0), pg_str(rows, i, 2),
-                                       pg_str(rows, i, 3), pg_str(rows, i, 4)};
-        to = (struct lane_place){arena_str(a, name.queue), pg_int(rows, i, 1)};
-        if (name.kind.p) {
-            lanes_found(m, &name, to.lane, pg_int(rows, i, 5), pg_int(rows, i, 6), pg_bool(rows, i, 7));
-        }
-    }
-    if (!rc) {
-        int64_t cost_us = pg_int(rows, pg_count(rows) - 1, LOOK_COST_COLUMN);
-        lanes_end_look(m, look, to, count, cost_us, count < LOOK_LANES);
-    }
-    pg_rows_free(rows);
-    return rc;
-}
-
-/* Slots that others gave back, and nobody told. */
-static enum rc look_at_keys(struct lanes *m, struct link *link, struct arena *a, struct err *e)
-{
-    struct limit *keys = arena_array(a, struct limit, USED_KEYS);
-    struct pg_query q = PG_QUERY(a);
-    struct pg_rows *rows = NULL;
-    size_t count = lanes_used_keys(m, a, keys, USED_KEYS);
-    if (!count) {
-        return RC_OK;
-    }
-    limits_bind_keys(&q, keys, count);
-    enum rc rc = pg_run(link->c, pg_sql(PG_SQL_LIMIT_READ), &q, &rows, e);
-    for (size_t i = 0; !rc && i < pg_count(rows); i++) {
-        struct limit l = {0};
-        limits_read_row(rows, i, a, &l);
-        lanes_see_key(m, &l);
-    }
-    pg_rows_free(rows);
-    return rc;
-}
-
-enum rc lanes_look_for(struct pg_engine *s, struct link *link, struct arena *a, int64_t tenant, struct err *e)
-{
-    struct lane_look look;
-    if (!lanes_begin_look(&s->lanes, tenant, link->kind == LINK_SLOW, a, &look)) {
-        return RC_OK;
-    }
-    bool needs_setup = !pg_in_transaction(link->c) && link_transaction_setup(link);
-    enum rc rc = needs_setup ? begin(link, e) : RC_OK;
-    rc = rc ? rc : look_at_lanes(s, link, a, &look, e);
-    rc = rc ? rc : look_at_keys(&s->lanes, link, a, e);
-    return rc || !needs_setup ? rc : pg_exec(link->c, "COMMIT", e);
-}
+#define LOCKED_MAX 4000 /* jobs of lanes, about, for one claim */
+#define TRIES_MAX  8    /* of a round whose lanes turned out to be closed while others may be open */
 
 /* ---- before the round */
 
@@ -178,103 +92,6 @@ struct lane_claim *lane_claims_find(const struct committer *w, const struct stor
 }
 
 /* ---- picking */
-
-struct candidate {
-    struct str at; /* where the row lies */
-    struct id id;
-    int64_t priority, run_at, bytes, lease_ms;
-};
-
-struct fair_queue {
-    struct str name;
-    int64_t turn; /* of the claim's queues */
-    int64_t now;
-    struct fair_queue *next;
-};
-
-struct fair_group {
-    struct fair_queue *queue;
-    struct lane_turn turn;
-    struct fair_group *next;
-};
-
-struct source { /* a line, or a lane */
-    struct fair_group *group;
-    const struct lane_chosen *lane; /* NULL: a line */
-    struct limit_entry *keys[LIMITS_PER_JOB];
-    int64_t line; /* from 1; 0: a lane */
-    struct candidate *list;
-    size_t count, at;
-    bool is_closed;
-};
-
-struct choosing {
-    struct committer *w;
-    struct claim_entry *claim;
-    struct lane_claim *lanes;
-    FIFO(struct fair_queue) queues;
-    FIFO(struct fair_group) groups;
-    struct source *sources; /* lines first */
-    size_t count, line_count;
-    uint32_t turn_number;
-    const struct str *names; /* of the claim's queues, in turn */
-    struct candidate **chosen;
-    struct source **from;
-    size_t chosen_count;
-    int64_t bytes;
-};
-
-static struct fair_queue *queue_of(struct choosing *c, struct str name)
-{
-    for (struct fair_queue *q = c->queues.first; q; q = q->next) {
-        if (str_eq(q->name, name)) {
-            return q;
-        }
-    }
-    struct fair_queue *q = arena_alloc(c->w->keeper.scratch, sizeof *q);
-    *q = (struct fair_queue){
-        .name = name, .turn = claim_turn_of(name, c->names, c->claim->op->queue_count, c->turn_number)};
-    FIFO_ADD(&c->queues, q);
-    return q;
-}
-
-static struct fair_group *group_of(struct choosing *c, struct str queue, struct str group)
-{
-    for (struct fair_group *g = c->groups.first; g; g = g->next) {
-        if (str_eq(g->turn.group, group) && str_eq(g->turn.queue, queue)) {
-            return g;
-        }
-    }
-    struct fair_group *g = arena_alloc(c->w->keeper.scratch, sizeof *g);
-    *g = (struct fair_group){.queue = queue_of(c, queue), .turn = {.queue = queue, .group = group}};
-    lanes_read_turn(&c->w->engine->lanes, c->claim->op->tenant, &g->turn);
-    g->queue->now = g->turn.now > g->queue->now ? g->turn.now : g->queue->now;
-    FIFO_ADD(&c->groups, g);
-    return g;
-}
-
-static void make_sources(struct choosing *c)
-{
-    struct arena *a = c->w->keeper.scratch;
-    const struct claim_plan *p = c->claim->plan;
-    int64_t tenant = c->claim->op->tenant;
-    c->line_count = p->count;
-    c->count = p->count + c->lanes->choice.count;
-    c->sources = arena_array(a, struct source, c->count + 1);
-    for (size_t i = 0; i < p->count; i++) {
-        c->sources[i] = (struct source){.group = group_of(c, p->queues[i], STR("")), .line = (int64_t)i + 1};
-    }
-    for (size_t i = 0; i < c->lanes->choice.count; i++) {
-        struct source *s = &c->sources[p->count + i];
-        s->lane = &c->lanes->choice.lanes[i];
-        s->group = group_of(c, s->lane->name.queue, s->lane->name.group);
-        for (size_t k = 0; k < s->lane->use_count; k++) {
-            struct str key = s->lane->uses[k].key;
-            s->keys[k] = limits_find_entry(c->w, store_limit_tenant(tenant, key), key);
-            s->is_closed |= !s->keys[k];
-        }
-    }
-}
 
 /* Rows come by their source, in the order of that. */
 static void add_candidate(struct choosing *c, struct source *s, const struct pg_rows *rows, size_t at,
@@ -434,129 +251,6 @@ static enum rc make_lines(struct choosing *c, struct err *e)
     return RC_OK;
 }
 
-/* ---- choosing */
-
-static int64_t start_of(const struct fair_group *g)
-{
-    return g->turn.next > g->queue->now ? g->turn.next : g->queue->now;
-}
-
-/* Is a before b? By priority, turn and age. */
-static bool is_before(const struct source *a, const struct source *b)
-{
-    const struct candidate *x = &a->list[a->at], *y = &b->list[b->at];
-    int64_t sx = start_of(a->group), sy = start_of(b->group);
-    if (x->priority != y->priority) {
-        return x->priority < y->priority;
-    }
-    if (sx != sy) {
-        return sx < sy;
-    }
-    if (!a->group->turn.group.n != !b->group->turn.group.n) {
-        return !a->group->turn.group.n; /* who names no group */
-    }
-    return x->run_at != y->run_at ? x->run_at < y->run_at : memcmp(&x->id, &y->id, sizeof x->id) < 0;
-}
-
-static bool has_room(const struct source *s, int64_t now)
-{
-    for (size_t k = 0; s->lane && k < s->lane->use_count; k++) {
-        const struct limit *l = &s->keys[k]->l;
-        if (limit_wait(&l->rule, &l->state, s->lane->uses[k].weight, now)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Has it given all that was looked at, and may have more? Then nobody knows whose turn it is. */
-static bool is_exhausted(const struct choosing *c, const struct source *s)
-{
-    return s->lane && !s->is_closed && s->at == s->count && (int64_t)s->count >= c->lanes->quota;
-}
-
-static struct source *best_of(struct choosing *c, const struct fair_queue *q)
-{
-    struct source *best = NULL;
-    for (size_t i = 0; i < c->count; i++) {
-        struct source *s = &c->sources[i];
-        if (s->group->queue == q && is_exhausted(c, s)) {
-            return NULL;
-        }
-        bool is_open = s->group->queue == q && s->at < s->count && !s->is_closed;
-        if (is_open && !has_room(s, c->w->keeper.now)) {
-            s->is_closed = true;
-            is_open = false;
-        }
-        if (is_open && (!best || is_before(s, best))) {
-            best = s;
-        }
-    }
-    return best;
-}
-
-static void take(struct choosing *c, struct source *s)
-{
-    struct committer *w = c->w;
-    struct candidate *job = &s->list[s->at++];
-    int64_t start = start_of(s->group);
-    s->group->queue->now = start;
-    s->group->turn.next = start + TURN;
-    c->chosen[c->chosen_count] = job;
-    c->from[c->chosen_count++] = s;
-    c->bytes += job->bytes;
-    for (size_t k = 0; s->lane && k < s->lane->use_count; k++) {
-        struct limit_entry *key = s->keys[k];
-        struct slot_entry *slot = arena_alloc(w->keeper.scratch, sizeof *slot);
-        limit_begin(&key->l.rule, &key->l.state, s->lane->uses[k].weight, w->keeper.now);
-        key->is_spent = true;
-        *slot = (struct slot_entry){
-            .tenant = key->l.tenant, .key = key->l.key, .job = job->id, .weight = s->lane->uses[k].weight};
-        FIFO_ADD(&w->work.slots, slot);
-    }
-    c->claim->plan->taken += s->line > 0;
-}
-
-static bool is_full(const struct choosing *c)
-{
-    return (int64_t)c->chosen_count >= c->claim->op->max || c->bytes >= (int64_t)STORE_CLAIM_BYTES;
-}
-
-static int by_queue_turn(const void *a, const void *b)
-{
-    const struct fair_queue *x = *(struct fair_queue *const *)a, *y = *(struct fair_queue *const *)b;
-    return (x->turn > y->turn) - (x->turn < y->turn);
-}
-
-/* Each queue that has something gives its share first; what is left comes from the first in turn. */
-static void choose(struct choosing *c)
-{
-    struct arena *a = c->w->keeper.scratch;
-    size_t count = 0, room = (size_t)(c->claim->op->max > 0 ? c->claim->op->max : 0);
-    struct fair_queue **queues = arena_array(a, struct fair_queue *, c->queues.count + 1);
-    for (struct fair_queue *q = c->queues.first; q; q = q->next) {
-        if (best_of(c, q)) {
-            queues[count++] = q;
-        }
-    }
-    qsort(queues, count, sizeof(struct fair_queue *), by_queue_turn);
-    size_t candidates = 0;
-    for (size_t i = 0; i < c->count; i++) {
-        candidates += c->sources[i].count;
-    }
-    room = room < candidates ? room : candidates;
-    c->chosen = arena_array(a, struct candidate *, room + 1);
-    c->from = arena_array(a, struct source *, room + 1);
-    size_t share = count ? (room + count - 1) / count : 0;
-    for (size_t i = 0; i < 2 * count; i++) {
-        struct source *s = NULL;
-        for (size_t n = 0; (i >= count || n < share) && !is_full(c) && (s = best_of(c, queues[i % count]));
-             n++) {
-            take(c, s);
-        }
-    }
-}
-
 /* ---- handing out */
 
 static enum rc take_chosen(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
@@ -617,14 +311,14 @@ enum rc lane_claim_send(struct committer *w, struct claim_entry *entry, struct l
     if (rc) {
         return rc;
     }
-    make_sources(c);
+    lane_fair_begin(c);
     rc = send_lines(c, e);
     rc = rc ? rc : send_lanes(c, e);
     rc = rc ? rc : batch_run(w, e);
     if (rc) {
         return rc;
     }
-    choose(c);
+    lane_fair_choose(c);
     if (must_try_again(c)) {
         return err_set_code(e, RC_BUSY, JOBS_CHANGED, NULL, "the lanes of a claim are closed");
     }

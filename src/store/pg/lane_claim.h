@@ -1,0 +1,66 @@
+/* lane_claim.h: a claim that looks at lanes, while it chooses: lane_claim.c asks and hands out, lane_fair.c decides. */
+#ifndef STINT_STORE_PG_LANE_CLAIM_H
+#define STINT_STORE_PG_LANE_CLAIM_H
+
+#include "store/pg/claim.h"
+#include "store/pg/limits.h"
+
+struct lane_claim {
+    const struct store_claim *op;
+    struct lane_choice choice;
+    int64_t quota; /* how many of each lane are looked at */
+    struct choosing *done;
+    struct lane_claim *next;
+};
+
+struct candidate {
+    struct str at; /* where the row lies */
+    struct id id;
+    int64_t priority, run_at, bytes, lease_ms;
+};
+
+struct fair_queue {
+    struct str name;
+    int64_t turn; /* of the claim's queues */
+    int64_t now;
+    struct fair_queue *next;
+};
+
+struct fair_group {
+    struct fair_queue *queue;
+    struct lane_turn turn;
+    struct fair_group *next;
+};
+
+struct source { /* a line, or a lane */
+    struct fair_group *group;
+    const struct lane_chosen *lane; /* NULL: a line */
+    struct limit_entry *keys[LIMITS_PER_JOB];
+    int64_t line; /* from 1; 0: a lane */
+    struct candidate *list;
+    size_t count, at;
+    bool is_closed;
+};
+
+struct choosing {
+    struct committer *w;
+    struct claim_entry *claim;
+    struct lane_claim *lanes;
+    FIFO(struct fair_queue) queues;
+    FIFO(struct fair_group) groups;
+    struct source *sources; /* lines first */
+    size_t count, line_count;
+    uint32_t turn_number;
+    const struct str *names; /* of the claim's queues, in turn */
+    struct candidate **chosen;
+    struct source **from;
+    size_t chosen_count;
+    int64_t bytes;
+};
+
+/* A source for each line and each lane of the claim, without candidates. */
+void lane_fair_begin(struct choosing *c);
+/* From the candidates, as far as keys have room; takes slots and tokens of the round's keys. */
+void lane_fair_choose(struct choosing *c);
+
+#endif

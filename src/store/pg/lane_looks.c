@@ -1,0 +1,202 @@
+/* lane_looks.c: see lanes.h: when lanes are looked for, and what was found. */
+#include "store/pg/claim.h"
+#include "store/pg/lanes_private.h"
+#include "store/pg/limits.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+#define COST_TIMES       20
+#define DEAR_LANES       200
+#define DEAR_US          10000 /* of fewer: much is gone in the index */
+#define DEAR_LOOKS       5     /* in a row: not the machine's mood */
+#define LOOK_US          1000000
+#define LOOK_LANES       2000 /* of one statement */
+#define USED_KEYS        1000
+#define LOOK_COST_COLUMN 8
+
+static bool is_dear(const struct lane_tenant *t)
+{
+    return t->dear_looks >= DEAR_LOOKS;
+}
+
+/* As long as a look costs next to nothing each claim has one, and its answer is exact. */
+static bool is_due(const struct lane_tenant *t, int64_t now_us)
+{
+    int64_t since_us = now_us - t->looked_at_us;
+    if (is_dear(t)) {
+        return since_us >= COST_TIMES * t->cost_us && (t->is_wanted || since_us >= LOOK_US);
+    }
+    return t->is_begun || t->is_wanted || since_us >= LOOK_US || t->lanes;
+}
+
+bool lanes_begin_look(struct lanes *m, int64_t tenant, bool is_slow, struct arena *a, struct lane_look *out)
+{
+    int64_t now_us = clock_mono_us();
+    pthread_mutex_lock(&m->lock);
+    struct lane_tenant *t = lanes_tenant_of(m, tenant);
+    bool is = is_due(t, now_us) && (!is_dear(t) || is_slow);
+    if (is) {
+        *out = (struct lane_look){
+            .tenant = tenant, .clock = m->clock, .from = {arena_str(a, t->at.queue), t->at.lane}};
+        t->is_wanted = false;
+        t->looked_at_us = now_us; /* nobody else need do the same */
+    }
+    pthread_mutex_unlock(&m->lock);
+    return is;
+}
+
+int64_t lanes_next_look(struct lanes *m)
+{
+    int64_t now_us = clock_mono_us(), tenant = 0;
+    pthread_mutex_lock(&m->lock);
+    for (const struct lane_tenant *t = m->tenants; t && !tenant; t = t->next) {
+        tenant = is_dear(t) && is_due(t, now_us) ? t->tenant : 0;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return tenant;
+}
+
+bool lanes_want_looks(struct lanes *m)
+{
+    bool want = false;
+    pthread_mutex_lock(&m->lock);
+    for (const struct lane_tenant *t = m->tenants; t; t = t->next) {
+        want |= is_dear(t);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return want;
+}
+
+void lanes_found(struct lanes *m, const struct lane_name *name, int64_t lane, int64_t priority,
+                 int64_t run_at, bool is_paused)
+{
+    pthread_mutex_lock(&m->lock);
+    struct lane *l = lanes_find(m, name, true);
+    if (l) {
+        lanes_put_note(m, l, priority, run_at);
+        l->has_place = true;
+        l->lane = lane;
+        l->is_paused = is_paused;
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
+static int compare(struct lane_place a, struct lane_place b)
+{
+    size_t n = a.queue.n < b.queue.n ? a.queue.n : b.queue.n;
+    int d = n ? memcmp(a.queue.p, b.queue.p, n) : 0;
+    d = d ? d : (a.queue.n > b.queue.n) - (a.queue.n < b.queue.n);
+    return d ? d : (a.lane > b.lane) - (a.lane < b.lane);
+}
+
+void lanes_end_look(struct lanes *m, const struct lane_look *look, struct lane_place to, size_t count,
+                    int64_t cost_us, bool is_last)
+{
+    pthread_mutex_lock(&m->lock);
+    struct lane_tenant *t = lanes_tenant_of(m, look->tenant);
+    bool is_all = is_last && !look->from.queue.n;
+    for (struct lane *l = t->lanes; l; l = l->next) {
+        struct lane_place at = {l->name.queue, l->lane};
+        bool is_in_it = l->has_place && compare(at, look->from) > 0 && (is_last || compare(at, to) <= 0);
+        if (l->noted_at <= look->clock && (is_all || is_in_it)) {
+            l->may_hold = false;
+        }
+    }
+    t->at =
+        is_last ? (struct lane_place){STR_NONE, 0} : (struct lane_place){arena_str(m->a, to.queue), to.lane};
+    t->is_begun = t->is_begun && !is_last;
+    t->is_wanted = t->is_wanted || !is_last; /* of a first one the rest comes at once */
+    t->cost_us = cost_us;
+    t->dear_looks = t->cost_us < DEAR_US && count < DEAR_LANES ? 0 : t->dear_looks + 1;
+    t->has_late = count > 0;
+    t->looked_at_us = clock_mono_us();
+    pthread_mutex_unlock(&m->lock);
+}
+
+size_t lanes_used_keys(struct lanes *m, struct arena *a, struct limit *out, size_t max)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&m->lock);
+    for (const struct lane_key *k = m->keys; k && count < max; k = k->next) {
+        if (k->is_known && k->rule.concurrency && k->state.used > 0 && k->lanes) {
+            out[count++] = (struct limit){.tenant = k->tenant, .key = arena_str(a, k->key)};
+        }
+    }
+    pthread_mutex_unlock(&m->lock);
+    return count;
+}
+
+/* ---- the statements */
+
+/* Behind a pooler settings hold in a transaction. */
+static enum rc begin(struct link *link, struct err *e)
+{
+    enum rc rc = pg_exec(link->c, "BEGIN", e);
+    return rc ? rc : pg_exec(link->c, link_transaction_setup(link), e);
+}
+
+static enum rc look_at_lanes(struct pg_engine *s, struct link *link, struct arena *a,
+                             const struct lane_look *look, struct err *e)
+{
+    struct lanes *m = &s->lanes;
+    struct pg_query q = PG_QUERY(a);
+    struct pg_rows *rows = NULL;
+    struct lane_place to = look->from;
+    pg_bind_int(&q, look->tenant);
+    pg_bind_str(&q, look->from.queue.n ? look->from.queue : STR(""));
+    pg_bind_int(&q, look->from.lane);
+    pg_bind_int(&q, LOOK_LANES);
+    pg_bind_int_or_null(&q, s->base.options.now != NULL, store_now(&s->base));
+    enum rc rc = pg_run(link->c, pg_sql(PG_SQL_LANE_LOOK), &q, &rows, e);
+    size_t count = rc || pg_is_null(rows, 0, 0) ? 0 : pg_count(rows);
+    for (size_t i = 0; i < count; i++) {
+        const struct lane_name name = {look->tenant, pg_str(rows, i, 0), pg_str(rows, i, 2),
+                                       pg_str(rows, i, 3), pg_str(rows, i, 4)};
+        to = (struct lane_place){arena_str(a, name.queue), pg_int(rows, i, 1)};
+        if (name.kind.p) {
+            lanes_found(m, &name, to.lane, pg_int(rows, i, 5), pg_int(rows, i, 6), pg_bool(rows, i, 7));
+        }
+    }
+    if (!rc) {
+        int64_t cost_us = pg_int(rows, pg_count(rows) - 1, LOOK_COST_COLUMN);
+        lanes_end_look(m, look, to, count, cost_us, count < LOOK_LANES);
+    }
+    pg_rows_free(rows);
+    return rc;
+}
+
+/* Slots that others gave back, and nobody told. */
+static enum rc look_at_keys(struct lanes *m, struct link *link, struct arena *a, struct err *e)
+{
+    struct limit *keys = arena_array(a, struct limit, USED_KEYS);
+    struct pg_query q = PG_QUERY(a);
+    struct pg_rows *rows = NULL;
+    size_t count = lanes_used_keys(m, a, keys, USED_KEYS);
+    if (!count) {
+        return RC_OK;
+    }
+    limits_bind_keys(&q, keys, count);
+    enum rc rc = pg_run(link->c, pg_sql(PG_SQL_LIMIT_READ), &q, &rows, e);
+    for (size_t i = 0; !rc && i < pg_count(rows); i++) {
+        struct limit l = {0};
+        limits_read_row(rows, i, a, &l);
+        lanes_see_key(m, &l);
+    }
+    pg_rows_free(rows);
+    return rc;
+}
+
+enum rc lanes_look_for(struct pg_engine *s, struct link *link, struct arena *a, int64_t tenant, struct err *e)
+{
+    struct lane_look look;
+    if (!lanes_begin_look(&s->lanes, tenant, link->kind == LINK_SLOW, a, &look)) {
+        return RC_OK;
+    }
+    bool needs_setup = !pg_in_transaction(link->c) && link_transaction_setup(link);
+    enum rc rc = needs_setup ? begin(link, e) : RC_OK;
+    rc = rc ? rc : look_at_lanes(s, link, a, &look, e);
+    rc = rc ? rc : look_at_keys(&s->lanes, link, a, e);
+    return rc || !needs_setup ? rc : pg_exec(link->c, "COMMIT", e);
+}
