@@ -158,3 +158,23 @@ SERVER_STORE_TEST(two_nodes_never_have_more_leases_of_a_key_than_it_allows)
     pg_close(c);
     store_close(runners[1].store);
 }
+
+SERVER_STORE_TEST(the_row_of_a_key_that_is_not_used_any_more_goes_and_comes_back)
+{
+    struct pg *c = pg_rig_connect(s->url);
+    for (int round = 0; round < 2; round++) {
+        struct job *j = a_processing_job(s, .limit_keys = kinds_of_limits[0]);
+        AN_OP(s, held, store_prune, STORE_PRUNE);
+        run_op(s, &held.op);
+        CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.limit_key"), 1);
+        VERDICT(complete(s, j, 1), RC_OK);
+        AN_OP(s, op, store_prune, STORE_PRUNE);
+        run_op(s, &op.op);
+        CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.limit_key"), 0);
+    }
+    set_slots(s, STR("a"));
+    AN_OP(s, op, store_prune, STORE_PRUNE);
+    run_op(s, &op.op);
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.limit_key"), 1);
+    pg_close(c);
+}

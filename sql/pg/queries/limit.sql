@@ -91,6 +91,15 @@ SELECT * FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::bigint[], $5::
 ON CONFLICT (tenant, key) DO UPDATE SET is_set = excluded.is_set, concurrency = excluded.concurrency, rate = excluded.rate,
   period_ms = excluded.period_ms, burst = excluded.burst, full_at_us = excluded.full_at_us, paused_until = excluded.paused_until
 
+-- name: limit_expire
+-- Rows that say nothing any more, and that nobody holds: $1 now · $2 so many. Who needs one makes it again.
+DELETE FROM stint.limit_key AS k USING (
+  SELECT l.tenant, l.key FROM stint.limit_key AS l
+  WHERE NOT l.is_set AND l.paused_until <= $1::bigint AND l.full_at_us <= $1::bigint * 1000
+    AND NOT EXISTS (SELECT FROM stint.slot AS s WHERE s.tenant = l.tenant AND s.key = l.key)
+  ORDER BY l.tenant, l.key LIMIT $2 FOR UPDATE SKIP LOCKED) AS u
+WHERE k.tenant = u.tenant AND k.key = u.key
+
 -- name: limit_count
 SELECT count(*) FROM stint.limit_key WHERE tenant = $1::bigint::int AND is_set
 

@@ -80,6 +80,15 @@ static enum rc expire_keys(struct committer *w, enum pg_sql_query query, struct 
     return rc;
 }
 
+/* They are nothing that anybody has put there: not counted. */
+static enum rc expire_limits(struct committer *w, int64_t limit, struct err *e)
+{
+    struct pg_query q = PG_QUERY(w->keeper.scratch);
+    pg_bind_int(&q, w->keeper.now);
+    pg_bind_int(&q, limit);
+    return round_ask(w, PG_SQL_LIMIT_EXPIRE, &q, NULL, e);
+}
+
 static enum rc expire_contents(struct committer *w, struct store_prune *op, struct err *e)
 {
     bool more = true;
@@ -104,6 +113,7 @@ static enum rc expire_rows(struct committer *w, struct store_prune *op, int64_t 
         rc = expire_keys(w, PG_SQL_IDEMPOTENCY_EXPIRE, op, limit - op->removed, e);
     }
     op->more = op->more || op->removed >= limit;
+    rc = rc ? rc : expire_limits(w, limit, e);
     return rc ? rc : expire_contents(w, op, e);
 }
 

@@ -167,6 +167,7 @@
     X(LIMIT_LOCK, "limit_lock") \
     X(LIMIT_READ, "limit_read") \
     X(LIMIT_PUT, "limit_put") \
+    X(LIMIT_EXPIRE, "limit_expire") \
     X(LIMIT_COUNT, "limit_count") \
     X(LIMIT_LIST, "limit_list") \
     X(LIMIT_WAITING, "limit_waiting") \
