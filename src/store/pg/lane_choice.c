@@ -106,7 +106,7 @@ void lanes_choose(struct lanes *m, const struct lane_filter *f, size_t wanted, i
     struct lane **open = arena_array(a, struct lane *, room + 1);
     *out = (struct lane_choice){.clock = m->clock};
     for (struct lane *l = lanes_tenant_of(m, f->tenant)->lanes; l; l = l->next) {
-        if (!is_wanted(l, f) || f->is_paused(f->ctx, f->tenant, l->name.queue)) {
+        if (!is_wanted(l, f) || l->is_paused) {
             continue;
         }
         int64_t wait = lanes_wait_of(l, now);

@@ -17,12 +17,6 @@
 
 /* ---- before the round */
 
-static bool is_paused(const void *ctx, int64_t tenant, struct str queue)
-{
-    const struct queue_entry *q = settings_find(ctx, tenant, queue);
-    return q && q->is_paused;
-}
-
 static void need_keys(struct committer *w, const struct lane_choice *c, int64_t tenant)
 {
     for (size_t i = 0; i < c->count; i++) {
@@ -41,9 +35,7 @@ static enum rc prepare(struct committer *w, const struct store_claim *op, struct
                                   .queues = op->queues,
                                   .kinds = op->kinds,
                                   .queue_count = op->queue_count,
-                                  .kind_count = op->kind_count,
-                                  .is_paused = is_paused,
-                                  .ctx = &w->settings};
+                                  .kind_count = op->kind_count};
     enum rc rc = lanes_look_for(w->engine, &w->link, w->keeper.scratch, op->tenant, e);
     if (rc || op->max <= 0) {
         return rc;

@@ -8,8 +8,9 @@
 #include <string.h>
 
 #define COST_TIMES       20
-#define DEAR_LANES       200
-#define DEAR_US          10000 /* of fewer: much is gone in the index */
+#define DEAR_LANES       1000
+#define DEAR_US          20000 /* of fewer: much is gone in the index */
+#define LANE_US          100   /* each, on a slow machine */
 #define DEAR_LOOKS       5     /* in a row: not the machine's mood */
 #define LOOK_US          1000000
 #define LOOK_LANES       2000 /* of one statement */
@@ -109,7 +110,8 @@ void lanes_end_look(struct lanes *m, const struct lane_look *look, struct lane_p
     t->is_begun = t->is_begun && !is_last;
     t->is_wanted = t->is_wanted || !is_last; /* of a first one the rest comes at once */
     t->cost_us = cost_us;
-    t->dear_looks = t->cost_us < DEAR_US && count < DEAR_LANES ? 0 : t->dear_looks + 1;
+    bool is_cheap = count < DEAR_LANES && t->cost_us < DEAR_US + LANE_US * (int64_t)count;
+    t->dear_looks = is_cheap ? 0 : t->dear_looks + 1;
     t->has_late = count > 0;
     t->looked_at_us = clock_mono_us();
     pthread_mutex_unlock(&m->lock);

@@ -99,8 +99,6 @@ struct lane_filter {
     int64_t tenant;
     const struct str *queues, *kinds; /* none: all */
     size_t queue_count, kind_count;
-    bool (*is_paused)(const void *ctx, int64_t tenant, struct str queue);
-    const void *ctx;
 };
 
 struct lane_chosen {

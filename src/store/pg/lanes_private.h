@@ -31,7 +31,7 @@ struct lane {
     size_t use_count;
     struct lane_turns *turns;
     bool may_hold;
-    bool is_paused; /* its queue, when it was last looked: for looks */
+    bool is_paused; /* its queue, when it was last looked; committers may know older settings */
     bool has_place; /* lane, its number in the index, is known */
     int64_t lane;
     int64_t priority, run_at; /* of its first job; there may be one before it that nobody told of */
