@@ -60,7 +60,7 @@ struct report {
     const struct job_spec *children; /* progress, complete, wait; a queue "" is the reporter's */
     size_t child_count;
     struct str
-        pause_key; /* fail of class rate_limited, with retry_after_ms: this key of the job's is paused for so long */
+        pause_key; /* fail of class rate_limited: this key of the job's is paused for retry_after_ms; -1: until resumed */
     const struct report_tokens *take; /* progress: all of them, or none; n ≥ 1 */
     size_t take_count;
     const struct report_tokens

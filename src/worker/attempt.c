@@ -41,6 +41,17 @@ struct arena *attempt_arena(struct attempt *at)
     return at->a;
 }
 
+bool attempt_names_limit(const struct attempt *at, struct str key)
+{
+    for (const struct json *i = at->limits ? at->limits->first : NULL; i; i = i->next) {
+        const struct json *name = i->type == JSON_OBJECT ? json_get(i, STR("key")) : i;
+        if (name && str_eq(name->s, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct str attempt_option(const struct attempt *at, const char *name)
 {
     const struct json *v = json_get(at->options, str_from(name));
@@ -156,8 +167,14 @@ void attempt_complete(struct attempt *at, struct str result_json)
     send_buf(&b);
 }
 
-static void send_fail(struct attempt *at, enum error_class class, const char *code, const char *message,
-                      int64_t retry_after_ms)
+struct failure {
+    enum error_class class;
+    const char *code, *message;
+    int64_t retry_after_ms; /* -1 = none */
+    struct str pause_key;   /* of class rate_limited; "" = none */
+};
+
+static void send_fail(struct attempt *at, const struct failure *f)
 {
     struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
     struct json_out w = json_writer(&b);
@@ -166,10 +183,11 @@ static void send_fail(struct attempt *at, enum error_class class, const char *co
     }
     at->has_ended = true;
     message_begin(&w, "fail");
-    json_put_c(&w, "class", error_class_name(class));
-    json_put_c(&w, "code", code);
-    json_put_c(&w, "message", message);
-    json_put_int(&w, "retry_after_ms", retry_after_ms);
+    json_put_c(&w, "class", error_class_name(f->class));
+    json_put_c(&w, "code", f->code);
+    json_put_c(&w, "message", f->message);
+    json_put_int(&w, "retry_after_ms", f->retry_after_ms);
+    json_put_str(&w, "pause_key", f->pause_key);
     message_end(&w);
 }
 
@@ -180,12 +198,20 @@ void attempt_fail(struct attempt *at, enum error_class class, const char *code, 
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    send_fail(at, class, code, text, -1);
+    const struct failure f = {class, code, text, -1, STR("")};
+    send_fail(at, &f);
 }
 
 void attempt_fail_after(struct attempt *at, int64_t retry_after_ms, const char *code, const char *message)
 {
-    send_fail(at, ERROR_RATE_LIMITED, code, message, retry_after_ms);
+    attempt_fail_pausing(at, STR(""), retry_after_ms, code, message);
+}
+
+void attempt_fail_pausing(struct attempt *at, struct str key, int64_t for_ms, const char *code,
+                          const char *message)
+{
+    const struct failure f = {ERROR_RATE_LIMITED, code, message, for_ms, key};
+    send_fail(at, &f);
 }
 
 /* ---- messages in ---- */

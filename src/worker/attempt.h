@@ -12,7 +12,8 @@ struct attempt {
     int64_t number;
     const char *scratch;
     const struct json *options;
-    struct buf *in; /* bytes from the supervisor, not yet taken */
+    const struct json *limits; /* of the job: keys, or {"key", "weight"}; NULL = none */
+    struct buf *in;            /* bytes from the supervisor, not yet taken */
     bool is_cancelled, has_ended;
     struct parse_process *lanes; /* PARSE_LANES of them; they outlive the attempt */
 };

@@ -31,6 +31,7 @@ int64_t attempt_number(const struct attempt *at);
 const char *
 attempt_scratch(const struct attempt *at); /* an empty private folder, the current directory too */
 struct arena *attempt_arena(struct attempt *at);
+bool attempt_names_limit(const struct attempt *at, struct str key); /* is it a limit key of the job? */
 struct str attempt_option(const struct attempt *at,
                           const char *name); /* of the worker: `allow-path`, `exec` … ""= none */
 /* A named secret: until the server keeps secrets, the worker's own STINT_SECRET_<NAME>. false = not there. */
@@ -64,6 +65,10 @@ void attempt_complete(struct attempt *at, struct str result_json);
 void attempt_fail(struct attempt *at, enum error_class class, const char *code, const char *format, ...)
     PRINTF_LIKE(4, 5);
 void attempt_fail_after(struct attempt *at, int64_t retry_after_ms, const char *code, const char *message);
+/* As attempt_fail_after; and this limit key of the job's is paused for all jobs, for so long (at least 1), or, -1, until somebody
+ * resumes it. */
+void attempt_fail_pausing(struct attempt *at, struct str key, int64_t for_ms, const char *code,
+                          const char *message);
 
 /* The table of built-in kinds; src/kinds/kinds.c. Ends with kind == NULL. */
 extern const struct handler *const handlers[];

@@ -6,7 +6,7 @@
  *   child → supervisor   {"progress":{"permille":410,"message":"…"}}   {"event":{"type":"…","data":…}}
  *                        {"checkpoint":…}   {"artifact":{"name","media_type","path","series","keep"}}
  *                        {"series":{"name":"…","path":"…"}}   {"batch":{"id":"…","path":"…"}}
- *                        {"complete":…}   {"fail":{"class","code","message","retry_after_ms"}}
+ *                        {"complete":…}   {"fail":{"class","code","message","retry_after_ms","pause_key"}}
  *
  * After `complete` or `fail` the child waits for its next job. */
 #ifndef STINT_WORKER_MESSAGES_H

@@ -117,6 +117,7 @@ static void heard_fail(struct slot *s, const struct json *v)
         s->error.class = ERROR_TRANSIENT;
     }
     s->retry_after_ms = int_of(v, "retry_after_ms", -1);
+    s->pause_key = text_of(s, v, "pause_key");
     slot_report_now(s);
 }
 
@@ -372,6 +373,7 @@ void slot_take(struct slot *s, const struct json *claimed)
     s->n = 0;
     s->permille = -1;
     s->retry_after_ms = -1;
+    s->pause_key = STR("");
     log_info("worker.job_started", L_ID("job", s->job), L_STR("kind", s->kind), L_INT("attempt", j.attempt));
     start_clocks(s, j.timeout_ms);
     str_print(name, sizeof(name), "%s-%lld", id_text(j.id).s, (long long)j.lease);

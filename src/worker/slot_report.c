@@ -76,6 +76,7 @@ void slot_end_with(struct slot *s, enum error_class class, const char *code, con
     s->error = (struct job_error){
         .class = class, .code = arena_str(s->a, str_from(code)), .message = arena_str(s->a, str_from(text))};
     s->retry_after_ms = -1;
+    s->pause_key = STR("");
     slot_report_now(s);
 }
 
@@ -133,6 +134,7 @@ static void write_report(struct slot *s)
     } else if (r.op == REPORT_FAIL) {
         r.error = s->error;
         r.retry_after_ms = s->retry_after_ms;
+        r.pause_key = s->pause_key;
     }
     s->is_final_sent = s->end != SLOT_RUNNING;
     s->has_told_news = has_news(s);

@@ -62,6 +62,7 @@ struct slot {
     struct str result;
     struct job_error error;
     int64_t retry_after_ms;
+    struct str pause_key; /* "" = none */
     /* the report, upload or download that is on its way */
     struct http_call *call;
     struct buf body;

@@ -258,6 +258,19 @@ STORE_TEST(a_pause_ends_at_its_time)
     CHECK_INT(claimed(s, 10), 2);
 }
 
+STORE_TEST(a_rate_limited_report_without_a_time_pauses_the_key_until_it_is_resumed)
+{
+    struct job *j = a_processing_job(s, .limit_keys = HOST);
+    a_queued_job(s, .limit_keys = HOST);
+    CHECK_INT(fail(s, j, 1, ERROR_RATE_LIMITED, .pause_key = A, .retry_after_ms = 0).rc, RC_INVALID);
+    CHECK_INT(fail(s, j, 1, ERROR_RATE_LIMITED, .pause_key = A, .retry_after_ms = -1).rc, RC_OK);
+    CHECK_INT(read_limit(s, A).state.paused_until, JOB_FOREVER_MS);
+    pass(s, DAY);
+    CHECK_INT(claimed(s, 10), 0);
+    pause_until(s, A, 0);
+    CHECK_INT(claimed(s, 10), 2);
+}
+
 STORE_TEST(a_rate_limited_report_pauses_the_key_for_all)
 {
     struct job *j = a_processing_job(s, .limit_keys = HOST);

@@ -103,6 +103,7 @@ TEST(each_coordinate_is_a_job_with_a_key_for_ever)
         keys[i] = json_get(job, STR("unique_key"))->s;
         CHECK_TRUE(prompt_coordinate_parse(keys[i], &c));
         CHECK_STR(c.provider, STR("acme"));
+        CHECK_STR(json_get(job, STR("limits"))->first->s, STR("provider:acme"));
         CHECK_STR(c.model, i % 2 ? STR("m2") : STR("m/x:8b"));
         CHECK_STR(c.model, json_get(args, STR("model"))->s);
         CHECK_STR(c.prompt, i / 2 % 2 ? STR("b") : STR("a"));

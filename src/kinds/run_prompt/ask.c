@@ -164,7 +164,9 @@ static enum ask_next refused(struct ask *ask, const struct fetch_answer *answer,
     struct complaint c = read_complaint(answer, ask->a);
     int status = answer->status;
     if (names(&c, STR("insufficient_quota"))) {
-        return come_back(ask, f, "insufficient_quota", c.message, QUOTA_WAIT_MS);
+        (void)come_back(ask, f, "insufficient_quota", c.message, QUOTA_WAIT_MS);
+        f->is_for_people = true;
+        return ASK_LATER;
     }
     if (status == 429) {
         return come_back(ask, f, "rate_limited", c.message, wait_ms(answer));

@@ -26,6 +26,7 @@ struct ask_failure {
     const char *code;
     struct str message;     /* without the key */
     int64_t retry_after_ms; /* ASK_LATER */
+    bool is_for_people;     /* ASK_LATER: time alone will not mend it */
 };
 
 /* ASK_ANSWERED: *reply is what the model said. ASK_AGAIN: the question has become simpler, ask once more. ASK_LATER: the

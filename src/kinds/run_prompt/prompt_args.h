@@ -6,6 +6,7 @@
 #include "kinds/run_prompt/mentions.h"
 
 #define PROMPT_ENTITIES_MAX 500
+#define PROMPT_LIMIT_PREFIX "provider:" /* with the provider's name behind it: the limit key of its jobs */
 
 struct prompt_args {
     struct str provider, model;

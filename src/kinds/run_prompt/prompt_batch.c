@@ -387,6 +387,17 @@ static void put_queue(const struct prompt_batch *b, struct json_out *w)
     }
 }
 
+/* A provider that says "later" is left alone by all jobs of it (run_prompt.c). */
+static void put_limits(struct str provider, struct json_out *w)
+{
+    char key[sizeof PROMPT_LIMIT_PREFIX + NAME_MAX_BYTES];
+    str_print(key, sizeof key, PROMPT_LIMIT_PREFIX "%.*s", STR_ARG(provider));
+    json_name(w, "limits");
+    json_array_begin(w);
+    json_c(w, key);
+    json_array_end(w);
+}
+
 enum rc prompt_batch_write_job(const struct prompt_batch *b, size_t i, struct str date, struct str batch,
                                struct json_out *w, struct err *e)
 {
@@ -398,6 +409,7 @@ enum rc prompt_batch_write_job(const struct prompt_batch *b, size_t i, struct st
     json_put_c(w, "kind", "run-prompt");
     put_queue(b, w);
     json_put_str(w, "batch", batch);
+    put_limits(b->models[i % b->model_count].provider, w);
     json_name(w, "args");
     write_args(b, &b->prompts[i / b->model_count % b->prompt_count], &b->models[i % b->model_count], w);
     json_put_c(w, "unique_key", key);

@@ -5,7 +5,8 @@
  *   read     in the parse process: the value out of the text, repairs told, checked against the original schema
  *   correct  once: the faults go back to the model; then `invalid_output`
  *
- * A provider that says "later" frees the worker: the job comes back without having used an attempt. */
+ * A provider that says "later" frees the worker: the job comes back without having used an attempt. A job that names the limit key of
+ * its provider pauses it for all that do. */
 #include "kinds/run_prompt/run_prompt.h"
 
 #include "base/clock.h"
@@ -283,6 +284,17 @@ static bool take_reply(struct run *r)
     return true;
 }
 
+static void come_back(struct run *r, const struct ask_failure *f)
+{
+    struct str key = arena_printf(r->a, PROMPT_LIMIT_PREFIX "%.*s", STR_ARG(r->args.provider));
+    const char *message = arena_c_str(r->a, f->message);
+    if (f->retry_after_ms <= 0 || !attempt_names_limit(r->at, key)) {
+        attempt_fail_after(r->at, f->retry_after_ms, f->code, message);
+        return;
+    }
+    attempt_fail_pausing(r->at, key, f->is_for_people ? -1 : f->retry_after_ms, f->code, message);
+}
+
 static void run_calls(struct run *r)
 {
     struct ask_failure failure;
@@ -297,8 +309,7 @@ static void run_calls(struct run *r)
             remember(r);
             break;
         case ASK_LATER:
-            attempt_fail_after(r->at, failure.retry_after_ms, failure.code,
-                               arena_c_str(r->a, failure.message));
+            come_back(r, &failure);
             return;
         case ASK_FAILED:
             attempt_fail(r->at, failure.class, failure.code, "%.*s", STR_ARG(failure.message));

@@ -127,8 +127,8 @@ bool rules_has_bad_limits(const struct keeper *k, const struct row *r, const str
     }
     bool may_correct = in->op == REPORT_PROGRESS || in->op == REPORT_COMPLETE || in->op == REPORT_FAIL;
     if (in->pause_key.n &&
-        (in->op != REPORT_FAIL || in->error.class != ERROR_RATE_LIMITED || in->retry_after_ms <= 0)) {
-        return invalid(v, "pause_key", "goes with a failure of class rate_limited and retry_after_s");
+        (in->op != REPORT_FAIL || in->error.class != ERROR_RATE_LIMITED || in->retry_after_ms == 0)) {
+        return invalid(v, "pause_key", "goes with a failure of class rate_limited, not to be tried at once");
     }
     if (in->pause_key.n && !is_named(uses, count, in->pause_key)) {
         return invalid(v, "pause_key", "is not among the limits of the job");
@@ -152,7 +152,7 @@ static enum rc find(struct keeper *k, const struct row *r, struct str key, struc
 static enum rc pause_key(struct keeper *k, const struct row *r, const struct report *in, struct err *e)
 {
     struct limit l = {0};
-    int64_t until = k->now + in->retry_after_ms;
+    int64_t until = in->retry_after_ms < 0 ? JOB_FOREVER_MS : k->now + in->retry_after_ms;
     enum rc rc = find(k, r, in->pause_key, &l, e);
     if (rc || l.state.paused_until >= until) {
         return rc;
