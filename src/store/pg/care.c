@@ -92,8 +92,7 @@ void care_note(struct pg_engine *s, int64_t deltas)
 int64_t care_wait_ms(const struct committer *w)
 {
     bool wants_looks = heads_want_looks(&w->engine->heads) || lanes_want_looks(&w->engine->lanes);
-    bool is_wanted =
-        atomic_load(&w->engine->deltas) > 0 || wants_looks || atomic_load(&w->engine->fence.failing_since_us);
+    bool is_wanted = atomic_load(&w->engine->deltas) > 0 || wants_looks || pg_engine_is_failing(w->engine);
     return is_wanted ? FOLD_AFTER_MS : IDLE_MS;
 }
 
