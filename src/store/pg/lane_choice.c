@@ -145,7 +145,8 @@ void lanes_emptied(struct lanes *m, const struct lane_name *name, uint64_t clock
 static bool is_told(const struct store_look *op, const struct lane_name *n)
 {
     for (size_t i = 0; i < op->count; i++) {
-        if (str_eq(op->lines[i].queue, n->queue) && str_eq(op->lines[i].kind, n->kind)) {
+        const struct store_line *l = &op->lines[i];
+        if (l->tenant == n->tenant && str_eq(l->queue, n->queue) && str_eq(l->kind, n->kind)) {
             return true;
         }
     }
