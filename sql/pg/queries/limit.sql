@@ -2,7 +2,8 @@
 
 -- name: lane_look
 -- Lanes that have something, and where their first job stands, NULL: all are too late. $1 tenant · $2, $3 behind this queue and lane ·
--- $4 so many · $5 now or NULL. The last column: the microseconds that it has taken so far; there is always a row.
+-- $4 so many · $5 now or NULL. Beside it, the microseconds that it has taken so far; there is always
+-- a row.
 WITH RECURSIVE clock AS MATERIALIZED (
   SELECT coalesce($5::bigint, stint.now()) AS now, clock_timestamp() AS began
 ), lane (n, queue, lane) AS (
@@ -17,11 +18,11 @@ WITH RECURSIVE clock AS MATERIALIZED (
   WHERE lane.n < $4::bigint
 )
 SELECT lane.queue, lane.lane, h.kind, h.fair_group, h.limit_keys, h.priority, h.run_at, coalesce(s.is_paused, false),
-  (extract(epoch FROM clock_timestamp() - clock.began) * 1000000)::bigint
+  (extract(epoch FROM clock_timestamp() - clock.began) * 1000000)::bigint, h.id
 FROM clock LEFT JOIN lane ON true
 LEFT JOIN stint.queue AS s ON s.tenant = $1::bigint::int AND s.name = lane.queue
 LEFT JOIN LATERAL (
-  SELECT j.kind, j.fair_group, j.limit_keys, j.priority, j.run_at FROM stint.job AS j
+  SELECT j.kind, j.fair_group, j.limit_keys, j.priority, j.run_at, j.id FROM stint.job AS j
   WHERE j.tenant = $1::bigint::int AND j.queue = lane.queue AND j.lane = lane.lane AND j.state = 2 AND j.lane IS NOT NULL
     AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
   ORDER BY j.priority, j.run_at, j.id LIMIT 1) AS h ON true

@@ -56,13 +56,13 @@ static int by_turn(const void *x, const void *y)
     if (a->turns->queue != b->turns->queue) {
         return a->turns->queue < b->turns->queue ? -1 : 1;
     }
-    if (a->priority != b->priority) {
-        return a->priority < b->priority ? -1 : 1;
+    if (a->head.priority != b->head.priority) {
+        return a->head.priority < b->head.priority ? -1 : 1;
     }
     if (at != bt) {
         return at < bt ? -1 : 1;
     }
-    return (a->run_at > b->run_at) - (a->run_at < b->run_at);
+    return lanes_compare_heads(&a->head, &b->head);
 }
 
 static void copy_lane(const struct lane *l, struct arena *a, struct lane_chosen *out)
@@ -120,14 +120,13 @@ void lanes_choose(struct lanes *m, const struct lane_filter *f, size_t wanted, i
     pthread_mutex_unlock(&m->lock);
 }
 
-void lanes_left(struct lanes *m, const struct lane_name *name, int64_t priority, int64_t run_at)
+void lanes_left(struct lanes *m, const struct lane_name *name, struct lane_head at)
 {
     pthread_mutex_lock(&m->lock);
     struct lane *l = lanes_find(m, name, false);
     if (l) {
         l->may_hold = true;
-        l->priority = priority;
-        l->run_at = run_at;
+        l->head = at;
     }
     pthread_mutex_unlock(&m->lock);
 }

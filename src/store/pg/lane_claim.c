@@ -320,15 +320,20 @@ enum rc lane_claim_send(struct committer *w, struct claim_entry *entry, struct l
 
 /* ---- what is remembered */
 
+static struct lane_head head_of(const struct candidate *c)
+{
+    return (struct lane_head){c->priority, c->run_at, c->id};
+}
+
 static void remember_lane(struct lanes *m, const struct lane_claim *l, const struct source *s)
 {
     bool has_all = (int64_t)s->count < l->quota;
     if (s->at < s->count) {
-        lanes_left(m, &s->lane->name, s->list[s->at].priority, s->list[s->at].run_at);
+        lanes_left(m, &s->lane->name, head_of(&s->list[s->at]));
     } else if (has_all) {
         lanes_emptied(m, &s->lane->name, l->choice.clock);
     } else if (s->count) {
-        lanes_left(m, &s->lane->name, s->list[s->at - 1].priority, s->list[s->at - 1].run_at);
+        lanes_left(m, &s->lane->name, head_of(&s->list[s->at - 1]));
     }
 }
 

@@ -70,13 +70,15 @@ bool lanes_want_looks(struct lanes *m)
     return want;
 }
 
-void lanes_found(struct lanes *m, const struct lane_name *name, int64_t lane, int64_t priority,
-                 int64_t run_at, bool is_paused)
+/* What was noted since the look began it may not have seen; anything else it knows better. */
+void lanes_found(struct lanes *m, const struct lane_look *look, const struct lane_name *name, int64_t lane,
+                 struct lane_head at, bool is_paused)
 {
     pthread_mutex_lock(&m->lock);
     struct lane *l = lanes_find(m, name, true);
     if (l) {
-        lanes_put_note(m, l, priority, run_at);
+        l->may_hold = l->may_hold && l->noted_at > look->clock;
+        lanes_put_note(m, l, at);
         l->has_place = true;
         l->lane = lane;
         l->is_paused = is_paused;
@@ -158,7 +160,8 @@ static enum rc look_at_lanes(struct pg_engine *s, struct link *link, struct aren
                                        pg_str(rows, i, 3), pg_str(rows, i, 4)};
         to = (struct lane_place){arena_str(a, name.queue), pg_int(rows, i, 1)};
         if (name.kind.p) {
-            lanes_found(m, &name, to.lane, pg_int(rows, i, 5), pg_int(rows, i, 6), pg_bool(rows, i, 7));
+            const struct lane_head head = {pg_int(rows, i, 5), pg_int(rows, i, 6), pg_uuid(rows, i, 9)};
+            lanes_found(m, look, &name, to.lane, head, pg_bool(rows, i, 7));
         }
     }
     if (!rc) {

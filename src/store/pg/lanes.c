@@ -150,23 +150,29 @@ struct lane *lanes_find(struct lanes *m, const struct lane_name *n, bool make)
 
 /* ---- notes */
 
-void lanes_put_note(struct lanes *m, struct lane *l, int64_t priority, int64_t run_at)
+int lanes_compare_heads(const struct lane_head *a, const struct lane_head *b)
 {
-    bool is_first = !l->may_hold || priority < l->priority || (priority == l->priority && run_at < l->run_at);
-    l->may_hold = true;
-    l->noted_at = ++m->clock;
-    if (is_first) {
-        l->priority = priority;
-        l->run_at = run_at;
+    if (a->priority != b->priority) {
+        return a->priority < b->priority ? -1 : 1;
     }
+    return a->run_at != b->run_at ? (a->run_at < b->run_at ? -1 : 1) : memcmp(&a->id, &b->id, sizeof a->id);
 }
 
-void lanes_note(struct lanes *m, const struct lane_name *name, int64_t priority, int64_t run_at)
+void lanes_put_note(struct lanes *m, struct lane *l, struct lane_head at)
+{
+    if (!l->may_hold || lanes_compare_heads(&at, &l->head) < 0) {
+        l->head = at;
+    }
+    l->may_hold = true;
+    l->noted_at = ++m->clock;
+}
+
+void lanes_note(struct lanes *m, const struct lane_name *name, struct lane_head at)
 {
     pthread_mutex_lock(&m->lock);
     struct lane *l = lanes_find(m, name, true);
     if (l) {
-        lanes_put_note(m, l, priority, run_at);
+        lanes_put_note(m, l, at);
     }
     pthread_mutex_unlock(&m->lock);
 }

@@ -22,6 +22,11 @@ struct lane_name {
     struct str queue, kind, group, limits; /* group, limits: as the job has them; "" = none */
 };
 
+struct lane_head { /* where its first job stands */
+    int64_t priority, run_at;
+    struct id id;
+};
+
 struct lane; /* in memory */
 
 struct lanes {
@@ -42,7 +47,7 @@ void lanes_dispose(struct lanes *m);
 /* ---- notes */
 
 /* A job of the lane is ready there. */
-void lanes_note(struct lanes *m, const struct lane_name *name, int64_t priority, int64_t run_at);
+void lanes_note(struct lanes *m, const struct lane_name *name, struct lane_head at);
 /* Something of the tenant became ready elsewhere: look. */
 void lanes_hear(struct lanes *m, int64_t tenant);
 /* So it was when it was locked, or read. */
@@ -84,9 +89,9 @@ bool lanes_begin_look(struct lanes *m, int64_t tenant, bool is_slow, struct aren
 int64_t lanes_next_look(struct lanes *m);
 /* There is one, or will be. */
 bool lanes_want_looks(struct lanes *m);
-/* The first job of the lane stands there; is_paused: its queue. */
-void lanes_found(struct lanes *m, const struct lane_name *name, int64_t lane, int64_t priority,
-                 int64_t run_at, bool is_paused);
+/* The first job of the lane `lane` stands there; is_paused: its queue. */
+void lanes_found(struct lanes *m, const struct lane_look *look, const struct lane_name *name, int64_t lane,
+                 struct lane_head at, bool is_paused);
 /* So many were found. What was not found up to that place, all of it if is_last, has nothing. */
 void lanes_end_look(struct lanes *m, const struct lane_look *look, struct lane_place to, size_t count,
                     int64_t cost_us, bool is_last);
@@ -122,7 +127,7 @@ bool lanes_any(struct lanes *m, int64_t tenant);
 void lanes_choose(struct lanes *m, const struct lane_filter *f, size_t wanted, int64_t now, struct arena *a,
                   struct lane_choice *out);
 /* The claim that has chosen at `clock` found that its first job stands there now. */
-void lanes_left(struct lanes *m, const struct lane_name *name, int64_t priority, int64_t run_at);
+void lanes_left(struct lanes *m, const struct lane_name *name, struct lane_head at);
 /* … or that nothing is left. */
 void lanes_emptied(struct lanes *m, const struct lane_name *name, uint64_t clock);
 /* Lines of lanes that are open join the look. */

@@ -34,7 +34,7 @@ struct lane {
     bool is_paused; /* its queue, when it was last looked; committers may know older settings */
     bool has_place; /* lane, its number in the index, is known */
     int64_t lane;
-    int64_t priority, run_at; /* of its first job; there may be one before it that nobody told of */
+    struct lane_head head; /* there may be a job before it that nobody told of */
     uint64_t noted_at;
     struct lane *next; /* of its tenant */
 };
@@ -54,7 +54,8 @@ struct lane_tenant *lanes_tenant_of(struct lanes *m, int64_t tenant);
 struct lane_turns *lanes_turns_of(struct lanes *m, int64_t tenant, struct str queue, struct str group);
 /* NULL: it is not known, and not to be made. */
 struct lane *lanes_find(struct lanes *m, const struct lane_name *n, bool make);
-void lanes_put_note(struct lanes *m, struct lane *l, int64_t priority, int64_t run_at);
+void lanes_put_note(struct lanes *m, struct lane *l, struct lane_head at);
+int lanes_compare_heads(const struct lane_head *a, const struct lane_head *b);
 /* 0: a job of it may begin, as far as known; else when. */
 int64_t lanes_wait_of(const struct lane *l, int64_t now);
 /* A claim, or a tick, waits for that time. */

@@ -25,7 +25,7 @@ static void see(struct notes *n, const struct row *r)
     }
     if (r->flags & FLAG_LANED) {
         const struct lane_name lane = {r->tenant, r->queue, r->kind, r->group, r->limits};
-        lanes_note(n->lanes, &lane, r->priority, r->run_at);
+        lanes_note(n->lanes, &lane, (struct lane_head){r->priority, r->run_at, r->id});
         return;
     }
     bool is_same = n->priority == r->priority && n->name.tenant == r->tenant &&
