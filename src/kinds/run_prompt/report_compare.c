@@ -120,9 +120,7 @@ static void put_side(struct buf *out, const struct json *side)
     buf_append_c(out, " | ");
     report_percent(out, side, "rate");
     buf_append_c(out, " (");
-    report_percent(out, side, "low");
-    buf_append_c(out, " to ");
-    report_percent(out, side, "high");
+    report_interval(out, side);
     buf_append_c(out, ")");
 }
 

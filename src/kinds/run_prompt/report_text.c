@@ -41,6 +41,13 @@ void report_percent(struct buf *out, const struct json *o, const char *name)
     }
 }
 
+void report_interval(struct buf *out, const struct json *o)
+{
+    report_percent(out, o, "low");
+    buf_append_c(out, " to ");
+    report_percent(out, o, "high");
+}
+
 static void put_decimals(struct buf *out, const struct json *v, int decimals)
 {
     if (is_number(v)) {
@@ -178,9 +185,7 @@ static void put_rate(struct buf *out, struct str name, const struct json *row)
     buf_append_c(out, " | ");
     report_percent(out, row, "rate");
     buf_append_c(out, " | ");
-    report_percent(out, row, "low");
-    buf_append_c(out, " to ");
-    report_percent(out, row, "high");
+    report_interval(out, row);
     buf_append_c(out, " | ");
     report_number(out, row, "mean_position");
     buf_append_c(out, " | ");

@@ -10,6 +10,7 @@ bool report_is_wanted(const struct json *entity, struct str wanted);    /* wante
 /* In a cell of a Markdown table; a dash for what is no number. */
 void report_number(struct buf *out, const struct json *o, const char *name);
 void report_percent(struct buf *out, const struct json *o, const char *name);
+void report_interval(struct buf *out, const struct json *o); /* its "low" to its "high" */
 void report_cell(struct buf *out, struct str s);
 
 #endif
