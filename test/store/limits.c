@@ -402,6 +402,17 @@ STORE_TEST(a_backlog_delays_the_first_job_of_another_group_by_one)
     CHECK_TRUE(str_eq(c.jobs[0].group, STR("B")) || str_eq(c.jobs[1].group, STR("B")));
 }
 
+/* Claims so many; how many of them are of the group? */
+static size_t claim_of_group(struct store_test *s, int64_t max, struct str group)
+{
+    size_t found = 0;
+    struct claimed c = claim(s, .max = max);
+    for (size_t i = 0; i < c.count; i++) {
+        found += str_eq(c.jobs[i].group, group);
+    }
+    return found;
+}
+
 STORE_TEST(who_comes_back_has_saved_no_turns_up)
 {
     queue_group(s, 1, "B");
@@ -410,12 +421,7 @@ STORE_TEST(who_comes_back_has_saved_no_turns_up)
         claim_one(s);
     }
     queue_group(s, 3, "B");
-    size_t of_b = 0;
-    struct claimed c = claim(s, .max = 4);
-    for (size_t i = 0; i < c.count; i++) {
-        of_b += str_eq(c.jobs[i].group, STR("B"));
-    }
-    CHECK_INT(of_b, 2);
+    CHECK_INT(claim_of_group(s, 4, STR("B")), 2);
 }
 
 STORE_TEST(a_group_that_cancels_its_backlog_is_not_punished)
@@ -430,12 +436,7 @@ STORE_TEST(a_group_that_cancels_its_backlog_is_not_punished)
         cancel(s, ids[i]);
     }
     queue_group(s, 3, "A");
-    size_t of_a = 0;
-    struct claimed c = claim(s, .max = 4);
-    for (size_t i = 0; i < c.count; i++) {
-        of_a += str_eq(c.jobs[i].group, STR("A"));
-    }
-    CHECK_INT(of_a, 2);
+    CHECK_INT(claim_of_group(s, 4, STR("A")), 2);
 }
 
 STORE_TEST(a_lower_number_goes_before_any_turn)
