@@ -102,15 +102,9 @@ struct str lane_limits(const struct lane *l); /* as the jobs name them */
 void lane_free(struct writer *w, struct lane *l);
 
 struct turn *turn_get(struct writer *w, struct queue_row *q, int64_t priority);
-/* Whose turn it is in the ring; NULL: none may give. */
-MUST_CHECK enum rc ring_next(struct writer *w, struct ring *r, struct seat **out, struct err *e);
-/* The lane of the group, of kinds that are wanted, whose head, which is known, is the oldest; NULL: none may give. */
-MUST_CHECK enum rc group_next(struct writer *w, struct group *g,
-                              bool (*is_wanted)(const void *ctx, int64_t kind), const void *ctx,
-                              struct lane **out, struct err *e);
 /* A job of the group was handed out. */
 void group_served(struct writer *w, struct group *g);
-/* Around handing out the head of a lane that ring_next gave: its tokens are spent, and the next scout goes. */
+/* Around handing out the head of a lane that turns_pick gave: its tokens are spent, and the next scout goes. */
 struct pen *lane_begin(struct lane *l);
 void lane_end(struct writer *w, struct lane *l, struct pen *was_scout_of);
 /* The key may have room: its pens let one out each. */

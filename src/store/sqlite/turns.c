@@ -1,6 +1,9 @@
 /* turns.c: see turns.h. */
 #include "store/sqlite/turns.h"
 
+#include "store/sqlite/lanes_private.h"
+#include "store/sqlite/limits.h"
+
 bool kinds_have(const struct wanted_kinds *k, int64_t kind)
 {
     bool has = k->is_any;
@@ -24,15 +27,93 @@ bool turns_next(const struct queue_row *q, const struct wanted_kinds *kinds, int
     return false;
 }
 
+static enum rc find_head(struct writer *w, struct lane *l, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = stmt(w->db, SQL_JOB_HEADS, &q, e);
+    if (!rc) {
+        db_bind_int(q, 1, l->line->id);
+        db_bind_int(q, 2, 1);
+        rc = db_step(q, &has_row, e);
+    }
+    if (rc || !has_row) {
+        return rc ? rc : err_set(e, RC_FATAL, "a line counts a job that is not in it");
+    }
+    l->head_id = db_int(q, 0);
+    l->head_at = db_int(q, 1);
+    l->is_head_known = true;
+    db_reset(q);
+    seat_moved(l);
+    return RC_OK;
+}
+
+/* The oldest of those in the seat that may give, its head known; NULL: none may, and the seat is gone. */
+static enum rc seat_next(struct writer *w, struct seat *s, struct lane **out, struct err *e)
+{
+    enum rc rc = RC_OK;
+    *out = NULL;
+    for (bool is_there = true; !rc && !*out && is_there;) {
+        struct lane *l = (struct lane *)heap_first(&s->lanes);
+        int64_t until = 0;
+        struct limit_key *key = limit_set_blocked(w, l->set, &until);
+        if (key) {
+            is_there = s->lanes.count > 1;
+            lane_hold(w, l, key, until);
+        } else if (!l->is_head_known) {
+            rc = find_head(w, l, e);
+        } else {
+            *out = l;
+        }
+    }
+    return rc;
+}
+
+/* Whose turn it is in the ring; NULL: none may give. */
+static enum rc ring_next(struct writer *w, struct ring *r, struct seat **out, struct err *e)
+{
+    struct lane *l = NULL;
+    enum rc rc = RC_OK;
+    *out = NULL;
+    while (!rc && !l && r->seats.count) {
+        struct seat *s = (struct seat *)heap_first(&r->seats);
+        if (s->node.rank[0] != s->group->time) {
+            seat_rank(s);
+            heap_moved(&r->seats, &s->node);
+            continue;
+        }
+        rc = seat_next(w, s, &l, e);
+        *out = l ? s : NULL;
+    }
+    return rc;
+}
+
+static bool is_older(const struct lane *a, const struct lane *b)
+{
+    return a->head_at != b->head_at ? a->head_at < b->head_at : a->head_id < b->head_id;
+}
+
+/* The lane of the group, of kinds that are wanted, whose head, which is known, is the oldest; NULL: none may give. */
+static enum rc group_next(struct writer *w, struct group *g, const struct wanted_kinds *kinds,
+                          struct lane **out, struct err *e)
+{
+    enum rc rc = RC_OK;
+    *out = NULL;
+    for (struct seat *s = g->seats, *next; s && !rc; s = next) {
+        struct lane *l = NULL;
+        next = s->next;
+        if (kinds_have(kinds, s->ring->kind)) {
+            rc = seat_next(w, s, &l, e);
+        }
+        *out = l && (!*out || is_older(l, *out)) ? l : *out;
+    }
+    return rc;
+}
+
 static bool goes_before(const struct seat *a, const struct seat *b)
 {
     return a->group->time != b->group->time ? a->group->time < b->group->time
                                             : a->node.rank[1] < b->node.rank[1];
-}
-
-static bool is_wanted(const void *kinds, int64_t kind)
-{
-    return kinds_have(kinds, kind);
 }
 
 /* Of the group whose turn it is, its oldest of all wanted kinds. */
@@ -49,7 +130,7 @@ static enum rc pick_lane(struct writer *w, struct turn *t, const struct wanted_k
         }
         first = s && (!first || goes_before(s, first)) ? s : first;
     }
-    return rc || !first ? rc : group_next(w, first->group, is_wanted, kinds, out, e);
+    return rc || !first ? rc : group_next(w, first->group, kinds, out, e);
 }
 
 enum rc turns_pick(struct writer *w, struct turn *t, const struct head *plain,
