@@ -33,6 +33,7 @@ test_packages="
 postgresql-15    /usr/lib/postgresql/15/bin/postgres
 pgbouncer        /usr/sbin/pgbouncer
 json-schema-test-suite /usr/share/json-schema-test-suite
+chromium         program:chromium
 "
 ci_packages="
 python3              program:python3

@@ -113,6 +113,25 @@ static const struct api_route *find_route(struct api_call *c)
     return r;
 }
 
+/* A browser shows a page of another origin what it asked for only when the answer says so (Fetch Standard, CORS protocol). Nothing
+ * but event streams ever does: their token is in the address, so no credential of the browser's own is at stake. */
+static void allow_origin(struct api_call *c)
+{
+    const struct api_options *o = &c->api->options;
+    struct str origin = http_request_header(c->x, STR("Origin"));
+
+    if (c->route->access != API_KEY_OR_TOKEN || o->origin_count == 0) {
+        return;
+    }
+    http_header(c->x, STR("Vary"), STR("Origin"));
+    for (size_t i = 0; i < o->origin_count; i++) {
+        if (str_eq(origin, o->origins[i])) {
+            http_header(c->x, STR("Access-Control-Allow-Origin"), origin);
+            return;
+        }
+    }
+}
+
 static bool may(struct api_call *c)
 {
     const struct api_route *r = c->route;
@@ -173,6 +192,9 @@ static void on_request(void *ctx, struct http_exchange *x)
     c->a = a;
     http_set_context(x, c);
     c->route = find_route(c);
+    if (c->route) {
+        allow_origin(c);
+    }
     if (!c->route || !may(c) || !check_query(c) || !check_job_in_path(c) || !check_media_type(c)) {
         return;
     }

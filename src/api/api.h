@@ -18,7 +18,10 @@ struct api_options {
     int64_t streams_per_key;    /* 100 */
     int64_t event_heartbeat_ms; /* 15,000 */
     int64_t index_query_ms;     /* 10,000 for one query of a code index */
-    const char *program;        /* run as `program index-query`; NULL = /proc/self/exe */
+    const struct str
+        *origins;        /* pages of these may read event streams with a token; borrowed until api_stop */
+    size_t origin_count; /* 0: pages of no other origin */
+    const char *program; /* run as `program index-query`; NULL = /proc/self/exe */
 };
 
 /* Listens and answers. RC_CONFLICT: the port is taken. q must outlive it. */

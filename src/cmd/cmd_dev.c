@@ -194,6 +194,7 @@ static enum rc start_server(struct dev *d, struct err *e)
     add_option(&w, d, "--listen", "listen");
     add_option(&w, d, "--dev-file", "dev-file");
     add_option(&w, d, "--log-level", "log-level");
+    add_list(&w, d, "--allow-origin", "allow-origin");
     enum rc rc = child_socket_pair(&ours, &theirs, e);
     if (rc) {
         return rc;

@@ -171,12 +171,39 @@ static enum rc open_queue(struct server *s, struct err *e)
     return RC_OK;
 }
 
+/* As a browser writes them (RFC 6454, 6.2): nothing else would ever match. */
+static enum rc check_origins(const struct str *origins, size_t n, struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct str host = str_starts(origins[i], STR("https://"))  ? str_sub(origins[i], 8, origins[i].n)
+                          : str_starts(origins[i], STR("http://")) ? str_sub(origins[i], 7, origins[i].n)
+                                                                   : STR("");
+        bool is_plain = host.n > 0;
+
+        for (size_t k = 0; k < host.n; k++) {
+            const char c = host.p[k];
+            is_plain = is_plain && c > ' ' && c < 127 && !strchr("/\\?#@*,", c) && !(c >= 'A' && c <= 'Z');
+        }
+        if (!is_plain) {
+            return err_set(e, RC_INVALID,
+                           "--allow-origin: '%.*s' is not SCHEME://HOST[:PORT] in small letters, as "
+                           "https://app.example.org",
+                           STR_ARG(origins[i]));
+        }
+    }
+    return RC_OK;
+}
+
 static enum rc start_api(struct server *s, struct err *e)
 {
     const struct options *o = s->o;
+    const struct str *origins = NULL;
+    const size_t origin_count = options_list(o, "allow-origin", &origins);
     struct api_options ao = {.streams_per_key = options_int(o, "max-streams"),
                              .event_heartbeat_ms = options_int(o, "event-heartbeat"),
                              .index_query_ms = options_int(o, "index-timeout"),
+                             .origins = origins,
+                             .origin_count = origin_count,
                              .limits = {.body_bytes = (size_t)options_int(o, "max-body"),
                                         .connections = (size_t)options_int(o, "max-connections"),
                                         .head_ms = options_int(o, "head-timeout"),
@@ -184,6 +211,7 @@ static enum rc start_api(struct server *s, struct err *e)
                                         .idle_ms = options_int(o, "idle-timeout")}};
     enum rc rc = parse_address(options_str(o, "listen"), &ao.host, &ao.port, e);
 
+    rc = rc ? rc : check_origins(origins, origin_count, e);
     return rc ? rc : api_start(s->loop, s->queue, &ao, &s->api, e);
 }
 

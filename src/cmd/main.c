@@ -8,11 +8,13 @@
 
 const struct command command_table[] = {
     {"dev", cmd_dev, "Server, workers and a key for development, in one", "",
-     "store store-unsafe listen dev-file slots scratch queue exec allow-path providers log-level", NULL},
+     "store store-unsafe listen dev-file allow-origin slots scratch queue exec allow-path providers "
+     "log-level",
+     NULL},
     {"serve", cmd_serve, "Runs the server", "",
      "store store-unsafe store-listen listen port-file dev-file drain log-level max-body max-connections "
      "max-waiting-claims "
-     "max-streams "
+     "max-streams allow-origin "
      "claim-wait "
      "event-heartbeat head-timeout body-timeout idle-timeout progress-every prune-every index-timeout",
      "SIGTERM or SIGINT: claims end, running requests and streams are finished, exit 0; a second one ends it "

@@ -27,6 +27,8 @@ const struct option option_table[] = {
     {"max-connections", OPT_INT, "N", "10000", 1, 1000000, "connections at once; more get 503"},
     {"max-waiting-claims", OPT_INT, "N", "10000", 1, 1000000, "claims that wait at once; more get 503"},
     {"max-streams", OPT_INT, "N", "100", 1, 1000000, "event streams at once for one key"},
+    {"allow-origin", OPT_LIST, "ORIGIN", NULL, 0, 0,
+     "pages of this origin, as https://app.example.org, may open event streams with a token (several)"},
     {"claim-wait", OPT_DURATION, "TIME", "60s", SECOND, HOUR, "longest time a claim may wait for jobs"},
     {"event-heartbeat", OPT_DURATION, "TIME", "15s", 10, HOUR, "comment line on a stream that has no events"},
     {"head-timeout", OPT_DURATION, "TIME", "10s", 10, HOUR,

@@ -84,6 +84,11 @@ test('a taken port, a wrong address and a wrong option are told apart', async ()
     const wrong = run(['serve', '--store', store, '--listen', 'nowhere']);
     assert.equal(wrong.status, 2);
     assert.match(wrong.stderr, /--listen: 'nowhere' is not HOST:PORT/);
+    for (const origin of ['*', 'https://', 'https://app.example.org/', 'HTTPS://app.example.org', 'app.example.org']) {
+        const refused = run(['serve', '--store', `sqlite:${dir.file('b.db')}`, '--listen', '127.0.0.1:0', '--allow-origin', origin]);
+        assert.equal(refused.status, 2, origin);
+        assert.match(refused.stderr, /--allow-origin: '.*' is not SCHEME:/);
+    }
     const none = dir.file('none.db');
     for (const url of [none, `sqlite:${none}`, 'memory:']) {
         const listen = run(['serve', '--store', url, '--store-listen', 'postgresql://me:hunter2@localhost/db']);
