@@ -226,6 +226,18 @@ void fixture_skip(struct fixture *f, int64_t ms)
     fixture_sync(f);
 }
 
+int fixture_seconds_until_cut(struct fixture *f)
+{
+    int seconds = 0;
+
+    while (fixture_counts(f).cut_slow == 0 && seconds < 1000) {
+        fixture_skip(f, 1000);
+        seconds++;
+    }
+    CHECK_INT(fixture_counts(f).cut_slow, 1);
+    return seconds;
+}
+
 static void do_release(struct fixture *f)
 {
     while (f->parked_count) {

@@ -19,7 +19,9 @@ void fixture_stop(struct fixture *f); /* closes what is open, joins the thread *
 void fixture_call(struct fixture *f, void (*fn)(struct fixture *f));
 void fixture_sync(struct fixture *f);             /* what was sent before has been read and answered */
 void fixture_skip(struct fixture *f, int64_t ms); /* moves the server's clock */
-void fixture_release(struct fixture *f);          /* answers what is parked, last first */
+/* Moves the clock second by second until the server cuts a slow client: how many. */
+int fixture_seconds_until_cut(struct fixture *f);
+void fixture_release(struct fixture *f); /* answers what is parked, last first */
 /* Sends the bytes to every open stream, times over; returns how many streams took the last one. */
 int fixture_feed(struct fixture *f, struct str bytes, int times);
 void fixture_drain(struct fixture *f);

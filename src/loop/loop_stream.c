@@ -3,6 +3,8 @@
 #include "loop/loop_stream.h"
 
 #include <assert.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -162,6 +164,25 @@ size_t stream_unsent_bytes(const struct stream *s)
     return uv_stream_get_write_queue_size(&s->uv.stream);
 }
 
+static void set_option(struct stream *s, int level, int name, const void *value, socklen_t n)
+{
+    uv_os_fd_t fd;
+
+    if (!uv_fileno(&s->uv.handle, &fd)) {
+        (void)setsockopt(fd, level, name, value, n); /* what is no TCP refuses it */
+    }
+}
+
+void stream_limit_unsent(struct stream *s, int bytes)
+{
+#ifdef TCP_NOTSENT_LOWAT
+    set_option(s, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+#else
+    (void)s;
+    (void)bytes;
+#endif
+}
+
 static void on_shutdown_done(uv_shutdown_t *req, int status)
 {
     (void)status;
@@ -188,4 +209,12 @@ void stream_close(struct stream *s)
         s->is_closed = true;
         uv_close(&s->uv.handle, on_closed);
     }
+}
+
+void stream_reset(struct stream *s)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    set_option(s, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    stream_close(s);
 }

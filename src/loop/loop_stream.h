@@ -35,9 +35,14 @@ void stream_read_stop(
  * While one write is on its way no other may be started. At most 64 pieces. */
 MUST_CHECK enum rc stream_write(struct stream *s, const struct str *pieces, size_t count);
 size_t stream_unsent_bytes(const struct stream *s);
+/* Of a TCP stream: the kernel takes no more than about so many bytes that it has not sent yet, so that a reader which does not keep up
+ * shows here, by RC_BUSY, and not as megabytes in the kernel. Best effort: a system that cannot goes on as before. */
+void stream_limit_unsent(struct stream *s, int bytes);
 /* Sends end of file after what was written; reading goes on. */
 void stream_shutdown(struct stream *s);
 /* Closes at once and frees; no callback comes any more, unsent bytes are dropped and no longer looked at. NULL is fine. */
 void stream_close(struct stream *s);
+/* stream_close, by a reset where it is TCP: what the kernel still holds for the other side is thrown away with it. */
+void stream_reset(struct stream *s);
 
 #endif

@@ -33,7 +33,11 @@ void conn_close(struct http_conn *c)
         return;
     }
     c->busy++;
-    stream_close(c->stream);
+    if (c->is_too_slow) {
+        stream_reset(c->stream); /* the kernel would go on offering it what it does not take */
+    } else {
+        stream_close(c->stream);
+    }
     c->stream = NULL;
     timer_stop(c->server->loop, &c->timer);
     server_forget_conn(c->server, c);
@@ -133,6 +137,7 @@ static void on_timer(struct loop_timer *t)
 
     if (c->send_due_ms <= now) { /* B053 */
         c->server->counts.cut_slow++;
+        c->is_too_slow = true;
         conn_close(c);
     } else if (c->read_due_ms <= now) {
         read_timed_out(c, now);

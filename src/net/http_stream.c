@@ -4,6 +4,9 @@
 
 #include "net/server_private.h"
 
+/* In the kernel, of a reader that takes nothing for now: an event or a few hundred, and little beside stream_queue_bytes. */
+#define STREAM_UNSENT_BYTES (16 << 10)
+
 /* Laid out as it goes over the wire in chunked coding; HTTP/1.0 gets only the middle.
  *     "1a3\r\n" data "\r\n"                                                                   */
 struct http_chunk {
@@ -87,6 +90,7 @@ bool http_stream_begin(struct http_exchange *x, int status, struct str content_t
         forget_request(x);
         return true;
     }
+    stream_limit_unsent(c->stream, STREAM_UNSENT_BYTES);
     /* The head outlives the arena in a chunk of its own. */
     struct str head = exchange_compose(x, status, content_type, -1);
     struct http_chunk *chunk = http_chunk_new(head);
@@ -111,7 +115,7 @@ bool http_stream_send(struct http_exchange *x, struct http_chunk *chunk)
     }
     if (x->unsent_bytes > 0 && x->unsent_bytes + bytes.n > c->server->limits.stream_queue_bytes) {
         c->server->counts.cut_slow++;
-        c->is_cut = true;
+        c->is_cut = c->is_too_slow = true;
         conn_flush_later(c);
         return false;
     }

@@ -94,9 +94,10 @@ struct http_conn {
     bool is_input_unread;             /* closing now could reset what the client has not read */
     bool is_half_closed;              /* the client sends no more */
     bool is_flush_due, is_body_paused, is_lingering;
-    bool is_blocked; /* bytes were kept although nothing is missing in them */
-    bool is_cut;     /* to be closed with the next flush */
-    uint8_t busy;    /* functions of ours on the stack that go on using this connection */
+    bool is_blocked;  /* bytes were kept although nothing is missing in them */
+    bool is_cut;      /* to be closed with the next flush */
+    bool is_too_slow; /* it is cut for that: by a reset */
+    uint8_t busy;     /* functions of ours on the stack that go on using this connection */
 };
 
 struct http_server {
