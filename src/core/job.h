@@ -122,6 +122,7 @@ struct job_spec {
     struct str limit_keys; /* JSON array, or "": core/limits.h */
     struct id batch;       /* which it joins; zero = none. Children in reports join their reporter's */
     bool joins_first;      /* … the one that is the first item of the same enqueue */
+    bool is_finaliser; /* of that one, on which alone it depends: it runs in each round of the batch's life */
     const struct batch_plan *
         plan; /* not NULL: no job but a batch, of which only ref counts else: core/batch.h. First item alone */
 };
@@ -156,6 +157,7 @@ struct job {
     enum job_on_parent on_parent_failure;
     /* the family; zero = none */
     struct id parent, root, batch;
+    struct id finally_of; /* the batch whose finaliser it is */
     struct id *
         depends_on; /* of a blocked job that is told alone: those that nobody has told it of, at most JOB_DEPENDS_SHOWN */
     size_t depends_count;

@@ -46,9 +46,10 @@ static const unsigned char next[JOB_STATES][JOB_EVENTS] = {
             [JOB_EV_REVOKE] = TO(JOB_CANCELLED),
             [JOB_EV_EXPIRE] = TO(JOB_FAILED),
         },
-    [JOB_FAILED] = {[JOB_EV_RETRY] = TO(JOB_QUEUED)},
+    [JOB_COMPLETED] = {[JOB_EV_AGAIN] = TO(JOB_QUEUED)},
+    [JOB_FAILED] = {[JOB_EV_RETRY] = TO(JOB_QUEUED), [JOB_EV_AGAIN] = TO(JOB_QUEUED)},
     [JOB_CANCELLED] = {[JOB_EV_RETRY] = TO(JOB_QUEUED)},
-    [JOB_SKIPPED] = {[JOB_EV_RETRY] = TO(JOB_QUEUED)},
+    [JOB_SKIPPED] = {[JOB_EV_RETRY] = TO(JOB_QUEUED), [JOB_EV_AGAIN] = TO(JOB_QUEUED)},
 };
 
 static const char *const event_names[JOB_EVENTS] = {
@@ -72,6 +73,7 @@ static const char *const event_names[JOB_EVENTS] = {
     [JOB_EV_PARENT_FAILED] = "parent_failed",
     [JOB_EV_RETRY] = "retry",
     [JOB_EV_PROMOTE] = "promote",
+    [JOB_EV_AGAIN] = "again",
 };
 
 bool job_next_state(enum job_state from, enum job_event event, enum job_state *to)

@@ -26,6 +26,7 @@ enum job_event {
     JOB_EV_PARENT_FAILED, /* parent failed with policy fail */
     JOB_EV_RETRY,         /* a user wants a final job to run again */
     JOB_EV_PROMOTE,       /* a user wants a scheduled job now */
+    JOB_EV_AGAIN,         /* a finaliser, whose batch has finished once more */
     JOB_EVENTS,
 };
 

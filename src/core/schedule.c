@@ -269,6 +269,7 @@ enum rc schedule_batch(const struct schedule_plan *p, struct str name, int64_t t
         s->tags = schedule_tags(s->tags, name, a);
         s->depends_on = after_batch;
         s->depends_count = 1;
+        s->is_finaliser = true;
         rc = in_member(e, job_spec_check(s, e), "finally");
     }
     if (!rc) {

@@ -118,11 +118,9 @@ static const struct copy_column note[] = {
 
 static const struct copy_column link[] = {{"job", COPY_ID}, {"on_job", COPY_ID}, {"round", COPY_INT}};
 
-static const struct copy_column batch[] = {{"id", COPY_ID},
-                                           {"tenant", COPY_INT},
-                                           {"max_jobs", COPY_INT},
-                                           {"name", COPY_TEXT},
-                                           {"labels", COPY_TEXT}};
+static const struct copy_column batch[] = {{"id", COPY_ID},        {"tenant", COPY_INT},
+                                           {"max_jobs", COPY_INT}, {"name", COPY_TEXT},
+                                           {"labels", COPY_TEXT},  {"finally", COPY_TEXT}};
 
 static const struct copy_column limit_key[] = {
     {"tenant", COPY_INT},      {"key", COPY_TEXT},       {"is_set", COPY_INT},

@@ -201,6 +201,7 @@ void wire_job_write(struct json_out *w, const struct job *j, enum wire_parts par
     wire_put_id(w, "parent", j->parent);
     wire_put_id(w, "root", j->root);
     wire_put_id(w, "batch", j->batch);
+    wire_put_id(w, "finally_of", j->finally_of);
     json_put_int(w, "lease", j->lease);
     json_put_time(w, "lease_until", j->lease_until);
     wire_put_text(w, "worker", j->worker);
@@ -233,6 +234,9 @@ void wire_claimed_write(struct json_out *w, const struct job *j)
     }
     if (!id_is_zero(j->batch)) {
         json_put_id(w, "batch", j->batch);
+    }
+    if (!id_is_zero(j->finally_of)) {
+        json_put_id(w, "finally_of", j->finally_of);
     }
     if (j->group.n) {
         json_put_str(w, "group", j->group);

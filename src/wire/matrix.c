@@ -29,6 +29,7 @@ static enum rc read_item(const struct json *v, struct arena *a, struct job_spec 
     }
     out->depends_on = after_batch;
     out->depends_count = 1;
+    out->is_finaliser = true;
     return rc;
 }
 

@@ -16,6 +16,11 @@ struct str attempt_job(const struct attempt *at)
     return at->job_id;
 }
 
+struct str attempt_batch_id(const struct attempt *at)
+{
+    return at->batch_id;
+}
+
 struct str attempt_args(const struct attempt *at)
 {
     return at->args;

@@ -8,7 +8,7 @@
 struct attempt {
     struct arena *a;
     const struct handler *handler;
-    struct str job_id, args, checkpoint;
+    struct str job_id, batch_id, args, checkpoint;
     int64_t number;
     const char *scratch;
     const struct json *options;

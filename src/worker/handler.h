@@ -25,6 +25,7 @@ struct handler {
 
 /* ---- the job. All text lives as long as the attempt. */
 struct str attempt_job(const struct attempt *at);        /* its id, as text */
+struct str attempt_batch_id(const struct attempt *at);   /* whose finaliser it is; "" = of none */
 struct str attempt_args(const struct attempt *at);       /* JSON, as it was enqueued */
 struct str attempt_checkpoint(const struct attempt *at); /* of the attempt before, "" = none */
 int64_t attempt_number(const struct attempt *at);

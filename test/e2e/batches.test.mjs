@@ -43,7 +43,9 @@ test('a batch with a finaliser runs, finishes once, and tells of it', async () =
     await report(first, 'complete', { result: { n: 1 }, children: [{ kind: 'k', args: 3 }] });
     await report(await claim('a', 'k'), 'fail', { error: { class: 'permanent', code: 'bad', message: 'no' } });
     await report(await claim('a', 'k'), 'complete');
-    assert.equal((await last).id, made.finally[0].id);
+    assert.deepEqual([(await last).id, (await last).finally_of], [made.finally[0].id, made.id]);
+    assert.equal((await call('GET', `/v1/jobs/${made.finally[0].id}`)).finally_of, made.id);
+    await report(await last, 'complete');
     const batch = await get(made.id);
     assert.equal(batch.state, 'finished');
     assert.deepEqual(batch.counts, { open: 0, completed: 2, failed: 1, cancelled: 0, skipped: 0 });
@@ -59,6 +61,7 @@ test('a batch with a finaliser runs, finishes once, and tells of it', async () =
     assert.deepEqual([(await get(made.id)).state, (await get(made.id)).round], ['closed', 2]);
     await report(await claim('a', 'k'), 'complete');
     assert.deepEqual((await stream(made.id, 2)).map((e) => e.type), ['finished', 'end']);
+    assert.deepEqual((({ id, round, finally_of }) => [id, round, finally_of])(await claim('a', 'report')), [made.finally[0].id, 2, made.id]);
 });
 
 test('results come as NDJSON, by pages', async () => {

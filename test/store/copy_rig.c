@@ -452,11 +452,15 @@ static void batches(struct store_test *s)
         struct str on = STR(" batch"), queue = arena_printf(s->a, "batch%d", i);
         const struct batch_plan plan = {
             .name = STR("b"), .labels = STR("{\"a\":\"b\"}"), .max_jobs = i ? 0 : 2, .is_closed = i > 0};
-        struct job_spec specs[] = {
-            {.plan = &plan, .ref = on},
-            {.queue = queue, .kind = STR("k"), .args = STR("{}"), .joins_first = true},
-            {.queue = queue, .kind = STR("k"), .args = STR("{}"), .joins_first = true},
-            {.queue = queue, .kind = STR("f"), .args = STR("{}"), .depends_on = &on, .depends_count = 1}};
+        struct job_spec specs[] = {{.plan = &plan, .ref = on},
+                                   {.queue = queue, .kind = STR("k"), .args = STR("{}"), .joins_first = true},
+                                   {.queue = queue, .kind = STR("k"), .args = STR("{}"), .joins_first = true},
+                                   {.queue = queue,
+                                    .kind = STR("f"),
+                                    .args = STR("{}"),
+                                    .depends_on = &on,
+                                    .depends_count = 1,
+                                    .is_finaliser = true}};
         AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
         op.tenant = s->tenant;
         op.specs = specs;

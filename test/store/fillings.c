@@ -46,7 +46,8 @@ static struct store_enqueue begin(struct store_test *s, const struct batch_filli
                                  .queue = STR("last"),
                                  .args = STR("{}"),
                                  .depends_on = after_batch,
-                                 .depends_count = 1};
+                                 .depends_count = 1,
+                                 .is_finaliser = true};
     op.tenant = s->tenant;
     op.specs = specs;
     op.count = 2;

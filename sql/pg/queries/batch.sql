@@ -6,6 +6,12 @@ INSERT INTO stint.batch (id, tenant, max_jobs, name, labels) VALUES ($1, $2, $3,
 -- name: batch_max
 SELECT max_jobs FROM stint.batch WHERE id = $1
 
+-- name: batch_finally
+SELECT finally FROM stint.batch WHERE id = $1
+
+-- name: batch_set_finally
+UPDATE stint.batch SET finally = $2 WHERE id = $1
+
 -- name: batch_list
 -- $1 tenant · $2 below this one · $3 from this one on · $4 so many
 SELECT b.id, b.max_jobs, b.name, b.labels, j.state, j.flags, coalesce(j.round, 1), j.finished_at, j.error_message, s.*
@@ -25,8 +31,8 @@ CROSS JOIN LATERAL (
 WHERE b.tenant = $1::bigint::int AND b.id < $2 AND b.id >= $3 ORDER BY b.id DESC LIMIT $4
 
 -- name: members_open
--- As children_open.
-SELECT id FROM stint.job WHERE batch = $1 AND flags & 32769 = 0 ORDER BY id LIMIT $2
+-- As children_open. 268435456: a finaliser, which does not belong to it.
+SELECT id FROM stint.job WHERE batch = $1 AND flags & 268468225 = 0 ORDER BY id LIMIT $2
 
 -- name: members_final
 -- $1 tenant · $2 batch · $3 behind this job · $4 so many · $5 until their results have so many bytes
@@ -35,5 +41,5 @@ SELECT * FROM (
     - coalesce(octet_length(result), 0) AS bytes_before
   FROM (
     SELECT @job_columns@, finished_at, expires_at, result FROM stint.history
-    WHERE batch = $2 AND tenant = $1::bigint::int AND id > $3 ORDER BY id LIMIT $4) AS j) AS j
+    WHERE batch = $2 AND tenant = $1::bigint::int AND id > $3 AND flags & 268435456 = 0 ORDER BY id LIMIT $4) AS j) AS j
 WHERE bytes_before <= $5::bigint ORDER BY id

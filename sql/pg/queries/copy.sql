@@ -363,11 +363,11 @@ SELECT job, on_job, round FROM stint.link WHERE (job, on_job) > ($1, $2) ORDER B
 INSERT INTO stint.link (job, on_job, round) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
 
 -- name: copy_read_batch
-SELECT id, tenant, max_jobs, name, labels FROM stint.batch WHERE id > $1 ORDER BY id LIMIT $2
+SELECT id, tenant, max_jobs, name, labels, finally FROM stint.batch WHERE id > $1 ORDER BY id LIMIT $2
 
 -- name: copy_write_batch
-INSERT INTO stint.batch (id, tenant, max_jobs, name, labels)
-SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])
+INSERT INTO stint.batch (id, tenant, max_jobs, name, labels, finally)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
 
 -- name: copy_read_limit
 -- Those that say something: nodes make rows only to lock them.

@@ -1,7 +1,9 @@
 -- Jobs that depend on others.
 
 -- name: link_insert
-INSERT INTO stint.link (job, on_job, round) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) ON CONFLICT DO NOTHING
+INSERT INTO stint.link AS l (job, on_job, round)
+SELECT job, on_job, max(round) FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS u (job, on_job, round) GROUP BY 1, 2 ORDER BY 1, 2
+ON CONFLICT (job, on_job) DO UPDATE SET round = excluded.round WHERE l.round < excluded.round
 
 -- name: link_jobs
 -- $1, $2 on one of these, in this round of its life or an earlier one · $3 so many

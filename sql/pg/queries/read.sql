@@ -64,11 +64,11 @@ WITH looked AS NOT MATERIALIZED (
 @list_rows@
 
 -- name: job_list_batch
--- $10: of this batch
+-- $10: of this batch, and none of its finalisers (268435456)
 WITH looked AS NOT MATERIALIZED (
   SELECT * FROM (
     SELECT @live_list_columns@ FROM stint.job WHERE batch = $10 UNION ALL SELECT @list_columns@ FROM stint.history WHERE batch = $10) AS j
-  WHERE id < $3 AND id >= $4 ORDER BY id DESC LIMIT $8::bigint
+  WHERE id < $3 AND id >= $4 AND flags & 268435456 = 0 ORDER BY id DESC LIMIT $8::bigint
 )
 @list_rows@
 

@@ -6,6 +6,12 @@ INSERT INTO batch (tenant, job, random, max_jobs, name, labels) VALUES (?1, ?2, 
 -- name: batch_max
 SELECT max_jobs FROM batch WHERE tenant = ?1 AND job = ?2
 
+-- name: batch_finally
+SELECT finally FROM batch WHERE tenant = ?1 AND job = ?2
+
+-- name: batch_set_finally
+UPDATE batch SET finally = ?3 WHERE tenant = ?1 AND job = ?2
+
 -- name: batch_delete
 DELETE FROM batch WHERE tenant = ?1 AND job = ?2
 
@@ -30,11 +36,11 @@ SELECT 1 FROM member AS m CROSS JOIN job AS b ON b.id = m.batch WHERE m.job = ?1
 DELETE FROM member WHERE job = ?1
 
 -- name: member_open
--- As kin_open.
-SELECT m.job, j.random, j.state < 4 AND j.flags & 32769 = 0 FROM member AS m CROSS JOIN job AS j ON j.id = m.job
+-- As kin_open. 268435456: a finaliser, which does not belong to it.
+SELECT m.job, j.random, j.state < 4 AND j.flags & 268468225 = 0 FROM member AS m CROSS JOIN job AS j ON j.id = m.job
 WHERE m.batch = ?1 AND m.job > ?2 ORDER BY m.job LIMIT ?3
 
 -- name: member_final
 -- ?1, ?2 of this batch · ?3 behind this job · ?4 so many are looked at, final or not
-SELECT m.job, j.state >= 4 FROM member AS m CROSS JOIN job AS j ON j.id = m.job
+SELECT m.job, j.state >= 4 AND j.flags & 268435456 = 0 FROM member AS m CROSS JOIN job AS j ON j.id = m.job
 WHERE m.batch = ?1 AND m.batch_random = ?2 AND m.job > ?3 ORDER BY m.job LIMIT ?4

@@ -39,8 +39,8 @@ SELECT id, random, tenant, (SELECT name FROM queue WHERE queue.id = job.queue), 
   CASE WHEN flags & 2048 THEN (SELECT parent_random FROM kin WHERE kin.job = job.id) END,
   CASE WHEN flags & 2048 THEN (SELECT kin.root FROM kin WHERE kin.job = job.id) END,
   CASE WHEN flags & 2048 THEN (SELECT root_random FROM kin WHERE kin.job = job.id) END,
-  CASE WHEN flags & 4194304 THEN (SELECT member.batch FROM member WHERE member.job = job.id) END,
-  CASE WHEN flags & 4194304 THEN (SELECT batch_random FROM member WHERE member.job = job.id) END
+  CASE WHEN flags & 272629760 THEN (SELECT member.batch FROM member WHERE member.job = job.id) END,
+  CASE WHEN flags & 272629760 THEN (SELECT batch_random FROM member WHERE member.job = job.id) END
 FROM job WHERE id > ?1 ORDER BY id LIMIT ?2
 
 -- name: copy_read_event
@@ -150,7 +150,7 @@ INSERT INTO link (job, on_job, on_random, round) SELECT ?1, ?3, ?4, ?5 WHERE ?2 
 INSERT INTO member (job, batch, batch_random) SELECT ?1, ?3, ?4 WHERE ?2 NOTNULL
 
 -- name: copy_read_batch
-SELECT job, random, tenant, max_jobs, name, labels FROM batch WHERE job > ?1 ORDER BY job LIMIT ?2
+SELECT job, random, tenant, max_jobs, name, labels, finally FROM batch WHERE job > ?1 ORDER BY job LIMIT ?2
 
 -- name: copy_write_batch
-INSERT INTO batch (job, random, tenant, max_jobs, name, labels) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO batch (job, random, tenant, max_jobs, name, labels, finally) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)

@@ -83,9 +83,10 @@ SELECT @job_columns@ FROM job WHERE id < ?1 AND id >= ?2 ORDER BY id DESC
 SELECT @job_columns@ FROM job WHERE tenant = ?3 AND state = 5 AND id < ?1 AND id >= ?2 ORDER BY id DESC
 
 -- name: job_list_batch
--- ?3, ?4: those of this batch
+-- ?3, ?4: those of this batch, and none of its finalisers (268435456)
 SELECT @job_columns@ FROM member AS m CROSS JOIN job ON job.id = m.job
-WHERE m.batch = ?3 AND m.batch_random = ?4 AND m.job < ?1 AND m.job >= ?2 ORDER BY m.job DESC
+WHERE m.batch = ?3 AND m.batch_random = ?4 AND m.job < ?1 AND m.job >= ?2 AND job.flags & 268435456 = 0
+ORDER BY m.job DESC
 
 -- name: job_due
 SELECT id FROM job WHERE due_at > 0 AND due_at <= ?1 ORDER BY due_at LIMIT ?2

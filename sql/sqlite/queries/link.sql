@@ -1,7 +1,8 @@
 -- Jobs that depend on others.
 
 -- name: link_insert
-INSERT INTO link (job, on_job, on_random, round) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING
+INSERT INTO link (job, on_job, on_random, round) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT DO UPDATE SET round = max(round, excluded.round)
 
 -- name: link_jobs
 -- ?1 on this one · ?2 in this round, or an earlier one · ?3 so many

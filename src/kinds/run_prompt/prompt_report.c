@@ -46,6 +46,7 @@ static enum rc read_args(struct reporting *r, struct err *e)
     enum rc rc = json_parse(attempt_args(r->at), r->a, &o, e);
     rc = rc ? rc : json_only(o, members, e);
     rc = rc ? rc : json_get_str(o, "batch", &args->batch, e);
+    args->batch = args->batch.n ? args->batch : attempt_batch_id(r->at);
     rc = rc ? rc : json_get_str(o, "name", &args->name, e);
     rc = rc ? rc : json_get_str(o, "date", &args->date, e);
     rc = rc ? rc : json_get_int(o, "expected", 0, PROMPT_BATCH_MAX_JOBS, &args->expected, e);

@@ -33,6 +33,27 @@ enum rc pg_batch_put(struct keeper *k, struct row *r, const struct batch_plan *p
     return round_ask((struct committer *)k, PG_SQL_BATCH_INSERT, &q, NULL, e);
 }
 
+enum rc pg_batch_put_finalisers(struct keeper *k, int64_t tenant, struct id batch, struct str ids,
+                                struct err *e)
+{
+    struct pg_query q = PG_QUERY(k->scratch);
+    (void)tenant;
+    pg_bind_uuid(&q, &batch);
+    pg_bind_str(&q, ids);
+    return round_ask((struct committer *)k, PG_SQL_BATCH_SET_FINALLY, &q, NULL, e);
+}
+
+enum rc pg_batch_find_finalisers(struct keeper *k, struct row *r, struct str *out, struct err *e)
+{
+    struct pg_query q = PG_QUERY(k->scratch);
+    struct pg_rows *rows = NULL;
+    pg_bind_uuid(&q, &r->id);
+    enum rc rc = round_ask((struct committer *)k, PG_SQL_BATCH_FINALLY, &q, &rows, e);
+    *out = !rc && pg_count(rows) ? arena_str(k->scratch, pg_str(rows, 0, 0)) : STR_NONE;
+    pg_rows_free(rows);
+    return rc;
+}
+
 /* ---- lists */
 
 static void read_batch(const struct pg_rows *rows, size_t at, struct arena *a, struct batch *b)

@@ -37,6 +37,7 @@ static const struct {
     {6, 6, "whoever ends a job tells those that depend on it"},
     {9, 9, "whoever ends a job of a batch tells that"},
     {12, 12, "whoever gives out a job, or ends its lease, counts it for its limits"},
+    {13, 13, "whoever ends a finaliser has it looked at whether it runs again"},
 };
 
 struct schema {

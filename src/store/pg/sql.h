@@ -93,6 +93,8 @@
     X(CHILDREN_LIST, "children_list") \
     X(BATCH_INSERT, "batch_insert") \
     X(BATCH_MAX, "batch_max") \
+    X(BATCH_FINALLY, "batch_finally") \
+    X(BATCH_SET_FINALLY, "batch_set_finally") \
     X(BATCH_LIST, "batch_list") \
     X(MEMBERS_OPEN, "members_open") \
     X(MEMBERS_FINAL, "members_final") \

@@ -60,7 +60,7 @@ void pg_view_read(const struct store *s, const struct pg_rows *r, size_t at, str
     j->error.message = copy(a, r, at, 32);
     j->parent = pg_uuid(r, at, 33);
     j->root = pg_uuid(r, at, 34);
-    j->batch = pg_uuid(r, at, 35);
+    *(bits & FLAG_FINALLY ? &j->finally_of : &j->batch) = pg_uuid(r, at, 35);
     if (flags) {
         *flags = bits;
     }

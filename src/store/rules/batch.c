@@ -264,8 +264,11 @@ enum rc rules_reopen_batch(struct keeper *k, struct row *r, struct err *e)
 {
     struct row *batch = NULL;
     enum rc rc = k->engine->load(k, r->tenant, r->batch, &batch, e);
-    return rc || !batch || !job_state_is_final(batch->state) ? rc
-                                                             : rules_begin_round(k, batch, JOB_BLOCKED, e);
+    if (rc || !batch || !job_state_is_final(batch->state)) {
+        return rc;
+    }
+    rc = rules_link_finalisers(k, batch, e);
+    return rc ? rc : rules_begin_round(k, batch, JOB_BLOCKED, e);
 }
 
 void rules_show_batch(struct batch *b, enum job_state state, int64_t flags)

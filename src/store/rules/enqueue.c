@@ -161,6 +161,10 @@ static enum rc insert_job(struct keeper *k, const struct berth *at, const struct
         r->batch = at->batch;
         r->flags |= FLAG_MEMBER | (at->is_capped ? FLAG_CAPPED : 0);
     }
+    if (!id_is_zero(at->finally_of)) {
+        r->batch = at->finally_of;
+        r->flags |= FLAG_FINALLY;
+    }
     r->retry = retry_text(s, r->settings, k->scratch);
     if (r->state == JOB_SCHEDULED || r->deadline_at) {
         row_set_due(r);
@@ -308,10 +312,14 @@ static enum rc insert_items(struct keeper *k, struct store_enqueue *op, const st
         struct berth at = {.tenant = op->tenant,
                            .queue = queue_name(&op->specs[i]),
                            .is_awaited = l->is_awaited && l->is_awaited[i]};
+        if (op->specs[i].is_finaliser) {
+            at.finally_of = op->verdicts[0].job;
+        }
         rc = op->specs[i].plan ? rules_add_batch(k, &at, &op->specs[i], v, j, e)
                                : insert_item(k, op, i, j, &at, e);
     }
-    return rc ? rc : rules_link(k, op, l, e);
+    rc = rc ? rc : rules_link(k, op, l, e);
+    return rc ? rc : rules_keep_finalisers(k, op, e);
 }
 
 static void refuse_all(struct store_enqueue *op)

@@ -103,6 +103,8 @@ struct keeper_engine {
     enum rc (*count_children)(struct keeper *k, struct row *r, struct job_children *out, struct err *e);
     /* How many jobs r, a batch, takes; 0: any number. */
     enum rc (*batch_max)(struct keeper *k, struct row *r, int64_t *out, struct err *e);
+    /* Its finalisers, as put_finalisers was told; good until the round ends. */
+    enum rc (*find_finalisers)(struct keeper *k, struct row *r, struct str *out, struct err *e);
     /* Those of them that are not final and that nobody has cancelled yet, or the first. Of a batch: those that belong to it. */
     enum rc (*find_open_children)(struct keeper *k, struct row *r, struct open_children *open, struct err *e);
 
@@ -127,7 +129,8 @@ struct keeper_engine {
     enum rc (*leave_note)(struct keeper *k, const struct note *note, struct err *e);
 
     /* `job`, blocked, depends on `on`: until that round of its life, or a later one, has ended and a tick has told it
-     * (rules_dependency_ended), or forget_links. */
+     * (rules_dependency_ended), or forget_links. If it does already, then until the later round of the two. Finalisers also when
+     * they are not blocked. */
     enum rc (*link)(struct keeper *k, struct id job, struct id on, int64_t round, struct err *e);
     /* r, no longer blocked, depends on nothing. */
     enum rc (*forget_links)(struct keeper *k, struct row *r, struct err *e);
@@ -165,6 +168,10 @@ struct keeper_engine {
 
     /* What r, a batch that has just been inserted, was made from. */
     enum rc (*put_batch)(struct keeper *k, struct row *r, const struct batch_plan *p, struct err *e);
+
+    /* Which jobs run behind it: a text of the rules'. */
+    enum rc (*put_finalisers)(struct keeper *k, int64_t tenant, struct id batch, struct str ids,
+                              struct err *e);
 
     /* ---- a batch that is filled: filling.c */
 

@@ -119,11 +119,18 @@ enum rc rules_dependency_ended(struct keeper *k, struct row *r, struct id on, en
                                bool has_more, struct err *e)
 {
     bool is_over = r->deadline_at && r->deadline_at <= k->now;
+    bool is_finaliser = r->flags & FLAG_FINALLY && id_eq(r->batch, on);
+    if (is_finaliser && !(r->state == JOB_BLOCKED && r->flags & FLAG_DEPENDS)) {
+        return rules_finalise_again(k, r, what, e);
+    }
     if (r->state != JOB_BLOCKED || !(r->flags & FLAG_DEPENDS) || is_over) {
         return RC_OK;
     }
     if (what == NOTE_MISSED && !(r->flags & FLAG_RUN_ANYWAY)) {
         return end_with_parent(k, r, on, e);
+    }
+    if (is_finaliser) { /* a link that the next round has just made stays */
+        r->flags &= ~(int64_t)FLAG_DEPENDS;
     }
     return has_more ? RC_OK : rules_unblock(k, r, e);
 }

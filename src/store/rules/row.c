@@ -72,6 +72,9 @@ enum rc row_enter(struct keeper *k, struct row *r, enum job_state to, struct err
     if (!rc && r->flags & FLAG_AWAITED && job_state_is_final(to)) {
         rc = rules_ended(k, r, e);
     }
+    if (!rc && r->flags & FLAG_FINALLY && job_state_is_final(to)) {
+        rc = rules_finaliser_ended(k, r, e);
+    }
     if (rc) {
         return rc;
     }

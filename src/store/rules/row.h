@@ -33,8 +33,10 @@ enum row_flag {
     FLAG_FILLING = 1 << 26,   /* a batch whose jobs are being made */
     FLAG_FILLED = 1 << 27,    /* a job of such a batch: hidden until all of them are there */
     FLAG_LANED = 1 << 24,     /* it names a group or limits: a lane of its own */
+    FLAG_FINALLY = 1 << 28,   /* a finaliser of a batch: it runs behind each round of that one's life */
+    FLAGS_OF_BATCH = FLAG_MEMBER | FLAG_FINALLY,
     FLAGS_FAMILY = FLAG_CHILD | FLAG_PARENT | FLAG_WAITS | FLAG_LAST_TURN | FLAG_DEPENDS | FLAG_AWAITED |
-                   FLAG_BATCH | FLAG_MEMBER,
+                   FLAG_BATCH | FLAGS_OF_BATCH,
 };
 
 /* The engine makes it, first in a struct of its own where it needs more. Times that are not set are 0 here. */
@@ -51,8 +53,8 @@ struct row {
     int64_t report_n, report_hash, report_verdict, last_seq, progress, started_at, finished_at, expires_at;
     struct str retry, unique_key; /* live as long as the row */
     struct id parent, root;       /* with FLAG_CHILD */
-    struct id batch;              /* with FLAG_MEMBER */
-    struct str group, limits;     /* with FLAG_LANED; live as long as the row */
+    struct id batch; /* with FLAG_MEMBER; with FLAG_FINALLY, which has not that, the one for which it waits */
+    struct str group, limits; /* with FLAG_LANED; live as long as the row */
 };
 
 struct job_counters row_counters(const struct row *r);

@@ -49,6 +49,7 @@ struct berth { /* of a new job */
     struct str queue;
     struct id parent, root; /* zero: it hangs under none */
     struct id batch;        /* zero: it belongs to none */
+    struct id finally_of;   /* zero: it is the finaliser of none */
     bool is_capped;         /* that takes only so many */
     bool is_awaited;        /* others of its enqueue depend on it */
     int64_t *hidden;        /* not NULL: it is hidden, in this place (keeper.h) */
@@ -113,6 +114,17 @@ MUST_CHECK enum rc rules_act_on_batch(struct keeper *k, enum job_action action, 
 MUST_CHECK enum rc rules_look_at_batch(struct keeper *k, struct row *r, struct err *e);
 /* The row, final and a member, is about to live again: so does its batch. Unless that is gone. */
 MUST_CHECK enum rc rules_reopen_batch(struct keeper *k, struct row *r, struct err *e);
+
+/* ---- jobs that run behind each round of a batch (finalisers.c) */
+
+/* Those of the enqueue are known to its batch. */
+MUST_CHECK enum rc rules_keep_finalisers(struct keeper *k, const struct store_enqueue *op, struct err *e);
+/* The batch, final, is about to begin another round: they wait for its end. The caller saves it. */
+MUST_CHECK enum rc rules_link_finalisers(struct keeper *k, struct row *batch, struct err *e);
+/* The row, one of them, became final: row_enter's. */
+MUST_CHECK enum rc rules_finaliser_ended(struct keeper *k, const struct row *r, struct err *e);
+/* Its batch has ended once more (what: how), and the row is not blocked by it. Saves what it changes. */
+MUST_CHECK enum rc rules_finalise_again(struct keeper *k, struct row *r, enum note_what what, struct err *e);
 
 /* ---- batches that are filled (filling.c) */
 

@@ -94,6 +94,34 @@ enum rc batch_put(struct keeper *k, struct row *r, const struct batch_plan *p, s
     return rc;
 }
 
+enum rc batch_put_finalisers(struct keeper *k, int64_t tenant, struct id batch, struct str ids, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    enum rc rc = stmt(writer_of(k)->db, SQL_BATCH_SET_FINALLY, &q, e);
+    if (!rc) {
+        db_bind_int(q, 1, tenant);
+        db_bind_int(q, 2, id_ordinal(batch));
+        db_bind_str(q, 3, ids);
+        rc = db_run(q, e);
+    }
+    return rc;
+}
+
+enum rc batch_find_finalisers(struct keeper *k, struct row *r, struct str *out, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = ask(writer_of(k), SQL_BATCH_FINALLY, sqlite_row_of(r), &q, e);
+    if (!rc) {
+        rc = db_step(q, &has_row, e);
+    }
+    if (!rc && has_row) {
+        *out = arena_str(k->scratch, db_str(q, 0));
+        db_reset(q);
+    }
+    return rc;
+}
+
 /* ---- lists */
 
 static void read_batch(struct db_stmt *q, struct arena *a, struct batch *b)

@@ -36,7 +36,7 @@ enum rc enqueue_insert(struct keeper *k, struct row *r, const struct job_spec *s
     if (!rc && r->flags & FLAG_CHILD) {
         rc = family_insert(writer_of(k), row, e);
     }
-    return rc || !(r->flags & FLAG_MEMBER) ? rc : batch_add_member(writer_of(k), row, e);
+    return rc || !(r->flags & FLAGS_OF_BATCH) ? rc : batch_add_member(writer_of(k), row, e);
 }
 
 /* ---- a batch that is filled: its jobs are queued in a line of their own, which says that it has none until all are there. So no

@@ -42,7 +42,7 @@ enum rc family_remove(struct writer *w, const struct sqlite_row *s, struct err *
     if (s->row.flags & FLAG_CHILD) {
         rc = run_with_id(w->db, SQL_KIN_DELETE, s->ordinal, e);
     }
-    if (!rc && s->row.flags & (FLAG_MEMBER | FLAG_BATCH)) {
+    if (!rc && s->row.flags & (FLAGS_OF_BATCH | FLAG_BATCH)) {
         rc = batch_remove(w, s, e);
     }
     return rc || !(s->row.flags & FLAG_PARENT) ? rc : run_with_id(w->db, SQL_TALLY_DELETE, s->ordinal, e);

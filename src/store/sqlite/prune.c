@@ -20,7 +20,7 @@ enum rc prune_remove(struct keeper *k, struct row *r, struct err *e)
     if (!rc && r->flags & (FLAG_ARTIFACTS | FLAG_STAGED)) {
         rc = artifacts_remove(w, job, true, e);
     }
-    if (!rc && r->flags & (FLAG_CHILD | FLAG_PARENT | FLAG_MEMBER)) {
+    if (!rc && r->flags & (FLAG_CHILD | FLAG_PARENT | FLAGS_OF_BATCH)) {
         rc = family_remove(w, sqlite_row_of(r), e);
     }
     return rc ? rc : run_with_id(w->db, SQL_JOB_DELETE, job, e);

@@ -140,7 +140,7 @@ enum rc rows_load_ordinal(struct writer *w, int64_t ordinal, struct row **out, s
         if (!rc && s->row.flags & FLAG_CHILD) {
             rc = family_read_kin(w->db, ordinal, &s->row.parent, &s->row.root, e);
         }
-        if (!rc && s->row.flags & FLAG_MEMBER) {
+        if (!rc && s->row.flags & FLAGS_OF_BATCH) {
             rc = batch_read_id(w->db, ordinal, &s->row.batch, e);
         }
         if (!rc && s->row.flags & FLAG_LANED) {

@@ -111,6 +111,9 @@ MUST_CHECK enum rc batch_add_member(struct writer *w, const struct sqlite_row *s
 MUST_CHECK enum rc batch_remove(struct writer *w, const struct sqlite_row *s, struct err *e);
 MUST_CHECK enum rc batch_max(struct keeper *k, struct row *r, int64_t *out, struct err *e);
 MUST_CHECK enum rc batch_put(struct keeper *k, struct row *r, const struct batch_plan *p, struct err *e);
+MUST_CHECK enum rc batch_find_finalisers(struct keeper *k, struct row *r, struct str *out, struct err *e);
+MUST_CHECK enum rc batch_put_finalisers(struct keeper *k, int64_t tenant, struct id batch, struct str ids,
+                                        struct err *e);
 
 /* links.c */
 MUST_CHECK enum rc links_add(struct keeper *k, struct id job, struct id on, int64_t round, struct err *e);

@@ -60,6 +60,8 @@
     X(TALLY_DELETE, "tally_delete") \
     X(BATCH_INSERT, "batch_insert") \
     X(BATCH_MAX, "batch_max") \
+    X(BATCH_FINALLY, "batch_finally") \
+    X(BATCH_SET_FINALLY, "batch_set_finally") \
     X(BATCH_DELETE, "batch_delete") \
     X(BATCH_LIST, "batch_list") \
     X(MEMBER_INSERT, "member_insert") \

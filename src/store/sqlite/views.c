@@ -124,7 +124,8 @@ enum rc view_read_kin(const struct viewer *v, struct view *out, struct err *e)
     if (out->flags & FLAG_CHILD) {
         rc = family_read_kin(v->db, id_ordinal(j->id), &j->parent, &j->root, e);
     }
-    return rc || !(out->flags & FLAG_MEMBER) ? rc : batch_read_id(v->db, id_ordinal(j->id), &j->batch, e);
+    struct id *batch = out->flags & FLAG_FINALLY ? &j->finally_of : &j->batch;
+    return rc || !(out->flags & FLAGS_OF_BATCH) ? rc : batch_read_id(v->db, id_ordinal(j->id), batch, e);
 }
 
 enum rc view_get_ordinal(const struct viewer *v, int64_t ordinal, struct view *out, struct err *e)
