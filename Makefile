@@ -186,7 +186,7 @@ $(PROGRAM): $(MAIN_OBJ) $(ALL_LIB) $(TP_OBJ)
 
 # libstint: what the client may include, and nothing of the server.
 CLIENT_ROOMS := base core loop crypto net wire client
-NOT_CLIENT := base/asset.o net/address.o net/fetch.o net/fetch_look_up.o
+NOT_CLIENT := base/asset.o net/address.o net/fetch.o net/fetch_look_up.o net/gunzip.o net/url.o
 CLIENT_OBJ := $(filter-out $(NOT_CLIENT:%=$(B)/obj/src/%),$(foreach r,$(CLIENT_ROOMS),$(filter $(B)/obj/src/$(r)/%,$(OBJ))))
 CLIENT_A := $(B)/libstint.a
 CLIENT_SO := $(B)/libstint.so.0

@@ -21,7 +21,7 @@ const MAY_INCLUDE = {
     queue: ['base', 'core', 'store', 'loop'],
     push: ['base', 'core', 'loop', 'crypto', 'net', 'wire', 'queue'],
     api: ['base', 'core', 'loop', 'crypto', 'net', 'wire', 'queue', 'push', 'codeindex'],
-    kinds: ['base', 'codeindex', 'worker/handler.h', 'net/address.h', 'net/fetch.h', 'net/http_types.h'],
+    kinds: ['base', 'codeindex', 'worker/handler.h', 'net/address.h', 'net/fetch.h', 'net/gunzip.h', 'net/http_types.h', 'net/url.h'],
     cmd: ['base', 'loop', 'crypto', 'db', 'core', 'net', 'wire', 'codeindex', 'client', 'worker', 'queue', 'push', 'api', 'kinds'],
 };
 

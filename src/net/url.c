@@ -1,0 +1,230 @@
+/* url.c: see url.h. libcurl takes more than an address should be (users, zones, escapes in hosts), and normalises a host only
+ * while it parses; so its host is looked at, written plainly, and parsed once more. */
+#include "net/url.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <locale.h>
+#include <string.h>
+
+static enum rc bad_url(struct str text, const char *why, struct err *e)
+{
+    return err_set_code(e, RC_INVALID, "bad_url", NULL, "%.*s: %s", STR_ARG(str_sub(text, 0, 200)), why);
+}
+
+static struct str part(CURLU *u, CURLUPart which, unsigned flags, struct arena *a)
+{
+    char *text = NULL;
+    if (curl_url_get(u, which, &text, flags) != CURLUE_OK) {
+        return STR_NONE;
+    }
+    struct str copy = arena_str(a, str_from(text));
+    curl_free(text);
+    return copy;
+}
+
+/* ---- the host */
+
+static bool is_host_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+}
+
+static bool is_name(struct str host)
+{
+    for (size_t i = 0; i < host.n; i++) {
+        if (!is_host_char(host.p[i]) || (host.p[i] == '.' && (i == 0 || host.p[i - 1] == '.'))) {
+            return false;
+        }
+    }
+    return host.n > 0 && host.n <= 253;
+}
+
+static struct str to_lower(struct str s, struct arena *a)
+{
+    char *copy = arena_c_str(a, s);
+    for (size_t i = 0; i < s.n; i++) {
+        copy[i] = copy[i] >= 'A' && copy[i] <= 'Z' ? (char)(copy[i] | 0x20) : copy[i];
+    }
+    return (struct str){copy, s.n};
+}
+
+/* What getaddrinfo would take for a number although libcurl has left it as a name: nobody's host. */
+static bool ends_in_number(struct str host)
+{
+    size_t at = host.n;
+    while (at > 0 && host.p[at - 1] != '.') {
+        at--;
+    }
+    struct str last = str_sub(host, at, host.n);
+    int64_t n = 0;
+    return str_to_i64(last, &n) || str_starts(last, STR("0x"));
+}
+
+static bool is_ipv4(struct str host, struct arena *a)
+{
+    struct in_addr address;
+    return inet_pton(AF_INET, arena_c_str(a, host), &address) == 1;
+}
+
+/* The host as libcurl itself would write it; STR_NONE: it is none. */
+static struct str parse_host_anew(struct str host, struct arena *a)
+{
+    CURLU *u = curl_url();
+    struct str again = STR_NONE;
+    struct str text = arena_printf(a, "http://%.*s/", STR_ARG(host));
+    if (curl_url_set(u, CURLUPART_URL, text.p, 0) == CURLUE_OK) {
+        again = part(u, CURLUPART_HOST, 0, a);
+    }
+    curl_url_cleanup(u);
+    return again;
+}
+
+/* libcurl takes a name that is not ASCII for a text of the thread's locale. */
+static struct str ascii_host(CURLU *u, struct arena *a)
+{
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    locale_t before = uselocale(utf8);
+    struct str host = part(u, CURLUPART_HOST, CURLU_PUNYCODE, a);
+    (void)uselocale(before);
+    if (utf8) {
+        freelocale(utf8);
+    }
+    return host;
+}
+
+static bool is_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] >= 0x80) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct str read_host(CURLU *u, struct arena *a)
+{
+    struct str host = part(u, CURLUPART_HOST, 0, a);
+    host = to_lower(is_ascii(host) ? host : ascii_host(u, a), a);
+    if (str_starts(host, STR("["))) {
+        return str_sub(host, 1, host.n - 1);
+    }
+    if (str_ends(host, STR("."))) {
+        host = str_sub(host, 0, host.n - 1);
+    }
+    if (!is_name(host)) {
+        return STR_NONE;
+    }
+    host = parse_host_anew(host, a);
+    return is_name(host) && (!ends_in_number(host) || is_ipv4(host, a)) ? host : STR_NONE;
+}
+
+/* ---- the whole */
+
+static enum rc read_parts(CURLU *u, struct str text, struct arena *a, struct url *out, struct err *e)
+{
+    struct str digits = part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, a);
+    int64_t port = 0;
+    *out = (struct url){
+        .scheme = part(u, CURLUPART_SCHEME, 0, a),
+        .path = part(u, CURLUPART_PATH, 0, a),
+        .query = part(u, CURLUPART_QUERY, 0, a),
+    };
+    if (!str_eq(out->scheme, STR("http")) && !str_eq(out->scheme, STR("https"))) {
+        return bad_url(text, "is neither http nor https", e);
+    }
+    if (part(u, CURLUPART_USER, 0, a).p || part(u, CURLUPART_PASSWORD, 0, a).p) {
+        return bad_url(text, "has a user or a password", e);
+    }
+    out->host = read_host(u, a);
+    if (!out->host.n || part(u, CURLUPART_ZONEID, 0, a).p || !str_to_i64(digits, &port) || port < 1 ||
+        port > 65535) {
+        return bad_url(text, "is no address of the web", e);
+    }
+    out->port = (int)port;
+    return RC_OK;
+}
+
+static bool has_odd_bytes(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f || s.p[i] == '\\') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_readable(struct str s)
+{
+    return s.n <= URL_MAX_BYTES && !has_odd_bytes(s) && str_is_utf8(s);
+}
+
+enum rc url_parse(struct str text, struct arena *a, struct url *out, struct err *e)
+{
+    if (!text.n || !is_readable(text) || str_find_char(text, ' ', 0) < text.n) {
+        return bad_url(text, "is no address of the web", e);
+    }
+    CURLU *u = curl_url();
+    CURLUcode code = curl_url_set(u, CURLUPART_URL, arena_c_str(a, text), CURLU_URLENCODE);
+    enum rc rc =
+        code == CURLUE_OK ? read_parts(u, text, a, out, e) : bad_url(text, "is no address of the web", e);
+    curl_url_cleanup(u);
+    return rc;
+}
+
+/* Without the bytes that mean nothing in a reference. */
+static struct str clean_reference(struct str s, struct arena *a)
+{
+    s = str_trim(s);
+    char *to = arena_alloc(a, s.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < s.n && s.p[i] != '#'; i++) {
+        if (s.p[i] != '\t' && s.p[i] != '\n' && s.p[i] != '\r') {
+            to[n++] = s.p[i];
+        }
+    }
+    return (struct str){to, n};
+}
+
+enum rc url_join(struct str base, struct str reference, struct arena *a, struct url *out, struct err *e)
+{
+    if (reference.n > 2 * URL_MAX_BYTES || !base.n || !is_readable(base)) {
+        return bad_url(reference, "is no address of the web", e);
+    }
+    reference = clean_reference(reference, a);
+    if (!is_readable(reference)) {
+        return bad_url(reference, "is no address of the web", e);
+    }
+    CURLU *u = curl_url();
+    CURLUcode code = curl_url_set(u, CURLUPART_URL, arena_c_str(a, base), CURLU_URLENCODE);
+    if (code == CURLUE_OK && reference.n) {
+        code = curl_url_set(u, CURLUPART_URL, reference.p, CURLU_URLENCODE);
+    }
+    enum rc rc = code == CURLUE_OK ? read_parts(u, reference, a, out, e)
+                                   : bad_url(reference, "is no address of the web", e);
+    curl_url_cleanup(u);
+    return rc;
+}
+
+bool url_has_default_port(const struct url *u)
+{
+    return u->port == (str_eq(u->scheme, STR("https")) ? 443 : 80);
+}
+
+struct str url_origin(const struct url *u, struct arena *a)
+{
+    bool is_v6 = memchr(u->host.p, ':', u->host.n) != NULL;
+    struct str host = is_v6 ? arena_printf(a, "[%.*s]", STR_ARG(u->host)) : u->host;
+    return url_has_default_port(u)
+               ? arena_printf(a, "%.*s://%.*s", STR_ARG(u->scheme), STR_ARG(host))
+               : arena_printf(a, "%.*s://%.*s:%d", STR_ARG(u->scheme), STR_ARG(host), u->port);
+}
+
+struct str url_text(const struct url *u, struct arena *a)
+{
+    struct str origin = url_origin(u, a);
+    return u->query.p ? arena_printf(a, "%.*s%.*s?%.*s", STR_ARG(origin), STR_ARG(u->path), STR_ARG(u->query))
+                      : arena_printf(a, "%.*s%.*s", STR_ARG(origin), STR_ARG(u->path));
+}
