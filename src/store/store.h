@@ -350,7 +350,9 @@ struct store_enqueue {
 
 /* Gives up to `max` queued jobs of the queues (in turn, starting where fairness says) whose kind is listed, by priority, then
  * turns of the groups (job by job; no group is one too), then age; none whose limits forbid it now. Groups take turns at each
- * node for itself; one that had no job for a while begins where the others are. Each with a new lease number and until now + lease_ms (lease_ms 0 = the queue's, then 30 s). No two claims get
+ * node for itself; one that had no job for a while begins where the others are. Jobs that have waited at their keys are in order of age
+ * among those of one kind, group and set of keys, and else about; whether lighter ones pass a heavier one that waits for the same key,
+ * the engine decides. Each with a new lease number and until now + lease_ms (lease_ms 0 = the queue's, then 30 s). No two claims get
  * the same job. Fewer when their args are big: about STORE_CLAIM_BYTES in all. Paused queues give nothing. An empty answer is
  * RC_OK. No kind listed = every kind. */
 struct store_claim {

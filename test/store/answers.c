@@ -250,6 +250,7 @@ static void print_report(const struct model *m, const struct store_op *op, struc
         put(out, "cancel", v->cancel);
         put(out, "lease_left_ms", v->lease_left_ms);
         put(out, "run_at", v->run_at);
+        put(out, "take_wait_ms", v->take_wait_ms);
         buf_append_c(out, "\n");
         for (size_t k = 0; k < v->child_count; k++) {
             put_enqueued(m, &v->children[k], out);
@@ -436,6 +437,15 @@ static void print_schedules(const struct model *m, const struct store_op *op, st
     put(out, "more", x->more);
 }
 
+static void print_limits(const struct model *m, const struct store_op *op, struct buf *out)
+{
+    const struct store_list_limits *x = (const struct store_list_limits *)op;
+    for (size_t i = 0; i < x->count; i++) {
+        model_print_limit(m, &x->limits[i], true, out);
+    }
+    put(out, "more", x->more);
+}
+
 static void print_one(const struct model *m, const struct store_op *op, struct buf *out)
 {
     switch (op->kind) {
@@ -451,6 +461,9 @@ static void print_one(const struct model *m, const struct store_op *op, struct b
     case STORE_SET_SCHEDULE:
         put(out, "is_new", ((const struct store_set_schedule *)op)->is_new);
         model_print_schedule(m, ((const struct store_set_schedule *)op)->schedule, out);
+        break;
+    case STORE_SET_LIMIT:
+        model_print_limit(m, ((const struct store_set_limit *)op)->limit, false, out);
         break;
     case STORE_CREATE_KEY:
         put_key(&((const struct store_create_key *)op)->key, out);
@@ -483,7 +496,7 @@ void answer_print(const struct model *m, const struct store_op *op, struct buf *
         [STORE_GET_SERIES] = print_series,  [STORE_LIST_SERIES] = print_all_series,
         [STORE_LIST_QUEUES] = print_queues, [STORE_LIST_SCHEDULES] = print_schedules,
         [STORE_STATS] = print_stats,        [STORE_LIST_KEYS] = print_keys,
-        [STORE_LOOK] = print_lines};
+        [STORE_LIST_LIMITS] = print_limits, [STORE_LOOK] = print_lines};
     put_rc(out, op->rc, &op->e);
     buf_append_c(out, "\n");
     if (prints[op->kind] && (!op->rc || op->kind == STORE_ENQUEUE)) {

@@ -81,6 +81,15 @@ struct store_op *word_claim(struct pair *p);
 struct store_op *word_report(struct pair *p);
 struct store_op *word_stage(struct pair *p);
 
+/* ---- … of limits (differential_limits.c) */
+
+struct str word_limits(struct pair *p); /* of a job */
+void word_limits_of_report(struct pair *p, const struct model_job *job, struct report *r);
+struct store_op *word_limit(struct pair *p);
+struct store_op *word_read_of_limits(struct pair *p, int64_t tenant);
+/* Of a tenant, and those of the server that only this world names. */
+void word_all_limits(struct pair *p, int64_t tenant, struct store_op **ops, int *count);
+
 /* An operation that writes, one about jobs, one that names none, and one that reads, by p->c. */
 struct store_op *word_write(struct pair *p);
 struct store_op *word_write_of_jobs(struct pair *p);

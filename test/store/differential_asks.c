@@ -198,6 +198,9 @@ static struct store_op *word_read_of_tenant(struct pair *p, int64_t tenant)
     if (dice >= 10) {
         return word_look(p);
     }
+    if (dice < 1) {
+        return word_read_of_limits(p, tenant);
+    }
     if (dice < 2) {
         WORDED(op, store_list_queues, STORE_LIST_QUEUES);
         op->tenant = tenant;
@@ -267,8 +270,9 @@ struct store_op *word_write_of_jobs(struct pair *p)
 
 struct store_op *word_write_of_none(struct pair *p)
 {
-    static const struct word words[] = {{450, word_enqueue},   {900, word_claim},        {940, word_schedule},
-                                        {970, word_set_queue}, {990, word_delete_queue}, {1000, word_key}};
+    static const struct word words[] = {{430, word_enqueue},  {870, word_claim},     {900, word_limit},
+                                        {940, word_schedule}, {970, word_set_queue}, {990, word_delete_queue},
+                                        {1000, word_key}};
     return any_word(p, words);
 }
 

@@ -59,6 +59,18 @@ static bool is_of_series(const struct store_op *op)
     return is;
 }
 
+/* Whoever comes first to a key gets its tokens. */
+static bool is_of_limits(const struct store_op *op)
+{
+    const struct store_report *report = (const struct store_report *)op;
+    bool is = false;
+    for (size_t i = 0; op->kind == STORE_REPORT && i < report->count; i++) {
+        const struct report *r = &report->items[i];
+        is = is || r->pause_key.n || r->take_count || r->correct_count;
+    }
+    return is;
+}
+
 /* New jobs get their ids in order, and so do events in the stream of a root. */
 static bool reaches_others(const struct store_op *op)
 {
@@ -86,5 +98,5 @@ bool question_may_join(const struct store_op *a, const struct store_op *b)
         return true;
     }
     return !has_common(&x, &y) && !is_retry(a) && !is_retry(b) && !reaches_others(a) && !reaches_others(b) &&
-           !(is_of_series(a) && is_of_series(b));
+           !(is_of_series(a) && is_of_series(b)) && !(is_of_limits(a) && is_of_limits(b));
 }

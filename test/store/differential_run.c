@@ -29,12 +29,17 @@ static void step_clock(struct run *r, struct chance *c)
     pass_time(r, chance_below(c, most / 1000) * 1000);
 }
 
-/* Now and then the clock steps back: not over midnight, when days are dropped, and not before the store was back. */
+/* Now and then the clock steps back: not over midnight, when days are dropped, not before the store was back, and not into
+ * what a limit key has behind it. */
 static void step_back(struct run *r, struct chance *c)
 {
     const struct model *m = r->pairs[0]->m;
     int64_t to = m->now - chance_below(c, 20) * SECOND;
-    if (to / DAY == m->now / DAY && to > m->grace_at) {
+    bool may_step = to / DAY == m->now / DAY && to > m->grace_at;
+    for (int i = 0; i < r->count; i++) {
+        may_step = may_step && to > model_last_limit_end(r->pairs[i]->m);
+    }
+    if (may_step) {
         pass_time(r, to - m->now);
     }
 }

@@ -142,7 +142,7 @@ static struct job_spec any_spec(struct pair *p)
     }
     s.deadline_ms = word_percent(p, 12) ? (1 + word_below(p, 90)) * SECOND : 0;
     s.group = word_percent(p, 10) ? word_text(p, "g", 3) : STR_NONE;
-    s.limit_keys = word_percent(p, 5) ? STR("[\"l\"]") : STR_NONE;
+    s.limit_keys = word_percent(p, 15) ? word_limits(p) : STR_NONE;
     if (word_percent(p, 2)) {
         s.kind = STR("no name");
     } else if (word_percent(p, 1)) {
@@ -346,6 +346,7 @@ static struct report any_report(struct pair *p, const struct model_job *job)
     if (word_percent(p, r.op == REPORT_COMPLETE ? 40 : 10)) {
         fill_with_artifacts(p, &r);
     }
+    word_limits_of_report(p, job, &r);
     return r;
 }
 

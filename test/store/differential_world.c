@@ -137,6 +137,10 @@ static void dump_tenant(struct pair *p, int64_t tenant)
     queues->tenant = stats->tenant = series->tenant = keys->tenant = schedules->tenant = tenant;
     schedules->limit = 100;
     ask_both(p, (struct store_op *[]){&queues->op, &stats->op, &series->op, &keys->op, &schedules->op}, 5);
+    struct store_op *limits[ASKED_MAX];
+    int count = 0;
+    word_all_limits(p, tenant, limits, &count);
+    ask_both(p, limits, count);
     walk_list(p, tenant, (struct job_filter){0}, 300, INT_MAX);
 }
 
@@ -223,6 +227,7 @@ struct pair *pair_new(struct run *r, int which, uint64_t seed, enum model_bug bu
     p->m->has_nodes = ask_has_nodes();
     p->m->drops_by_day = is_server(r->s);
     p->m->claims_end = !is_server(r->s);
+    p->m->gives_fewer = ask_has_nodes();
     p->m->peek = ask_peek;
     p->m->peek_ctx = p;
     return p;

@@ -354,6 +354,20 @@ STORE_TEST(limits_are_listed_by_key_and_wrong_ones_are_refused)
     CHECK_INT(enqueue(s, .limit_keys = STR("[{\"key\":\"x\",\"weight\":0}]")).rc, RC_INVALID);
 }
 
+STORE_TEST(a_list_shows_what_holds_for_a_paused_key_by_its_pattern)
+{
+    set(s, STR("host:*"), CAPPED(4));
+    pause_until(s, A, JOB_FOREVER_MS);
+    AN_OP(s, op, store_list_limits, STORE_LIST_LIMITS);
+    op.tenant = s->tenant;
+    op.limit = 10;
+    run_op(s, &op.op);
+    CHECK_INT(op.count, 2);
+    CHECK_STR(op.limits[1].key, A);
+    CHECK_STR(op.limits[1].pattern, STR("host:*"));
+    CHECK_INT(op.limits[1].rule.concurrency, 4);
+}
+
 STORE_TEST(a_limit_is_its_tenants_and_that_of_the_server_is_everybodys)
 {
     set(s, A, CAPPED(1));

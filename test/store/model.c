@@ -395,6 +395,11 @@ void model_run(struct model *m, struct store_op *op, const struct store_op *got)
     case STORE_LIST_SCHEDULES:
         model_run_schedule(m, op);
         break;
+    case STORE_SET_LIMIT:
+    case STORE_DELETE_LIMIT:
+    case STORE_LIST_LIMITS:
+        model_run_limit(m, op);
+        break;
     case STORE_CREATE_KEY:
     case STORE_REVOKE_KEY:
     case STORE_LIST_KEYS:

@@ -14,6 +14,8 @@
 #define MODEL_SCHEDULES_MAX 16
 #define MODEL_KEYS_MAX      512 /* unique keys; as many idempotency keys, API keys */
 #define MODEL_ENTRIES_MAX   2000
+#define MODEL_LIMITS_MAX    64
+#define MODEL_GATES_MAX     64
 
 /* Mistakes that the model can make on purpose: a test of the test. */
 enum model_bug {
@@ -34,6 +36,10 @@ enum model_bug {
     BUG_FIRST_PARENT_FREES,   /* a job runs behind one of those on which it depends */
     BUG_STEP_TWICE,           /* a schedule's step is taken from wherever it is */
     BUG_STEP_CANCELS_NOTHING, /* what the step of a schedule names lives on */
+    BUG_LIMIT_IGNORED,        /* a key without room gives */
+    BUG_WEIGHT_IGNORED,       /* a slot each, whatever it weighs */
+    BUG_PAUSE_SHORTENED,      /* a report ends the pause of a key earlier */
+    BUG_TAKE_IN_PAUSE,        /* a running job takes tokens of a paused key */
     MODEL_BUGS,
 };
 
@@ -66,7 +72,10 @@ struct model_job {
     struct model_link *links;     /* blocked until these have ended */
     bool is_parent, is_last_word; /* its last turn completes: what it brings is published */
     int64_t timeout_at, cancel_at;
+    struct limit_use uses[LIMITS_PER_JOB];
+    size_t use_count;
     int64_t n, hash; /* of the last accepted report under the lease; n 0 = none */
+    bool has_taken;  /* … and that has asked for tokens */
     struct report_verdict said;
     struct model_event *events;
     struct model_artifact *artifacts;
@@ -82,6 +91,21 @@ struct model_queue {
 struct model_schedule {
     struct schedule is;
     int64_t due_at; /* 0 = never */
+};
+
+struct model_limit { /* a key, or a pattern */
+    int64_t tenant;  /* 0 = of the server */
+    struct str key;
+    bool is_set;
+    struct limit_rule rule;
+    int64_t full_at_us, paused_until;
+};
+
+/* May a job begin, as far as its keys are concerned? */
+enum model_gate {
+    GATE_CLOSED,
+    GATE_ANY, /* it may, and the engine may keep it: another node has changed the key, or a heavier job waits for it */
+    GATE_OPEN,
 };
 
 struct model_key { /* a unique key that is held, or was until held_until */
@@ -117,6 +141,8 @@ struct model {
     bool
         drops_by_day; /* the engine's choice: jobs go at the end of the day, or of the 30 days, in which they ran out */
     bool claims_end; /* the same: a claim ends what it meets too late to start */
+    bool
+        gives_fewer; /* … it gives some, though not all that it could, where keys have become full while it chose */
     int64_t tenants[2];
     int64_t sums[2][SUMS];
     struct model_job *jobs[MODEL_JOBS_MAX]; /* ascending ids */
@@ -125,6 +151,14 @@ struct model {
     int queue_count;
     struct model_schedule schedules[MODEL_SCHEDULES_MAX];
     int schedule_count;
+    struct model_limit limits[MODEL_LIMITS_MAX];
+    int limit_count;
+    struct {
+        int64_t tenant;
+        struct str limits;
+        enum model_gate is;
+    } gates[MODEL_GATES_MAX]; /* as found so far, while one claim runs */
+    int gate_count;
     struct model_key keys[MODEL_KEYS_MAX];
     int key_count;
     struct model_promise promises[MODEL_KEYS_MAX];
@@ -211,6 +245,19 @@ void model_take_step(struct model *m, const struct store_enqueue *op);
 size_t model_give_schedules(struct model *m);  /* how many a tick gives out */
 void model_release_schedules(struct model *m); /* whoever had been given them is no more */
 void model_print_schedule(const struct model *m, const struct schedule *s, struct buf *out);
+void model_run_limit(struct model *m, struct store_op *op); /* set, delete, list */
+/* m->gate_count is 0 when a claim begins. */
+enum model_gate model_gate(struct model *m, const struct model_job *job);
+bool model_is_limited(const struct model *m,
+                      const struct model_job *job); /* a key of it has, or had, a rule or a pause */
+void model_begin_limits(struct model *m, const struct model_job *job);
+/* The member that is wrong, or NULL. */
+const char *model_bad_limits(const struct model_job *job, const struct report *in);
+void model_use_limits(struct model *m, const struct model_job *job, const struct report *in,
+                      struct report_verdict *v);
+/* When the last pause ended that has, or the last tokens were back: what an engine forgets then must not come back. */
+int64_t model_last_limit_end(const struct model *m);
+void model_print_limit(const struct model *m, const struct limit *l, bool is_counted, struct buf *out);
 void model_run_key(struct model *m, struct store_op *op,
                    const struct store_op *got); /* create, revoke, list */
 void model_run_read(struct model *m, struct store_op *op,

@@ -36,27 +36,47 @@ static struct model_job *next_of(struct model *m, const struct store_claim *op)
     for (int i = 0; i < m->count; i++) {
         struct job *v = &m->jobs[i]->v;
         bool is_late = v->deadline_at && v->deadline_at <= m->now;
-        if (is_wanted(m, op, v) && !is_late && (!best || goes_before(m, v, &best->v))) {
+        if (is_wanted(m, op, v) && !is_late && (!best || goes_before(m, v, &best->v)) &&
+            model_gate(m, m->jobs[i]) == GATE_OPEN) {
             best = m->jobs[i];
         }
     }
     return best;
 }
 
-/* Whose turn it is among the groups of the least priority is the engine's to say; in each the oldest goes first. */
-static bool may_be_next(struct model *m, const struct store_claim *op, const struct job *v)
+/* Of those that have waited at keys the engine keeps the order of priorities, and that of a lane; other order only about. */
+static bool is_strict(const struct model *m, const struct model_job *rival, const struct job *v)
 {
+    const struct job *r = &rival->v;
+    return r->priority != v->priority || !model_is_limited(m, rival) ||
+           (str_eq(r->kind, v->kind) && str_eq(r->limit_keys, v->limit_keys));
+}
+
+/* Whose turn it is among the groups of the least priority is the engine's to say; in each the oldest goes first of those that may. */
+static bool may_be_next(struct model *m, const struct store_claim *op, const struct model_job *job)
+{
+    const struct job *v = &job->v;
     for (int i = 0; i < m->count; i++) {
         const struct job *other = &m->jobs[i]->v;
         bool is_late = other->deadline_at && other->deadline_at <= m->now;
         bool is_rival = str_eq(other->group, v->group) || other->priority != v->priority;
         if (is_wanted(m, op, other) && !is_late && str_eq(other->queue, v->queue) && is_rival &&
-            goes_before(m, other, v)) {
+            goes_before(m, other, v) && is_strict(m, m->jobs[i], v) &&
+            model_gate(m, m->jobs[i]) == GATE_OPEN) {
             return false;
         }
     }
     bool is_late = v->deadline_at && v->deadline_at <= m->now;
-    return is_wanted(m, op, v) && !is_late;
+    return is_wanted(m, op, v) && !is_late && model_gate(m, job) != GATE_CLOSED;
+}
+
+static bool has_closed(struct model *m, const struct store_claim *op)
+{
+    bool has = false;
+    for (int i = 0; i < m->count && !has; i++) {
+        has = is_wanted(m, op, &m->jobs[i]->v) && model_gate(m, m->jobs[i]) == GATE_CLOSED;
+    }
+    return has;
 }
 
 static void hand_out(struct model *m, struct model_job *job, const struct store_claim *op, int64_t lease)
@@ -75,6 +95,7 @@ static void hand_out(struct model *m, struct model_job *job, const struct store_
     job->timeout_at = m->now + v->timeout_ms;
     job->cancel_at = job->n = 0;
     job->is_lost = job->is_raised = false;
+    model_begin_limits(m, job);
     if (m->bug == BUG_KEY_FREED_EARLY) {
         model_key_free(m, job);
     }
@@ -140,10 +161,11 @@ void model_run_claim(struct model *m, struct store_claim *op, const struct store
 {
     op->count = 0;
     op->jobs = arena_array(op->op.a, struct job, (size_t)op->max + got->count + 1);
+    m->gate_count = 0;
     struct ended ended = end_late(m, op);
     for (size_t i = 0; i < got->count && (int64_t)i < op->max; i++) {
         struct model_job *job = model_find(m, op->tenant, got->jobs[i].id);
-        if (!job || !may_be_next(m, op, &job->v)) {
+        if (!job || !may_be_next(m, op, job)) {
             break;
         }
         hand_out(m, job, op, got->jobs[i].lease);
@@ -152,7 +174,8 @@ void model_run_claim(struct model *m, struct store_claim *op, const struct store
         job->v.children = NULL;
     }
     struct model_job *job = NULL;
-    while ((int64_t)op->count < op->max && (job = next_of(m, op))) {
+    bool is_enough = op->count && m->gives_fewer && has_closed(m, op);
+    while (!is_enough && (int64_t)op->count < op->max && (job = next_of(m, op))) {
         hand_out(m, job, op, 0);
         op->jobs[op->count++] = model_view(m, job, NULL);
     }

@@ -123,6 +123,7 @@ static struct model_job *add_job(struct model *m, int64_t tenant, struct str que
                           .progress_permille = -1,
                           .created_at = is_good ? id_ordinal(id) >> 21 : m->now,
                           .run_at = s->run_at ? s->run_at : m->now + s->delay_ms};
+    (void)!limits_read(job->v.limit_keys, m->a, job->uses, &job->use_count, NULL);
     job->v.state = s->depends_count ? JOB_BLOCKED : job->v.run_at > m->now ? JOB_SCHEDULED : JOB_QUEUED;
     job->holds_key = s->unique_key.n && !s->unique_for_ms;
     model_sum(m, job, SUM_ENQUEUED);

@@ -136,8 +136,20 @@ static void stats(struct model *m, struct store_stats *op)
     op->retried_total = sums[SUM_RETRIED];
 }
 
-static void look(struct model *m, struct store_look *op)
+static bool is_told(const struct store_look *got, const struct job *v)
 {
+    bool is = false;
+    for (size_t i = 0; i < got->count && !is; i++) {
+        const struct store_line *l = &got->lines[i];
+        is = l->tenant == v->tenant && str_eq(l->queue, v->queue) && str_eq(l->kind, v->kind);
+    }
+    return is;
+}
+
+/* A line whose keys have no room may be told: then the claim says so. */
+static void look(struct model *m, struct store_look *op, const struct store_look *got)
+{
+    m->gate_count = 0;
     op->lines = arena_array(op->op.a, struct store_line, op->wanted_count * (size_t)m->count + 1);
     op->count = 0;
     for (size_t i = 0; i < op->wanted_count; i++) {
@@ -146,8 +158,9 @@ static void look(struct model *m, struct store_look *op)
         for (int k = 0; k < m->count && !(q && q->is_paused); k++) {
             const struct job *v = &m->jobs[k]->v;
             bool is_late = v->deadline_at && v->deadline_at <= m->now;
-            if (v->state == JOB_QUEUED && !is_late && v->tenant == w->tenant && str_eq(v->queue, w->queue) &&
-                (!w->kind.n || str_eq(v->kind, w->kind))) {
+            bool is_there = model_gate(m, m->jobs[k]) == GATE_OPEN || is_told(got, v);
+            if (v->state == JOB_QUEUED && !is_late && is_there && v->tenant == w->tenant &&
+                str_eq(v->queue, w->queue) && (!w->kind.n || str_eq(v->kind, w->kind))) {
                 op->lines[op->count++] = (struct store_line){v->tenant, v->queue, v->kind};
             }
         }
@@ -170,7 +183,7 @@ void model_run_read(struct model *m, struct store_op *op, const struct store_op 
         model_list_children(m, (struct store_list_children *)op);
         break;
     case STORE_LOOK:
-        look(m, (struct store_look *)op);
+        look(m, (struct store_look *)op, (const struct store_look *)got);
         break;
     default:
         stats(m, (struct store_stats *)op);

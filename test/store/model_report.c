@@ -101,7 +101,8 @@ static bool is_bad(const struct store_report *op, const struct model_job *job, c
             v->rc = err_set(&v->e, RC_DENIED, "denied");
         }
     }
-    return v->rc != RC_OK;
+    const char *bad = v->rc ? NULL : model_bad_limits(job, in);
+    return bad ? invalid(v, bad) : v->rc != RC_OK;
 }
 
 static void carry(struct model *m, struct model_job *job, const struct report *in)
@@ -228,6 +229,7 @@ static void report_one(struct model *m, const struct store_report *op, size_t i,
     if (in->child_count) {
         model_add_children(m, job, in, v, got);
     }
+    model_use_limits(m, job, in, v);
     struct job_counters c = model_counters(job);
     struct job_outcome o = {0};
     if (in->op == REPORT_COMPLETE) {
@@ -250,6 +252,7 @@ static void report_one(struct model *m, const struct store_report *op, size_t i,
     v->state = job->v.state;
     job->n = in->n;
     job->hash = in->hash;
+    job->has_taken = in->take_count > 0;
     job->said = *v;
     job->said.children = NULL; /* not kept */
     job->said.child_count = 0;

@@ -72,6 +72,8 @@ static void put_spec(const struct job_spec *s, struct buf *out)
         put_str(out, "depends_on", s->depends_on[i]);
     }
     put(out, "on_parent_failure", s->on_parent_failure);
+    put_str(out, "group", s->group);
+    put_str(out, "limit_keys", s->limit_keys);
     put_str(out, "retry", (struct str){retry, retry_print(&s->retry, retry, sizeof retry)});
 }
 
@@ -89,8 +91,29 @@ static void ask_enqueue(const struct store_enqueue *op, struct buf *out)
     }
 }
 
+static void put_tokens(const char *name, const struct report_tokens *list, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        put_str(out, name, list[i].key);
+        put(out, "n", list[i].n);
+    }
+}
+
+static void ask_set_limit(const struct store_set_limit *op, struct buf *out)
+{
+    const struct limit_rule *r = &op->rule;
+    put(out, "tenant", op->tenant);
+    put_str(out, "key", op->key);
+    put(out, "pause_until", op->pause_until);
+    if (op->has_rule) {
+        buf_printf(out, " {%lld %lld %lld %lld}", (long long)r->concurrency, (long long)r->rate,
+                   (long long)r->period_ms, (long long)r->burst);
+    }
+}
+
 static void ask_claim(const struct store_claim *op, struct buf *out)
 {
+    put(out, "tenant", op->tenant);
     put(out, "max", op->max);
     put(out, "lease_ms", op->lease_ms);
     for (size_t i = 0; i < op->queue_count; i++) {
@@ -121,6 +144,9 @@ static void ask_report(const struct model *m, const struct store_report *op, str
         put(out, "retry_after_ms", r->op == REPORT_FAIL ? r->retry_after_ms : 0);
         put(out, "delay_ms", r->delay_ms);
         put_str(out, "error", str_from(r->op == REPORT_FAIL ? error_class_name(r->error.class) : ""));
+        put_str(out, "pause_key", r->pause_key);
+        put_tokens("take", r->take, r->take_count, out);
+        put_tokens("correct", r->correct, r->correct_count, out);
         for (size_t k = 0; k < r->artifact_count; k++) {
             put_str(out, "artifact", r->artifacts[k].name);
         }
@@ -211,6 +237,11 @@ static void ask_read(const struct model *m, const struct store_op *op, struct bu
         put_str(out, "name", ((const struct store_list_schedules *)op)->name);
         put_str(out, "after", ((const struct store_list_schedules *)op)->after);
         break;
+    case STORE_LIST_LIMITS:
+        put(out, "tenant", ((const struct store_list_limits *)op)->tenant);
+        put_str(out, "key", ((const struct store_list_limits *)op)->key);
+        put_str(out, "after", ((const struct store_list_limits *)op)->after);
+        break;
     case STORE_GET_SERIES:
         put_str(out, "name", ((const struct store_get_series *)op)->name);
         break;
@@ -251,6 +282,12 @@ void question_print(const struct model *m, const struct store_op *op, struct buf
         break;
     case STORE_DELETE_SCHEDULE:
         put_str(out, "name", ((const struct store_delete_schedule *)op)->name);
+        break;
+    case STORE_SET_LIMIT:
+        ask_set_limit((const struct store_set_limit *)op, out);
+        break;
+    case STORE_DELETE_LIMIT:
+        put_str(out, "key", ((const struct store_delete_limit *)op)->key);
         break;
     case STORE_DELETE_QUEUE:
         put_str(out, "name", ((const struct store_delete_queue *)op)->name);

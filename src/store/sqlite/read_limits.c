@@ -157,5 +157,8 @@ enum rc limit_list_run(struct reader *r, struct store_op *base, struct err *e)
         }
         read_limit(q, base->a, &op->limits[op->count++]);
     }
+    for (size_t i = 0; i < op->count && !rc; i++) {
+        rc = op->limits[i].is_set ? RC_OK : find_pattern(r, base->a, &op->limits[i], e);
+    }
     return rc ? rc : count_used(r, op, tenant, e);
 }
