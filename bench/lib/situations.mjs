@@ -7,28 +7,42 @@ import { isSmoke, median, record, size } from './machine.mjs';
 import { columns, figure, heading, number, say } from './report.mjs';
 import { Server } from './server.mjs';
 
-/** One job's events to many open streams: memory a stream, and how late the events come. */
-export async function streams() {
-    const count = size(2000, 20);
-    const server = await Server.start('streams');
+/** One load of `stint bench fanout` on a fresh server: its line, and the most memory a stream took. */
+async function fanout(options) {
+    const server = await Server.start('streams', { args: ['--max-connections', '20000'] });
     await server.load('fanout', { streams: 1, seconds: 1 }); // what the first stream costs, every one shares
     const before = server.memory();
     let most = before;
     let over = false;
-    const run = server.load('fanout', { streams: count, seconds: size(8, 1) }).finally(() => (over = true));
+    const run = server.load('fanout', options).finally(() => (over = true));
     while (!over) {
         most = Math.max(most, server.memory());
         await sleep(100);
     }
     const line = await run;
     await server.stopAndForget();
-    if (isSmoke) return;
-    const kib = (most - before) / 1024 / count;
-    heading(`One job's events to ${number(count)} streams, one event each 100 ms`);
+    return { ...line, kib: (most - before) / 1024 / options.streams };
+}
+
+function showStreams(title, line) {
+    heading(title);
     columns('', 'stint', '', '', 'floor');
-    figure({ name: 'RSS a stream', shown: `${number(kib)} KiB`, value: kib, floor: 24, most: true, unit: ' KiB' });
+    figure({ name: 'deliveries', shown: `${number(line.rate)}/s` });
+    figure({ name: 'RSS a stream', shown: `${number(line.kib)} KiB`, value: line.kib, floor: 24, most: true, unit: ' KiB' });
     figure({ name: 'report to reader, p50', shown: `${number(line.p50_ms)} ms` });
-    figure({ name: 'report to reader, p99', shown: `${number(line.p99_ms)} ms` });
+    figure({ name: 'report to reader, p99', shown: `${number(line.p99_ms)} ms`, value: line.p99_ms, floor: 250, most: true, unit: ' ms' });
+}
+
+/** Events to 10,000 open streams: of one job, with slow readers among them, and of a thousand jobs. */
+export async function streams() {
+    const slow = size(100, 2);
+    const one = await fanout({ streams: size(10000, 20) - slow, slow, events: 5, seconds: size(90, 1) });
+    const many = await fanout({ streams: size(10000, 20), watched: size(1000, 10), events: size(1000, 50), seconds: size(20, 1) });
+    if (isSmoke) return;
+    showStreams(`5 events a second to ${number(one.streams + slow)} streams of one job, ${slow} of which read a byte a second`, one);
+    figure({ name: 'slow readers cut', shown: `${one.cut} of ${slow}`, value: one.cut / slow, floor: 1 });
+    figure({ name: 'came back, and had not all', shown: String(one.behind), value: one.behind, floor: 0, most: true });
+    showStreams(`1,000 stored events a second of ${number(many.watched)} jobs to ${number(many.streams)} streams`, many);
 }
 
 /** A server that nobody asks anything: its system calls, counted by strace. */

@@ -116,7 +116,7 @@ enum rc bench_load_run(const struct bench_options *o, struct err *e)
     b.loop = loop_new();
     b.a = arena_new();
     /* A loop of drain has a claim and a report on their way; fanout has its streams beside them. */
-    http.connections = (size_t)(o->streams + 2 * o->in_flight + 2);
+    http.connections = (size_t)(o->streams + o->slow + 2 * o->in_flight + 2);
     enum rc rc = http_client_new(b.loop, &http, &b.http, e);
     if (rc) {
         goto out;

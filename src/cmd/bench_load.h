@@ -12,7 +12,10 @@ struct bench_options {
     int64_t jobs;         /* at most; for drain: how many are queued */
     int64_t in_flight;    /* requests at once */
     int64_t batch;        /* jobs a request */
-    int64_t streams;      /* for fanout */
+    int64_t streams;      /* for fanout: how many are open … */
+    int64_t watched;      /* … on so many jobs … */
+    int64_t events;       /* … that have so many events a second in all */
+    int64_t slow;         /* readers of the first of them, beside the others, that take a byte a second */
     const char *queue;    /* jobs of this queue */
 };
 

@@ -20,6 +20,9 @@ int cmd_bench(const struct options *o)
         .in_flight = options_int(o, "in-flight"),
         .batch = options_int(o, "batch"),
         .streams = options_int(o, "streams"),
+        .watched = options_int(o, "watched"),
+        .slow = options_int(o, "slow"),
+        .events = options_int(o, "events"),
         .queue = options_list(o, "queue", &queues) ? queues[0].p : "bench",
     };
     enum rc rc = bench_load_run(&b, &e);

@@ -85,7 +85,7 @@ const struct command command_table[] = {
      "url key queue kind exec slots once lease scratch allow-path providers worker-name drain log-level",
      NULL},
     {"bench", cmd_bench, "Puts load on a server: enqueue, import, drain, latency, fanout or post", "WORKLOAD",
-     "url key queue seconds jobs in-flight batch streams", NULL},
+     "url key queue seconds jobs in-flight batch streams watched events slow", NULL},
     {"completion", cmd_completion, "Prints the completion script for bash", "", "",
      "Use it: source <(stint completion)"},
     {"version", cmd_version, "Prints the version", "", "json", NULL},

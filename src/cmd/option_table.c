@@ -125,5 +125,8 @@ const struct option option_table[] = {
     {"in-flight", OPT_INT, "N", "1", 1, 100000, "requests at once"},
     {"batch", OPT_INT, "N", "1", 1, 10000, "jobs of one request"},
     {"streams", OPT_INT, "N", "2000", 1, 100000, "open event streams"},
+    {"watched", OPT_INT, "N", "1", 1, 1000, "jobs that the streams are spread over"},
+    {"slow", OPT_INT, "N", "0", 0, 10000, "readers beside them that take a byte a second"},
+    {"events", OPT_INT, "N", "10", 1, 100000, "events a second of all of them"},
     {NULL, OPT_FLAG, NULL, NULL, 0, 0, NULL},
 };
