@@ -141,9 +141,16 @@ static int64_t refill_us(const struct limit_rule *r, int64_t n)
     return us > INT64_MAX / 4 ? INT64_MAX / 4 : us < -(INT64_MAX / 4) ? -(INT64_MAX / 4) : (int64_t)us;
 }
 
-static int64_t owed_from(const struct limit_state *s, int64_t now)
+/* Of one wrong correction a key must recover in a time that people live to see; and no sum may overflow. */
+static int64_t debt_max_us(const struct limit_rule *r)
 {
-    return s->full_at_us > now * 1000 ? s->full_at_us : now * 1000;
+    return refill_us(r, r->burst) + LIMIT_DEBT_MAX_MS * 1000;
+}
+
+static int64_t owed_us(const struct limit_rule *r, const struct limit_state *s, int64_t now)
+{
+    int64_t owed = s->full_at_us > now * 1000 ? s->full_at_us - now * 1000 : 0, most = debt_max_us(r);
+    return owed < most ? owed : most;
 }
 
 int64_t limit_wait_tokens(const struct limit_rule *r, const struct limit_state *s, int64_t n, int64_t now)
@@ -155,8 +162,7 @@ int64_t limit_wait_tokens(const struct limit_rule *r, const struct limit_state *
         return 0;
     }
     int64_t wanted = n < r->burst ? n : r->burst;
-    int64_t owed_us = owed_from(s, now) - now * 1000;
-    int64_t free_in_us = owed_us + refill_us(r, wanted) - refill_us(r, r->burst);
+    int64_t free_in_us = owed_us(r, s, now) + refill_us(r, wanted) - refill_us(r, r->burst);
     return free_in_us > 0 ? now + (free_in_us + 999) / 1000 : 0;
 }
 
@@ -165,9 +171,8 @@ int64_t limit_tokens_left(const struct limit_rule *r, const struct limit_state *
     if (!r->rate) {
         return 0;
     }
-    int64_t owed_us = owed_from(s, now) - now * 1000;
     __extension__ __int128 spent =
-        ((__int128)owed_us * r->rate + r->period_ms * 1000 - 1) / r->period_ms / 1000;
+        ((__int128)owed_us(r, s, now) * r->rate + r->period_ms * 1000 - 1) / r->period_ms / 1000;
     return spent < r->burst ? r->burst - (int64_t)spent : 0;
 }
 
@@ -186,8 +191,8 @@ int64_t limit_wait(const struct limit_rule *r, const struct limit_state *s, int6
 void limit_spend(const struct limit_rule *r, struct limit_state *s, int64_t n, int64_t now)
 {
     if (r->rate) {
-        int64_t full_at_us = owed_from(s, now) + refill_us(r, n);
-        s->full_at_us = full_at_us > 0 ? full_at_us : 0;
+        int64_t owed = owed_us(r, s, now) + refill_us(r, n), most = debt_max_us(r);
+        s->full_at_us = owed > 0 ? now * 1000 + (owed < most ? owed : most) : 0;
     }
 }
 

@@ -18,6 +18,7 @@
 #define LIMIT_RATE_MAX        1000000000
 #define LIMIT_PERIOD_MIN_MS   1
 #define LIMIT_PERIOD_MAX_MS   (31LL * 86400000)
+#define LIMIT_DEBT_MAX_MS     (31LL * 86400000)
 #define LIMIT_SERVER_PREFIX   "server:" /* keys that begin so are the same for all tenants */
 #define LIMIT_WAIT_FOREVER    INT64_MAX
 
@@ -61,7 +62,8 @@ void limit_begin(const struct limit_rule *rule, struct limit_state *s, int64_t w
 int64_t limit_wait_tokens(const struct limit_rule *rule, const struct limit_state *s, int64_t n, int64_t now);
 /* Whole tokens that could be had now, if nothing forbade it; 0 without a rate. */
 int64_t limit_tokens_left(const struct limit_rule *rule, const struct limit_state *s, int64_t now);
-/* n more tokens are spent, or, n < 0, fewer than was thought. */
+/* n more tokens are spent, or, n < 0, fewer than was thought. Nobody owes more than an empty bucket and what comes back in
+ * LIMIT_DEBT_MAX_MS. */
 void limit_spend(const struct limit_rule *rule, struct limit_state *s, int64_t n, int64_t now);
 
 #endif

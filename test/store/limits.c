@@ -1,83 +1,11 @@
 /* limits.c: how many jobs of a key run at once, how many begin in a time, and keys that are paused. */
-#include "store_test.h"
-
-#define CAPPED(n)          ((struct limit_rule){.concurrency = (n)})
-#define RATED(n, ms, more) ((struct limit_rule){.rate = (n), .period_ms = (ms), .burst = (more)})
-
-static struct limit set(struct store_test *s, struct str key, struct limit_rule rule)
-{
-    AN_OP(s, op, store_set_limit, STORE_SET_LIMIT);
-    op.tenant = s->tenant;
-    op.key = key;
-    op.has_rule = true;
-    op.rule = rule;
-    op.pause_until = -1;
-    run_op(s, &op.op);
-    return *op.limit;
-}
-
-static void pause_until(struct store_test *s, struct str key, int64_t until)
-{
-    AN_OP(s, op, store_set_limit, STORE_SET_LIMIT);
-    op.tenant = s->tenant;
-    op.key = key;
-    op.pause_until = until;
-    run_op(s, &op.op);
-    CHECK_INT(op.limit->state.paused_until, until);
-}
-
-static struct limit read_limit(struct store_test *s, struct str key)
-{
-    AN_OP(s, op, store_list_limits, STORE_LIST_LIMITS);
-    op.tenant = s->tenant;
-    op.key = key;
-    op.limit = 1;
-    run_op(s, &op.op);
-    CHECK_INT(op.count, 1);
-    return op.limits[0];
-}
-
-static size_t claimed(struct store_test *s, int64_t max)
-{
-    return claim(s, .max = max).count;
-}
-
-static enum rc refused_limit(struct store_test *s, struct str key, struct limit_rule rule, struct err *e)
-{
-    AN_OP(s, op, store_set_limit, STORE_SET_LIMIT);
-    op.tenant = s->tenant;
-    op.key = key;
-    op.has_rule = true;
-    op.rule = rule;
-    op.pause_until = -1;
-    return store_run(s->store, &op.op, e);
-}
-
-static enum rc delete_limit(struct store_test *s, struct str key, struct err *e)
-{
-    AN_OP(s, op, store_delete_limit, STORE_DELETE_LIMIT);
-    op.tenant = s->tenant;
-    op.key = key;
-    return store_run(s->store, &op.op, e);
-}
-
-#define HOST  STR("[\"host:a\"]")
-#define HEAVY STR("[{\"key\":\"host:a\",\"weight\":3}]")
-#define BOTH  STR("[\"host:a\",\"host:b\"]")
-#define A     STR("host:a")
-
-static void queue_some(struct store_test *s, int count, struct str limits)
-{
-    for (int i = 0; i < count; i++) {
-        a_queued_job(s, .limit_keys = limits);
-    }
-}
+#include "limit_rig.h"
 
 /* ---- slots */
 
 STORE_TEST(no_more_jobs_of_a_key_run_than_it_allows)
 {
-    set(s, A, CAPPED(2));
+    set_limit(s, A, CAPPED(2));
     queue_some(s, 4, HOST);
     struct id free_one = a_queued_job(s);
     struct claimed c = claim(s, .max = 10);
@@ -94,7 +22,7 @@ STORE_TEST(no_more_jobs_of_a_key_run_than_it_allows)
 
 STORE_TEST(whatever_ends_a_lease_frees_its_slot)
 {
-    set(s, A, CAPPED(1));
+    set_limit(s, A, CAPPED(1));
     struct job *j = a_processing_job(s, .limit_keys = HOST);
     release(s, j, 1);
     j = claim_one(s);
@@ -112,13 +40,13 @@ STORE_TEST(whatever_ends_a_lease_frees_its_slot)
 
 STORE_TEST(weights_are_slots_and_the_heaviest_waits_for_all_of_them)
 {
-    set(s, A, CAPPED(4));
+    set_limit(s, A, CAPPED(4));
     queue_some(s, 2, HEAVY);
     struct claimed first = claim(s, .max = 10);
     CHECK_INT(first.count, 1);
     queue_some(s, 3, HOST);
     CHECK_INT(claimed(s, 10), 1);
-    set(s, A, CAPPED(2)); /* less than one of them weighs: it counts as all of it */
+    set_limit(s, A, CAPPED(2)); /* less than one of them weighs: it counts as all of it */
     CHECK_INT(claimed(s, 10), 0);
     complete(s, &first.jobs[0], 1);
     size_t more = claimed(s, 10);
@@ -128,8 +56,8 @@ STORE_TEST(weights_are_slots_and_the_heaviest_waits_for_all_of_them)
 
 STORE_TEST(a_job_of_two_keys_needs_room_in_both)
 {
-    set(s, A, CAPPED(2));
-    set(s, STR("host:b"), CAPPED(1));
+    set_limit(s, A, CAPPED(2));
+    set_limit(s, STR("host:b"), CAPPED(1));
     queue_some(s, 3, BOTH);
     struct claimed c = claim(s, .max = 10);
     CHECK_INT(c.count, 1);
@@ -142,13 +70,13 @@ STORE_TEST(a_job_of_two_keys_needs_room_in_both)
 
 STORE_TEST(a_higher_limit_opens_a_full_key_and_a_lower_one_takes_nothing_away)
 {
-    set(s, A, CAPPED(1));
+    set_limit(s, A, CAPPED(1));
     queue_some(s, 5, HOST);
     struct claimed c = claim(s, .max = 10);
     CHECK_INT(c.count, 1);
-    set(s, A, CAPPED(3));
+    set_limit(s, A, CAPPED(3));
     CHECK_INT(claimed(s, 10), 2);
-    set(s, A, CAPPED(1));
+    set_limit(s, A, CAPPED(1));
     complete(s, &c.jobs[0], 1);
     CHECK_INT(claimed(s, 10), 0); /* two still run */
     OK(delete_limit(s, A, e));
@@ -159,7 +87,7 @@ STORE_TEST(slots_are_counted_although_no_limit_was_set_when_they_began)
 {
     queue_some(s, 3, HOST);
     struct claimed c = claim(s, .max = 2);
-    set(s, A, CAPPED(2));
+    set_limit(s, A, CAPPED(2));
     CHECK_INT(claimed(s, 10), 0);
     complete(s, &c.jobs[0], 1);
     CHECK_INT(claimed(s, 10), 1);
@@ -167,8 +95,8 @@ STORE_TEST(slots_are_counted_although_no_limit_was_set_when_they_began)
 
 DURABLE_STORE_TEST(slots_tokens_and_pauses_outlive_the_server)
 {
-    set(s, A, (struct limit_rule){.concurrency = 2, .rate = 3, .period_ms = HOUR, .burst = 3});
-    pause_until(s, STR("host:b"), JOB_FOREVER_MS);
+    set_limit(s, A, (struct limit_rule){.concurrency = 2, .rate = 3, .period_ms = HOUR, .burst = 3});
+    pause_limit(s, STR("host:b"), JOB_FOREVER_MS);
     queue_some(s, 5, HOST);
     a_queued_job(s, .limit_keys = STR("[\"host:b\"]"));
     struct claimed c = claim(s, .max = 10);
@@ -189,7 +117,7 @@ DURABLE_STORE_TEST(slots_tokens_and_pauses_outlive_the_server)
 
 STORE_TEST(tokens_come_back_at_an_even_rate)
 {
-    set(s, A, RATED(4, MINUTE, 2));
+    set_limit(s, A, RATED(4, MINUTE, 2));
     queue_some(s, 6, HOST);
     CHECK_INT(claimed(s, 10), 2); /* the burst */
     CHECK_INT(claimed(s, 10), 0);
@@ -203,7 +131,7 @@ STORE_TEST(tokens_come_back_at_an_even_rate)
 
 STORE_TEST(a_running_job_takes_tokens_or_hears_when_to_ask_again)
 {
-    set(s, A, RATED(10, MINUTE, 10));
+    set_limit(s, A, RATED(10, MINUTE, 10));
     struct job *j = a_processing_job(s, .limit_keys = HOST);
     const struct report_tokens five = {A, 5};
     struct report_verdict v = progress(s, j, 1, .take = &five, .take_count = 1);
@@ -238,19 +166,19 @@ STORE_TEST(a_job_takes_of_its_own_keys_only)
 STORE_TEST(a_paused_key_gives_nothing_until_it_is_resumed)
 {
     queue_some(s, 2, HOST);
-    pause_until(s, A, JOB_FOREVER_MS);
+    pause_limit(s, A, JOB_FOREVER_MS);
     a_queued_job(s);
     CHECK_INT(claimed(s, 10), 1);
     pass(s, DAY);
     CHECK_INT(claimed(s, 10), 0);
-    pause_until(s, A, 0);
+    pause_limit(s, A, 0);
     CHECK_INT(claimed(s, 10), 2);
 }
 
 STORE_TEST(a_pause_ends_at_its_time)
 {
     queue_some(s, 2, HOST);
-    pause_until(s, A, s->now + MINUTE);
+    pause_limit(s, A, s->now + MINUTE);
     CHECK_INT(claimed(s, 10), 0);
     pass(s, MINUTE - 1);
     CHECK_INT(claimed(s, 10), 0);
@@ -267,7 +195,7 @@ STORE_TEST(a_rate_limited_report_without_a_time_pauses_the_key_until_it_is_resum
     CHECK_INT(read_limit(s, A).state.paused_until, JOB_FOREVER_MS);
     pass(s, DAY);
     CHECK_INT(claimed(s, 10), 0);
-    pause_until(s, A, 0);
+    pause_limit(s, A, 0);
     CHECK_INT(claimed(s, 10), 2);
 }
 
@@ -295,7 +223,7 @@ STORE_TEST(many_jobs_of_a_paused_key_are_in_nobodys_way)
     for (int i = 0; i < MANY; i++) {
         specs[i] = (struct job_spec){.kind = STR("k"), .args = STR("{}"), .limit_keys = HOST};
     }
-    pause_until(s, A, JOB_FOREVER_MS);
+    pause_limit(s, A, JOB_FOREVER_MS);
     AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
     op.tenant = s->tenant;
     op.specs = specs;
@@ -311,13 +239,13 @@ STORE_TEST(many_jobs_of_a_paused_key_are_in_nobodys_way)
 
 STORE_TEST(the_longest_pattern_holds_for_keys_without_a_rule_of_their_own)
 {
-    set(s, STR("host:*"), CAPPED(1));
+    set_limit(s, STR("host:*"), CAPPED(1));
     queue_some(s, 3, HOST);
     CHECK_INT(claimed(s, 10), 1);
     CHECK_STR(read_limit(s, A).pattern, STR("host:*"));
-    set(s, STR("host:a*"), CAPPED(2));
+    set_limit(s, STR("host:a*"), CAPPED(2));
     CHECK_INT(claimed(s, 10), 1);
-    set(s, A, CAPPED(3));
+    set_limit(s, A, CAPPED(3));
     CHECK_INT(claimed(s, 10), 1);
     queue_some(s, 1, HOST);
     CHECK_INT(claimed(s, 10), 0);
@@ -329,9 +257,9 @@ STORE_TEST(the_longest_pattern_holds_for_keys_without_a_rule_of_their_own)
 
 STORE_TEST(limits_are_listed_by_key_and_wrong_ones_are_refused)
 {
-    set(s, STR("b"), CAPPED(1));
-    set(s, STR("a"), RATED(1, SECOND, 1));
-    pause_until(s, STR("c"), JOB_FOREVER_MS);
+    set_limit(s, STR("b"), CAPPED(1));
+    set_limit(s, STR("a"), RATED(1, SECOND, 1));
+    pause_limit(s, STR("c"), JOB_FOREVER_MS);
     AN_OP(s, op, store_list_limits, STORE_LIST_LIMITS);
     op.tenant = s->tenant;
     op.limit = 2;
@@ -370,8 +298,8 @@ STORE_TEST(a_list_shows_what_holds_for_a_paused_key_by_its_pattern)
 
 STORE_TEST(a_limit_is_its_tenants_and_that_of_the_server_is_everybodys)
 {
-    set(s, A, CAPPED(1));
-    set(s, STR("server:x"), CAPPED(1));
+    set_limit(s, A, CAPPED(1));
+    set_limit(s, STR("server:x"), CAPPED(1));
     queue_some(s, 2, STR("[\"server:x\"]"));
     CHECK_INT(claimed(s, 10), 1);
     as_tenant(s, s->foreign);
@@ -464,7 +392,7 @@ STORE_TEST(a_lower_number_goes_before_any_turn)
 
 STORE_TEST(groups_take_turns_at_a_key_that_is_full)
 {
-    set(s, A, CAPPED(1));
+    set_limit(s, A, CAPPED(1));
     for (int i = 0; i < 6; i++) {
         a_queued_job(s, .group = i < 4 ? STR("A") : STR("B"), .limit_keys = HOST);
     }

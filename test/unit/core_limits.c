@@ -77,6 +77,18 @@ TEST(tokens_are_exact_however_many_there_are)
     CHECK_INT(limit_tokens_left(&rule, &s, 1), LIMIT_RATE_MAX);
 }
 
+TEST(a_debt_ends_in_a_month_however_much_is_spent)
+{
+    const struct limit_rule rule = {.rate = 1, .period_ms = LIMIT_PERIOD_MAX_MS, .burst = 1};
+    struct limit_state s = {.full_at_us = INT64_MAX}; /* as older versions may have left it */
+    for (int i = 0; i < 10; i++) {
+        CHECK_INT(limit_wait_tokens(&rule, &s, 1, 1000), 1000 + LIMIT_PERIOD_MAX_MS + LIMIT_DEBT_MAX_MS);
+        limit_spend(&rule, &s, LIMIT_RATE_MAX, 1000);
+    }
+    limit_spend(&rule, &s, -LIMIT_RATE_MAX, 1000);
+    CHECK_INT(limit_tokens_left(&rule, &s, 1000), 1);
+}
+
 TEST(what_weighs_more_than_all_waits_for_all)
 {
     const struct limit_rule rule = {.concurrency = 2, .rate = 2, .period_ms = 1000, .burst = 2};
