@@ -196,6 +196,33 @@ void limit_spend(const struct limit_rule *r, struct limit_state *s, int64_t n, i
     }
 }
 
+/* As long as the same tokens take by the other rule. All factors are bounded: 61 + 30 + 32 bits. */
+static int64_t convert_us(const struct limit_rule *from, const struct limit_rule *to, int64_t us)
+{
+    __extension__ __int128 n = (__int128)us * from->rate * to->period_ms / from->period_ms / to->rate;
+    return n > INT64_MAX / 4 ? INT64_MAX / 4 : (int64_t)n;
+}
+
+void limit_rescale(const struct limit_rule *from, const struct limit_rule *to, struct limit_state *s,
+                   int64_t now)
+{
+    bool is_same = from->rate == to->rate && from->period_ms == to->period_ms && from->burst == to->burst;
+    if (is_same) {
+        return;
+    }
+    int64_t owed = from->rate && to->rate ? owed_us(from, s, now) : 0;
+    if (!owed) {
+        s->full_at_us = 0;
+        return;
+    }
+    int64_t overdraft = owed - refill_us(from, from->burst);
+    overdraft = overdraft > 0 ? convert_us(from, to, overdraft) : 0;
+    int64_t room = refill_us(to, to->burst) +
+                   (overdraft < LIMIT_DEBT_MAX_MS * 1000 ? overdraft : LIMIT_DEBT_MAX_MS * 1000);
+    int64_t same = convert_us(from, to, owed);
+    s->full_at_us = now * 1000 + (same < room ? same : room);
+}
+
 void limit_begin(const struct limit_rule *r, struct limit_state *s, int64_t weight, int64_t now)
 {
     s->used += weight;

@@ -65,5 +65,9 @@ int64_t limit_tokens_left(const struct limit_rule *rule, const struct limit_stat
 /* n more tokens are spent, or, n < 0, fewer than was thought. Nobody owes more than an empty bucket and what comes back in
  * LIMIT_DEBT_MAX_MS. */
 void limit_spend(const struct limit_rule *rule, struct limit_state *s, int64_t n, int64_t now);
+/* `to` holds instead of `from`: tokens that are owed stay so, and come back as `to` says; without a rate nothing is owed. A smaller
+ * burst overdraws nobody who was not. */
+void limit_rescale(const struct limit_rule *from, const struct limit_rule *to, struct limit_state *s,
+                   int64_t now);
 
 #endif

@@ -89,6 +89,43 @@ TEST(a_debt_ends_in_a_month_however_much_is_spent)
     CHECK_INT(limit_tokens_left(&rule, &s, 1000), 1);
 }
 
+TEST(tokens_owed_stay_owed_by_another_rule)
+{
+    const struct limit_rule slow = {.rate = 1, .period_ms = LIMIT_PERIOD_MAX_MS, .burst = 50};
+    const struct limit_rule fast = {.rate = 50, .period_ms = 1000, .burst = 50};
+    const struct limit_rule narrow = {.rate = 10, .period_ms = 1000, .burst = 5};
+    const struct limit_rule none = {.concurrency = 1};
+    struct limit_state s = {0};
+    limit_spend(&slow, &s, 30, 1000);
+    limit_rescale(&slow, &fast, &s, 1000);
+    CHECK_INT(limit_tokens_left(&fast, &s, 1000), 20);
+    CHECK_INT(limit_wait_tokens(&fast, &s, 50, 1000), 1600);
+    limit_rescale(&fast, &narrow, &s, 1100); /* 25 are owed: all of the new burst, not more */
+    CHECK_INT(limit_wait_tokens(&narrow, &s, 1, 1100), 1200);
+    limit_spend(&narrow, &s, 20, 1100); /* overdrawn */
+    limit_rescale(&narrow, &fast, &s, 1100);
+    CHECK_INT(limit_tokens_left(&fast, &s, 1100), 25);
+    limit_rescale(&fast, &none, &s, 1100);
+    limit_rescale(&none, &fast, &s, 1100);
+    CHECK_INT(limit_tokens_left(&fast, &s, 1100), 50);
+}
+
+TEST(no_change_of_rules_overflows)
+{
+    const struct limit_rule rules[] = {{.rate = 1, .period_ms = LIMIT_PERIOD_MAX_MS, .burst = LIMIT_RATE_MAX},
+                                       {.rate = LIMIT_RATE_MAX, .period_ms = 1, .burst = LIMIT_RATE_MAX},
+                                       {.rate = LIMIT_RATE_MAX, .period_ms = 1, .burst = 1},
+                                       {.rate = 1, .period_ms = LIMIT_PERIOD_MAX_MS, .burst = 1}};
+    for (int from = 0; from < 4; from++) {
+        for (int to = 0; to < 4; to++) {
+            struct limit_state s = {.full_at_us = INT64_MAX};
+            limit_rescale(&rules[from], &rules[to], &s, 1000);
+            CHECK_TRUE(limit_tokens_left(&rules[to], &s, 1000) <= rules[to].burst);
+            CHECK_TRUE(limit_wait_tokens(&rules[to], &s, 1, 1000) >= 0);
+        }
+    }
+}
+
 TEST(what_weighs_more_than_all_waits_for_all)
 {
     const struct limit_rule rule = {.concurrency = 2, .rate = 2, .period_ms = 1000, .burst = 2};

@@ -85,6 +85,18 @@ CROSS JOIN LATERAL (SELECT u.tenant::int AS tenant, u.key COLLATE "C" AS key, co
   r.period_ms, r.burst, coalesce(r.full_at_us, 0) AS full_at_us, coalesce(r.paused_until, 0) AS paused_until) AS k
 @limit_pattern@
 
+-- name: limit_owing
+-- Keys without a rule of their own that owe tokens: $1 tenant · $2 they begin so · $3 now · $4 so many
+SELECT key FROM stint.limit_key
+WHERE tenant = $1::bigint::int AND starts_with(key, $2::text COLLATE "C") AND NOT is_set AND full_at_us > $3::bigint * 1000
+ORDER BY full_at_us DESC LIMIT $4::bigint
+
+-- name: limit_patterns
+-- Patterns that speak of a key which is $2, or begins so: $1 tenant
+SELECT tenant, key, is_set, NULL::text, concurrency, rate, period_ms, burst, full_at_us, paused_until, 0::bigint FROM stint.limit_key
+WHERE tenant = $1::bigint::int AND is_set AND right(key, 1) = '*'
+  AND (starts_with($2::text COLLATE "C", left(key, -1)) OR starts_with(key, $2::text COLLATE "C"))
+
 -- name: limit_put
 INSERT INTO stint.limit_key AS k (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],

@@ -58,6 +58,7 @@ static enum rc prepare_all(struct committer *w, const struct store_op *list, str
     for (const struct store_op *op = list; op && !rc; op = op->next) {
         rc = op->kind == STORE_CLAIM ? prepare(w, (const struct store_claim *)op, e) : RC_OK;
     }
+    rc = rc ? rc : limits_need_owing(w, list, e);
     return rc ? rc : limits_make(w, e);
 }
 

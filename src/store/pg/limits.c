@@ -214,10 +214,7 @@ enum rc pg_limits_put(struct keeper *k, const struct limit *l, struct err *e)
     n->l.state.used = was.state.used;
     n->is_put = true;
     n->is_set_put |= of(k)->work.is_limit_set;
-    if (!l->is_set && was.is_set) { /* its pattern, if any, holds again: nobody here knows it */
-        n->l.rule = (struct limit_rule){0};
-    }
-    return RC_OK;
+    return limits_follow(of(k), n, &was, e);
 }
 
 /* ---- the last batch */
@@ -351,10 +348,8 @@ static void settle_set(struct committer *w, const struct limit_entry *n)
     struct lanes *m = &w->engine->lanes;
     if (limit_key_is_pattern(n->l.key)) {
         lanes_forget_pattern(m, n->l.tenant, n->l.key, w->keeper.now, w->keeper.round);
-    } else if (!n->l.is_set) {
-        lanes_forget_key(m, n->l.tenant, n->l.key, w->keeper.now, w->keeper.round);
     } else {
-        lanes_free_key(m, n->l.tenant, n->l.key, 0, w->keeper.now, w->keeper.round);
+        lanes_forget_key(m, n->l.tenant, n->l.key, w->keeper.now, w->keeper.round);
     }
     tell_others(w, n->l.tenant, n->l.key);
 }

@@ -33,12 +33,17 @@ MUST_CHECK enum rc pg_limits_put(struct keeper *k, const struct limit *l, struct
 void limits_need(struct committer *w, int64_t tenant, struct str key);
 /* Those that its reports and limit operations name. */
 void limits_collect(struct committer *w, const struct store_op *list);
+/* Those that owe something by a pattern which its operations change, too: limit_rules.c. */
+MUST_CHECK enum rc limits_need_owing(struct committer *w, const struct store_op *list, struct err *e);
 /* Makes rows where there are none yet: in a transaction of its own, before the round's. */
 MUST_CHECK enum rc limits_make(struct committer *w, struct err *e);
 /* Queues the locks, and the reading behind them. */
 MUST_CHECK enum rc limits_send_lock(struct committer *w, struct err *e);
 /* NULL: the round does not have it. */
 struct limit_entry *limits_find_entry(const struct committer *w, int64_t tenant, struct str key);
+/* n->l, which was `was`, was put: the rule that holds for it, or for all those of the round that it speaks of, and what they owe. */
+MUST_CHECK enum rc limits_follow(struct committer *w, struct limit_entry *n, const struct limit *was,
+                                 struct err *e);
 /* Slots that are free with the leases that the round ends. */
 MUST_CHECK enum rc slots_send(struct committer *w, struct err *e);
 /* What the round has made of its keys, and the slots that its claims take. */

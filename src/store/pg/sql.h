@@ -168,6 +168,8 @@
     X(LIMIT_MAKE, "limit_make") \
     X(LIMIT_LOCK, "limit_lock") \
     X(LIMIT_READ, "limit_read") \
+    X(LIMIT_OWING, "limit_owing") \
+    X(LIMIT_PATTERNS, "limit_patterns") \
     X(LIMIT_PUT, "limit_put") \
     X(LIMIT_EXPIRE, "limit_expire") \
     X(LIMIT_COUNT, "limit_count") \

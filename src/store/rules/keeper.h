@@ -197,7 +197,8 @@ struct keeper_engine {
 
     /* ---- writes of limits. The engine looks again at what waits for the key, and says which lines have something now */
 
-    /* l is as find_limit gave it, changed: its own rule (is_set; or it has none any more), its state. */
+    /* l is as find_limit gave it, changed: its own rule (is_set; or it has none any more), its state. What any key owes is owed by
+     * the rule that holds for it then (limit_rescale). */
     enum rc (*put_limit)(struct keeper *k, const struct limit *l, struct err *e);
 
     /* ---- writes of keys */

@@ -52,8 +52,10 @@ enum rc rules_set_limit(struct keeper *k, struct store_op *base, struct err *e)
         l.rule = op->rule;
     }
     l.state.paused_until = op->pause_until >= 0 ? op->pause_until : l.state.paused_until;
-    op->limit = copy_of(base->a, &l);
-    return k->engine->put_limit(k, &l, e);
+    rc = k->engine->put_limit(k, &l, e);
+    rc = rc ? rc : k->engine->find_limit(k, tenant, op->key, &l, e);
+    op->limit = rc ? NULL : copy_of(base->a, &l);
+    return rc;
 }
 
 enum rc rules_delete_limit(struct keeper *k, struct store_op *base, struct err *e)

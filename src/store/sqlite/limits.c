@@ -431,14 +431,26 @@ enum rc limits_count(struct keeper *k, int64_t tenant, int64_t *out, struct err 
     return rc;
 }
 
+/* By whatever rule holds for it now. */
+static void key_follow(struct writer *w, struct limit_key *k)
+{
+    const struct limit_rule was = k->rule;
+    int64_t full_at_us = k->state.full_at_us;
+    key_resolve(w, k);
+    limit_rescale(&was, &k->rule, &k->state, w->keeper.now);
+    if (k->state.full_at_us != full_at_us) {
+        key_mark(w, k);
+    }
+    pens_look(w, k);
+}
+
 /* A pattern was set, or is gone: those that it speaks of. */
 static void follow_pattern(struct writer *w, const struct limit_key *pattern)
 {
     for (size_t i = 0; i < w->limit_keys.room; i++) {
         struct limit_key *k = w->limit_keys.slots[i].value;
         if (k && k != pattern && k->tenant == pattern->tenant && limit_key_matches(pattern->key, k->key)) {
-            key_resolve(w, k);
-            pens_look(w, k);
+            key_follow(w, k);
         }
     }
 }
@@ -453,9 +465,8 @@ enum rc limits_put(struct keeper *keeper, const struct limit *l, struct err *e)
     k->own = l->is_set ? l->rule : (struct limit_rule){0};
     k->state.full_at_us = l->state.full_at_us;
     k->state.paused_until = l->state.paused_until;
-    key_resolve(w, k);
     key_mark(w, k);
-    pens_look(w, k);
+    key_follow(w, k);
     if (is_pattern) {
         w->pattern_count += (size_t)l->is_set - (size_t)was_set;
         follow_pattern(w, k);

@@ -1,0 +1,81 @@
+/* limit_rules.c: rules that change while keys owe tokens. */
+#include "limit_rig.h"
+
+#define PATTERN STR("host:*")
+#define LONGER  STR("host:a*")
+
+/* All tokens of A are spent: so many jobs run. */
+static void use_up(struct store_test *s, int64_t burst)
+{
+    queue_some(s, (int)burst + 20, HOST);
+    CHECK_INT(claimed(s, 100), burst);
+}
+
+/* Five tokens are owed by A, whose rule is five in so long: one begins when a fifth of that is over. */
+static void expect_five_owed(struct store_test *s, int64_t period_ms)
+{
+    struct limit l = read_limit(s, A);
+    CHECK_INT(limit_tokens_left(&l.rule, &l.state, s->now), 0);
+    pass(s, period_ms / 5 - 1);
+    CHECK_INT(claimed(s, 100), 0);
+    pass(s, 1);
+    CHECK_INT(claimed(s, 100), 1);
+    CHECK_INT(claimed(s, 100), 0);
+}
+
+STORE_TEST(a_higher_rate_holds_at_once)
+{
+    set_limit(s, A, RATED(5, 30 * DAY, 5));
+    use_up(s, 5);
+    struct limit l = set_limit(s, A, RATED(5, SECOND, 5));
+    CHECK_INT(l.state.full_at_us, (s->now + SECOND) * 1000);
+    expect_five_owed(s, SECOND);
+}
+
+STORE_TEST(a_lower_rate_gives_nothing_for_what_was_spent)
+{
+    set_limit(s, A, RATED(5, SECOND, 5));
+    use_up(s, 5);
+    set_limit(s, A, RATED(5, HOUR / 4, 5));
+    expect_five_owed(s, HOUR / 4);
+}
+
+STORE_TEST(a_smaller_burst_overdraws_nobody)
+{
+    set_limit(s, A, RATED(10, HOUR, 10));
+    use_up(s, 10);
+    set_limit(s, A, RATED(5, MINUTE, 5));
+    expect_five_owed(s, MINUTE);
+}
+
+STORE_TEST(keys_owe_by_the_pattern_that_holds_now)
+{
+    set_limit(s, PATTERN, RATED(5, 30 * DAY, 5));
+    use_up(s, 5);
+    set_limit(s, PATTERN, RATED(5, SECOND, 5));
+    expect_five_owed(s, SECOND);
+    set_limit(s, LONGER, RATED(5, MINUTE, 5));
+    expect_five_owed(s, MINUTE);
+    set_limit(s, PATTERN, RATED(5, HOUR / 2, 5)); /* it does not hold for the key */
+    expect_five_owed(s, MINUTE);
+    OK(delete_limit(s, LONGER, e));
+    expect_five_owed(s, HOUR / 2);
+}
+
+STORE_TEST(a_rule_without_a_rate_owes_nothing)
+{
+    set_limit(s, A, RATED(5, 30 * DAY, 5));
+    use_up(s, 5);
+    set_limit(s, A, CAPPED(100));
+    set_limit(s, A, RATED(5, 30 * DAY, 5));
+    CHECK_INT(claimed(s, 100), 5);
+}
+
+DURABLE_STORE_TEST(what_is_owed_by_another_pattern_outlives_the_server)
+{
+    set_limit(s, PATTERN, RATED(5, 30 * DAY, 5));
+    use_up(s, 5);
+    set_limit(s, PATTERN, RATED(5, HOUR / 4, 5));
+    reopen(s);
+    expect_five_owed(s, HOUR / 4);
+}
