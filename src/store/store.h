@@ -300,7 +300,8 @@ struct store_set_limit {
     struct limit *limit; /* out */
 };
 
-/* The key's own rule is gone; a pause of it too. What it has spent is forgotten when another rule is set. RC_NOT_FOUND. */
+/* The key's own rule is gone; a pause of it stays. What it owes is forgotten, unless a pattern with a rate holds then. RC_NOT_FOUND:
+ * it has no rule of its own. */
 struct store_delete_limit {
     struct store_op op;
     int64_t tenant;

@@ -62,6 +62,32 @@ STORE_TEST(keys_owe_by_the_pattern_that_holds_now)
     expect_five_owed(s, HOUR / 2);
 }
 
+STORE_TEST(a_rule_of_its_own_and_a_pattern_hand_over_what_is_owed)
+{
+    set_limit(s, PATTERN, RATED(5, 30 * DAY, 5));
+    use_up(s, 5);
+    set_limit(s, A, RATED(5, SECOND, 5));
+    expect_five_owed(s, SECOND);
+    set_limit(s, PATTERN, RATED(5, MINUTE, 5));
+    OK(delete_limit(s, A, e));
+    expect_five_owed(s, MINUTE);
+}
+
+STORE_TEST(a_pause_outlives_the_rule_and_ends_when_it_is_resumed)
+{
+    set_limit(s, A, CAPPED(1));
+    queue_some(s, 2, HOST);
+    pause_limit(s, A, JOB_FOREVER_MS);
+    OK(delete_limit(s, A, e));
+    CHECK_INT(claimed(s, 10), 0);
+    struct limit l = read_limit(s, A);
+    CHECK_INT(l.state.paused_until, JOB_FOREVER_MS);
+    CHECK_TRUE(!l.is_set && !l.rule.concurrency);
+    CHECK_INT(delete_limit(s, A, e), RC_NOT_FOUND);
+    pause_limit(s, A, 0);
+    CHECK_INT(claimed(s, 10), 2);
+}
+
 STORE_TEST(a_rule_without_a_rate_owes_nothing)
 {
     set_limit(s, A, RATED(5, 30 * DAY, 5));

@@ -66,11 +66,10 @@ enum rc rules_delete_limit(struct keeper *k, struct store_op *base, struct err *
     enum rc rc = limit_key_is_good(op->key, true)
                      ? k->engine->find_limit(k, store_limit_tenant(op->tenant, op->key), op->key, &l, e)
                      : RC_OK;
-    if (!rc && !l.is_set && l.state.paused_until <= k->now) {
-        return store_answer(base, RC_NOT_FOUND, NULL, "no such limit");
+    if (!rc && !l.is_set) {
+        return store_answer(base, RC_NOT_FOUND, NULL, "the key has no rule of its own");
     }
     l.is_set = false;
-    l.state = (struct limit_state){0};
     return rc ? rc : k->engine->put_limit(k, &l, e);
 }
 
