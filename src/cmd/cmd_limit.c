@@ -4,25 +4,6 @@
 #include "cmd/remote.h"
 #include "cmd/term.h"
 
-static const struct verb {
-    const char *name, *method, *path; /* behind the limit's own */
-    const char *done;                 /* what is said of it then; NULL: the answer is printed */
-} verbs[] = {
-    {"set", "PUT", "", "is kept"},         {"show", "GET", "", NULL},
-    {"pause", "POST", "/pause", "paused"}, {"resume", "POST", "/resume", "resumed"},
-    {"delete", "DELETE", "", "deleted"},
-};
-
-static const struct verb *verb_named(struct str name)
-{
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (str_eq(name, str_from(verbs[i].name))) {
-            return &verbs[i];
-        }
-    }
-    return NULL;
-}
-
 static struct str raw_of(const struct json *o, const char *name)
 {
     const struct json *v = json_get(o, str_from(name));
@@ -30,7 +11,7 @@ static struct str raw_of(const struct json *o, const char *name)
     return v && v->type != JSON_NULL ? v->raw : STR("");
 }
 
-/* `60 in 1m, 10 at once` */
+/* `60 in 1 min 0 s, 10 of them at once` */
 static struct str rate_of(const struct json *l, struct arena *a)
 {
     const struct json *rate = json_get(l, STR("rate"));
@@ -39,7 +20,7 @@ static struct str rate_of(const struct json *l, struct arena *a)
     if (!per) {
         return STR("");
     }
-    return arena_printf(a, "%lld in %s, %lld at once", (long long)number_of(rate, "n"),
+    return arena_printf(a, "%lld in %s, %lld of them at once", (long long)number_of(rate, "n"),
                         term_duration((int64_t)(per->d * 1000)).s, (long long)number_of(rate, "burst"));
 }
 
@@ -69,7 +50,7 @@ static void print_limits(struct remote *r, const struct json *limits)
     term_table_end(t);
 }
 
-static void print_shown(const struct remote *r, const struct json *l)
+static void print_shown(struct remote *r, const struct json *l)
 {
     static const char *const values[] = {"concurrency", "used", "tokens", "waiting"};
 
@@ -80,6 +61,65 @@ static void print_shown(const struct remote *r, const struct json *l)
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         term_field(values[i], raw_of(l, values[i]));
     }
+}
+
+/* `host:a: 2 run at once, as host:* says; paused until …` */
+static void print_rule(struct remote *r, const struct json *l)
+{
+    struct str pattern = text_of(l, "pattern"), rate = rate_of(l, r->a);
+    int64_t slots = number_of(l, "concurrency");
+
+    (void)printf("%.*s: ", STR_ARG(text_of(l, "key")));
+    if (slots) {
+        (void)printf("%lld run at once%s", (long long)slots, rate.n ? "; " : "");
+    }
+    (void)printf("%.*s", STR_ARG(slots || rate.n ? rate : STR("no bound")));
+    if (pattern.n) {
+        (void)printf(", as %.*s says", STR_ARG(pattern));
+    }
+    if (number_of(l, "paused")) {
+        struct str until = text_of(l, "paused_until");
+        (void)printf("; paused until %.*s", STR_ARG(until.n ? until : STR("somebody resumes it")));
+    }
+    (void)printf("\n");
+}
+
+static void print_resumed(struct remote *r, const struct json *l)
+{
+    (void)printf("%.*s resumed\n", STR_ARG(text_of(l, "key")));
+    print_rule(r, l);
+}
+
+/* What holds now that the key has no rule of its own. */
+static void print_left(struct remote *r, const struct json *nothing)
+{
+    const struct json *l = NULL;
+    struct stint_error e;
+
+    (void)nothing;
+    (void)printf("%.*s deleted\n", STR_ARG(options_arg(r->o, 1)));
+    if (!remote_try(r, "GET", STR_NONE, STR_NONE, &l, &e)) {
+        print_rule(r, l);
+    }
+}
+
+static const struct verb {
+    const char *name, *method, *path; /* behind the limit's own */
+    void (*print)(struct remote *r, const struct json *answer);
+} verbs[] = {
+    {"set", "PUT", "", print_rule},          {"show", "GET", "", print_shown},
+    {"pause", "POST", "/pause", print_rule}, {"resume", "POST", "/resume", print_resumed},
+    {"delete", "DELETE", "", print_left},
+};
+
+static const struct verb *verb_named(struct str name)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (str_eq(name, str_from(verbs[i].name))) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
 }
 
 static int list(struct remote *r)
@@ -137,13 +177,24 @@ static int act(struct remote *r, const struct verb *v)
         if (answer) {
             remote_print_json(answer);
         }
-    } else if (!code && v->done) {
-        (void)printf("%.*s %s\n", STR_ARG(options_arg(r->o, 1)), v->done);
     } else if (!code) {
-        print_shown(r, answer);
+        v->print(r, answer);
     }
     buf_dispose(&body);
     return code;
+}
+
+/* The whole rule is replaced: half of one, or none, is most likely a slip. */
+static const char *wrong_rule(const struct options *o)
+{
+    bool has_rate = options_is_given(o, "rate");
+
+    if (!has_rate && (options_is_given(o, "per") || options_is_given(o, "burst"))) {
+        return "--per and --burst go with --rate: set replaces the whole rule";
+    }
+    return has_rate || options_is_given(o, "concurrency")
+               ? NULL
+               : "set needs --concurrency, --rate or both: it replaces the whole rule";
 }
 
 int cmd_limit(const struct options *o)
@@ -157,6 +208,10 @@ int cmd_limit(const struct options *o)
         return command_fail(
             o, EXIT_USAGE,
             "it is: stint limit list, or one of set, show, pause, resume and delete with a KEY");
+    }
+    const char *wrong = !is_list && str_eq(word, STR("set")) ? wrong_rule(o) : NULL;
+    if (wrong) {
+        return command_fail(o, EXIT_USAGE, "%s", wrong);
     }
     int code = remote_open(&r, o);
     if (!code) {

@@ -46,8 +46,8 @@ const struct command command_table[] = {
     {"limit", cmd_limit, "Shows and changes limits of keys", "[list | set|show|pause|resume|delete KEY]",
      "url key json limit concurrency rate per burst for",
      "stint limit set provider:openai --concurrency 20 --rate 500 --per 1m\n"
-     "KEY* is for all keys that begin so and have no limit of their own. What set does not name is without "
-     "bound.\n"},
+     "KEY* is for all keys that begin so and have no limit of their own. set replaces the whole rule: what "
+     "it does not name is without bound. A pause stays until it is resumed, or its time is over.\n"},
     {"schedule", cmd_schedule, "Shows and changes schedules",
      "[list | put NAME JSON | put NAME KIND [ARGS] | show|next|run|pause|resume|delete NAME]",
      "url key json limit cron tz every start end jitter overlap catch-up catch-up-window queue tag priority "

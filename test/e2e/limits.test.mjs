@@ -94,16 +94,28 @@ test('what is wrong with a limit is named', async () => {
 
 test('stint limit', async () => {
     const env = { PATH: process.env.PATH, STINT_URL: server.url, STINT_KEY: server.key, NO_COLOR: '1' };
+    const run = (...words) => spawnSync(BIN, ['limit', ...words], { encoding: 'utf8', env });
     const limit = (...words) => {
-        const { status, stdout, stderr } = spawnSync(BIN, ['limit', ...words], { encoding: 'utf8', env });
+        const { status, stdout, stderr } = run(...words);
         assert.deepEqual([status, stderr], [0, '']);
         return stdout;
     };
-    assert.match(limit('set', 'cli:*', '--concurrency', '3', '--rate', '60', '--per', '1m', '--burst', '5'), /^cli:\* is kept/);
-    assert.match(limit('list'), /cli:\*\s+0\s+3\s+5\s+60 in 1 min 0 s, 5 at once/);
-    assert.match(limit('pause', 'cli:x', '--for', '1h'), /paused/);
-    assert.match(limit('show', 'cli:x'), /pattern\s+cli:\*[^]*until 2/);
-    assert.match(limit('resume', 'cli:x'), /resumed/);
-    assert.match(limit('delete', 'cli:*'), /deleted/);
+    const rate = ['--rate', '60', '--per', '1m', '--burst', '5'];
+    assert.equal(limit('set', 'cli:*', '--concurrency', '3', ...rate), 'cli:*: 3 run at once; 60 in 1 min 0 s, 5 of them at once\n');
+    assert.equal(limit('set', 'cli:y', '--concurrency', '2'), 'cli:y: 2 run at once\n');
+    assert.match(limit('list'), /cli:\*\s+0\s+3\s+5\s+60 in 1 min 0 s, 5 of them at once/);
+    for (const half of [[], ['--burst', '5'], ['--per', '5s', '--concurrency', '2'], ['--per', '5s']]) {
+        const { status, stdout, stderr } = run('set', 'cli:y', ...half);
+        assert.deepEqual([status, stdout], [2, '']);
+        assert.match(stderr, /replaces the whole rule/);
+    }
+    assert.match(limit('pause', 'cli:y', '--for', '1h'), /^cli:y: 2 run at once; paused until 2/);
+    assert.match(limit('delete', 'cli:y'), /^cli:y deleted\ncli:y: 3 run at once; 60 in .*, as cli:\* says; paused until 2/);
+    assert.match(limit('show', 'cli:y'), /pattern\s+cli:\*[^]*until 2/);
+    assert.match(limit('resume', 'cli:y'), /^cli:y resumed\ncli:y: 3 run at once.* says\n$/);
+    assert.match(limit('pause', 'cli:x'), /paused until somebody resumes it$/m);
+    limit('resume', 'cli:x');
+    assert.equal(limit('delete', 'cli:*'), 'cli:* deleted\n');
     assert.equal((await server.call('GET', '/v1/limits/cli:x')).status, 404);
+    assert.equal(run('delete', 'cli:x').status, 4);
 });
