@@ -284,8 +284,8 @@ STORE_TEST(limits_are_listed_by_key_and_wrong_ones_are_refused)
 
 STORE_TEST(a_list_shows_what_holds_for_a_paused_key_by_its_pattern)
 {
-    set(s, STR("host:*"), CAPPED(4));
-    pause_until(s, A, JOB_FOREVER_MS);
+    set_limit(s, STR("host:*"), CAPPED(4));
+    pause_limit(s, A, JOB_FOREVER_MS);
     AN_OP(s, op, store_list_limits, STORE_LIST_LIMITS);
     op.tenant = s->tenant;
     op.limit = 10;

@@ -249,6 +249,22 @@ void model_use_limits(struct model *m, const struct model_job *job, const struct
 
 /* ---- as people set them */
 
+/* What any key owes is owed by the rule that holds for it then. */
+static void put_rule(struct model *m, struct model_limit *to, bool is_set, struct limit_rule rule)
+{
+    struct limit_rule held[MODEL_LIMITS_MAX];
+    for (int i = 0; i < m->limit_count; i++) {
+        held[i] = look_at(m, m->limits[i].tenant, m->limits[i].key).rule;
+    }
+    to->is_set = is_set;
+    to->rule = rule;
+    for (int i = 0; i < m->limit_count; i++) {
+        struct limit l = look_at(m, m->limits[i].tenant, m->limits[i].key);
+        limit_rescale(&held[i], &l.rule, &l.state, m->now);
+        m->limits[i].full_at_us = l.state.full_at_us;
+    }
+}
+
 static void set_limit(struct model *m, struct store_set_limit *op)
 {
     int64_t tenant = store_limit_tenant(op->tenant, op->key);
@@ -261,8 +277,9 @@ static void set_limit(struct model *m, struct store_set_limit *op)
         return;
     }
     struct model_limit *l = get(m, tenant, op->key);
-    l->rule = op->has_rule ? op->rule : l->rule;
-    l->is_set = l->is_set || op->has_rule;
+    if (op->has_rule) {
+        put_rule(m, l, true, op->rule);
+    }
     l->paused_until = op->pause_until >= 0 ? op->pause_until : l->paused_until;
     op->limit = arena_alloc(op->op.a, sizeof *op->limit);
     *op->limit = look_at(m, tenant, op->key);
@@ -271,11 +288,11 @@ static void set_limit(struct model *m, struct store_set_limit *op)
 static void delete_limit(struct model *m, struct store_delete_limit *op)
 {
     struct model_limit *l = find(m, store_limit_tenant(op->tenant, op->key), op->key);
-    if (!l || (!l->is_set && l->paused_until <= m->now)) {
+    if (!l || !l->is_set) {
         not_found(&op->op);
         return;
     }
-    *l = (struct model_limit){.tenant = l->tenant, .key = l->key};
+    put_rule(m, l, false, (struct limit_rule){0});
 }
 
 static int64_t count_waiting(const struct model *m, const struct limit *l)
