@@ -101,7 +101,8 @@ static void on_batches(struct store_op *done)
     if (api_failed(c, done)) {
         return;
     }
-    struct str next = api_cursor_text(c, STR("batches"), op->next_cursor);
+    const struct str *filter = c->state;
+    struct str next = api_cursor_text(c, *filter, op->next_cursor);
     struct json_out w = api_json(c);
     json_object_begin(&w);
     json_name(&w, "batches");
@@ -124,12 +125,39 @@ static bool read_page(struct api_call *c, struct str filter, int64_t *limit, int
            (!http_query_param(c->x, STR("cursor"), &text) || api_cursor_parse(c, filter, text, cursor));
 }
 
+/* False: answered. */
+static bool read_filter(struct api_call *c, struct store_list_batches *op)
+{
+    (void)http_query_param(c->x, STR("name"), &op->name);
+    if (http_query_param(c->x, STR("label"), &op->label)) {
+        struct str value;
+        (void)str_cut(op->label, ':', &value);
+        if (!value.p || op->label.n > STORE_LABEL_BYTES) {
+            api_fail(c, RC_INVALID, "invalid_field", "?label", "label must be KEY:VALUE of at most %d bytes",
+                     STORE_LABEL_BYTES);
+            return false;
+        }
+    }
+    if (!str_is_text(op->name) || !str_is_text(op->label)) {
+        api_fail(c, RC_INVALID, "invalid_field", str_is_text(op->name) ? "?label" : "?name",
+                 "must be UTF-8 text without NUL");
+        return false;
+    }
+    return true;
+}
+
 void api_list_batches(struct api_call *c)
 {
     struct store_list_batches *op = api_op(c, sizeof *op, STORE_LIST_BATCHES, on_batches);
+    struct str *filter = arena_alloc(c->a, sizeof *filter);
 
     op->tenant = c->tenant;
-    if (read_page(c, STR("batches"), &op->limit, &op->cursor)) {
+    if (!read_filter(c, op)) {
+        return;
+    }
+    *filter = arena_printf(c->a, "batches\n%.*s\n%.*s", STR_ARG(op->name), STR_ARG(op->label));
+    c->state = filter;
+    if (read_page(c, *filter, &op->limit, &op->cursor)) {
         api_submit(c, &op->op);
     }
 }

@@ -47,6 +47,8 @@ static int list(struct remote *r)
     const struct json *answer = NULL;
 
     remote_path(r, "/v1/batches");
+    remote_query(r, "name", options_str(r->o, "name"));
+    remote_query(r, "label", options_str(r->o, "label"));
     remote_query(r, "limit", arena_printf(r->a, "%lld", (long long)options_int(r->o, "limit")));
     int code = remote_call(r, "GET", remote_target(r), STR_NONE, &answer);
     if (!code && options_flag(r->o, "json")) {

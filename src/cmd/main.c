@@ -60,7 +60,7 @@ const struct command command_table[] = {
      "next prints the coming ticks, --limit of them (at most 100); run prints the id of the job.\n"},
     {"batch", cmd_batch, "Shows, closes and cancels batches; runs batches of prompts, and reports on them",
      "[list | status|close|cancel BATCH | run FILE | report BATCH | compare BATCH BATCH | reextract BATCH]",
-     "url key json limit date dry-run wait format entity entities detach",
+     "url key json limit name label date dry-run wait format entity entities detach",
      "BATCH is an id; a batch of prompts is also called NAME, or NAME:DATE (else the newest of the name).\n"
      "run makes a batch of prompts x models x runs of a definition (docs/run-prompt.md); the same again for "
      "the\n"

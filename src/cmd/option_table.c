@@ -43,7 +43,8 @@ const struct option option_table[] = {
     {"index-timeout", OPT_DURATION, "TIME", "10s", 10, HOUR, "longest time of one query of a code index"},
     /* keys */
     {"tenant", OPT_TEXT, "NAME", "default", 0, 0, "tenant of the key; made when it is new"},
-    {"name", OPT_TEXT, "NAME", "", 0, 0, "what the key is for, to find it again in the list"},
+    {"name", OPT_TEXT, "NAME", "", 0, 0,
+     "what the key is for, to find it again in the list; of batches: only those of this name"},
     {"scopes", OPT_TEXT, "LIST", "enqueue,read,work,admin", 0, 0, "what the key may do, comma-separated"},
     {"queues", OPT_TEXT, "LIST", "", 0, 0, "only these queues, comma-separated; empty = all"},
     {"expires", OPT_DURATION, "TIME", "forever", SECOND, INT64_MAX, "how long the key is good"},
@@ -87,6 +88,8 @@ const struct option option_table[] = {
      "ticks that were missed: skip, run_once or run_all; default run_once"},
     {"catch-up-window", OPT_DURATION, "TIME", NULL, MINUTE, 366 * 24 * HOUR,
      "missed ticks that are older are dropped; default 1d"},
+    /* batches */
+    {"label", OPT_TEXT, "KEY:VALUE", NULL, 0, 0, "only batches with this label"},
     /* batches of prompts */
     {"date", OPT_TEXT, "DATE", NULL, 0, 0,
      "the day that a batch is for, such as 2026-11-22; default today (UTC)"},

@@ -562,13 +562,17 @@ struct store_read_events {
 
 /* ------------------------------------------------------------------ batches: how they are made stands in store_enqueue */
 
-/* id: that one, or RC_NOT_FOUND. Zero: newest first. */
+#define STORE_LABEL_BYTES 256 /* of a label that is found: KEY:VALUE */
+
+/* id: that one, or RC_NOT_FOUND. Zero: newest first, those with the name and the label. A page may be short, even empty, while
+ * next_cursor says that there is more: so many are looked at for one. */
 struct store_list_batches {
     struct store_op op;
     int64_t tenant;
     struct id id;
-    int64_t cursor, limit; /* cursor 0 = from the newest */
-    struct batch *batches; /* out */
+    struct str name, label; /* "" = any; a label as KEY:VALUE */
+    int64_t cursor, limit;  /* cursor 0 = from the newest */
+    struct batch *batches;  /* out */
     size_t count;
     int64_t next_cursor; /* 0: no more */
 };

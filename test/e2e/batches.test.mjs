@@ -1,7 +1,7 @@
 // Batches over HTTP: made with jobs and finalisers, growing, capped, closed, cancelled; their list, events and results.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startServer } from './lib/server.mjs';
+import { startServer, stint } from './lib/server.mjs';
 
 let server;
 before(async () => {
@@ -142,4 +142,19 @@ test('the same Idempotency-Key makes one batch; batches are listed newest first'
     const page = await call('GET', '/v1/batches?limit=1');
     assert.deepEqual(page.batches.map((b) => b.id), [id]);
     assert.equal((await call('GET', `/v1/batches?limit=1&cursor=${page.next_cursor}`)).batches[0].id, one.id);
+});
+
+test('they are found by name and by label, over HTTP and by the command', async () => {
+    const ids = [];
+    for (let i = 0; i < 5; i++) ids.push((await make({ name: i % 2 ? 'odd one' : 'even', labels: { day: i < 3 ? 'a&b' : 'c' } })).id);
+    const list = async (query) => (await call('GET', `/v1/batches?${query}`)).batches.map((b) => ids.indexOf(b.id));
+    assert.deepEqual(await list('label=day:a%26b'), [2, 1, 0]);
+    assert.deepEqual(await list('name=odd+one'), [3, 1]);
+    assert.deepEqual(await list('name=even&label=day:c'), [4]);
+    const page = await call('GET', '/v1/batches?label=day:a%26b&limit=2');
+    assert.deepEqual(await list(`label=day:a%26b&limit=2&cursor=${page.next_cursor}`), [0]);
+    await call('GET', `/v1/batches?label=day:c&cursor=${page.next_cursor}`, undefined, 400);
+    for (const label of ['day', `day:${'x'.repeat(300)}`]) assert.equal((await call('GET', `/v1/batches?label=${label}`, undefined, 422)).field, '?label');
+    const told = JSON.parse(stint(['batch', 'list', '--label', 'day:a&b', '--name', 'even', '--url', server.url, '--key', server.key, '--json']));
+    assert.deepEqual(told.batches.map((b) => ids.indexOf(b.id)), [2, 0]);
 });

@@ -11,7 +11,7 @@
 /* Tables and columns that a copy makes anew, or that are of one store alone. */
 static const char *const told[] = {
     "meta", "migration", "application", "node_role", "service", "node", "wish", "word", "line", "body",
-    "count", "count_delta", "blob", "blob_check", "slot", "queue.id", "queue.deleted_total",
+    "count", "count_delta", "blob", "blob_check", "slot", "batch_label", "queue.id", "queue.deleted_total",
     /* counts of states are counted again */
     "queue.blocked", "queue.scheduled", "queue.queued", "queue.processing", "queue.completed", "queue.failed",
     "queue.cancelled", "queue.skipped",

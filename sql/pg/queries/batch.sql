@@ -12,10 +12,10 @@ SELECT finally FROM stint.batch WHERE id = $1
 -- name: batch_set_finally
 UPDATE stint.batch SET finally = $2 WHERE id = $1
 
--- name: batch_list
--- $1 tenant · $2 below this one · $3 from this one on · $4 so many
+-- name: batch_rows
+-- Of the batches b.
 SELECT b.id, b.max_jobs, b.name, b.labels, j.state, j.flags, coalesce(j.round, 1), j.finished_at, j.error_message, s.*
-FROM stint.batch AS b
+FROM b
 CROSS JOIN LATERAL (
   SELECT state, flags, round, NULL::bigint AS finished_at, error_message FROM stint.job WHERE id = b.id
   UNION ALL
@@ -28,7 +28,32 @@ CROSS JOIN LATERAL (
     SELECT what, n FROM stint.tally WHERE owner = b.id
     UNION ALL
     SELECT what, n FROM stint.tally_delta WHERE owner = b.id) AS t) AS s (open, completed, failed, cancelled, skipped)
-WHERE b.tenant = $1::bigint::int AND b.id < $2 AND b.id >= $3 ORDER BY b.id DESC LIMIT $4
+ORDER BY b.id DESC
+
+-- name: batch_list
+-- $1 tenant · $2 below this one · $3 from this one on · $4 so many
+WITH b AS NOT MATERIALIZED (
+  SELECT * FROM stint.batch WHERE tenant = $1::bigint::int AND id < $2 AND id >= $3 ORDER BY id DESC LIMIT $4
+)
+@batch_rows@
+
+-- name: batch_list_named
+-- As batch_list. $5 of this name
+WITH b AS NOT MATERIALIZED (
+  SELECT * FROM stint.batch WHERE tenant = $1::bigint::int AND name = $5 COLLATE "C" AND id < $2 AND id >= $3
+  ORDER BY id DESC LIMIT $4
+)
+@batch_rows@
+
+-- name: batch_list_labelled
+-- As batch_list. $5 with this label
+WITH b AS NOT MATERIALIZED (
+  SELECT b.* FROM (
+    SELECT batch FROM stint.batch_label WHERE tenant = $1::bigint::int AND label = $5 COLLATE "C" AND batch < $2 AND batch >= $3
+    ORDER BY batch DESC LIMIT $4) AS l
+  JOIN stint.batch AS b ON b.id = l.batch
+)
+@batch_rows@
 
 -- name: members_open
 -- As children_open. 268435456: a finaliser, which does not belong to it.

@@ -10,7 +10,7 @@ SELECT pg_advisory_lock(495874305654)
 -- All that is copied, and what says where it stands: nobody writes there until the transaction ends.
 LOCK TABLE stint.meta, stint.tenant, stint.api_key, stint.queue, stint.job, stint.history, stint.event, stint.event_history,
   stint.unique_key, stint.idempotency, stint.artifact, stint.blob, stint.series_entry, stint.schedule, stint.tally,
-  stint.tally_delta, stint.note, stint.link, stint.batch, stint.limit_key, stint.slot, stint.count,
+  stint.tally_delta, stint.note, stint.link, stint.batch, stint.batch_label, stint.limit_key, stint.slot, stint.count,
   stint.count_delta, stint.wish IN SHARE MODE
 
 -- name: copy_nodes
@@ -29,6 +29,7 @@ SELECT NOT EXISTS (SELECT FROM stint.tenant) AND NOT EXISTS (SELECT FROM stint.a
   AND NOT EXISTS (SELECT FROM stint.wish) AND NOT EXISTS (SELECT FROM stint.schedule)
   AND NOT EXISTS (SELECT FROM stint.tally) AND NOT EXISTS (SELECT FROM stint.tally_delta) AND NOT EXISTS (SELECT FROM stint.note)
   AND NOT EXISTS (SELECT FROM stint.link) AND NOT EXISTS (SELECT FROM stint.batch)
+  AND NOT EXISTS (SELECT FROM stint.batch_label)
   AND NOT EXISTS (SELECT FROM stint.limit_key) AND NOT EXISTS (SELECT FROM stint.slot)
 
 -- name: copy_fingerprint
@@ -48,6 +49,7 @@ SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
   UNION ALL SELECT format('note %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.note AS t
   UNION ALL SELECT format('link %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.link AS t
   UNION ALL SELECT format('batch %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.batch AS t
+  UNION ALL SELECT format('batch_label %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.batch_label AS t
   UNION ALL SELECT format('limit_key %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.limit_key AS t
   UNION ALL SELECT format('slot %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.slot AS t
   UNION ALL SELECT format('count %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.count AS t

@@ -15,12 +15,28 @@ UPDATE batch SET finally = ?3 WHERE tenant = ?1 AND job = ?2
 -- name: batch_delete
 DELETE FROM batch WHERE tenant = ?1 AND job = ?2
 
+-- name: batch_columns
+b.job, b.random, b.max_jobs, b.name, b.labels, j.state, j.flags, j.round, j.finished_at, coalesce(t.open, 0),
+coalesce(t.completed, 0), coalesce(t.failed, 0), coalesce(t.cancelled, 0), coalesce(t.skipped, 0), j.error_message
+
 -- name: batch_list
 -- ?1 tenant · ?2 below this one · ?3 from this one on · ?4 so many
-SELECT b.job, b.random, b.max_jobs, b.name, b.labels, j.state, j.flags, j.round, j.finished_at, coalesce(t.open, 0),
-  coalesce(t.completed, 0), coalesce(t.failed, 0), coalesce(t.cancelled, 0), coalesce(t.skipped, 0), j.error_message
+SELECT @batch_columns@
 FROM batch AS b CROSS JOIN job AS j ON j.id = b.job LEFT JOIN tally AS t ON t.owner = b.job
 WHERE b.tenant = ?1 AND b.job < ?2 AND b.job >= ?3 ORDER BY b.job DESC LIMIT ?4
+
+-- name: batch_list_named
+-- As batch_list. ?5 of this name
+SELECT @batch_columns@
+FROM batch AS b CROSS JOIN job AS j ON j.id = b.job LEFT JOIN tally AS t ON t.owner = b.job
+WHERE b.tenant = ?1 AND b.name = ?5 AND b.job < ?2 AND b.job >= ?3 ORDER BY b.job DESC LIMIT ?4
+
+-- name: batch_list_labelled
+-- As batch_list. ?5 with this label
+SELECT @batch_columns@
+FROM batch_label AS l CROSS JOIN batch AS b ON b.tenant = l.tenant AND b.job = l.job
+CROSS JOIN job AS j ON j.id = b.job LEFT JOIN tally AS t ON t.owner = b.job
+WHERE l.tenant = ?1 AND l.label = ?5 AND l.job < ?2 AND l.job >= ?3 ORDER BY l.job DESC LIMIT ?4
 
 -- name: member_insert
 INSERT INTO member (job, batch, batch_random) VALUES (?1, ?2, ?3)

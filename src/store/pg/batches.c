@@ -6,7 +6,8 @@
 #define LIST_MAX           1000
 #define SHARED_ORDINAL_MAX 8                               /* nodes that make an id of one ordinal */
 #define RANDOM_BITS        (INT64_MAX & ((1LL << 53) - 1)) /* all of an id's */
-#define BATCH_COUNTS       9                               /* the first column of batch_list that is one */
+#define BATCH_NAME         2                               /* columns of batch_list: the name … */
+#define BATCH_COUNTS       9                               /* … and the first that is a count */
 
 /* ---- of a round */
 
@@ -94,40 +95,87 @@ static size_t page_of(const struct pg_rows *rows, int64_t limit, int64_t *next_c
     return count;
 }
 
-enum rc pg_batch_list_run(struct reader *r, struct store_op *base, struct err *e)
+/* Of rows that have the label, those with the name: so many of them that they make a page. */
+static void read_page(const struct pg_rows *rows, size_t count, int64_t limit, struct store_list_batches *op)
 {
-    struct store_list_batches *op = (struct store_list_batches *)base;
-    bool is_one = !id_is_zero(op->id);
-    int64_t limit = is_one                                  ? SHARED_ORDINAL_MAX
-                    : op->limit > 0 && op->limit < LIST_MAX ? op->limit
-                                                            : LIST_MAX;
-    const struct id below = id_from_parts(is_one           ? id_ordinal(op->id) + 1
-                                          : op->cursor > 0 ? op->cursor
-                                                           : INT64_MAX,
-                                          0);
-    const struct id from = is_one ? op->id : (struct id){0};
+    size_t at = 0;
+    for (; at < count && (int64_t)op->count < limit; at++) {
+        if (!op->name.n || str_eq(op->name, pg_str(rows, at, BATCH_NAME))) {
+            read_batch(rows, at, op->op.a, &op->batches[op->count++]);
+        }
+    }
+    while (at > 1 && at < count && ordinal_at(rows, at - 1) == ordinal_at(rows, at)) {
+        at--;
+        op->count -= !op->name.n || str_eq(op->name, pg_str(rows, at, BATCH_NAME));
+    }
+    op->next_cursor = at < count ? ordinal_at(rows, at - 1) : op->next_cursor;
+}
+
+static void add_list(struct reader *r, struct read_batch *b, const struct store_list_batches *op,
+                     int64_t rows)
+{
+    bool has_label = op->label.n, has_name = op->name.n && !has_label;
+    const struct id below = id_from_parts(op->cursor > 0 ? op->cursor : INT64_MAX, 0), from = {{0}};
+    struct pg_query *q = read_add(r, b,
+                                  has_label  ? PG_SQL_BATCH_LIST_LABELLED
+                                  : has_name ? PG_SQL_BATCH_LIST_NAMED
+                                             : PG_SQL_BATCH_LIST);
+    pg_bind_int(q, op->tenant);
+    pg_bind_uuid(q, &below);
+    pg_bind_uuid(q, &from);
+    pg_bind_int(q, rows);
+    if (has_label || has_name) {
+        pg_bind_str(q, has_label ? op->label : op->name);
+    }
+}
+
+static enum rc list(struct reader *r, struct store_list_batches *op, struct err *e)
+{
+    int64_t limit = op->limit > 0 && op->limit < LIST_MAX ? op->limit : LIST_MAX;
+    int64_t rows =
+        op->name.n && op->label.n ? LIST_MAX : limit; /* with two things wanted one is looked for */
+    struct read_batch b = {0};
+    add_list(r, &b, op, rows + 1); /* is there one behind the page? */
+    enum rc rc = read_run(r, &b, e);
+    if (!rc) {
+        size_t count = page_of(b.queries[0].rows, rows, &op->next_cursor);
+        op->batches = arena_array(op->op.a, struct batch, (size_t)limit);
+        read_page(b.queries[0].rows, count, limit, op);
+        read_free(&b);
+    }
+    return rc;
+}
+
+static enum rc get(struct reader *r, struct store_list_batches *op, struct err *e)
+{
+    const struct id below = id_from_parts(id_ordinal(op->id) + 1, 0);
     struct read_batch b = {0};
     struct pg_query *q = read_add(r, &b, PG_SQL_BATCH_LIST);
     pg_bind_int(q, op->tenant);
     pg_bind_uuid(q, &below);
-    pg_bind_uuid(q, &from);
-    pg_bind_int(q, limit + 1);
-    op->count = 0;
+    pg_bind_uuid(q, &op->id);
+    pg_bind_int(q, SHARED_ORDINAL_MAX);
     enum rc rc = read_run(r, &b, e);
     if (rc) {
         return rc;
     }
     const struct pg_rows *rows = b.queries[0].rows;
-    size_t count = is_one ? pg_count(rows) : page_of(rows, limit, &op->next_cursor);
-    op->batches = arena_array(base->a, struct batch, count + 1);
-    for (size_t i = 0; i < count; i++) {
-        if (!is_one || id_eq(pg_uuid(rows, i, 0), op->id)) {
-            read_batch(rows, i, base->a, &op->batches[op->count++]);
+    op->batches = arena_array(op->op.a, struct batch, 1);
+    for (size_t i = 0; i < pg_count(rows) && !op->count; i++) {
+        if (id_eq(pg_uuid(rows, i, 0), op->id)) {
+            read_batch(rows, i, op->op.a, &op->batches[op->count++]);
         }
     }
-    op->next_cursor = is_one ? 0 : op->next_cursor;
     read_free(&b);
-    return is_one && !op->count ? store_answer(base, RC_NOT_FOUND, NULL, "no such batch") : RC_OK;
+    return op->count ? RC_OK : store_answer(&op->op, RC_NOT_FOUND, NULL, "no such batch");
+}
+
+enum rc pg_batch_list_run(struct reader *r, struct store_op *base, struct err *e)
+{
+    struct store_list_batches *op = (struct store_list_batches *)base;
+    op->count = 0;
+    op->next_cursor = 0;
+    return id_is_zero(op->id) ? list(r, op, e) : get(r, op, e);
 }
 
 enum rc pg_result_list_run(struct reader *r, struct store_op *base, struct err *e)

@@ -96,6 +96,8 @@
     X(BATCH_FINALLY, "batch_finally") \
     X(BATCH_SET_FINALLY, "batch_set_finally") \
     X(BATCH_LIST, "batch_list") \
+    X(BATCH_LIST_NAMED, "batch_list_named") \
+    X(BATCH_LIST_LABELLED, "batch_list_labelled") \
     X(MEMBERS_OPEN, "members_open") \
     X(MEMBERS_FINAL, "members_final") \
     X(LINK_INSERT, "link_insert") \

@@ -143,29 +143,61 @@ static void read_batch(struct db_stmt *q, struct arena *a, struct batch *b)
     rules_show_batch(b, state, flags);
 }
 
+/* So many batches are looked at for a page; with two things wanted one of them is looked for. */
+static int64_t rows_of(const struct store_list_batches *op, int64_t limit)
+{
+    return op->name.n && op->label.n ? LIST_MAX : limit + 1; /* is there one behind the page? */
+}
+
+static enum rc begin_list(struct db *db, const struct store_list_batches *op, int64_t rows,
+                          struct db_stmt **q, struct err *e)
+{
+    bool is_one = !id_is_zero(op->id), has_label = op->label.n, has_name = op->name.n && !has_label;
+    enum rc rc = stmt(db,
+                      has_label  ? SQL_BATCH_LIST_LABELLED
+                      : has_name ? SQL_BATCH_LIST_NAMED
+                                 : SQL_BATCH_LIST,
+                      q, e);
+    if (rc) {
+        return rc;
+    }
+    db_bind_int(*q, 1, op->tenant);
+    db_bind_int(*q, 2, is_one ? id_ordinal(op->id) + 1 : op->cursor > 0 ? op->cursor : INT64_MAX);
+    db_bind_int(*q, 3, is_one ? id_ordinal(op->id) : 0);
+    db_bind_int(*q, 4, rows);
+    if (has_label || has_name) {
+        db_bind_str(*q, 5, has_label ? op->label : op->name);
+    }
+    return RC_OK;
+}
+
 enum rc batch_list_run(struct reader *r, struct store_op *base, struct err *e)
 {
     struct store_list_batches *op = (struct store_list_batches *)base;
     bool is_one = !id_is_zero(op->id), has_row = false;
     int64_t limit = is_one ? 1 : op->limit > 0 && op->limit < LIST_MAX ? op->limit : LIST_MAX;
+    int64_t rows = rows_of(op, limit), seen = 0, last = 0;
     struct db_stmt *q = NULL;
     op->count = 0;
     op->next_cursor = 0;
     op->batches = arena_array(base->a, struct batch, (size_t)limit + 1);
-    enum rc rc = stmt(r->db, SQL_BATCH_LIST, &q, e);
+    enum rc rc = begin_list(r->db, op, rows, &q, e);
     if (rc) {
         return rc;
     }
-    db_bind_int(q, 1, op->tenant);
-    db_bind_int(q, 2, is_one ? id_ordinal(op->id) + 1 : op->cursor > 0 ? op->cursor : INT64_MAX);
-    db_bind_int(q, 3, is_one ? id_ordinal(op->id) : 0);
-    db_bind_int(q, 4, limit + 1); /* is there one behind the page? */
-    while (!(rc = db_step(q, &has_row, e)) && has_row) {
-        read_batch(q, base->a, &op->batches[op->count++]);
+    while ((int64_t)op->count <= limit && !(rc = db_step(q, &has_row, e)) && has_row) {
+        struct batch *b = &op->batches[op->count];
+        read_batch(q, base->a, b);
+        last = id_ordinal(b->id);
+        op->count += !op->name.n || str_eq(op->name, b->name);
+        seen++;
     }
+    db_reset(q);
     if ((int64_t)op->count > limit) {
         op->count = (size_t)limit;
         op->next_cursor = id_ordinal(op->batches[limit - 1].id);
+    } else if (seen == rows) {
+        op->next_cursor = last;
     }
     bool is_missing = is_one && (!op->count || !id_eq(op->batches[0].id, op->id));
     return !rc && is_missing ? store_answer(base, RC_NOT_FOUND, NULL, "no such batch") : rc;

@@ -64,6 +64,8 @@
     X(BATCH_SET_FINALLY, "batch_set_finally") \
     X(BATCH_DELETE, "batch_delete") \
     X(BATCH_LIST, "batch_list") \
+    X(BATCH_LIST_NAMED, "batch_list_named") \
+    X(BATCH_LIST_LABELLED, "batch_list_labelled") \
     X(MEMBER_INSERT, "member_insert") \
     X(MEMBER_GET, "member_get") \
     X(MEMBER_HIDDEN, "member_hidden") \
