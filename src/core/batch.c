@@ -37,6 +37,8 @@ enum rc batch_filling_job(const struct batch_filling *f, int64_t at, struct aren
 {
     struct job_spec s = f->job;
 
+    const struct matrix_place place = {at, f->batch};
+
     s.run_at = s.delay_ms = 0;
     s.args = matrix_args(&f->matrix, s.args, at, a);
     if (f->schedule.n) {
@@ -47,7 +49,8 @@ enum rc batch_filling_job(const struct batch_filling *f, int64_t at, struct aren
                                     (long long)at);
         s.unique_for_ms = JOB_FOREVER_MS;
     }
-    enum rc rc = job_spec_check(&s, e);
+    enum rc rc = matrix_limits(&f->matrix, s.limit_keys, &place, a, &s.limit_keys, e);
+    rc = rc ? rc : job_spec_check(&s, e);
     if (!rc) {
         *out = s;
     }
@@ -82,6 +85,7 @@ enum rc batch_filling_check(const struct batch_filling *f, struct err *e)
     if (!rc) {
         rc = matrix_check_args(&f->matrix, f->job.args, JOB_ARGS_MAX_BYTES, e);
     }
+    rc = rc ? rc : matrix_check_limits(&f->matrix, f->job.limit_keys, e);
     if (!rc) { /* the rest is the same in all of them, and the key longest in the last */
         rc = batch_filling_job(f, f->matrix.count - 1, a, &s, e);
     }

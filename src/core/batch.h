@@ -22,6 +22,7 @@ struct batch_filling {
     struct matrix matrix;
     struct str schedule; /* whose tick it is of; "" = of none */
     int64_t tick;        /* 0 = of none, because somebody wanted it now */
+    struct str batch;    /* its id, when it is being filled */
 };
 
 /* What people say of one when they make it. */

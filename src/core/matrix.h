@@ -9,7 +9,9 @@
 
 #define MATRIX_JOBS_MAX       100000
 #define MATRIX_DIMENSIONS_MAX 16
-#define MATRIX_BYTES_MAX      (256LL << 20) /* of the args of all coordinates together */
+#define MATRIX_SHOWN_MAX                                                                                     \
+    1000 /* jobs that are made at once: those of more are hidden until they are all there */
+#define MATRIX_BYTES_MAX (256LL << 20) /* of the args of all coordinates together */
 
 struct matrix_dimension {
     struct str name;          /* str_is_name */
@@ -32,5 +34,19 @@ MUST_CHECK enum rc matrix_check_args(const struct matrix *m, struct str args, si
                                      struct err *e);
 /* The args of a coordinate, of args that have passed. */
 struct str matrix_args(const struct matrix *m, struct str args, int64_t at, struct arena *a);
+
+struct matrix_place {
+    int64_t coordinate;
+    struct str batch; /* its id */
+};
+
+/* Do a template's limits (limits.h) speak of the coordinate? {DIMENSION}, {DIMENSION.MEMBER} of a value that is an object, and {batch}
+ * may stand in their keys. */
+bool matrix_has_open_limits(struct str limits);
+/* The limits of a coordinate. RC_INVALID with field `limits`. Lives in `a`. */
+MUST_CHECK enum rc matrix_limits(const struct matrix *m, struct str limits, const struct matrix_place *at,
+                                 struct arena *a, struct str *out, struct err *e);
+/* Are they good at all of them? Not when they differ, and there are more than MATRIX_SHOWN_MAX. */
+MUST_CHECK enum rc matrix_check_limits(const struct matrix *m, struct str limits, struct err *e);
 
 #endif

@@ -98,6 +98,7 @@ void fillings_begin(struct queue *q, const struct schedule *s)
         f->what = NULL;
         f->failure = arena_str(own, str_from(e.text));
     }
+    what->batch = str_sub(f->name, 1, f->name.n);
     if (f->next) {
         f->next->prev = f;
     }

@@ -256,6 +256,32 @@ DURABLE_STORE_TEST(jobs_of_a_matrix_keep_to_their_limits_and_turns)
     check_counts(s);
 }
 
+static void pause_limit(struct store_test *s, struct str key)
+{
+    AN_OP(s, op, store_set_limit, STORE_SET_LIMIT);
+    op.tenant = s->tenant;
+    op.key = key;
+    op.pause_until = JOB_FOREVER_MS;
+    run_op(s, &op.op);
+}
+
+STORE_TEST(jobs_of_a_matrix_keep_to_the_limits_of_their_coordinate)
+{
+    struct batch_filling *f = a_filling(
+        s, 6, (struct job_spec){.limit_keys = STR("[\"host:{n}\",{\"key\":\"b:{batch}\",\"weight\":2}]")});
+    f->batch = STR("x");
+    pause_limit(s, STR("host:1"));
+    (void)a_batch(s, f);
+    fill_whole(s, given(s), f);
+    struct claimed c = claim(s, .max = 10);
+    CHECK_INT(c.count, 4);
+    for (size_t i = 0; i < c.count; i++) {
+        CHECK_TRUE(str_eq(c.jobs[i].limit_keys, STR("[{\"key\":\"b:x\",\"weight\":2},\"host:0\"]")) ||
+                   str_eq(c.jobs[i].limit_keys, STR("[{\"key\":\"b:x\",\"weight\":2},\"host:2\"]")));
+    }
+    check_counts(s);
+}
+
 STORE_TEST(a_batch_that_nobody_fills_is_given_out_again)
 {
     struct batch_filling *f = a_filling(s, 4, (struct job_spec){.queue = STR("default")});

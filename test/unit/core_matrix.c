@@ -126,3 +126,38 @@ TEST(the_jobs_of_a_tick_have_a_key_for_each_coordinate)
     CHECK_STR(str_from(e->field), STR("unique_key"));
     arena_free(a);
 }
+
+static struct str limits_at(const struct matrix *m, const char *limits, int64_t at, struct arena *a)
+{
+    struct err e[1] = {0};
+    struct str out = STR_NONE;
+    CHECK_INT(matrix_limits(m, str_from(limits), &(struct matrix_place){at, STR("0199")}, a, &out, e), RC_OK);
+    return out;
+}
+
+TEST(limit_keys_of_a_template_may_be_made_of_the_coordinate)
+{
+    struct arena *a = arena_new();
+    struct matrix m;
+    CHECK_INT(read("{\"model\":[{\"id\":\"x\",\"p\":\"b\"},{\"p\":\"a\\u0062\"}],\"n\":[1,2]}", a, &m, e),
+              RC_OK);
+    CHECK_STR(limits_at(&m, "[\"p:{model.p}\"]", 1, a), STR("[\"p:b\"]"));
+    CHECK_STR(limits_at(&m, "[\"p:{model.p}\"]", 2, a), STR("[\"p:ab\"]"));
+    CHECK_STR(limits_at(&m, "[{\"key\":\"{n}:{batch}}\",\"weight\":7},\"0\"]", 3, a),
+              STR("[\"0\",{\"key\":\"2:0199}\",\"weight\":7}]"));
+    CHECK_STR(limits_at(&m, "[\"plain}\",{\"key\":\"z\",\"weight\":3}]", 0, a),
+              STR("[\"plain}\",{\"key\":\"z\",\"weight\":3}]"));
+    CHECK_INT(matrix_check_limits(&m, STR("[\"p:{model.p}\",\"n:{n}\"]"), e), RC_OK);
+    static const char *const bad[] = {"[\"{nothing}\"]",   "[\"{model}\"]", "[\"{model.id}\"]",
+                                      "[\"{model.p.x}\"]", "[\"{n}*\"]",    "[\"{n}\",\"{n}\"]"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_INT(matrix_check_limits(&m, str_from(bad[i]), e), RC_INVALID);
+        CHECK_STR(str_from(e->field), STR("limits"));
+    }
+    CHECK_INT(read(two_dimensions(a, 600, 2), a, &m, e), RC_OK);
+    CHECK_INT(matrix_check_limits(&m, STR("[\"b:{batch}\"]"), e), RC_OK);
+    struct str name = m.dimensions[1].name;
+    struct str open = arena_printf(a, "[\"b:{%.*s}\"]", STR_ARG(name));
+    CHECK_INT(matrix_check_limits(&m, open, e), RC_INVALID);
+    arena_free(a);
+}

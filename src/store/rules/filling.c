@@ -13,7 +13,6 @@
 #define CHUNK          500   /* of one transaction */
 #define ROUND_CHUNK    200   /* of rounds, whose end is looked at behind each */
 #define ROUND_US       15000 /* of a round: with its flush far from 100 ms, also on a busy machine */
-#define HIDDEN_FROM    1001  /* smaller batches are made in one round: nothing of them needs to be hidden */
 
 bool store_is_filling(const struct schedule *s)
 {
@@ -99,7 +98,7 @@ static enum rc make_jobs(struct keeper *k, const struct store_fill *op, struct s
     struct fill f = {.k = k, .filling = op->filling, .s = s, .a = arena_new()};
     int64_t until_us = clock_mono_us() + ROUND_US, count = op->filling->matrix.count;
     enum rc rc = RC_OK;
-    f.is_hidden = count >= HIDDEN_FROM;
+    f.is_hidden = count > MATRIX_SHOWN_MAX;
     bool is_whole = !f.is_hidden || k->engine->fills_at_once, is_over = false;
     f.limit = is_whole ? CHUNK : op->limit ? op->limit : ROUND_CHUNK;
     while (!rc && s->fired < count && !is_over) {
