@@ -15,6 +15,7 @@
 #define ERROR_TEXT_MAX    (1 << 20) /* what is read; JOB_ERROR_MAX_BYTES of it are kept */
 #define MEDIA_TYPE_MAX    127
 #define DELAY_MAX_MS      (365LL * 86400000)
+#define WAIT_FOREVER_S    1e15 /* what nobody waits for */
 
 static const char *const op_names[REPORT_OPS] = {
     [REPORT_HEARTBEAT] = "heartbeat", [REPORT_PROGRESS] = "progress", [REPORT_COMPLETE] = "complete",
@@ -641,6 +642,7 @@ enum rc wire_report_verdict_read(const struct json *v, struct report_verdict *ou
     const struct json *state = json_get(v, STR("state"));
     const struct json *left = json_get(v, STR("lease_left_s"));
     const struct json *run_at = json_get(v, STR("run_at"));
+    const struct json *wait = json_get(v, STR("wait_s"));
 
     if (!status || status->type != JSON_INT) {
         return err_set(e, RC_INVALID, "this is not a verdict: it has no status");
@@ -660,6 +662,9 @@ enum rc wire_report_verdict_read(const struct json *v, struct report_verdict *ou
     }
     if (run_at && run_at->type == JSON_STRING && !time_parse(run_at->s, &r.run_at)) {
         return err_set(e, RC_INVALID, "a verdict has a time that is none");
+    }
+    if (wait && (wait->type == JSON_INT || wait->type == JSON_REAL)) {
+        r.take_wait_ms = wait->d < WAIT_FOREVER_S ? llround(wait->d * 1000) : JOB_FOREVER_MS;
     }
     r.cancel = flag_of(v, STR("cancel"));
     r.replayed = flag_of(v, STR("replayed"));

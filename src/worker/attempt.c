@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "worker/messages.h"
 
 struct str attempt_job(const struct attempt *at)
@@ -46,15 +47,31 @@ struct arena *attempt_arena(struct attempt *at)
     return at->a;
 }
 
-bool attempt_names_limit(const struct attempt *at, struct str key)
+static struct str limit_name(const struct json *item)
+{
+    const struct json *name = item->type == JSON_OBJECT ? json_get(item, STR("key")) : item;
+    return name ? name->s : STR("");
+}
+
+int64_t attempt_limit_weight(const struct attempt *at, struct str key)
 {
     for (const struct json *i = at->limits ? at->limits->first : NULL; i; i = i->next) {
-        const struct json *name = i->type == JSON_OBJECT ? json_get(i, STR("key")) : i;
-        if (name && str_eq(name->s, key)) {
-            return true;
+        const struct json *weight = i->type == JSON_OBJECT ? json_get(i, STR("weight")) : NULL;
+        if (str_eq(limit_name(i), key)) {
+            return weight && weight->i > 0 ? weight->i : 1;
         }
     }
-    return false;
+    return 0;
+}
+
+struct str attempt_limit_key(const struct attempt *at, struct str prefix)
+{
+    for (const struct json *i = at->limits ? at->limits->first : NULL; i; i = i->next) {
+        if (str_starts(limit_name(i), prefix)) {
+            return limit_name(i);
+        }
+    }
+    return STR("");
 }
 
 struct str attempt_option(const struct attempt *at, const char *name)
@@ -158,6 +175,26 @@ void attempt_artifact(struct attempt *at, const char *name, const char *media_ty
     message_end(&w);
 }
 
+/* {"name":{key: n, …}} */
+static void send_tokens(struct attempt *at, const char *name, const struct limit_use *uses, size_t count)
+{
+    struct buf b = BUF_LIMIT(8192);
+    struct json_out w = json_writer(&b);
+    message_begin(&w, name);
+    for (size_t i = 0; i < count; i++) {
+        json_put_int(&w, arena_c_str(at->a, uses[i].key), uses[i].weight);
+    }
+    message_end(&w);
+}
+
+void attempt_correct(struct attempt *at, struct str key, int64_t n)
+{
+    const struct limit_use use = {key, n};
+    if (n && !at->has_ended) {
+        send_tokens(at, "correct", &use, 1);
+    }
+}
+
 void attempt_complete(struct attempt *at, struct str result_json)
 {
     struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
@@ -221,11 +258,13 @@ void attempt_fail_pausing(struct attempt *at, struct str key, int64_t for_ms, co
 
 /* ---- messages in ---- */
 
-/* Reads what is there; waits for it when is_waiting. The supervisor's end is ours too. */
-static void read_more(struct attempt *at, bool is_waiting)
+#define NO_LIMIT (-1)
+
+/* Reads what is there; waits so long for it. The supervisor's end is ours too. */
+static void read_more(struct attempt *at, int wait_ms)
 {
     struct pollfd p = {.fd = MESSAGE_FD, .events = POLLIN};
-    while (poll(&p, 1, is_waiting ? -1 : 0) < 0 && errno == EINTR) {
+    while (poll(&p, 1, wait_ms) < 0 && errno == EINTR) {
     }
     if (!p.revents) {
         return;
@@ -263,9 +302,45 @@ static bool take_message(struct attempt *at, struct json **out)
 bool attempt_is_cancelled(struct attempt *at)
 {
     struct json *m = NULL;
-    read_more(at, false);
+    read_more(at, 0);
     (void)take_message(at, &m);
     return at->is_cancelled;
+}
+
+bool attempt_wait(struct attempt *at, int64_t ms)
+{
+    int64_t until_us = clock_mono_us() + ms * 1000;
+    struct json *m = NULL;
+    for (int64_t left_us = ms * 1000; left_us > 0 && !at->is_cancelled;
+         left_us = until_us - clock_mono_us()) {
+        read_more(at, (int)(left_us / 1000) + 1);
+        (void)take_message(at, &m);
+    }
+    return !at->is_cancelled;
+}
+
+/* The next message that is an answer. */
+static const struct json *wait_for_answer(struct attempt *at, struct str name)
+{
+    struct json *m = NULL;
+    while (!take_message(at, &m)) {
+        read_more(at, NO_LIMIT);
+    }
+    return json_get(m, name);
+}
+
+enum rc attempt_take(struct attempt *at, const struct limit_use *uses, size_t count, int64_t *wait_ms,
+                     struct err *e)
+{
+    send_tokens(at, "take", uses, count);
+    const struct json *answer = wait_for_answer(at, STR("taken"));
+    const struct json *wait = json_get(answer, STR("wait_ms"));
+    const struct json *error = json_get(answer, STR("error"));
+    if (!wait || error) {
+        return err_set(e, RC_BUSY, "tokens: %.*s", STR_ARG(error ? error->s : STR("no answer")));
+    }
+    *wait_ms = wait->i;
+    return RC_OK;
 }
 
 /* Asks the supervisor for a file, and waits for it. */
@@ -274,15 +349,11 @@ static enum rc fetch_file(struct attempt *at, const char *what, const char *name
 {
     struct buf b = BUF_LIMIT(8192);
     struct json_out w = json_writer(&b);
-    struct json *m = NULL;
     message_begin(&w, what);
     json_put_str(&w, name, value);
     json_put_c(&w, "path", to_path);
     message_end(&w);
-    while (!take_message(at, &m)) {
-        read_more(at, true);
-    }
-    *answer = json_get(m, STR("fetched"));
+    *answer = wait_for_answer(at, STR("fetched"));
     const struct json *found = json_get(*answer, STR("found"));
     return found && found->i ? RC_OK : json_get(*answer, STR("error")) ? RC_BUSY : RC_NOT_FOUND;
 }

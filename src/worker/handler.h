@@ -7,9 +7,19 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "core/limits.h"
 #include "core/retry.h"
 
 struct attempt;
+
+struct handler_options {   /* of the worker */
+    const char *providers; /* NULL = none */
+};
+
+struct handler_limit {
+    struct str key;
+    struct limit_rule rule;
+};
 
 struct handler {
     const char *kind;
@@ -19,6 +29,10 @@ struct handler {
     /* Optional: answers one request in the parse process, which has no network, no files and no secrets and is killed
      * when it exceeds its limits. NULL when the kind needs none. */
     enum rc (*parse)(struct str request, struct buf *answer, struct err *e);
+    /* Optional: what its jobs' limit keys should allow, by the options of the worker, who sees to it when he starts that the server
+     * keeps it, where it keeps nothing else for the key. Rules live in `a`. RC_INVALID: the options are wrong, and no job is asked for. */
+    enum rc (*limits)(const struct handler_options *o, struct arena *a, struct handler_limit **out,
+                      size_t *count, struct err *e);
     int64_t timeout_ms, max_attempts; /* the kind's defaults; 0 = the server's */
     const char *help;                 /* one line for people */
 };
@@ -32,12 +46,16 @@ int64_t attempt_number(const struct attempt *at);
 const char *
 attempt_scratch(const struct attempt *at); /* an empty private folder, the current directory too */
 struct arena *attempt_arena(struct attempt *at);
-bool attempt_names_limit(const struct attempt *at, struct str key); /* is it a limit key of the job? */
+/* How much of this limit key the job took when it was handed out; 0: it does not name it. */
+int64_t attempt_limit_weight(const struct attempt *at, struct str key);
+struct str attempt_limit_key(const struct attempt *at,
+                             struct str prefix); /* the first that begins so; "" = none */
 struct str attempt_option(const struct attempt *at,
                           const char *name); /* of the worker: `allow-path`, `exec` … ""= none */
 /* A named secret: until the server keeps secrets, the worker's own STINT_SECRET_<NAME>. false = not there. */
 MUST_CHECK bool attempt_secret(const struct attempt *at, struct str name, struct str *out);
-bool attempt_is_cancelled(struct attempt *at); /* polls without waiting; be killed or stop soon */
+bool attempt_is_cancelled(struct attempt *at);     /* polls without waiting; be killed or stop soon */
+bool attempt_wait(struct attempt *at, int64_t ms); /* so long, or until it is cancelled: then false */
 
 /* ---- telling. None of these waits for the server; progress is thinned by the supervisor. */
 void attempt_progress(struct attempt *at, int64_t permille, const char *format, ...) PRINTF_LIKE(3, 4);
@@ -47,7 +65,14 @@ void attempt_checkpoint_save(struct attempt *at, struct str json);
 void attempt_artifact(struct attempt *at, const char *name, const char *media_type, const char *path,
                       struct str series, int64_t keep);
 
+/* So many more tokens of a limit key of the job's were spent than were taken, or fewer; told with the next report, or the end. */
+void attempt_correct(struct attempt *at, struct str key, int64_t n);
+
 /* ---- asking. Waits. */
+/* Takes tokens of limit keys of the job's: all of them, or none. *wait_ms: 0 = granted; else when to ask again, JOB_FOREVER_MS =
+ * not before somebody resumes a key. RC_BUSY: the server refused to say. At most LIMITS_PER_JOB keys. */
+MUST_CHECK enum rc attempt_take(struct attempt *at, const struct limit_use *uses, size_t count,
+                                int64_t *wait_ms, struct err *e);
 /* The newest artifact of a series into a new file of the scratch folder. RC_NOT_FOUND: there is none yet.
  * `result` = the result of the job that published it (may be NULL). */
 MUST_CHECK enum rc attempt_series(struct attempt *at, struct str series, const char *to_path,

@@ -3,9 +3,11 @@
  *   supervisor → child   {"job":{…as claimed…},"scratch":"/path","options":{"name":"value"}}
  *                        {"cancel":true}
  *                        {"fetched":{"found":true,"result":{…}}}   or {"found":false,"error":"…"}
+ *                        {"taken":{"wait_ms":0}}   0 = granted; with "error" when the server refused to say
  *   child → supervisor   {"progress":{"permille":410,"message":"…"}}   {"event":{"type":"…","data":…}}
  *                        {"checkpoint":…}   {"artifact":{"name","media_type","path","series","keep"}}
  *                        {"series":{"name":"…","path":"…"}}   {"batch":{"id":"…","path":"…"}}
+ *                        {"take":{"key":900}}   {"correct":{"key":-340}}
  *                        {"complete":…}   {"fail":{"class","code","message","retry_after_ms","pause_key"}}
  *
  * After `complete` or `fail` the child waits for its next job. */

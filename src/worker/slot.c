@@ -140,6 +140,10 @@ static void heard(struct slot *s, const struct json *m)
         slot_fetch_series(s, text_of(s, v, "name"), text_of(s, v, "path"));
     } else if ((v = json_get(m, STR("batch")))) {
         slot_fetch_batch(s, text_of(s, v, "id"), text_of(s, v, "path"));
+    } else if ((v = json_get(m, STR("take")))) {
+        slot_heard_take(s, v);
+    } else if ((v = json_get(m, STR("correct")))) {
+        slot_heard_correct(s, v);
     } else if ((v = json_get(m, STR("complete")))) {
         s->end = SLOT_COMPLETE;
         s->result = arena_str(s->a, v->raw);
@@ -427,7 +431,8 @@ void slot_free_job(struct slot *s)
     s->has_job = s->has_progress = s->is_cancelled = s->is_final_sent = false;
     s->killed_for = KILL_NONE;
     s->end = SLOT_RUNNING;
-    s->event_count = s->artifact_count = 0;
+    s->event_count = s->artifact_count = s->take_count = s->correct_count = 0;
+    s->is_take_sent = false;
     s->checkpoint = s->result = STR_NONE;
     if (s->scratch[0]) {
         str_copy(s->cleanup_path, sizeof(s->cleanup_path), str_from(s->scratch));

@@ -47,7 +47,7 @@ static void step_in(struct slot *s, int64_t delay_ms)
 
 static bool has_news(const struct slot *s)
 {
-    return s->has_progress || s->event_count || s->checkpoint.p;
+    return s->has_progress || s->event_count || s->checkpoint.p || s->take_count || s->correct_count;
 }
 
 void slot_report_soon(struct slot *s)
@@ -126,6 +126,7 @@ static void write_report(struct slot *s)
         r.events = s->events;
         r.event_count = s->event_count;
         r.checkpoint = s->checkpoint;
+        slot_put_tokens(s, &r);
     }
     if (r.op == REPORT_COMPLETE) {
         r.result = s->result;
@@ -137,7 +138,7 @@ static void write_report(struct slot *s)
         r.pause_key = s->pause_key;
     }
     s->is_final_sent = s->end != SLOT_RUNNING;
-    s->has_told_news = has_news(s);
+    s->has_told_news = has_news(s) || s->is_take_sent;
     buf_clear(&s->body);
     s->body.max = 64 << 20;
     struct json_out w = json_writer(&s->body);
@@ -180,6 +181,7 @@ static void refused(struct slot *s, const struct report_verdict *v)
         lost_lease(s, &v->e);
     } else if (!s->is_final_sent ||
                s->has_told_news) { /* the news are at fault and dropped; the job is not */
+        slot_answer_take(s, 0, str_from(v->e.text));
         go_on(s);
     } else if (s->end == SLOT_COMPLETE) { /* a result over its limit, say: that is the job's outcome */
         slot_end_with(s, ERROR_PERMANENT, v->e.code ? v->e.code : "refused", v->e.text);
@@ -204,6 +206,7 @@ static void took_verdict(struct slot *s, const struct report_verdict *v)
     if (v->cancel) {
         slot_cancel(s);
     }
+    slot_answer_take(s, v->take_wait_ms, STR(""));
     go_on(s);
 }
 

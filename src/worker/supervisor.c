@@ -82,6 +82,16 @@ static size_t kinds_of(const struct supervisor *sup, struct str *to)
     return count;
 }
 
+bool supervisor_does(const struct supervisor *sup, struct str kind)
+{
+    struct str kinds[KINDS_MAX];
+    size_t count = kinds_of(sup, kinds), i = 0;
+    while (i < count && !str_eq(kinds[i], kind)) {
+        i++;
+    }
+    return i < count;
+}
+
 static void write_claim(struct supervisor *sup)
 {
     struct str queues[KINDS_MAX];
@@ -226,6 +236,11 @@ static void claim_now(struct supervisor *sup)
     sup->claim = http_call_start(sup->http, &o);
 }
 
+void supervisor_claim(struct supervisor *sup)
+{
+    claim_now(sup);
+}
+
 void supervisor_slot_is_free(struct supervisor *sup)
 {
     if ((sup->is_draining || (sup->o->once && sup->has_claimed)) && is_idle(sup)) {
@@ -361,6 +376,7 @@ static void close_all(struct supervisor *sup)
         scratch_close(&sup->scratch);
     }
     buf_dispose(&sup->claim_body);
+    arena_free(sup->limits_arena);
     mem_free(sup->slots);
     mem_free(sup->envp);
 }
@@ -369,6 +385,7 @@ enum rc worker_run(const struct worker_options *o, struct err *e)
 {
     struct supervisor sup = {.o = o, .loop = loop_new()};
     enum rc rc = open_all(&sup, e);
+    rc = rc ? rc : keep_limits_read(&sup, e);
     if (rc) {
         goto out;
     }
@@ -376,7 +393,7 @@ enum rc worker_run(const struct worker_options *o, struct err *e)
     loop_on_signal(sup.loop, SIGINT, on_signal, &sup);
     log_info("worker.started", L_C("name", sup.name), L_INT("slots", sup.slot_count),
              L_C("server", o->server.url), L_C("sandbox", sandbox_level()));
-    claim_now(&sup);
+    keep_limits_begin(&sup);
     loop_run(sup.loop);
     rc = sup.rc;
     if (rc && e) {

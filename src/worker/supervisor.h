@@ -3,9 +3,11 @@
 #define STINT_WORKER_SUPERVISOR_H
 
 #include "base/json.h"
+#include "core/limits.h"
 #include "core/report.h"
 #include "loop/loop_children.h"
 #include "net/http_client.h"
+#include "worker/handler.h"
 #include "worker/scratch.h"
 #include "worker/worker.h"
 
@@ -63,6 +65,10 @@ struct slot {
     struct job_error error;
     int64_t retry_after_ms;
     struct str pause_key; /* "" = none */
+    /* tokens of limit keys: what the child asks for, and what it spent otherwise than was thought */
+    struct report_tokens take[LIMITS_PER_JOB], correct[LIMITS_PER_JOB];
+    size_t take_count, correct_count;
+    bool is_take_sent;
     /* the report, upload or download that is on its way */
     struct http_call *call;
     struct buf body;
@@ -97,6 +103,10 @@ struct supervisor {
     struct buf claim_body;
     struct loop_timer retry, drain;
     int failures; /* claims in a row */
+    /* what limit keys should allow (keep_limits.c) */
+    struct arena *limits_arena;
+    struct handler_limit *limits;
+    size_t limit_count, limits_kept;
     bool is_draining, has_claimed;
     enum rc rc;
     struct err err;
@@ -117,14 +127,27 @@ void slot_report_soon(struct slot *s); /* there are news */
 void slot_report_now(struct slot *s);  /* the end is known, or a heartbeat is due */
 void slot_end_with(struct slot *s, enum error_class class, const char *code, const char *text);
 
+/* ---- slot_limits.c: tokens of limit keys ---- */
+void slot_heard_take(struct slot *s, const struct json *keys);
+void slot_heard_correct(struct slot *s, const struct json *keys);
+void slot_put_tokens(struct slot *s, struct report *r); /* what is wanted and corrected, into this report */
+/* The child hears what became of its take, if the report that has a verdict carried one. error "" = none. */
+void slot_answer_take(struct slot *s, int64_t wait_ms, struct str error);
+
 /* ---- slot_fetch.c ---- */
 /* The newest artifact of a series into a file of the scratch folder, for the handler that asked; answers the child. */
 void slot_fetch_series(struct slot *s, struct str series, struct str path);
 /* The results of a batch, likewise. */
 void slot_fetch_batch(struct slot *s, struct str batch, struct str path);
 
+/* ---- keep_limits.c ---- */
+MUST_CHECK enum rc keep_limits_read(struct supervisor *sup, struct err *e);
+void keep_limits_begin(struct supervisor *sup); /* claims when it is done */
+
 /* ---- supervisor.c ---- */
 void supervisor_slot_is_free(struct supervisor *sup);
+void supervisor_claim(struct supervisor *sup);
+bool supervisor_does(const struct supervisor *sup, struct str kind); /* does it ask for jobs of it? */
 bool supervisor_is_exec(const struct supervisor *sup, struct str kind, const char **command);
 
 #endif

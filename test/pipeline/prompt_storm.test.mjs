@@ -2,11 +2,10 @@
 // A door between the worker and the server keeps what the server answered; the provider asks the server since when a job that calls is
 // claimed. So both sides of "claimed in a pause" are of the server's clock.
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { makeDir, startServer } from '../e2e/lib/server.mjs';
+import { openDoor } from './lib/door.mjs';
 import { batch, startWorker } from './lib/prompts.mjs';
 import { completion, startProvider } from './lib/provider.mjs';
 
@@ -19,34 +18,15 @@ const pauses = [];
 const calls = [];
 let answer;
 
-async function openDoor(to) {
-    const server = createServer(async (request, response) => {
-        const pieces = [];
-        for await (const piece of request) pieces.push(piece);
-        const body = Buffer.concat(pieces);
-        const { connection, host, 'content-length': length, ...headers } = request.headers;
-        const said = await fetch(to + request.url, { method: request.method, headers, body: body.length ? body : undefined }).catch(() => null);
-        if (!said) return void response.destroy();
-        const text = Buffer.from(await said.arrayBuffer());
-        if (request.url === '/v1/reports') {
-            JSON.parse(body).forEach((report, i) => {
-                if (!report.pause_key) return;
-                const verdict = JSON.parse(text).verdicts[i];
-                assert.equal(verdict.status, 200, JSON.stringify(verdict));
-                pauses.push({ ...report, ...verdict });
-            });
-        }
-        response.writeHead(said.status, { 'content-type': said.headers.get('content-type') ?? 'application/json' });
-        response.end(text);
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return { url: `http://127.0.0.1:${server.address().port}`, stop() { server.closeAllConnections(); server.close(); } };
-}
+const seen = (report, verdict) => {
+    if (!report.pause_key) return;
+    assert.equal(verdict.status, 200, JSON.stringify(verdict));
+    pauses.push({ ...report, ...verdict });
+};
 
 before(async () => {
     stint = await startServer();
-    door = await openDoor(stint.url);
+    door = await openDoor(stint.url, seen);
     provider = await startProvider(async (call, n) => {
         const job = call.headers['idempotency-key'].slice(0, 36);
         const { started_at } = (await stint.call('GET', `/v1/jobs/${job}`)).json;

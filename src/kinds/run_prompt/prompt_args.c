@@ -7,9 +7,10 @@
 #define MESSAGES_MAX_BYTES (1 << 20)
 #define MAX_TOKENS_CAP     32768
 
-static const char *const members[] = {"provider", "model",  "prompt",         "system",      "messages",
-                                      "vars",     "params", "schema",         "schema_name", "entities",
-                                      "paths",    "code",   "max_tokens_cap", "run",         NULL};
+static const char *const members[] = {
+    "provider",    "model",    "prompt", "system", "messages",       "vars", "params", "schema",
+    "schema_name", "entities", "paths",  "code",   "max_tokens_cap", "run",  "budget", NULL};
+static const char *const budget_members[] = {"calls", "tokens", "usd", NULL};
 static const char *const prompt_members[] = {"id", "text", "vars", NULL};
 static const char *const model_members[] = {"id", "provider", "params", NULL};
 
@@ -174,6 +175,16 @@ static enum rc read_model_object(const struct json *o, struct prompt_args *out, 
     return rc;
 }
 
+static enum rc read_budget(const struct json *o, struct prompt_budget *out, struct err *e)
+{
+    const struct json *b = NULL;
+    enum rc rc = read_object(o, "budget", &b, e);
+    rc = rc || !b ? rc : json_only(b, budget_members, e);
+    rc = rc || !b ? rc : json_get_int(b, "calls", 1, INT64_MAX, &out->calls, e);
+    rc = rc || !b ? rc : json_get_int(b, "tokens", 1, INT64_MAX, &out->tokens, e);
+    return rc || !b ? rc : json_get_real(b, "usd", 0, 1e12, &out->usd, e);
+}
+
 enum rc prompt_args_read(struct str text, struct arena *a, struct prompt_args *out, struct err *e)
 {
     struct json *o = NULL;
@@ -192,6 +203,7 @@ enum rc prompt_args_read(struct str text, struct arena *a, struct prompt_args *o
     rc = rc ? rc : read_model_object(o, out, e);
     rc = rc ? rc : read_schema(o, a, out, e);
     rc = rc ? rc : read_lists(o, a, out, e);
+    rc = rc ? rc : read_budget(o, &out->budget, e);
     rc = rc ? rc : read_messages(o, vars, a, out, e);
     if (rc) {
         return rc;

@@ -6,7 +6,10 @@
 #include "kinds/run_prompt/mentions.h"
 
 #define PROMPT_ENTITIES_MAX 500
-#define PROMPT_LIMIT_PREFIX "provider:" /* with the provider's name behind it: the limit key of its jobs */
+/* Limit keys of the jobs: calls and tokens of a provider, with its name behind it; and what a batch may take (spending.h). */
+#define PROMPT_LIMIT_PREFIX  "provider:"
+#define PROMPT_TOKENS_PREFIX "tokens:"
+#define PROMPT_BUDGET_PREFIX "budget:" /* calls:, tokens: or usd: */
 
 struct prompt_args {
     struct str provider, model;
@@ -22,6 +25,10 @@ struct prompt_args {
         *paths; /* JSON Pointers into the answer: where mentions are looked for; NULL: in all of it */
     bool with_code;
     int64_t max_tokens_cap;
+    struct prompt_budget { /* of the batch; 0 = none */
+        int64_t calls, tokens;
+        double usd;
+    } budget;
 };
 
 /* RC_INVALID, code `invalid_input`, e->field = the member at fault. Everything borrows from `text` or lives in `a`. */
@@ -40,6 +47,7 @@ struct provider {
     struct str dialect;         /* `openai` or `anthropic` */
     enum structured structured; /* the best that it can */
     int64_t timeout_ms;
+    int64_t concurrency, rpm, tpm; /* 0 = no limit */
     const struct json *prices; /* by model: {"input": USD a million tokens, "output": …}; NULL = unknown */
 };
 
@@ -47,6 +55,9 @@ struct provider {
  * wrong, and where. */
 MUST_CHECK enum rc provider_read(const char *path, struct str name, struct arena *a, struct provider *out,
                                  struct err *e);
+/* All of them but those that are wrong: their jobs say so. */
+MUST_CHECK enum rc provider_read_all(const char *path, struct arena *a, struct provider **out, size_t *count,
+                                     struct err *e);
 
 /* The names of the three ways as they are stored: `json_schema`, `json_object`, `plain`. */
 const char *structured_name(enum structured s);

@@ -7,14 +7,13 @@
 #include "base/clock.h"
 #include "base/siphash.h"
 #include "kinds/run_prompt/prompt_args.h"
+#include "kinds/run_prompt/prompt_jobs.h"
 #include "kinds/run_prompt/strict_schema.h"
 
 #define NAME_MAX_BYTES   64
 #define MODEL_MAX_BYTES  128
-#define KEY_MAX_BYTES    256 /* of the server */
 #define ARGS_MAX_BYTES   (1 << 20)
 #define CHARS_OF_A_TOKEN 4
-#define KEY_WORD         "batch"
 
 static const char *const members[] = {
     "name", "prompts",        "models", "runs",   "system", "schema", "schema_name", "entities", "paths",
@@ -22,10 +21,10 @@ static const char *const members[] = {
 static const char *const prompt_members[] = {"id", "text", "vars", NULL};
 static const char *const model_members[] = {"id", "provider", "params", NULL};
 static const char *const budget_members[] = {"calls", "tokens", "usd", NULL};
-/* What every job gets as it stands. */
-static const char *const shared[] = {"system", "schema", "schema_name",   "entities",
-                                     "paths",  "code",   "max_tokens_cap"};
-#define SHARED (sizeof shared / sizeof *shared)
+/* What is asked, beside prompts and models. Where names are looked for asks the model nothing. */
+static const char *const asked_members[] = {"system", "schema", "schema_name",   "entities",
+                                            "paths",  "code",   "max_tokens_cap"};
+#define ASKED (sizeof asked_members / sizeof *asked_members)
 
 static enum rc invalid(struct err *e, const char *field, const char *why)
 {
@@ -58,7 +57,7 @@ static void append_compact(struct buf *out, struct str raw)
     }
 }
 
-static uint64_t hash_of(struct str s)
+uint64_t prompt_batch_hash(struct str s)
 {
     static const unsigned char key[SIPHASH_KEY_BYTES] = "stint run-prompt";
     return siphash(key, s);
@@ -71,7 +70,7 @@ static uint64_t hash_values(const struct json *const *values, size_t count)
         append_compact(&text, values[i] ? values[i]->raw : STR("null"));
         buf_append_char(&text, '\n');
     }
-    uint64_t hash = hash_of(buf_str(&text));
+    uint64_t hash = prompt_batch_hash(buf_str(&text));
     buf_dispose(&text);
     return hash;
 }
@@ -226,35 +225,13 @@ static enum rc read_budget(struct prompt_batch *b, struct err *e)
     return RC_OK;
 }
 
-static void write_args(const struct prompt_batch *b, const struct prompt_item *p,
-                       const struct prompt_model *m, struct json_out *w)
-{
-    json_object_begin(w);
-    json_put_str(w, "provider", m->provider);
-    json_put_str(w, "model", m->id);
-    json_put_raw(w, "prompt", p->text->raw);
-    if (p->vars) {
-        json_put_raw(w, "vars", p->vars->raw);
-    }
-    if (m->params) {
-        json_put_raw(w, "params", m->params->raw);
-    }
-    for (size_t i = 0; i < SHARED; i++) {
-        const struct json *v = json_get(b->definition, str_from(shared[i]));
-        if (v && v->type != JSON_NULL) {
-            json_put_raw(w, shared[i], v->raw);
-        }
-    }
-    json_object_end(w);
-}
-
 /* As the worker will read them: so what is wrong with a schema or a name is told before there is a job. */
 static enum rc check_args(const struct prompt_batch *b, struct arena *a, struct err *e)
 {
     struct buf text = BUF_LIMIT(ARGS_MAX_BYTES);
     struct json_out w = json_writer(&text);
     struct prompt_args unused;
-    write_args(b, &b->prompts[0], &b->models[0], &w);
+    prompt_batch_write_args(b, 0, &w);
     enum rc rc = buf_check(&text, "what a job is asked", e);
     rc = rc ? rc : prompt_args_read(arena_str(a, buf_str(&text)), a, &unused, e);
     buf_dispose(&text);
@@ -284,7 +261,7 @@ enum rc prompt_batch_read(struct str text, struct arena *a, struct prompt_batch 
 {
     struct prompt_batch b = {0};
     struct json *definition = NULL;
-    const struct json *asked[SHARED];
+    const struct json *asked[ASKED];
     enum rc rc = json_parse(text, a, &definition, e);
     b.definition = definition;
     rc = rc ? rc : read_head(&b, e);
@@ -296,11 +273,11 @@ enum rc prompt_batch_read(struct str text, struct arena *a, struct prompt_batch 
     if (rc) {
         return rc;
     }
-    for (size_t i = 0; i < SHARED; i++) { /* where names are looked for asks the model nothing */
-        bool is_asked = i < 3 || i == SHARED - 1;
-        asked[i] = is_asked ? json_get(definition, str_from(shared[i])) : NULL;
+    for (size_t i = 0; i < ASKED; i++) {
+        bool is_asked = i < 3 || i == ASKED - 1;
+        asked[i] = is_asked ? json_get(definition, str_from(asked_members[i])) : NULL;
     }
-    b.hash = hash_values(asked, SHARED);
+    b.hash = hash_values(asked, ASKED);
     *out = b;
     return RC_OK;
 }
@@ -336,7 +313,7 @@ struct str prompt_batch_digits(const struct prompt_batch *b, struct arena *a)
         buf_printf(&text, "%.*s/%.*s %llx\n", STR_ARG(m->provider), STR_ARG(m->id),
                    (unsigned long long)m->hash);
     }
-    struct str digits = arena_printf(a, "%08x", (unsigned)hash_of(buf_str(&text)));
+    struct str digits = arena_printf(a, "%08x", (unsigned)prompt_batch_hash(buf_str(&text)));
     buf_dispose(&text);
     return digits;
 }
@@ -358,144 +335,4 @@ bool prompt_date_is_good(struct str date)
     int64_t unused = 0;
     str_print(text, sizeof text, "%.*sT00:00:00Z", (int)(date.n > 10 ? 10 : date.n), date.p);
     return date.n == 10 && time_parse(str_from(text), &unused);
-}
-
-/* ---- the jobs */
-
-static size_t print_key(char to[KEY_MAX_BYTES + 1], const struct prompt_batch *b, size_t i, struct str date)
-{
-    char asked[64];
-    const struct prompt_model *m = &b->models[i % b->model_count];
-    const struct prompt_item *p = &b->prompts[i / b->model_count % b->prompt_count];
-    str_print(asked, sizeof asked, "%llx %llx %llx", (unsigned long long)b->hash, (unsigned long long)p->hash,
-              (unsigned long long)m->hash);
-    struct buf key = BUF_LIMIT(4096);
-    buf_printf(&key, KEY_WORD ":%.*s:%.*s:%.*s:%08x:%.*s/%.*s:%zu", STR_ARG(b->name), STR_ARG(date),
-               STR_ARG(p->id), (unsigned)hash_of(str_from(asked)), STR_ARG(m->provider), STR_ARG(m->id),
-               i / b->model_count / b->prompt_count + 1);
-    size_t n = key.n;
-    str_copy(to, KEY_MAX_BYTES + 1, buf_str(&key));
-    buf_dispose(&key);
-    return n;
-}
-
-static void put_queue(const struct prompt_batch *b, struct json_out *w)
-{
-    const struct json *queue = json_get(b->definition, STR("queue"));
-    if (queue && queue->s.n) {
-        json_put_str(w, "queue", queue->s);
-    }
-}
-
-/* A provider that says "later" is left alone by all jobs of it (run_prompt.c). */
-static void put_limits(struct str provider, struct json_out *w)
-{
-    char key[sizeof PROMPT_LIMIT_PREFIX + NAME_MAX_BYTES];
-    str_print(key, sizeof key, PROMPT_LIMIT_PREFIX "%.*s", STR_ARG(provider));
-    json_name(w, "limits");
-    json_array_begin(w);
-    json_c(w, key);
-    json_array_end(w);
-}
-
-enum rc prompt_batch_write_job(const struct prompt_batch *b, size_t i, struct str date, struct str batch,
-                               struct json_out *w, struct err *e)
-{
-    char key[KEY_MAX_BYTES + 1];
-    if (print_key(key, b, i, date) > KEY_MAX_BYTES) {
-        return err_set(e, RC_TOO_BIG, "the names make a key of more than %d bytes: %s…", KEY_MAX_BYTES, key);
-    }
-    json_object_begin(w);
-    json_put_c(w, "kind", "run-prompt");
-    put_queue(b, w);
-    json_put_str(w, "batch", batch);
-    put_limits(b->models[i % b->model_count].provider, w);
-    json_name(w, "args");
-    write_args(b, &b->prompts[i / b->model_count % b->prompt_count], &b->models[i % b->model_count], w);
-    json_put_c(w, "unique_key", key);
-    json_put_c(w, "unique_for_s", "forever");
-    json_put_int(w, "max_attempts", 5);
-    json_put_raw(w, "retry", STR("{\"base_s\":2,\"cap_s\":120}"));
-    json_put_int(w, "timeout_s", 600);
-    json_object_end(w);
-    return RC_OK;
-}
-
-/* A report is found by its tags: the newest of a name, that of a date, that of a batch. */
-static void put_tags(const struct prompt_batch *b, struct str date, struct str batch, struct json_out *w)
-{
-    char tag[KEY_MAX_BYTES];
-    struct arena *a = arena_new();
-    const struct str ends[] = {STR_NONE, date, prompt_batch_digits(b, a)};
-    size_t n = str_print(tag, sizeof tag, KEY_WORD ":%.*s", STR_ARG(b->name));
-    json_name(w, "tags");
-    json_array_begin(w);
-    json_c(w, tag);
-    for (size_t i = 1; i < sizeof ends / sizeof *ends; i++) {
-        n += str_print(tag + n, sizeof tag - n, ":%.*s", STR_ARG(ends[i]));
-        json_c(w, tag);
-    }
-    str_print(tag, sizeof tag, KEY_WORD ":%.*s", STR_ARG(batch));
-    json_c(w, tag);
-    json_array_end(w);
-    arena_free(a);
-}
-
-void prompt_batch_write_report(const struct prompt_batch *b, struct str date, struct str batch,
-                               struct json_out *w)
-{
-    static const char *const kept[] = {"entities", "paths", "code", "budget"};
-    struct arena *a = arena_new();
-    json_object_begin(w);
-    json_put_c(w, "kind", "prompt-report");
-    put_queue(b, w);
-    json_name(w, "args");
-    json_object_begin(w);
-    json_put_str(w, "batch", batch);
-    json_put_str(w, "name", b->name);
-    json_put_str(w, "date", date);
-    json_put_int(w, "expected", (int64_t)prompt_batch_jobs(b));
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-        const struct json *v = json_get(b->definition, str_from(kept[i]));
-        if (v && v->type != JSON_NULL) {
-            json_put_raw(w, kept[i], v->raw);
-        }
-    }
-    json_object_end(w);
-    json_name(w, "depends_on");
-    json_array_begin(w);
-    json_str(w, batch);
-    json_array_end(w);
-    json_put_c(w, "on_parent_failure", "continue"); /* of a cancelled batch, what there is */
-    put_tags(b, date, batch, w);
-    json_put_str(w, "unique_key",
-                 arena_printf(a, KEY_WORD ":%.*s:%.*s:report:%.*s", STR_ARG(b->name), STR_ARG(date),
-                              STR_ARG(prompt_batch_digits(b, a))));
-    json_put_c(w, "unique_for_s", "forever");
-    json_put_int(w, "timeout_s", 3600);
-    json_object_end(w);
-    arena_free(a);
-}
-
-bool prompt_coordinate_parse(struct str key, struct prompt_coordinate *out)
-{
-    struct str rest = key;
-    struct str word = str_cut(rest, ':', &rest);
-    struct str name = str_cut(rest, ':', &rest);
-    struct str date = str_cut(rest, ':', &rest);
-    struct str prompt = str_cut(rest, ':', &rest);
-    struct str digits = str_cut(rest, ':', &rest);
-    struct str model = STR_NONE;
-    struct str provider = str_cut(rest, '/', &model); /* a model may have slashes and colons in its name */
-    size_t colon = model.n;
-    while (colon > 0 && model.p[colon - 1] != ':') {
-        colon--;
-    }
-    int64_t run = 0;
-    if (!str_eq(word, STR(KEY_WORD)) || !name.n || !date.n || !prompt.n || digits.n != 8 || !provider.n ||
-        colon < 2 || !str_to_i64(str_sub(model, colon, model.n), &run) || run < 1) {
-        return false;
-    }
-    *out = (struct prompt_coordinate){prompt, provider, str_sub(model, 0, colon - 1), run};
-    return true;
 }

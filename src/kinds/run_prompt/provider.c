@@ -1,12 +1,15 @@
 /* provider.c: the file of providers (prompt_args.h). */
 #include "base/buf.h"
 #include "kinds/run_prompt/prompt_args.h"
+#include "worker/handler.h"
 
 #define FILE_MAX_BYTES     (1 << 20)
 #define TIMEOUT_DEFAULT_MS 60000
 
-static const char *const members[] = {"base_url",  "secret", "dialect", "structured",
-                                      "timeout_s", "prices", NULL};
+#define LIMIT_MAX 100000000
+
+static const char *const members[] = {"base_url", "secret",      "dialect", "structured", "timeout_s",
+                                      "prices",   "concurrency", "rpm",     "tpm",        NULL};
 static const char *const structured_names[] = {"json_schema", "json_object", "plain"};
 
 const char *structured_name(enum structured s)
@@ -43,6 +46,9 @@ static enum rc read_member(const char *path, const struct json *o, struct provid
     rc = rc ? rc : json_get_str(o, "secret", &out->secret, e);
     rc = rc ? rc : json_get_str(o, "dialect", &out->dialect, e);
     rc = rc ? rc : json_get_int(o, "timeout_s", 1, 3600, &timeout_s, e);
+    rc = rc ? rc : json_get_int(o, "concurrency", 1, LIMIT_CONCURRENCY_MAX, &out->concurrency, e);
+    rc = rc ? rc : json_get_int(o, "rpm", 1, LIMIT_MAX, &out->rpm, e);
+    rc = rc ? rc : json_get_int(o, "tpm", 1, LIMIT_MAX, &out->tpm, e);
     rc = rc ? rc : read_structured(o, &out->structured, &is_known, e);
     if (rc) {
         return err_wrap(e, rc, "%s: provider %.*s", path, STR_ARG(out->name));
@@ -58,21 +64,44 @@ static enum rc read_member(const char *path, const struct json *o, struct provid
     return RC_OK;
 }
 
-enum rc provider_read(const char *path, struct str name, struct arena *a, struct provider *out, struct err *e)
+static enum rc read_file(const char *path, struct arena *a, struct json **out, struct err *e)
 {
     struct buf text = BUF_LIMIT(FILE_MAX_BYTES);
+    enum rc rc = buf_read_file(&text, path, e);
+    rc = rc ? rc : json_parse(arena_str(a, buf_str(&text)), a, out, e);
+    buf_dispose(&text);
+    return rc ? err_wrap(e, RC_INVALID, "the file of providers, %s", path) : RC_OK;
+}
+
+enum rc provider_read(const char *path, struct str name, struct arena *a, struct provider *out, struct err *e)
+{
     struct json *file = NULL;
     *out = (struct provider){.name = name};
-    enum rc rc = buf_read_file(&text, path, e);
-    rc = rc ? rc : json_parse(arena_str(a, buf_str(&text)), a, &file, e);
-    buf_dispose(&text);
-    if (rc) {
-        return err_wrap(e, RC_INVALID, "the file of providers, %s", path);
-    }
-    const struct json *member = json_get(file, name);
-    if (!member) {
+    enum rc rc = read_file(path, a, &file, e);
+    const struct json *member = rc ? NULL : json_get(file, name);
+    if (!rc && !member) {
         return err_set_code(e, RC_NOT_FOUND, "unknown_provider", "provider",
                             "provider: there is no %.*s in %s", STR_ARG(name), path);
     }
-    return read_member(path, member, out, e);
+    return rc ? rc : read_member(path, member, out, e);
+}
+
+enum rc provider_read_all(const char *path, struct arena *a, struct provider **out, size_t *count,
+                          struct err *e)
+{
+    struct json *file = NULL;
+    enum rc rc = read_file(path, a, &file, e);
+    if (!rc && file->type != JSON_OBJECT) {
+        rc = err_set(e, RC_INVALID, "the file of providers, %s, is no object", path);
+    }
+    struct provider *list = rc ? NULL : arena_array(a, struct provider, file->count + 1);
+    size_t n = 0;
+    for (const struct json *member = rc ? NULL : file->first; member; member = member->next) {
+        struct err unused = {0};
+        list[n] = (struct provider){.name = member->name};
+        n += !read_member(path, member, &list[n], &unused);
+    }
+    *out = list;
+    *count = n;
+    return rc;
 }

@@ -12,14 +12,17 @@
 #include "base/clock.h"
 #include "kinds/run_prompt/ask.h"
 #include "kinds/run_prompt/reading.h"
+#include "kinds/run_prompt/spending.h"
 #include "kinds/run_prompt/strict_schema.h"
 
-#define CALLS_MAX          16
-#define PARSE_MS           10000
-#define TOKENS_WHEN_UNSAID 1024
-#define RAW_MAX_BYTES      (512 << 10) /* in the result, which holds the value too */
-#define ABILITIES          32
-#define ABILITY_MS         86400000
+#define CALLS_MAX            16
+#define PARSE_MS             10000
+#define TOKENS_WHEN_UNSAID   1024
+#define RAW_MAX_BYTES        (512 << 10) /* in the result, which holds the value too */
+#define ABILITIES            32
+#define ABILITY_MS           86400000
+#define CHECKPOINT_MAX_BYTES (60 << 10) /* of 64 KiB */
+#define RATE_WAIT_MAX_MS     3600000
 
 /* What models were found to be able to do, kept as long as this process: the next job need not find out again. */
 static struct ability {
@@ -39,6 +42,7 @@ struct run {
     struct ask ask;
     struct reply reply;
     struct reading reading;
+    struct spending spending;
     int64_t input_tokens, output_tokens; /* of all calls */
     bool has_more_room, is_corrected;
 };
@@ -284,22 +288,91 @@ static bool take_reply(struct run *r)
     return true;
 }
 
+/* ---- an answer that is to be mended, over the time until the provider may be asked */
+
+/* Kept when the job comes back for one more call: else those before it would be made, and paid, again. */
+static void save_turn(struct run *r)
+{
+    struct buf text = BUF_LIMIT(CHECKPOINT_MAX_BYTES);
+    struct json_out w = json_writer(&text);
+    json_object_begin(&w);
+    json_put_raw(&w, "messages", r->ask.q.messages);
+    json_put_int(&w, "max_tokens", r->ask.q.max_tokens);
+    json_put_bool(&w, "corrected", r->is_corrected);
+    json_put_bool(&w, "more_room", r->has_more_room);
+    json_put_int(&w, "calls", r->ask.calls);
+    json_put_int(&w, "input_tokens", r->input_tokens);
+    json_put_int(&w, "output_tokens", r->output_tokens);
+    json_object_end(&w);
+    if (!text.overflowed && (r->is_corrected || r->has_more_room)) {
+        attempt_checkpoint_save(r->at, buf_str(&text));
+    }
+    buf_dispose(&text);
+}
+
+static bool flag_of(const struct json *o, const char *name)
+{
+    const struct json *v = json_get(o, str_from(name));
+    return v && v->i;
+}
+
+static void restore_turn(struct run *r)
+{
+    struct json *o = NULL;
+    struct str text = attempt_checkpoint(r->at);
+    if (!text.n || json_parse(text, r->a, &o, NULL) || !json_get(o, STR("messages"))) {
+        return;
+    }
+    r->ask.q.messages = json_get(o, STR("messages"))->raw;
+    r->ask.q.max_tokens = dialect_count(o, "max_tokens");
+    r->is_corrected = flag_of(o, "corrected");
+    r->has_more_room = flag_of(o, "more_room");
+    r->ask.calls = (int)dialect_count(o, "calls");
+    r->input_tokens = dialect_count(o, "input_tokens");
+    r->output_tokens = dialect_count(o, "output_tokens");
+}
+
 static void come_back(struct run *r, const struct ask_failure *f)
 {
-    struct str key = arena_printf(r->a, PROMPT_LIMIT_PREFIX "%.*s", STR_ARG(r->args.provider));
+    struct str key = r->spending.calls_key;
     const char *message = arena_c_str(r->a, f->message);
-    if (f->retry_after_ms <= 0 || !attempt_names_limit(r->at, key)) {
+    save_turn(r);
+    if (f->retry_after_ms <= 0 || !key.n) {
         attempt_fail_after(r->at, f->retry_after_ms, f->code, message);
         return;
     }
     attempt_fail_pausing(r->at, key, f->is_for_people ? -1 : f->retry_after_ms, f->code, message);
 }
 
+/* May the provider be asked (once more)? False: the job has ended for now. */
+static bool may_call(struct run *r)
+{
+    int64_t wait_ms = 0;
+    switch (spending_take(&r->spending, &wait_ms)) {
+    case SPENDING_GRANTED:
+        return true;
+    case SPENDING_LATER:
+        save_turn(r);
+        attempt_fail_after(r->at, wait_ms < RATE_WAIT_MAX_MS ? wait_ms : RATE_WAIT_MAX_MS, "rate_limited",
+                           "the limits of the provider have no room for one more call now");
+        return false;
+    case SPENDING_OVER:
+        break;
+    }
+    attempt_fail(r->at, ERROR_PERMANENT, "budget_spent", "the budget of the batch is spent");
+    return false;
+}
+
 static void run_calls(struct run *r)
 {
     struct ask_failure failure;
     for (int i = 0; i < CALLS_MAX && !attempt_is_cancelled(r->at); i++) {
-        switch (ask_once(&r->ask, &r->reply, &failure)) {
+        if (!may_call(r)) {
+            return;
+        }
+        enum ask_next next = ask_once(&r->ask, &r->reply, &failure);
+        spending_settle(&r->spending, next == ASK_ANSWERED ? &r->reply : NULL);
+        switch (next) {
         case ASK_ANSWERED:
             if (take_reply(r)) {
                 return;
@@ -328,6 +401,8 @@ static enum rc run(struct attempt *at, struct err *e)
         return rc;
     }
     set_up_question(&r);
+    restore_turn(&r);
+    spending_begin(&r.spending, at, &r.args, &r.provider);
     run_calls(&r);
     return RC_OK;
 }
@@ -336,6 +411,7 @@ const struct handler run_prompt_handler = {
     .kind = "run-prompt",
     .run = run,
     .parse = reading_answer,
+    .limits = spending_limits,
     .timeout_ms = 600000,
     .max_attempts = 5,
     .help = "ask a language model, validate and search its answer",
