@@ -14,7 +14,7 @@ static void put_id(const struct model *m, struct id id, struct buf *out)
         buf_printf(out, " #%d", m->jobs[at]->number);
         return;
     }
-    buf_printf(out, " %s", id_is_zero(id) ? "-" : id_text(id).s);
+    model_print_batch_id(m, id, out);
 }
 
 static void put(struct buf *out, const char *name, int64_t n)
@@ -142,6 +142,13 @@ static void put_job(const struct model *m, const struct job *j, struct buf *out)
     if (!id_is_zero(j->parent)) {
         put_id(m, j->parent, out);
         put_id(m, j->root, out);
+    }
+    if (!id_is_zero(j->finally_of)) {
+        buf_append_c(out, " finally");
+        model_print_batch_id(m, j->finally_of, out);
+    }
+    if (!id_is_zero(j->batch)) {
+        model_print_batch_id(m, j->batch, out);
     }
     if (j->children) {
         put_children(m, j->children, out);
@@ -304,7 +311,29 @@ static void print_events(const struct model *m, const struct store_op *op, struc
         put_str(out, "data", x->events[i].data);
         buf_append_c(out, "\n");
     }
-    put_job(m, x->job, out);
+    if (!x->of_batch) { /* what it shows of a batch is nobody's */
+        put_job(m, x->job, out);
+    }
+}
+
+static void print_batches(const struct model *m, const struct store_op *op, struct buf *out)
+{
+    const struct store_list_batches *x = (const struct store_list_batches *)op;
+    for (size_t i = 0; i < x->count; i++) {
+        model_print_batch(m, &x->batches[i], out);
+    }
+    put(out, "has_more", x->next_cursor != 0);
+}
+
+/* Whether there is more is known when there is none. */
+static void print_results(const struct model *m, const struct store_op *op, struct buf *out)
+{
+    const struct store_list_results *x = (const struct store_list_results *)op;
+    for (size_t i = 0; i < x->count; i++) {
+        struct job j = x->jobs[i];
+        j.lease = 0; /* one that nobody was told is the engine's choice */
+        put_job(m, &j, out);
+    }
 }
 
 static void print_artifacts(const struct model *m, const struct store_op *op, struct buf *out)
@@ -489,14 +518,15 @@ void answer_print(const struct model *m, const struct store_op *op, struct buf *
 {
     static void (*const prints[STORE_OP_KINDS])(const struct model *, const struct store_op *,
                                                 struct buf *) = {
-        [STORE_ENQUEUE] = print_enqueue,    [STORE_CLAIM] = print_claim,
-        [STORE_REPORT] = print_report,      [STORE_ACT] = print_act,
-        [STORE_LIST_JOBS] = print_list,     [STORE_LIST_CHILDREN] = print_children,
-        [STORE_READ_EVENTS] = print_events, [STORE_LIST_ARTIFACTS] = print_artifacts,
-        [STORE_GET_SERIES] = print_series,  [STORE_LIST_SERIES] = print_all_series,
-        [STORE_LIST_QUEUES] = print_queues, [STORE_LIST_SCHEDULES] = print_schedules,
-        [STORE_STATS] = print_stats,        [STORE_LIST_KEYS] = print_keys,
-        [STORE_LIST_LIMITS] = print_limits, [STORE_LOOK] = print_lines};
+        [STORE_ENQUEUE] = print_enqueue,      [STORE_CLAIM] = print_claim,
+        [STORE_REPORT] = print_report,        [STORE_ACT] = print_act,
+        [STORE_LIST_JOBS] = print_list,       [STORE_LIST_CHILDREN] = print_children,
+        [STORE_READ_EVENTS] = print_events,   [STORE_LIST_ARTIFACTS] = print_artifacts,
+        [STORE_GET_SERIES] = print_series,    [STORE_LIST_SERIES] = print_all_series,
+        [STORE_LIST_QUEUES] = print_queues,   [STORE_LIST_SCHEDULES] = print_schedules,
+        [STORE_STATS] = print_stats,          [STORE_LIST_KEYS] = print_keys,
+        [STORE_LIST_LIMITS] = print_limits,   [STORE_LIST_BATCHES] = print_batches,
+        [STORE_LIST_RESULTS] = print_results, [STORE_LOOK] = print_lines};
     put_rc(out, op->rc, &op->e);
     buf_append_c(out, "\n");
     if (prints[op->kind] && (!op->rc || op->kind == STORE_ENQUEUE)) {

@@ -335,6 +335,19 @@ STORE_TEST(results_come_by_pages_oldest_first)
     CHECK_INT(page.next_cursor, 0);
 }
 
+STORE_TEST(results_show_the_whole_error)
+{
+    const struct job_spec jobs[] = {MEMBER()};
+    struct made m = make(s, (struct batch_plan){0}, jobs, 1);
+    struct report r = a_report(claim_one(s), 1, REPORT_FAIL,
+                               .error = {ERROR_PERMANENT, STR("code"), STR("message"), STR("at f")});
+    VERDICT(report_one(s, r), RC_OK);
+    struct store_list_results page = results_of(s, m.id, 0, 2);
+    CHECK_INT(page.count, 1);
+    CHECK_STR(page.jobs[0].error.code, STR("code"));
+    CHECK_STR(page.jobs[0].error.stack, STR("at f"));
+}
+
 STORE_TEST(batches_are_listed_newest_first)
 {
     struct id ids[5];

@@ -90,6 +90,16 @@ struct store_op *word_read_of_limits(struct pair *p, int64_t tenant);
 /* Of a tenant, and those of the server that only this world names. */
 void word_all_limits(struct pair *p, int64_t tenant, struct store_op **ops, int *count);
 
+/* ---- … of batches (differential_batches.c) */
+
+struct store_op *word_batch(struct pair *p);
+struct store_op *word_act_on_batches(struct pair *p);
+struct id word_batch_id(struct pair *p, int64_t tenant);
+struct store_op *word_read_of_batches(struct pair *p, int64_t tenant);
+/* Everything of one of them. */
+void word_all_of_batch(struct pair *p, const struct model_batch *b, struct store_op **ops, int *count);
+struct job_spec word_spec(struct pair *p);
+
 /* An operation that writes, one about jobs, one that names none, and one that reads, by p->c. */
 struct store_op *word_write(struct pair *p);
 struct store_op *word_write_of_jobs(struct pair *p);
@@ -155,6 +165,7 @@ void pair_make_tenants(struct pair *p);
 /* Cancels or purges all that is left. Nothing is compared. */
 void pair_act_on_all(struct pair *p, enum job_action action);
 void pair_drop_schedules(struct pair *p); /* the same */
+void pair_cancel_batches(struct pair *p); /* the same */
 
 /* ---- runs (differential_run.c) */
 

@@ -39,6 +39,9 @@ struct job_filter word_filter(struct pair *p)
     if (word_percent(p, 15)) {
         f.states = 1u << JOB_FAILED;
     }
+    if (word_percent(p, 10)) {
+        f.batch = word_batch_id(p, p->m->tenants[0]);
+    }
     return f;
 }
 
@@ -194,7 +197,10 @@ static struct store_op *word_look(struct pair *p)
 
 static struct store_op *word_read_of_tenant(struct pair *p, int64_t tenant)
 {
-    int64_t dice = word_below(p, 12);
+    int64_t dice = word_below(p, 14);
+    if (dice >= 12) {
+        return word_read_of_batches(p, tenant);
+    }
     if (dice >= 10) {
         return word_look(p);
     }
@@ -263,16 +269,19 @@ static struct store_op *any_word(struct pair *p, const struct word *words)
 
 struct store_op *word_write_of_jobs(struct pair *p)
 {
-    static const struct word words[] = {
-        {700, word_report}, {760, word_stage}, {950, word_act}, {1000, word_patch}};
+    static const struct word words[] = {{690, word_report},
+                                        {750, word_stage},
+                                        {940, word_act},
+                                        {960, word_act_on_batches},
+                                        {1000, word_patch}};
     return any_word(p, words);
 }
 
 struct store_op *word_write_of_none(struct pair *p)
 {
-    static const struct word words[] = {{430, word_enqueue},  {870, word_claim},     {900, word_limit},
-                                        {940, word_schedule}, {970, word_set_queue}, {990, word_delete_queue},
-                                        {1000, word_key}};
+    static const struct word words[] = {{30, word_batch},         {430, word_enqueue},  {870, word_claim},
+                                        {900, word_limit},        {940, word_schedule}, {970, word_set_queue},
+                                        {990, word_delete_queue}, {1000, word_key}};
     return any_word(p, words);
 }
 
@@ -311,6 +320,8 @@ static const size_t sizes[STORE_OP_KINDS] = {
     [STORE_LIST_QUEUES] = sizeof(struct store_list_queues),
     [STORE_LIST_SCHEDULES] = sizeof(struct store_list_schedules),
     [STORE_LIST_LIMITS] = sizeof(struct store_list_limits),
+    [STORE_LIST_BATCHES] = sizeof(struct store_list_batches),
+    [STORE_LIST_RESULTS] = sizeof(struct store_list_results),
     [STORE_STATS] = sizeof(struct store_stats),
     [STORE_LIST_KEYS] = sizeof(struct store_list_keys),
     [STORE_LOOK] = sizeof(struct store_look),

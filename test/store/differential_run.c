@@ -346,10 +346,13 @@ void run_clean(struct run *r)
         for (int j = 0; j < r->count; j++) {
             pair_act_on_all(r->pairs[j], actions[i]);
             pair_drop_schedules(r->pairs[j]);
+            pair_cancel_batches(r->pairs[j]);
         }
         if (i == 0) {
             pass_time(r, 2 * DAY);
         }
+        serve_all(r);
+        pass_time(r, MODEL_BATCH_KEPT_MS + 2 * DAY);
         serve_all(r);
     }
 }

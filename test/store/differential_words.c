@@ -112,7 +112,7 @@ static struct retry_policy any_retry(struct pair *p)
     return policies[word_below(p, (int64_t)COUNT(policies))];
 }
 
-static struct job_spec any_spec(struct pair *p)
+struct job_spec word_spec(struct pair *p)
 {
     struct job_spec s = {.queue = word_one_of(p, queues, COUNT(queues)),
                          .kind = word_one_of(p, word_kinds, WORD_KINDS),
@@ -198,10 +198,15 @@ struct store_op *word_enqueue(struct pair *p)
     if (p->m->count + (int)count > MODEL_JOBS_MAX - 500) {
         count = 0;
     }
-    for (size_t i = 0; i < count; i++) {
-        specs[i] = any_spec(p);
-    }
     op->tenant = word_tenant(p);
+    bool is_of_batch = word_percent(p, 20);
+    struct id batch = word_batch_id(p, op->tenant);
+    for (size_t i = 0; i < count; i++) {
+        specs[i] = word_spec(p);
+        if (is_of_batch && word_percent(p, 90)) {
+            specs[i].batch = batch;
+        }
+    }
     op->specs = specs;
     op->count = count;
     op->partial = word_percent(p, 50);
@@ -299,7 +304,7 @@ static void fill_with_children(struct pair *p, struct report *r)
     size_t count = p->m->count < MODEL_JOBS_MAX - 500 ? 1 + (size_t)word_below(p, 4) : 0;
     struct job_spec *specs = arena_array(p->a, struct job_spec, count + 1);
     for (size_t i = 0; i < count; i++) {
-        specs[i] = any_spec(p);
+        specs[i] = word_spec(p);
         specs[i].at_root = word_percent(p, 30);
     }
     r->children = specs;

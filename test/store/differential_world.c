@@ -144,11 +144,25 @@ static void dump_tenant(struct pair *p, int64_t tenant)
     walk_list(p, tenant, (struct job_filter){0}, 300, INT_MAX);
 }
 
+static void dump_batches(struct pair *p)
+{
+    struct store_op *ops[ASKED_MAX];
+    for (int i = 0; i < p->m->batch_count && !p->has_differed; i++) {
+        int count = 0;
+        word_all_of_batch(p, &p->m->batches[i], ops, &count);
+        ask_both(p, ops, count);
+        arena_reset(p->a);
+    }
+}
+
 void pair_dump(struct pair *p, bool is_whole)
 {
     struct store_op *ops[ASKED_MAX];
     int count = 0;
     p->is_dumping = true;
+    if (is_whole) {
+        dump_batches(p);
+    }
     for (int i = 0; i < p->m->count && !p->has_differed; i++) {
         if (is_whole || (i + p->step) % 10 == 0) {
             dump_job(p, p->m->jobs[i], &ops[count]);
@@ -208,6 +222,31 @@ void pair_drop_schedules(struct pair *p)
             op->name = list->schedules[j].name;
             ask(p, &(struct store_op *){&op->op}, 1);
         }
+    }
+}
+
+void pair_cancel_batches(struct pair *p)
+{
+    for (int i = 0; i < 2; i++) {
+        int64_t cursor = 0;
+        do {
+            WORDED(list, store_list_batches, STORE_LIST_BATCHES);
+            WORDED(op, store_act, STORE_ACT);
+            list->tenant = op->tenant = p->m->tenants[i];
+            list->limit = 50;
+            list->cursor = cursor;
+            ask(p, &(struct store_op *){&list->op}, 1);
+            struct id *ids = arena_array(p->a, struct id, list->count + 1);
+            for (size_t k = 0; k < list->count; k++) {
+                ids[k] = list->batches[k].id;
+            }
+            op->action = ACT_CANCEL;
+            op->of_batches = true;
+            op->ids = ids;
+            op->count = list->count;
+            cursor = list->next_cursor;
+            ask(p, &(struct store_op *){&op->op}, 1);
+        } while (cursor);
     }
 }
 

@@ -231,6 +231,7 @@ void model_finish(struct model *m, struct model_job *job, enum job_state to, enu
     model_tally(m, job, from, -1);
     model_tally(m, job, to, 1);
     model_tell_end(m, job);
+    model_note_final(m, job);
     job->links = NULL;
     bool has_published = to == JOB_COMPLETED || job->is_last_word;
     v->cancel_requested = v->cancelling = job->waits = false;
@@ -399,6 +400,10 @@ void model_run(struct model *m, struct store_op *op, const struct store_op *got)
     case STORE_DELETE_LIMIT:
     case STORE_LIST_LIMITS:
         model_run_limit(m, op);
+        break;
+    case STORE_LIST_BATCHES:
+    case STORE_LIST_RESULTS:
+        model_run_batch(m, op);
         break;
     case STORE_CREATE_KEY:
     case STORE_REVOKE_KEY:

@@ -16,6 +16,8 @@
 #define MODEL_ENTRIES_MAX   2000
 #define MODEL_LIMITS_MAX    64
 #define MODEL_GATES_MAX     64
+#define MODEL_BATCHES_MAX   256
+#define MODEL_BATCH_KEPT_MS (7LL * 86400000)
 
 /* Mistakes that the model can make on purpose: a test of the test. */
 enum model_bug {
@@ -40,6 +42,12 @@ enum model_bug {
     BUG_WEIGHT_IGNORED,       /* a slot each, whatever it weighs */
     BUG_PAUSE_SHORTENED,      /* a report ends the pause of a key earlier */
     BUG_TAKE_IN_PAUSE,        /* a running job takes tokens of a paused key */
+    BUG_BATCH_ENDS_EARLY,     /* a batch finishes with one job open */
+    BUG_CAP_IGNORED,          /* one takes more than it may */
+    BUG_CLOSED_TAKES_MORE,    /* one that is closed takes jobs */
+    BUG_ROUND_STAYS,          /* the retry of a job of a finished one begins no round */
+    BUG_CANCEL_SPARES,        /* a cancelled one leaves its jobs alone */
+    BUG_FINALISER_ONCE,       /* finalisers run behind the first round alone */
     MODEL_BUGS,
 };
 
@@ -70,6 +78,7 @@ struct model_job {
     bool must_stop_children;      /* it was cancelled: the next tick cancels what hangs under it */
     struct job_children tally;    /* of all that ever hung under it */
     struct model_link *links;     /* blocked until these have ended */
+    bool follows, runs_again;     /* a finaliser: when its batch ends once more; when it has ended itself */
     bool is_parent, is_last_word; /* its last turn completes: what it brings is published */
     int64_t timeout_at, cancel_at;
     struct limit_use uses[LIMITS_PER_JOB];
@@ -106,6 +115,15 @@ enum model_gate {
     GATE_CLOSED,
     GATE_ANY, /* it may, and the engine may keep it: another node has changed the key, or a heavier job waits for it */
     GATE_OPEN,
+};
+
+struct model_batch {
+    struct batch is;
+    int64_t tenant;
+    int number;
+    bool must_stop; /* it was cancelled: the next tick cancels its jobs */
+    int64_t last_seq, expires_at;
+    struct model_event *events;
 };
 
 struct model_key { /* a unique key that is held, or was until held_until */
@@ -159,6 +177,10 @@ struct model {
         enum model_gate is;
     } gates[MODEL_GATES_MAX]; /* as found so far, while one claim runs */
     int gate_count;
+    struct model_batch batches[MODEL_BATCHES_MAX];
+    int batch_count, batches_made;
+    struct id finals[MODEL_BATCHES_MAX]; /* batches of which a finaliser has ended since the last tick */
+    int final_count;
     struct model_key keys[MODEL_KEYS_MAX];
     int key_count;
     struct model_promise promises[MODEL_KEYS_MAX];
@@ -206,7 +228,7 @@ void model_stage(struct model *m, struct model_job *job, struct artifact artifac
 void model_drop_staged(struct model_job *job);
 struct model_artifact *model_artifact_find(const struct model_job *job, struct str name, int64_t lease);
 void model_remove(struct model *m, struct model_job *job);
-/* The job, a child, is in another state now: what its parent counts. */
+/* The job is in another state now: what its parent and its batch count. */
 void model_tally(struct model *m, const struct model_job *job, enum job_state state, int64_t n);
 void model_cancel(struct model *m, struct model_job *job); /* in a state that allows it */
 void model_see_to_families(struct model *m);               /* what a tick does first, and last */
@@ -219,6 +241,7 @@ void model_list_children(struct model *m, struct store_list_children *op);
 bool model_check_links(struct model *m, struct store_enqueue *op);
 /* Behind the enqueue. */
 void model_link(struct model *m, const struct store_enqueue *op);
+void model_tell_end_of(struct model *m, struct id id, bool is_good);
 /* The job has ended: whoever depends on it hears of it at the next tick. */
 void model_tell_end(struct model *m, const struct model_job *job);
 bool model_see_to_links(struct model *m); /* true: something has changed */
@@ -246,6 +269,23 @@ size_t model_give_schedules(struct model *m);  /* how many a tick gives out */
 void model_release_schedules(struct model *m); /* whoever had been given them is no more */
 void model_print_schedule(const struct model *m, const struct schedule *s, struct buf *out);
 void model_run_limit(struct model *m, struct store_op *op); /* set, delete, list */
+struct model_batch *model_batch_find(struct model *m, int64_t tenant, struct id id);
+/* Of an enqueue, whose items have their verdicts. False: some are refused. */
+bool model_check_batches(struct model *m, struct store_enqueue *op);
+void model_add_batch(struct model *m, int64_t tenant, const struct batch_plan *p, struct enqueue_verdict *v,
+                     struct id id);
+bool model_batch_is_full(struct model *m, int64_t tenant, struct id id);
+void model_reopen_batch(struct model *m, const struct model_job *job);
+bool model_stop_batches(struct model *m);                            /* true: something has changed */
+bool model_finish_batches(struct model *m);                          /* the same */
+void model_note_final(struct model *m, const struct model_job *job); /* it has ended */
+bool model_see_to_finalisers(struct model *m);                       /* the same */
+/* A final job lives again. */
+void model_live_again(struct model *m, struct model_job *job);
+void model_act_on_batches(struct model *m, struct store_act *op);
+void model_run_batch(struct model *m, struct store_op *op); /* list, results, events */
+void model_print_batch(const struct model *m, const struct batch *b, struct buf *out);
+void model_print_batch_id(const struct model *m, struct id id, struct buf *out);
 /* m->gate_count is 0 when a claim begins. */
 enum model_gate model_gate(struct model *m, const struct model_job *job);
 bool model_is_limited(const struct model *m,

@@ -53,6 +53,16 @@ static void begin_round(struct model *m, struct model_job *job)
     job->n = 0;
 }
 
+void model_live_again(struct model *m, struct model_job *job)
+{
+    struct job_event_row end = model_end_event(m, job);
+    job->v.last_seq--;
+    model_add_event(m, job, end.type, end.data);           /* the stream goes on behind it */
+    (void)model_queue_get(m, job->v.tenant, job->v.queue); /* a job that lives has a queue */
+    begin_round(m, job);
+    model_sum(m, job, SUM_RETRIED);
+}
+
 static void retry(struct model *m, struct model_job *job, struct act_verdict *v)
 {
     enum job_state to;
@@ -68,12 +78,8 @@ static void retry(struct model *m, struct model_job *job, struct act_verdict *v)
         if (job->holds_key && !(k && id_eq(k->job, job->v.id))) {
             model_key_put(m, job, 0);
         }
-        struct job_event_row end = model_end_event(m, job);
-        job->v.last_seq--;
-        model_add_event(m, job, end.type, end.data);           /* the stream goes on behind it */
-        (void)model_queue_get(m, job->v.tenant, job->v.queue); /* a job that lives has a queue */
-        begin_round(m, job);
-        model_sum(m, job, SUM_RETRIED);
+        model_reopen_batch(m, job);
+        model_live_again(m, job);
     }
 }
 
@@ -134,7 +140,7 @@ static void act_on(struct model *m, enum job_action action, struct model_job *jo
     case ACT_ERASE:
         erase(m, job, v);
         break;
-    case ACT_CLOSE: /* of batches, which the model does not know */
+    case ACT_CLOSE: /* of batches alone */
     case ACT_PURGE:
         if (job_state_is_final(job->v.state)) {
             model_remove(m, job);
@@ -195,6 +201,10 @@ void model_run_act(struct model *m, struct store_act *op, const struct store_act
 {
     if (!op->ids) {
         act_by_filter(m, op, got);
+        return;
+    }
+    if (op->of_batches) {
+        model_act_on_batches(m, op);
         return;
     }
     op->verdicts = arena_array(op->op.a, struct act_verdict, op->count + 1);
@@ -271,6 +281,17 @@ void model_run_prune(struct model *m, struct store_prune *op)
         int64_t at = dropped_at(m, &m->jobs[i]->v);
         if (at && at <= m->now) {
             model_remove(m, m->jobs[i]);
+            op->removed++;
+        } else {
+            keep_earlier(&op->next_at, at);
+        }
+    }
+    for (int i = m->batch_count - 1; i >= 0; i--) {
+        const struct model_batch *b = &m->batches[i];
+        const struct job row = {.finished_at = b->is.finished_at, .expires_at = b->expires_at};
+        int64_t at = dropped_at(m, &row);
+        if (at && at <= m->now) {
+            m->batches[i] = m->batches[--m->batch_count];
             op->removed++;
         } else {
             keep_earlier(&op->next_at, at);

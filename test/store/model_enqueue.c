@@ -28,7 +28,7 @@ static int64_t asked_before(const struct store_enqueue *op, size_t item)
     int64_t count = 0;
     struct err e;
     for (size_t i = 0; i < item; i++) {
-        count += str_eq(queue_name(&op->specs[i]), queue_name(&op->specs[item])) &&
+        count += !op->specs[i].plan && str_eq(queue_name(&op->specs[i]), queue_name(&op->specs[item])) &&
                  job_spec_check(&op->specs[i], &e) == RC_OK;
     }
     return count;
@@ -39,6 +39,11 @@ static bool check_items(struct model *m, struct store_enqueue *op)
     bool is_good = true;
     for (size_t i = 0; i < op->count; i++) {
         struct enqueue_verdict *v = &op->verdicts[i];
+        if (op->specs[i].plan) {
+            v->rc = batch_plan_check(op->specs[i].plan, &v->e);
+            is_good = is_good && !v->rc;
+            continue;
+        }
         const struct model_queue *q = model_queue_find(m, op->tenant, queue_name(&op->specs[i]));
         v->rc = job_spec_check(&op->specs[i], &v->e);
         if (!v->rc && q && q->settings.max_queued >= 0 &&
@@ -179,8 +184,13 @@ void model_enqueue_one(struct model *m, const struct job_spec *s, const struct m
         struct id root = id_is_zero(parent->v.root) ? parent->v.id : parent->v.root;
         job->v.parent = s->at_root ? root : parent->v.id;
         job->v.root = root;
-        model_tally(m, job, job->v.state, 1);
     }
+    if (s->is_finaliser) {
+        job->v.finally_of = s->batch;
+    } else {
+        job->v.batch = parent ? parent->v.batch : s->batch;
+    }
+    model_tally(m, job, job->v.state, 1);
     if (s->unique_key.n) {
         bool is_for_ever = s->unique_for_ms > INT64_MAX - m->now;
         model_key_put(m, job, !s->unique_for_ms ? 0 : is_for_ever ? INT64_MAX : m->now + s->unique_for_ms);
@@ -241,6 +251,20 @@ static void refuse(struct store_enqueue *op)
     }
 }
 
+static void insert(struct model *m, struct store_enqueue *op, size_t i, struct id id)
+{
+    struct job_spec s = op->specs[i];
+    struct enqueue_verdict *v = &op->verdicts[i];
+    s.batch = s.joins_first || s.is_finaliser ? op->verdicts[0].job : s.batch;
+    if (s.plan) {
+        model_add_batch(m, op->tenant, s.plan, v, id);
+    } else if (!s.is_finaliser && model_batch_is_full(m, op->tenant, s.batch)) {
+        v->dropped = true;
+    } else {
+        model_enqueue_one(m, &s, NULL, op->tenant, v, id);
+    }
+}
+
 void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct store_enqueue *got)
 {
     op->verdicts = arena_array(op->op.a, struct enqueue_verdict, op->count + 1);
@@ -258,6 +282,9 @@ void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct s
         model_cancel_last(m, op);
     }
     bool is_good = check_items(m, op) && model_check_links(m, op);
+    if (is_good || op->partial) {
+        is_good = model_check_batches(m, op) && is_good;
+    }
     if (!is_good && !op->partial) {
         refuse(op);
         return;
@@ -265,11 +292,12 @@ void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct s
     int64_t last = 0; /* in order, whoever counts */
     for (size_t i = 0; i < op->count; i++) {
         struct id id = got->op.rc ? (struct id){0} : got->verdicts[i].job;
-        bool is_in_order = got->op.rc || got->verdicts[i].duplicate || id_ordinal(id) > last;
+        bool is_in_order =
+            got->op.rc || got->verdicts[i].duplicate || got->verdicts[i].dropped || id_ordinal(id) > last;
         if (!op->verdicts[i].rc) {
-            model_enqueue_one(m, &op->specs[i], NULL, op->tenant, &op->verdicts[i],
-                              is_in_order ? id : (struct id){0});
-            last = op->verdicts[i].duplicate ? last : id_ordinal(id);
+            insert(m, op, i, is_in_order ? id : (struct id){0});
+            bool is_new = !op->verdicts[i].duplicate && !op->verdicts[i].dropped;
+            last = is_new ? id_ordinal(id) : last;
         }
     }
     model_link(m, op);

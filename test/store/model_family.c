@@ -2,20 +2,28 @@
  * model.h. */
 #include "model.h"
 
-void model_tally(struct model *m, const struct model_job *job, enum job_state state, int64_t n)
+static void count_in(struct job_children *c, enum job_state state, int64_t n)
 {
-    struct model_job *parent = id_is_zero(job->v.parent) ? NULL : model_find(m, job->v.tenant, job->v.parent);
-    if (!parent) {
-        return;
-    }
-    struct job_children *c = &parent->tally;
     int64_t *count = state == JOB_COMPLETED   ? &c->completed
                      : state == JOB_FAILED    ? &c->failed
                      : state == JOB_CANCELLED ? &c->cancelled
                      : state == JOB_SKIPPED   ? &c->skipped
                                               : &c->open;
     *count += n;
-    parent->is_parent = true;
+}
+
+void model_tally(struct model *m, const struct model_job *job, enum job_state state, int64_t n)
+{
+    struct model_job *parent = id_is_zero(job->v.parent) ? NULL : model_find(m, job->v.tenant, job->v.parent);
+    struct model_batch *batch =
+        id_is_zero(job->v.batch) ? NULL : model_batch_find(m, job->v.tenant, job->v.batch);
+    if (parent) {
+        count_in(&parent->tally, state, n);
+        parent->is_parent = true;
+    }
+    if (batch) {
+        count_in(&batch->is.counts, state, n);
+    }
 }
 
 void model_cancel(struct model *m, struct model_job *job)
@@ -76,8 +84,9 @@ void model_see_to_families(struct model *m)
         for (int i = 0; i < m->count; i++) {
             has_changed |= stop_children(m, m->jobs[i]);
         }
+        has_changed |= model_stop_batches(m);
     }
-    while (model_see_to_links(m)) {
+    while (model_see_to_links(m) || model_finish_batches(m) || model_see_to_finalisers(m)) {
     }
     for (int i = 0; i < m->count; i++) {
         (void)unblock(m, m->jobs[i]);
@@ -110,8 +119,8 @@ void model_add_children(struct model *m, struct model_job *job, const struct rep
     v->child_count = in->child_count;
     for (size_t i = 0; i < in->child_count; i++) {
         struct id id = got->child_count == in->child_count ? got->children[i].job : (struct id){0};
-        v->children[i].dropped = is_ending;
-        if (!is_ending) {
+        v->children[i].dropped = is_ending || model_batch_is_full(m, job->v.tenant, job->v.batch);
+        if (!v->children[i].dropped) {
             job->is_parent |= !in->children[i].at_root || id_is_zero(job->v.root);
             model_enqueue_one(m, &in->children[i], job, job->v.tenant, &v->children[i], id);
         }

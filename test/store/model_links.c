@@ -38,7 +38,8 @@ static void add(struct model *m, struct model_job *job, struct id on)
     struct model_job *parent = model_find(m, job->v.tenant, on);
     struct model_link *l = arena_alloc(m->a, sizeof *l);
     l->on = on;
-    l->has_ended = !parent || job_state_is_final(parent->v.state);
+    bool is_there = parent || model_batch_find(m, job->v.tenant, on); /* one that this call makes */
+    l->has_ended = !is_there || (parent && job_state_is_final(parent->v.state));
     l->is_bad = parent && l->has_ended && parent->v.state != JOB_COMPLETED;
     l->next = job->links;
     job->links = l;
@@ -63,16 +64,21 @@ void model_link(struct model *m, const struct store_enqueue *op)
     }
 }
 
-void model_tell_end(struct model *m, const struct model_job *job)
+void model_tell_end_of(struct model *m, struct id id, bool is_good)
 {
     for (int i = 0; i < m->count; i++) {
         for (struct model_link *l = m->jobs[i]->links; l; l = l->next) {
-            if (!l->has_ended && id_eq(l->on, job->v.id)) {
+            if (!l->has_ended && id_eq(l->on, id)) {
                 l->has_ended = true;
-                l->is_bad = job->v.state != JOB_COMPLETED;
+                l->is_bad = !is_good;
             }
         }
     }
+}
+
+void model_tell_end(struct model *m, const struct model_job *job)
+{
+    model_tell_end_of(m, job->v.id, job->v.state == JOB_COMPLETED);
 }
 
 /* What time has done goes before. */

@@ -34,8 +34,8 @@ bool model_matches(const struct model_job *job, int64_t tenant, const struct job
     const struct job *v = &job->v;
     return v->tenant == tenant && (!f->states || f->states & 1u << v->state) &&
            (!f->queue.n || str_eq(f->queue, v->queue)) && (!f->kind.n || str_eq(f->kind, v->kind)) &&
-           (!f->tag.n || has_tag(v->tags, f->tag)) && id_is_zero(f->batch) && v->created_at >= f->since &&
-           (!f->until || v->created_at < f->until);
+           (!f->tag.n || has_tag(v->tags, f->tag)) && (id_is_zero(f->batch) || id_eq(f->batch, v->batch)) &&
+           v->created_at >= f->since && (!f->until || v->created_at < f->until);
 }
 
 static void list_jobs(struct model *m, struct store_list_jobs *op, const struct store_list_jobs *got)
@@ -146,7 +146,8 @@ static bool is_told(const struct store_look *got, const struct job *v)
     return is;
 }
 
-/* A line whose keys have no room may be told: then the claim says so. */
+/* A line whose keys have no room may be told: then the claim says so. One of several nodes finds out only by news, or a second later,
+ * that another has made a line, or a lane, of which it knew nothing. */
 static void look(struct model *m, struct store_look *op, const struct store_look *got)
 {
     m->gate_count = 0;
@@ -158,7 +159,8 @@ static void look(struct model *m, struct store_look *op, const struct store_look
         for (int k = 0; k < m->count && !(q && q->is_paused); k++) {
             const struct job *v = &m->jobs[k]->v;
             bool is_late = v->deadline_at && v->deadline_at <= m->now;
-            bool is_there = model_gate(m, m->jobs[k]) == GATE_OPEN || is_told(got, v);
+            bool is_news = m->has_nodes && (!w->kind.n || v->group.n || v->limit_keys.n);
+            bool is_there = (model_gate(m, m->jobs[k]) == GATE_OPEN && !is_news) || is_told(got, v);
             if (v->state == JOB_QUEUED && !is_late && is_there && v->tenant == w->tenant &&
                 str_eq(v->queue, w->queue) && (!w->kind.n || str_eq(v->kind, w->kind))) {
                 op->lines[op->count++] = (struct store_line){v->tenant, v->queue, v->kind};
@@ -177,7 +179,11 @@ void model_run_read(struct model *m, struct store_op *op, const struct store_op 
         list_jobs(m, (struct store_list_jobs *)op, (const struct store_list_jobs *)got);
         break;
     case STORE_READ_EVENTS:
-        read_events(m, (struct store_read_events *)op, (const struct store_read_events *)got);
+        if (((struct store_read_events *)op)->of_batch) {
+            model_run_batch(m, op);
+        } else {
+            read_events(m, (struct store_read_events *)op, (const struct store_read_events *)got);
+        }
         break;
     case STORE_LIST_CHILDREN:
         model_list_children(m, (struct store_list_children *)op);

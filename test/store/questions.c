@@ -10,7 +10,7 @@ static void put_id(const struct model *m, struct id id, struct buf *out)
             return;
         }
     }
-    buf_printf(out, " %s", id_text(id).s);
+    model_print_batch_id(m, id, out);
 }
 
 static void put(struct buf *out, const char *name, int64_t n)
@@ -49,9 +49,26 @@ static void ask_set_schedule(const struct store_set_schedule *op, struct buf *ou
     put(out, "if_version", op->if_version);
 }
 
-static void put_spec(const struct job_spec *s, struct buf *out)
+static void put_plan(const struct batch_plan *p, struct buf *out)
+{
+    put_str(out, "plan.name", p->name);
+    put_str(out, "plan.labels", p->labels);
+    put(out, "plan.max_jobs", p->max_jobs);
+    put(out, "plan.is_closed", p->is_closed);
+}
+
+static void put_spec(const struct model *m, const struct job_spec *s, struct buf *out)
 {
     char retry[RETRY_TEXT_BYTES];
+    if (s->plan) {
+        put_plan(s->plan, out);
+        return;
+    }
+    put(out, "joins_first", s->joins_first);
+    put(out, "is_finaliser", s->is_finaliser);
+    if (!id_is_zero(s->batch)) {
+        put_id(m, s->batch, out);
+    }
     put_str(out, "queue", s->queue);
     put_str(out, "kind", s->kind);
     put_str(out, "unique_key", s->unique_key);
@@ -77,7 +94,7 @@ static void put_spec(const struct job_spec *s, struct buf *out)
     put_str(out, "retry", (struct str){retry, retry_print(&s->retry, retry, sizeof retry)});
 }
 
-static void ask_enqueue(const struct store_enqueue *op, struct buf *out)
+static void ask_enqueue(const struct model *m, const struct store_enqueue *op, struct buf *out)
 {
     put(out, "partial", op->partial);
     put_str(out, "idempotency_key", op->idempotency_key);
@@ -87,7 +104,7 @@ static void ask_enqueue(const struct store_enqueue *op, struct buf *out)
     put(out, "body", op->idempotency_key.n ? op->body_hash[0] : 0);
     for (size_t i = 0; i < op->count; i++) {
         buf_append_c(out, "\n   ");
-        put_spec(&op->specs[i], out);
+        put_spec(m, &op->specs[i], out);
     }
 }
 
@@ -157,30 +174,34 @@ static void ask_report(const struct model *m, const struct store_report *op, str
         }
         for (size_t k = 0; k < r->child_count; k++) {
             buf_append_c(out, "\n        child");
-            put_spec(&r->children[k], out);
+            put_spec(m, &r->children[k], out);
         }
     }
 }
 
-static void put_filter(const struct job_filter *f, struct buf *out)
+static void put_filter(const struct model *m, const struct job_filter *f, struct buf *out)
 {
     put(out, "states", f->states);
     put_str(out, "queue", f->queue);
     put_str(out, "kind", f->kind);
     put_str(out, "tag", f->tag);
+    if (!id_is_zero(f->batch)) {
+        put_id(m, f->batch, out);
+    }
     put(out, "since", f->since);
     put(out, "until", f->until);
 }
 
 static void ask_act(const struct model *m, const struct store_act *op, struct buf *out)
 {
-    static const char *const names[] = {"cancel", "retry", "promote", "erase", "purge"};
+    static const char *const names[] = {"cancel", "retry", "promote", "erase", "purge", "close"};
+    buf_append_c(out, op->of_batches ? " of batches" : "");
     buf_printf(out, " %s", names[op->action]);
     for (size_t i = 0; i < op->count && op->ids; i++) {
         put_id(m, op->ids[i], out);
     }
     if (!op->ids) {
-        put_filter(&op->filter, out);
+        put_filter(m, &op->filter, out);
         put(out, "limit", op->limit);
         put(out, "cursor", op->cursor);
     }
@@ -210,6 +231,15 @@ static void ask_set_queue(const struct store_set_queue *op, struct buf *out)
     }
 }
 
+static void ask_look(const struct store_look *op, struct buf *out)
+{
+    for (size_t i = 0; i < op->wanted_count; i++) {
+        put(out, "tenant", op->wanted[i].tenant);
+        put_str(out, "queue", op->wanted[i].queue);
+        put_str(out, "kind", op->wanted[i].kind);
+    }
+}
+
 static void ask_read(const struct model *m, const struct store_op *op, struct buf *out)
 {
     switch (op->kind) {
@@ -217,7 +247,7 @@ static void ask_read(const struct model *m, const struct store_op *op, struct bu
         put_id(m, ((const struct store_get_job *)op)->id, out);
         break;
     case STORE_LIST_JOBS:
-        put_filter(&((const struct store_list_jobs *)op)->filter, out);
+        put_filter(m, &((const struct store_list_jobs *)op)->filter, out);
         put(out, "limit", ((const struct store_list_jobs *)op)->limit);
         put(out, "cursor", ((const struct store_list_jobs *)op)->cursor);
         break;
@@ -225,6 +255,19 @@ static void ask_read(const struct model *m, const struct store_op *op, struct bu
         put_id(m, ((const struct store_read_events *)op)->job_id, out);
         put(out, "after", ((const struct store_read_events *)op)->after);
         put(out, "limit", ((const struct store_read_events *)op)->limit);
+        break;
+    case STORE_LOOK:
+        ask_look((const struct store_look *)op, out);
+        break;
+    case STORE_LIST_BATCHES:
+        put_id(m, ((const struct store_list_batches *)op)->id, out);
+        put(out, "cursor", ((const struct store_list_batches *)op)->cursor);
+        put(out, "limit", ((const struct store_list_batches *)op)->limit);
+        break;
+    case STORE_LIST_RESULTS:
+        put_id(m, ((const struct store_list_results *)op)->batch, out);
+        put(out, "cursor", ((const struct store_list_results *)op)->cursor);
+        put(out, "limit", ((const struct store_list_results *)op)->limit);
         break;
     case STORE_LIST_ARTIFACTS:
         put_id(m, ((const struct store_list_artifacts *)op)->job, out);
@@ -255,7 +298,7 @@ void question_print(const struct model *m, const struct store_op *op, struct buf
     buf_append_c(out, store_op_name(op->kind));
     switch (op->kind) {
     case STORE_ENQUEUE:
-        ask_enqueue((const struct store_enqueue *)op, out);
+        ask_enqueue(m, (const struct store_enqueue *)op, out);
         break;
     case STORE_CLAIM:
         ask_claim((const struct store_claim *)op, out);

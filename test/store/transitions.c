@@ -1,6 +1,6 @@
 /* The walk: every state that can be reached through the store, and every event that the store's users and clock can
  * cause, against the one table of core/job_state.c. What the table allows happens; what it does not changes nothing. */
-#include "store_test.h"
+#include "limit_rig.h"
 
 static const struct job_spec sleeper = {.queue = {"elsewhere", 9},
                                         .kind = {"sleeper", 7},
@@ -122,10 +122,10 @@ static void happen(struct store_test *s, const struct job *job, enum job_state f
     }
 }
 
-/* Events that need dependencies and schedules, which do not exist yet; and what a state and an event cannot mean together. */
+/* Events of those that depend on others (links.c, finalisers.c), and what a state and an event cannot mean together. */
 static bool cannot_be_asked(enum job_state from, enum job_event event)
 {
-    return event == JOB_EV_SKIP || event == JOB_EV_PARENT_FAILED ||
+    return event == JOB_EV_SKIP || event == JOB_EV_PARENT_FAILED || event == JOB_EV_AGAIN ||
            (event == JOB_EV_DUE && from == JOB_PROCESSING); /* an hour would end its lease */
 }
 
@@ -149,11 +149,54 @@ static enum job_state expected_state(enum job_state from, enum job_event event)
     return is_allowed ? to : from;
 }
 
-static void walk_one(struct store_test *s, enum job_state from, enum job_event event)
+/* ---- the walk */
+
+#define KEY STR("key")
+
+/* One that takes jobs; its limit key lets one of them run. */
+static struct id open_batch(struct store_test *s)
+{
+    static const struct batch_plan plan;
+    const struct job_spec spec = {.plan = &plan, .ref = BATCH_REF};
+    AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+    op.tenant = s->tenant;
+    op.specs = &spec;
+    op.count = 1;
+    run_op(s, &op.op);
+    (void)set_limit(s, KEY, CAPPED(1));
+    return op.verdicts[0].job;
+}
+
+/* Children that nobody waits for any more are cancelled with it. */
+static void check_batch(struct store_test *s, struct id id)
+{
+    AN_OP(s, act, store_act, STORE_ACT);
+    AN_OP(s, list, store_list_batches, STORE_LIST_BATCHES);
+    act.tenant = list.tenant = s->tenant;
+    act.action = ACT_CANCEL;
+    act.of_batches = true;
+    act.ids = &id;
+    act.count = 1;
+    run_op(s, &act.op);
+    (void)tick(s);
+    list.id = id;
+    run_op(s, &list.op);
+    CHECK_INT(list.batches[0].state, BATCH_FINISHED);
+    CHECK_INT(list.batches[0].counts.open, 0);
+    CHECK_INT(list.batches[0].round, 1);
+}
+
+/* A plain job; or one of a group, with a limit key and in a batch, all of which must follow it wherever it goes. */
+static void walk_one(struct store_test *s, enum job_state from, enum job_event event, struct id batch)
 {
     struct job job;
     struct job_spec spec = {.deadline_ms = event == JOB_EV_EXPIRE ? 2 * HOUR : 0,
-                            .lost_max = event == JOB_EV_POISON && from == JOB_PROCESSING ? 1 : 3};
+                            .lost_max = event == JOB_EV_POISON && from == JOB_PROCESSING ? 1 : 3,
+                            .batch = batch};
+    if (!id_is_zero(batch)) {
+        spec.group = STR("group");
+        spec.limit_keys = STR("[\"key\"]");
+    }
     bring_to(s, from, spec, &job);
     happen(s, &job, from, event);
     enum job_state got = state_of(s, job.id), want = expected_state(from, event);
@@ -163,6 +206,9 @@ static void walk_one(struct store_test *s, enum job_state from, enum job_event e
         CHECK_INT(job_of(s, job.id)->round, 1);
     }
     check_events(s, job.id);
+    if (spec.limit_keys.n) {
+        CHECK_INT(read_limit(s, KEY).state.used, got == JOB_PROCESSING); /* J8 */
+    }
     if (!job_state_is_final(got)) { /* out of the way of the next one */
         (void)cancel(s, job.id);
         (void)pass(s, JOB_CANCEL_GRACE_MS);
@@ -172,11 +218,14 @@ static void walk_one(struct store_test *s, enum job_state from, enum job_event e
 #define WALK(test_name, state)                                                                               \
     STORE_TEST(test_name)                                                                                    \
     {                                                                                                        \
+        struct id batch = open_batch(s);                                                                     \
         for (int event = 0; event < JOB_EVENTS; event++) {                                                   \
             if (!cannot_be_asked((state), (enum job_event)event)) {                                          \
-                walk_one(s, (state), (enum job_event)event);                                                 \
+                walk_one(s, (state), (enum job_event)event, (struct id){{0}});                               \
+                walk_one(s, (state), (enum job_event)event, batch);                                          \
             }                                                                                                \
         }                                                                                                    \
+        check_batch(s, batch);                                                                               \
         check_counts(s);                                                                                     \
     }
 

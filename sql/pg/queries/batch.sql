@@ -65,6 +65,6 @@ SELECT * FROM (
   SELECT *, sum(coalesce(octet_length(result), 0)::bigint) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING)
     - coalesce(octet_length(result), 0) AS bytes_before
   FROM (
-    SELECT @job_columns@, finished_at, expires_at, result FROM stint.history
+    SELECT @job_columns@, finished_at, expires_at, result, error_stack FROM stint.history
     WHERE batch = $2 AND tenant = $1::bigint::int AND id > $3 AND flags & 268435456 = 0 ORDER BY id LIMIT $4) AS j) AS j
 WHERE bytes_before <= $5::bigint ORDER BY id

@@ -204,6 +204,8 @@ enum rc pg_result_list_run(struct reader *r, struct store_op *base, struct err *
         struct job *j = &op->jobs[op->count++];
         pg_view_read(&r->engine->base, rows, i, base->a, j, NULL);
         view_read_end(rows, i, VIEW_COLUMNS, base->a, j);
+        struct str stack = pg_str(rows, i, VIEW_COLUMNS + VIEW_END_COLUMNS);
+        j->error.stack = stack.p ? arena_str(base->a, stack) : STR_NONE;
         bytes += j->result.n;
     }
     if (!op->next_cursor && n && bytes > STORE_RESULTS_BYTES) {
