@@ -36,6 +36,7 @@ const OWNER = {
     'sqlite3.h': 'db',
     'llhttp.h': 'net',
     'curl/': 'net',
+    'idn2.h': 'net',
     'zlib.h': 'net',
     'libpq-fe.h': 'db',
     'tree_sitter/': 'kinds',

@@ -8,6 +8,7 @@
 #include "api/streams.h"
 
 #define ANSWER_MAX_BYTES   ((size_t)1 << 30)
+#define HOPS_MAX           3                  /* of requests that our own have caused */
 #define IGNORED_BODY_BYTES ((size_t)64 << 10) /* of a request that has none by its route */
 
 static bool check_query(struct api_call *c)
@@ -132,12 +133,26 @@ static void allow_origin(struct api_call *c)
     }
 }
 
+/* Our own requests to where strangers say count their hops (net/fetch.h); who passes one on adds one. */
+static bool comes_in_a_circle(const struct api_call *c)
+{
+    struct str text = http_request_header(c->x, STR("Stint-Hop"));
+    int64_t hops = 0;
+
+    return text.n && (!str_to_i64(text, &hops) || hops > HOPS_MAX);
+}
+
 static bool may(struct api_call *c)
 {
     const struct api_route *r = c->route;
 
     if (r->access == API_OPEN || (r->access == API_LOCAL_OR_KEY && http_peer_is_loopback(c->x))) {
         return true;
+    }
+    if (comes_in_a_circle(c)) {
+        api_fail(c, RC_DENIED, "request_loop", NULL, "the request was passed on more than %d times",
+                 HOPS_MAX);
+        return false;
     }
     if (!api_authenticate(c)) {
         return false;

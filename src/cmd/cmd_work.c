@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "net/address.h"
+#include "net/url.h"
 #include "worker/attempt.h"
 #include "worker/worker.h"
 
@@ -38,23 +40,44 @@ static enum rc read_execs(const struct options *o, struct arena *a, struct worke
     return RC_OK;
 }
 
+/* The lines of an option that may be given several times, one text: paths may hold blanks and colons. */
+static struct worker_option join_lines(const struct options *o, const char *name, struct arena *a)
+{
+    const struct str *list = NULL;
+    size_t count = options_list(o, name, &list);
+    struct buf joined = BUF_LIMIT(64 << 10);
+    for (size_t i = 0; i < count; i++) {
+        buf_append_str(&joined, list[i]);
+        buf_append_char(&joined, '\n');
+    }
+    const struct worker_option option = {name, arena_c_str(a, buf_str(&joined))};
+    buf_dispose(&joined);
+    return option;
+}
+
+/* What a stranger's URL must not lead to although its network is allowed: the port of our own server. */
+static struct worker_option own_port(const struct worker_options *w, struct arena *a)
+{
+    struct url url;
+    bool is_url = url_parse(str_from(w->server.url), a, &url, NULL) == RC_OK;
+    return (struct worker_option){"own-port", is_url ? arena_printf(a, "%d", url.port).p : ""};
+}
+
 /* What only handlers know the meaning of. The file's path is made absolute: they run in folders of their own. */
 static enum rc read_handler_options(const struct options *o, struct arena *a, struct worker_options *w,
                                     struct err *e)
 {
-    const struct str *list = NULL;
-    size_t count = options_list(o, "allow-path", &list);
-    struct worker_option *options = arena_array(a, struct worker_option, 2);
-    struct buf joined = BUF_LIMIT(64 << 10);
+    struct address_rules rules = {.n = 0};
+    struct worker_option *options = arena_array(a, struct worker_option, 4);
     const char *providers = options_str(o, "providers").p;
-    for (size_t i = 0; i < count; i++) {
-        buf_append_str(&joined, list[i]);
-        buf_append_char(&joined, '\n'); /* paths may hold blanks and colons */
-    }
-    options[0] = (struct worker_option){"allow-path", arena_c_str(a, buf_str(&joined))};
+    options[0] = join_lines(o, "allow-path", a);
+    options[1] = join_lines(o, "allow-net", a);
+    options[2] = own_port(w, a);
     w->options = options;
-    w->option_count = 1;
-    buf_dispose(&joined);
+    w->option_count = 3;
+    if (address_allow_all(&rules, str_from(options[1].value), e)) {
+        return err_wrap(e, RC_INVALID, "--allow-net");
+    }
     if (providers) {
         char *path = realpath(providers, NULL);
         if (!path) {

@@ -8,7 +8,8 @@
 
 const struct command command_table[] = {
     {"dev", cmd_dev, "Server, workers and a key for development, in one", "",
-     "store store-unsafe listen dev-file allow-origin slots scratch queue exec allow-path providers "
+     "store store-unsafe listen dev-file allow-origin slots scratch queue exec allow-path allow-net "
+     "providers "
      "log-level",
      NULL},
     {"serve", cmd_serve, "Runs the server", "",
@@ -82,7 +83,8 @@ const struct command command_table[] = {
     {"files", cmd_files, "Lists the files of an index, and why some were left out", "",
      "url key json repo ref status path limit", NULL},
     {"work", cmd_work, "Does jobs: a supervisor with one process per slot", "",
-     "url key queue kind exec slots once lease scratch allow-path providers worker-name drain log-level",
+     "url key queue kind exec slots once lease scratch allow-path allow-net providers worker-name drain "
+     "log-level",
      NULL},
     {"bench", cmd_bench, "Puts load on a server: enqueue, import, drain, latency, fanout or post", "WORKLOAD",
      "url key queue seconds jobs in-flight batch streams watched events slow", NULL},

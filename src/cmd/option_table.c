@@ -106,6 +106,9 @@ const struct option option_table[] = {
     {"scratch", OPT_TEXT, "PATH", NULL, 0, 0, "folder for the private files of running jobs"},
     {"allow-path", OPT_LIST, "PATH", NULL, 0, 0,
      "index-repo may read local repositories below this folder (several)"},
+    {"allow-net", OPT_LIST, "NET", NULL, 0, 0,
+     "crawls and clones may reach this address or network (10.1.0.0/16, 127.0.0.1:8080), or public:PORT "
+     "(several)"},
     {"providers", OPT_TEXT, "FILE", NULL, 0, 0, "run-prompt: the language models' providers, a JSON file"},
     {"worker-name", OPT_TEXT, "NAME", NULL, 0, 0, "name in the list of workers; default HOST:PID"},
     {"dev-file", OPT_TEXT, "PATH", "./var/dev.json", 0, 0,

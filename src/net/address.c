@@ -90,6 +90,16 @@ bool address_is_public(const struct sockaddr *address)
     return read_address(address, bytes, &port) && is_public_v6(bytes);
 }
 
+static bool is_public_port(const struct address_rules *rules, int port)
+{
+    for (size_t i = 0; i < rules->port_count; i++) {
+        if (rules->ports[i] == port) {
+            return true;
+        }
+    }
+    return port == 80 || port == 443 || port == 8080 || port == 8443;
+}
+
 bool address_is_allowed(const struct address_rules *rules, const struct sockaddr *address)
 {
     unsigned char bytes[16];
@@ -99,12 +109,24 @@ bool address_is_allowed(const struct address_rules *rules, const struct sockaddr
     }
     for (size_t i = 0; i < rules->n; i++) {
         const struct address_rule *rule = &rules->items[i];
-        if ((!rule->port || rule->port == port) && same_bits(bytes, rule->bytes, rule->prefix)) {
+        bool is_port = rule->port ? rule->port == port : port != rules->own_port;
+        if (is_port && same_bits(bytes, rule->bytes, rule->prefix)) {
             return true;
         }
     }
-    bool is_web = port == 80 || port == 443 || port == 8080 || port == 8443;
-    return rules->is_open || (is_web && is_public_v6(bytes));
+    return rules->is_open || (is_public_port(rules, port) && is_public_v6(bytes));
+}
+
+bool address_is_allowed_host(const struct address_rules *rules, struct str host)
+{
+    static const char *const names[] = {"metadata.google.internal", "metadata.goog", "metadata",
+                                        "instance-data", "instance-data.ec2.internal"};
+    for (size_t i = 0; i < sizeof names / sizeof *names && !rules->is_open; i++) {
+        if (str_eq(host, str_from(names[i]))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- rules from texts */
@@ -167,12 +189,21 @@ static bool read_rule(struct str text, struct address_rule *out)
 enum rc address_allow(struct address_rules *rules, struct str text, struct err *e)
 {
     struct address_rule rule;
+    int port = 0;
     if (str_eq(text, STR("any"))) {
         rules->is_open = true;
         return RC_OK;
     }
+    if (str_starts(text, STR("public:")) && read_number(str_sub(text, 7, text.n), 65535, &port) && port > 0) {
+        if (rules->port_count == ADDRESS_PORTS_MAX) {
+            return err_set(e, RC_TOO_BIG, "more than %d ports of the public internet", ADDRESS_PORTS_MAX);
+        }
+        rules->ports[rules->port_count++] = port;
+        return RC_OK;
+    }
     if (!read_rule(text, &rule)) {
-        return err_set(e, RC_INVALID, "%.*s is no address: 127.0.0.1, 10.1.0.0/16, [::1]:8080, or any",
+        return err_set(e, RC_INVALID,
+                       "%.*s is no address: 127.0.0.1, 10.1.0.0/16, [::1]:8080, public:9000, or any",
                        STR_ARG(str_sub(text, 0, 100)));
     }
     if (rules->n == ADDRESS_RULES_MAX) {
@@ -180,4 +211,23 @@ enum rc address_allow(struct address_rules *rules, struct str text, struct err *
     }
     rules->items[rules->n++] = rule;
     return RC_OK;
+}
+
+enum rc address_allow_all(struct address_rules *rules, struct str lines, struct err *e)
+{
+    enum rc rc = RC_OK;
+    for (struct str rest = lines; !rc && rest.p;) {
+        struct str line = str_trim(str_cut(rest, '\n', &rest));
+        rc = line.n ? address_allow(rules, line, e) : RC_OK;
+    }
+    return rc;
+}
+
+enum rc address_rules_read(struct str lines, struct str own_port, struct address_rules *out, struct err *e)
+{
+    *out = (struct address_rules){.n = 0};
+    if (own_port.n && !read_number(own_port, 65535, &out->own_port)) {
+        return err_set(e, RC_INVALID, "%.*s is no port", STR_ARG(str_sub(own_port, 0, 20)));
+    }
+    return address_allow_all(out, lines, e);
 }

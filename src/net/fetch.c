@@ -7,14 +7,16 @@
 #include "base/fault.h"
 #include "net/fetch_private.h"
 
-#define CONNECT_MS     10000
-#define TIMEOUT_MS     30000
-#define BODY_MAX_BYTES (10 << 20)
-#define FIELDS_MAX     200
+#define CONNECT_MS      10000
+#define TIMEOUT_MS      30000
+#define BODY_MAX_BYTES  (10 << 20)
+#define FIELDS_MAX      200
+#define BOMB_FROM_BYTES (1 << 20)
 
 struct fetcher {
     CURL *curl;
     const char *user_agent;
+    struct fetch_resolver resolver;
 };
 
 /* One exchange with one place. */
@@ -22,11 +24,14 @@ struct hop {
     const struct fetch_request *r;
     const struct address_rules *rules;
     struct arena *a;
+    CURL *curl;
     struct fetch_place place;
     struct buf body;
     struct http_field *fields;
     size_t field_count, head_bytes;
-    bool is_blocked, is_too_big;
+    int answers; /* heads that began: those of 1xx count */
+    bool has_encoding;
+    bool is_blocked, is_too_big, is_bomb, is_packed_twice;
 };
 
 static const struct address_rules public_only;
@@ -48,6 +53,11 @@ void fetcher_free(struct fetcher *f)
     }
 }
 
+void fetcher_set_resolver(struct fetcher *f, struct fetch_resolver resolver)
+{
+    f->resolver = resolver;
+}
+
 /* ---- what libcurl calls */
 
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
@@ -64,12 +74,34 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/* What has come over the line is counted by libcurl before it is unpacked. */
+static bool is_bomb(const struct hop *hop)
+{
+    curl_off_t packed = 0;
+    if (!hop->has_encoding || hop->body.n <= BOMB_FROM_BYTES) {
+        return false;
+    }
+    (void)curl_easy_getinfo(hop->curl, CURLINFO_SIZE_DOWNLOAD_T, &packed);
+    return (int64_t)hop->body.n / FETCH_RATIO_MAX > packed;
+}
+
 static size_t take_body(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct hop *hop = ctx;
     buf_append(&hop->body, bytes, size * count);
     hop->is_too_big |= hop->body.overflowed;
-    return hop->is_too_big ? 0 : size * count;
+    hop->is_bomb |= is_bomb(hop);
+    return hop->is_too_big || hop->is_bomb ? 0 : size * count;
+}
+
+/* One encoding is unpacked; more, one inside the other, only hide something. */
+static void look_at_encoding(struct hop *hop, struct str name, struct str value)
+{
+    if (!str_eq_nocase(name, STR("content-encoding")) || str_eq_nocase(value, STR("identity"))) {
+        return;
+    }
+    hop->is_packed_twice |= hop->has_encoding || str_find_char(value, ',', 0) < value.n;
+    hop->has_encoding = true;
 }
 
 /* A line of the head. A status line begins a new one: what came with 100 Continue is forgotten. */
@@ -85,14 +117,18 @@ static size_t take_field(char *bytes, size_t size, size_t count, void *ctx)
     }
     if (str_starts(line, STR("HTTP/"))) {
         hop->field_count = 0;
-        return size * count;
+        hop->has_encoding = hop->is_packed_twice = false;
+        hop->is_too_big |= ++hop->answers > FETCH_INTERIM_MAX;
+        return hop->is_too_big ? 0 : size * count;
     }
     struct str name = str_cut(line, ':', &value);
     if (value.p) {
+        value = str_trim(value);
+        look_at_encoding(hop, name, value);
         hop->fields[hop->field_count++] =
-            (struct http_field){arena_str(hop->a, name), arena_str(hop->a, str_trim(value))};
+            (struct http_field){arena_str(hop->a, name), arena_str(hop->a, value)};
     }
-    return size * count;
+    return hop->is_packed_twice ? 0 : size * count;
 }
 
 /* ---- one hop */
@@ -119,6 +155,7 @@ static bool is_secret(struct str name)
 static struct curl_slist *make_fields(const struct fetch_request *r, bool with_secrets, struct arena *a)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    list = curl_slist_append(list, FETCH_HOP_FIELD ": 1");
     for (size_t i = 0; i < r->field_count; i++) {
         if (with_secrets || !is_secret(r->fields[i].name)) {
             struct str line =
@@ -129,22 +166,22 @@ static struct curl_slist *make_fields(const struct fetch_request *r, bool with_s
     return list;
 }
 
-static void set_up(struct fetcher *f, struct hop *hop, int64_t left_ms)
+static void set_up(struct fetcher *f, struct hop *hop, struct curl_slist *pins, int64_t left_ms)
 {
     const struct fetch_request *r = hop->r;
     CURL *c = f->curl;
     int64_t connect_ms = r->connect_ms ? r->connect_ms : CONNECT_MS;
     curl_easy_reset(c);
     set_method(c, r);
-    curl_easy_setopt(c, CURLOPT_URL, arena_c_str(hop->a, r->url));
-    curl_easy_setopt(c, CURLOPT_RESOLVE, hop->place.pins);
+    curl_easy_setopt(c, CURLOPT_URL, arena_c_str(hop->a, hop->place.text));
+    curl_easy_setopt(c, CURLOPT_RESOLVE, pins);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_PROXY, "");
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(c, CURLOPT_USERAGENT, f->user_agent);
-    curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip");
+    curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_ms < left_ms ? connect_ms : left_ms));
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)left_ms);
     curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -157,10 +194,19 @@ static void set_up(struct fetcher *f, struct hop *hop, int64_t left_ms)
 
 static enum rc failed(const struct hop *hop, CURLcode code, struct err *e)
 {
-    struct str host = hop->place.host;
+    struct str host = hop->place.url.host;
     if (hop->is_blocked) {
         return err_set_code(e, RC_DENIED, "blocked_address", NULL,
                             "%.*s is at an address that must not be reached from here", STR_ARG(host));
+    }
+    if (hop->is_packed_twice) {
+        return err_set_code(e, RC_INVALID, "bad_encoding", NULL,
+                            "the answer of %.*s is packed more than once", STR_ARG(host));
+    }
+    if (hop->is_bomb) {
+        return err_set_code(e, RC_TOO_BIG, "answer_bomb", NULL,
+                            "the answer of %.*s unpacks to more than %d times its bytes", STR_ARG(host),
+                            FETCH_RATIO_MAX);
     }
     if (hop->is_too_big) {
         return err_set_code(e, RC_TOO_BIG, "answer_too_big", NULL,
@@ -178,9 +224,11 @@ static enum rc failed(const struct hop *hop, CURLcode code, struct err *e)
     case CURLE_SSL_INVALIDCERTSTATUS:
         return err_set_code(e, RC_INVALID, "tls_failed", NULL, "%.*s: %s", STR_ARG(host),
                             curl_easy_strerror(code));
+    case CURLE_BAD_CONTENT_ENCODING:
+        return err_set_code(e, RC_INVALID, "bad_encoding", NULL, "the answer of %.*s cannot be unpacked",
+                            STR_ARG(host));
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_BAD_CONTENT_ENCODING:
         return err_set_code(e, RC_INVALID, "bad_answer", NULL, "%.*s: %s", STR_ARG(host),
                             curl_easy_strerror(code));
     default:
@@ -193,13 +241,14 @@ static enum rc run_hop(struct fetcher *f, struct hop *hop, bool with_secrets, in
                        struct err *e)
 {
     struct curl_slist *fields = make_fields(hop->r, with_secrets, hop->a);
-    set_up(f, hop, left_ms);
+    struct curl_slist *pins = curl_slist_append(NULL, hop->place.pin.p);
+    set_up(f, hop, pins, left_ms);
     curl_easy_setopt(f->curl, CURLOPT_HTTPHEADER, fields);
     CURLcode code = curl_easy_perform(f->curl);
     long number = 0;
     curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &number);
     curl_slist_free_all(fields);
-    curl_slist_free_all(hop->place.pins);
+    curl_slist_free_all(pins);
     if (code != CURLE_OK) {
         return failed(hop, code, e);
     }
@@ -227,7 +276,7 @@ int64_t fetch_date(struct str text)
     return at < 0 ? -1 : (int64_t)at * 1000;
 }
 
-/* The address that a redirect leads to; STR_NONE: it is none to follow. */
+/* The address that a redirect leads to, good or bad; STR_NONE: it is none to follow. */
 static struct str redirect_target(const struct fetch_answer *answer, struct arena *a)
 {
     struct str location = fetch_header(answer, STR("location"));
@@ -236,17 +285,8 @@ static struct str redirect_target(const struct fetch_answer *answer, struct aren
     if (!is_one || !location.n) {
         return STR_NONE;
     }
-    CURLU *u = curl_url();
-    char *text = NULL;
-    struct str target = STR_NONE;
-    if (curl_url_set(u, CURLUPART_URL, arena_c_str(a, answer->url), 0) == CURLUE_OK &&
-        curl_url_set(u, CURLUPART_URL, arena_c_str(a, location), 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK) {
-        target = arena_str(a, str_from(text));
-        curl_free(text);
-    }
-    curl_url_cleanup(u);
-    return target;
+    struct url target;
+    return url_join(answer->url, location, a, &target, NULL) ? location : url_text(&target, a);
 }
 
 /* 303, and by custom 301 and 302 of a POST, ask for a GET (RFC 9110, 15.4). */
@@ -270,7 +310,7 @@ static enum rc run_once(struct fetcher *f, struct chain *chain, struct arena *a,
                         struct fetch_answer *out, struct err *e)
 {
     const struct fetch_request *r = &chain->r;
-    struct hop hop = {.r = r, .rules = r->rules ? r->rules : &public_only, .a = a};
+    struct hop hop = {.r = r, .rules = r->rules ? r->rules : &public_only, .a = a, .curl = f->curl};
     int64_t left_ms = chain->until_ms - clock_boot_ms();
     if (left_ms <= 0) {
         return err_set_code(e, RC_BUSY, "timed_out", NULL, "%.*s did not answer in time",
@@ -279,10 +319,10 @@ static enum rc run_once(struct fetcher *f, struct chain *chain, struct arena *a,
     hop.body = BUF_LIMIT(r->max_body_bytes ? r->max_body_bytes : BODY_MAX_BYTES);
     hop.fields = arena_array(a, struct http_field, FIELDS_MAX);
     *out = (struct fetch_answer){.url = r->url};
-    enum rc rc = fetch_look_up(r->url, hop.rules, a, &hop.place, e);
+    enum rc rc = fetch_look_up(r->url, hop.rules, &f->resolver, a, &hop.place, e);
     if (!rc) {
-        struct str origin = arena_printf(a, "%.*s://%.*s:%.*s", STR_ARG(hop.place.scheme),
-                                         STR_ARG(hop.place.host), STR_ARG(hop.place.port));
+        struct str origin = url_origin(&hop.place.url, a);
+        out->url = hop.place.text;
         chain->origin = chain->hops ? chain->origin : origin;
         rc = run_hop(f, &hop, str_eq(origin, chain->origin), left_ms, &out->status, e);
     }
@@ -296,7 +336,7 @@ static enum rc run_once(struct fetcher *f, struct chain *chain, struct arena *a,
 
 static bool is_downgrade(const struct fetch_place *from, struct str to)
 {
-    return str_eq(from->scheme, STR("https")) && !str_eq_nocase(str_sub(to, 0, 8), STR("https://"));
+    return str_eq(from->url.scheme, STR("https")) && !str_eq_nocase(str_sub(to, 0, 8), STR("https://"));
 }
 
 enum rc fetch(struct fetcher *f, const struct fetch_request *request, struct arena *a,

@@ -7,12 +7,15 @@
 #include "net/fetch.h"
 
 struct fetch_place {
-    struct str scheme, host, port; /* host without brackets */
-    struct curl_slist *pins;       /* "host:port:address,address" for CURLOPT_RESOLVE; the caller frees it */
+    struct url url;
+    struct str text;    /* of the URL, as it is connected to */
+    struct str pin;     /* "host:port:address,address" for CURLOPT_RESOLVE */
+    struct str address; /* the first of them, without brackets */
 };
 
 /* Reads the URL and looks its host up; every address must be allowed. Texts in `a`. Failures as fetch(). */
-enum rc fetch_look_up(struct str url, const struct address_rules *rules, struct arena *a,
-                      struct fetch_place *out, struct err *e);
+enum rc fetch_look_up(struct str text, const struct address_rules *rules,
+                      const struct fetch_resolver *resolver, struct arena *a, struct fetch_place *out,
+                      struct err *e);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <locale.h>
+#include <idn2.h>
 #include <string.h>
 
 static enum rc bad_url(struct str text, const char *why, struct err *e)
@@ -37,7 +37,7 @@ static bool is_name(struct str host)
             return false;
         }
     }
-    return host.n > 0 && host.n <= 253;
+    return host.n > 0 && host.n <= 253 && host.p[host.n - 1] != '.';
 }
 
 static struct str to_lower(struct str s, struct arena *a)
@@ -80,17 +80,17 @@ static struct str parse_host_anew(struct str host, struct arena *a)
     return again;
 }
 
-/* libcurl takes a name that is not ASCII for a text of the thread's locale. */
-static struct str ascii_host(CURLU *u, struct arena *a)
+/* IDNA 2008 without transitional forms, as libcurl does it; which takes the name for a text of the process' locale, though. */
+static struct str ascii_host(struct str host, struct arena *a)
 {
-    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    locale_t before = uselocale(utf8);
-    struct str host = part(u, CURLUPART_HOST, CURLU_PUNYCODE, a);
-    (void)uselocale(before);
-    if (utf8) {
-        freelocale(utf8);
+    uint8_t *name = NULL;
+    const uint8_t *text = (const uint8_t *)arena_c_str(a, host);
+    if (idn2_lookup_u8(text, &name, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK) {
+        return STR_NONE;
     }
-    return host;
+    struct str copy = arena_str(a, str_from((const char *)name));
+    idn2_free(name);
+    return copy;
 }
 
 static bool is_ascii(struct str s)
@@ -106,7 +106,7 @@ static bool is_ascii(struct str s)
 static struct str read_host(CURLU *u, struct arena *a)
 {
     struct str host = part(u, CURLUPART_HOST, 0, a);
-    host = to_lower(is_ascii(host) ? host : ascii_host(u, a), a);
+    host = to_lower(is_ascii(host) ? host : ascii_host(host, a), a);
     if (str_starts(host, STR("["))) {
         return str_sub(host, 1, host.n - 1);
     }

@@ -22,6 +22,7 @@ static const struct wire_problem problems[] = {
     {"invalid_event_id", RC_INVALID, 400, "The last event id is not a number"},
     {"filter_required", RC_INVALID, 400, "A filter is required, or all=true"},
     {"unauthorized", RC_DENIED, 401, "A valid key is required"},
+    {"request_loop", RC_DENIED, 403, "The request goes in a circle"},
     {"method_not_allowed", RC_INVALID, 405, "This method is not allowed here"},
     {"wrong_state", RC_CONFLICT, 409, "Its state does not allow this"},
     {"erased", RC_CONFLICT, 409, "The job was erased"},

@@ -165,6 +165,9 @@ test('paths and methods that are not there are told apart', async () => {
         ...['x', '00000000-0000-0000-0000-000000000000', ID, `${ID}x`].map((id) => [`id ${id}`, 'GET', `/v1/jobs/${id}`, undefined, 404, 'not_found']),
         ['DELETE on a collection', 'DELETE', '/v1/jobs', undefined, 405, 'method_not_allowed'],
         ['PATCH unsupported', 'PATCH', '/v1/claims', {}, 405, 'method_not_allowed'],
+        ['a request that goes in a circle', 'GET', '/v1/jobs', undefined, 403, 'request_loop', undefined, { 'stint-hop': '4' }],
+        ['a hop that is no number', 'GET', '/v1/jobs', undefined, 403, 'request_loop', undefined, { 'stint-hop': 'x' }],
+        ['a request of somebody who was asked by us', 'GET', '/v1/limits', undefined, 200, undefined, undefined, { 'stint-hop': '3' }],
         ['a queue that is no name', 'GET', '/v1/queues/a%2Fb', undefined, 404, 'not_found'],
         ['pausing what is no name', 'POST', '/v1/queues/a%2Fb/pause', undefined, 422, 'invalid_field', '/name'],
     ]);

@@ -1,6 +1,6 @@
 // The kind index-repo on small repositories of our own: what it says, what it skips, what it refuses, what it leaves behind.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -170,6 +170,62 @@ test('what a host answers becomes a code and a class', async () => {
     for (const [repo, code] of [[gone.url, 'connect'], ['https://nowhere.invalid/x.git', 'dns']]) {
         const job = await stint.index({ repo });
         assert.deepEqual([job.error.code, job.error.class], [code, 'transient'], job.error.message);
+    }
+});
+
+/** A git host that serves the repositories below `root`, but first answers paths that begin with a key of `moved` by a redirect. */
+async function gitHost(root, moved = {}) {
+    const seen = [];
+    const host = createServer((request, response) => {
+        seen.push(`${request.method} ${request.url}`);
+        const from = Object.keys(moved).find((path) => request.url.startsWith(`${path}/`));
+        if (from) return response.writeHead(301, { location: moved[from] + request.url.slice(from.length) }).end();
+        const { pathname, search } = new URL(request.url, 'http://x');
+        const backend = spawn('git', ['http-backend'], {
+            env: {
+                PATH: process.env.PATH, HOME: '/nonexistent', GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*', GIT_PROJECT_ROOT: root,
+                GIT_HTTP_EXPORT_ALL: '1', REQUEST_METHOD: request.method, PATH_INFO: pathname, QUERY_STRING: search.slice(1), GIT_PROTOCOL: request.headers['git-protocol'] ?? '',
+                CONTENT_TYPE: request.headers['content-type'] ?? '', HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '', REMOTE_ADDR: '127.0.0.1',
+            },
+            stdio: ['pipe', 'pipe', 'ignore'],
+        });
+        request.pipe(backend.stdin);
+        const parts = [];
+        backend.stdout.on('data', (part) => parts.push(part)).on('end', () => {
+            const all = Buffer.concat(parts);
+            const end = all.indexOf('\r\n\r\n');
+            const head = String(all.subarray(0, end)).split('\r\n').map((line) => line.split(/: */));
+            const status = Number(head.find(([name]) => name === 'Status')?.[1]?.slice(0, 3) ?? 200);
+            response.writeHead(status, Object.fromEntries(head.filter(([name]) => name !== 'Status'))).end(all.subarray(end + 4));
+        });
+    });
+    await new Promise((resolve) => host.listen(0, '127.0.0.1', resolve));
+    return { url: `http://127.0.0.1:${host.address().port}`, seen, close: () => { host.closeAllConnections(); host.close(); } };
+}
+
+test('a repository that has moved is followed to where it may be, and nowhere else', async () => {
+    small('moved');
+    const host = await gitHost(stint.dir.path, {
+        '/old': '/moved', '/inside': 'http://127.0.0.2:9', '/metadata': 'http://169.254.169.254/x', '/page': '/elsewhere#', '/round': '/round',
+    });
+    const rows = [
+        ['/moved', 'completed', undefined],
+        ['/old', 'completed', undefined],
+        ['/inside', 'failed', 'blocked_address'],
+        ['/metadata', 'failed', 'blocked_address'],
+        ['/page', 'failed', 'redirected'],
+        ['/round', 'failed', 'redirected'],
+    ];
+    for (const [path, state, code] of rows) {
+        const job = await stint.index({ repo: host.url + path });
+        assert.deepEqual([job.state, job.error?.code], [state, code], `${path}: ${job.error?.message}`);
+        if (code) assert.equal(job.error.class, 'permanent');
+    }
+    host.close();
+    const blocked = ['http://127.0.0.2/x', 'http://[::1]/x', 'http://2130706434/x', 'http://10.0.0.1/x', 'ssh://git@10.0.0.1/x', 'git@192.168.0.1:x', 'ssh://git@8.8.8.8:25/x', `http://127.0.0.1:${new URL(stint.server.url).port}/x`];
+    for (const url of blocked) {
+        const job = await stint.index({ repo: url });
+        assert.deepEqual([job.error?.code, job.error?.class], ['blocked_address', 'permanent'], `${url}: ${job.error?.message}`);
     }
 });
 

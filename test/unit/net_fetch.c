@@ -1,84 +1,9 @@
 /* net_fetch.c: requests to servers that say what they like: what is taken, what is followed, and where it ends. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <pthread.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "net/fetch.h"
+#include "scripted_server.h"
 #include "test.h"
-
-/* Answers each connection's one request with what its path names. */
-struct script {
-    const char *path,
-        *answer; /* answer NULL: closes without a word; "" keeps silent until the client leaves */
-};
-
-struct scripted {
-    int fd, port;
-    pthread_t thread;
-    const struct script *script;
-    struct buf seen; /* all requests */
-};
-
-static void serve_one(struct scripted *s, int fd)
-{
-    struct buf request = BUF_LIMIT(1 << 20);
-    char bytes[4096];
-    ssize_t n = 1;
-    while (n > 0 && str_find(buf_str(&request), STR("\r\n\r\n"), 0) == request.n) {
-        n = read(fd, bytes, sizeof bytes);
-        buf_append(&request, bytes, n > 0 ? (size_t)n : 0);
-    }
-    buf_append_str(&s->seen, buf_str(&request));
-    for (const struct script *line = s->script; line->path; line++) {
-        struct buf wanted = BUF_LIMIT(1000);
-        buf_printf(&wanted, " %s HTTP/1.1\r\n", line->path);
-        bool is_it = str_find(buf_str(&request), buf_str(&wanted), 0) < request.n;
-        buf_dispose(&wanted);
-        if (is_it && line->answer && *line->answer) {
-            (void)!write(fd, line->answer, strlen(line->answer));
-        } else if (is_it && line->answer) {
-            (void)!read(fd, bytes, sizeof bytes);
-        }
-    }
-    buf_dispose(&request);
-    close(fd);
-}
-
-static void *serve(void *arg)
-{
-    struct scripted *s = arg;
-    for (;;) {
-        int fd = accept(s->fd, NULL, NULL);
-        if (fd < 0) {
-            return NULL;
-        }
-        serve_one(s, fd);
-    }
-}
-
-static void start(struct scripted *s, const struct script *script)
-{
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t bytes = sizeof in;
-    *s = (struct scripted){.script = script, .seen = BUF_LIMIT(1 << 20)};
-    s->fd = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK_INT(bind(s->fd, (struct sockaddr *)&in, sizeof in), 0);
-    CHECK_INT(listen(s->fd, 16), 0);
-    CHECK_INT(getsockname(s->fd, (struct sockaddr *)&in, &bytes), 0);
-    s->port = ntohs(in.sin_port);
-    CHECK_INT(pthread_create(&s->thread, NULL, serve, s), 0);
-}
-
-static void stop(struct scripted *s)
-{
-    shutdown(s->fd, SHUT_RDWR);
-    pthread_join(s->thread, NULL);
-    close(s->fd);
-    buf_dispose(&s->seen);
-}
 
 static const struct script web[] = {
     {"/", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Kind: Greeting\r\n\r\nhello"},
@@ -108,14 +33,14 @@ struct client {
 static void open_client(struct client *c, struct err *e)
 {
     *c = (struct client){.f = fetcher_new("stint-test"), .a = arena_new()};
-    start(&c->server, web);
+    scripted_start(&c->server, web);
     OK(address_allow(&c->rules, STR("127.0.0.1"), e));
 }
 
 static void close_client(struct client *c)
 {
     fetcher_free(c->f);
-    stop(&c->server);
+    scripted_stop(&c->server);
     arena_free(c->a);
 }
 
@@ -240,11 +165,45 @@ TEST(an_address_that_must_not_be_reached_is_not_whatever_its_name)
                                           "http://LOCALHOST/",
                                           "http://[::1]/",
                                           "http://[::ffff:127.0.0.1]/",
-                                          "http://public@127.0.0.1/",
+                                          "http://LOCALHOST./",
+                                          "http://0.0.0.0/",
+                                          "http://[::]/",
+                                          "http://[::ffff:7f00:1]/",
+                                          "http://[64:ff9b::7f00:1]/",
+                                          "http://[2002:7f00:1::]/",
+                                          "http://[fc00::1]/",
+                                          "http://１２７.０.０.１/",
+                                          "http://127。0。0。1/",
+                                          "http://127.0.0.1./",
+                                          "http://169.254.169.254/",
+                                          "http://[fd00:ec2::254]/",
+                                          "http://metadata.google.internal/",
+                                          "http://Metadata.Google.Internal./",
+                                          "http://100.100.100.200/",
+                                          "http://8.8.8.8:22/",
+                                          "http://8.8.8.8:25/",
+                                          "http://8.8.8.8:5432/",
+                                          "http://8.8.8.8:6379/",
+                                          "http://8.8.8.8:11211/",
                                           "http://127.0.0.1#@public/"};
-    static const char *const refused[] = {
-        "file:///etc/passwd", "gopher://a/", "ftp://a/", "javascript:1", "//a/b", "", "http://",
-        "http://a b/"};
+    static const char *const refused[] = {"file:///etc/passwd",
+                                          "gopher://a/",
+                                          "ftp://a/",
+                                          "javascript:1",
+                                          "//a/b",
+                                          "",
+                                          "http://",
+                                          "http://a b/",
+                                          "http://public@127.0.0.1/",
+                                          "http://public\\@127.0.0.1",
+                                          "http://127.0.0.1\\@public/",
+                                          "http://[fe80::1%25eth0]/",
+                                          "dict://a/",
+                                          "ldap://a/",
+                                          "data:text/html,x",
+                                          "unix:/run/x",
+                                          "http://a\tb/",
+                                          "http://a\nb/"};
     struct arena *a = arena_new();
     struct fetcher *f = fetcher_new("stint-test");
     struct fetch_answer answer;

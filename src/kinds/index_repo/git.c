@@ -1,6 +1,7 @@
 /* git.c: the steps of reading a repository. See git.h. */
 #include "kinds/index_repo/git_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -53,17 +54,12 @@ static void put_auth(struct git *g, int *count)
 static void make_env(struct git *g)
 {
     static const char *const settings[][2] = {
-        {"protocol.allow", "never"},
-        {"protocol.https.allow", "always"},
-        {"protocol.http.allow", "always"},
-        {"protocol.ssh.allow", "always"},
-        {"core.hooksPath", "/dev/null"},
-        {"core.fsmonitor", "false"},
-        {"http.lowSpeedLimit", "1000"},
-        {"http.lowSpeedTime", "30"},
-        {"gc.auto", "0"},
-        {"maintenance.auto", "false"},
-        {"transfer.unpackLimit", "1"},
+        {"protocol.allow", "never"},          {"protocol.https.allow", "always"},
+        {"protocol.http.allow", "always"},    {"protocol.ssh.allow", "always"},
+        {"core.hooksPath", "/dev/null"},      {"core.fsmonitor", "false"},
+        {"http.followRedirects", "false"},    {"http.lowSpeedLimit", "1000"},
+        {"http.lowSpeedTime", "30"},          {"gc.auto", "0"},
+        {"maintenance.auto", "false"},        {"transfer.unpackLimit", "1"},
         {"fetch.recurseSubmodules", "false"},
     };
     char number[16];
@@ -77,18 +73,22 @@ static void make_env(struct git *g)
     put_env(g, "GIT_ASKPASS", STR("/bin/false"));
     put_env(g, "GIT_OPTIONAL_LOCKS", STR("0"));
     put_env(g, "GIT_NO_REPLACE_OBJECTS", STR("1"));
-    put_env(g, "GIT_SSH_COMMAND",
-            arena_printf(
-                g->a,
-                "ssh -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityFile='%s/key' "
-                "-o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=/dev/null -o ConnectTimeout=30",
-                g->home));
+    put_env(
+        g, "GIT_SSH_COMMAND",
+        arena_printf(
+            g->a,
+            "ssh -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityFile='%s/key' "
+            "-o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=/dev/null -o ConnectTimeout=30%s%.*s",
+            g->home, g->ssh_address.n ? " -o HostName=" : "", STR_ARG(g->ssh_address)));
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         put_config(g, &count, settings[i][0], str_from(settings[i][1]));
     }
     put_config(g, &count, "protocol.file.allow", g->local_path.n > 0 ? STR("always") : STR("never"));
     if (g->auth.n > 0) {
         put_auth(g, &count);
+    }
+    if (g->pin.n > 0) {
+        put_config(g, &count, "http.curloptResolve", g->pin);
     }
     str_print(number, sizeof number, "%d", count);
     put_env(g, "GIT_CONFIG_COUNT", str_from(number));
@@ -179,6 +179,17 @@ enum rc git_open(const struct git_options *o, struct arena *a, struct git **out,
     return rc;
 }
 
+enum rc git_look_up(struct git *g, struct err *e)
+{
+    enum rc rc = git_find_place(g, e);
+    if (!rc) {
+        g->env_count = 0;
+        make_env(g);
+        g->is_looked_up = true;
+    }
+    return rc;
+}
+
 void git_close(struct git *g)
 {
     if (g && g->reader > 0) {
@@ -242,6 +253,28 @@ static bool take_ref(struct git *g, struct str lines, struct str name, struct gi
     return true;
 }
 
+/* Runs git with the address at argv[url_at]. It follows no redirect; we do, once, and judge where it leads. */
+static enum rc run_remote(struct git *g, const char **argv, size_t url_at, struct buf *out, struct err *e)
+{
+    assert(g->is_looked_up);
+    argv[url_at] = arena_c_str(g->a, g->url);
+    struct err first = {.rc = RC_OK};
+    enum rc rc = git_run(g, argv, out, &first);
+    if (rc == RC_INVALID && first.code && strcmp(first.code, "redirected") == 0) {
+        if (out) {
+            buf_clear(out);
+        }
+        rc = git_follow(g, e);
+        rc = rc ? rc : git_look_up(g, e);
+        argv[url_at] = arena_c_str(g->a, g->url);
+        return rc ? rc : git_run(g, argv, out, e);
+    }
+    if (rc && e) {
+        *e = first;
+    }
+    return rc;
+}
+
 /* No such ref: is there any at all? */
 static enum rc tell_missing(struct git *g, struct str ref, struct err *e)
 {
@@ -275,12 +308,12 @@ enum rc git_resolve(struct git *g, struct str ref, struct git_head *out, struct 
                           "ls-remote",
                           "-q",
                           "--",
-                          arena_c_str(g->a, g->url),
+                          NULL,
                           arena_c_str(g->a, names[is_full ? 0 : 1]),
                           arena_c_str(g->a, arena_printf(g->a, "%.*s^{}", STR_ARG(names[is_full ? 0 : 2]))),
                           arena_c_str(g->a, names[2]),
                           NULL};
-    enum rc rc = git_run(g, argv, &lines, e);
+    enum rc rc = run_remote(g, argv, 4, &lines, e);
     bool found = false;
     for (size_t i = is_full ? 0 : 1; i < (is_full ? 1 : 3) && !rc && !found; i++) {
         found = take_ref(g, buf_str(&lines), names[i], out);
@@ -327,15 +360,15 @@ enum rc git_fetch(struct git *g, struct git_head *h, struct err *e)
     struct buf id = BUF_LIMIT(256);
     const char *init[] = {"init", "-q", "--bare", "--template=", NULL};
     const char *refspec = arena_c_str(g->a, arena_printf(g->a, "+%.*s:" OUR_REF, STR_ARG(h->ref_name)));
-    const char *words[] = {"fetch",        "--progress",
-                           "--no-tags",    "--depth=1",
-                           "--no-auto-gc", "--no-write-fetch-head",
-                           "--",           arena_c_str(g->a, g->url),
-                           refspec,        NULL};
+    const char *words[] = {"git",       "--git-dir",    g->git_dir,
+                           "fetch",     "--progress",   "--no-tags",
+                           "--depth=1", "--no-auto-gc", "--no-write-fetch-head",
+                           "--",        NULL,           refspec,
+                           NULL};
     const char *commit = OUR_REF "^{commit}";
     const char *parse[] = {"rev-parse", "--verify", "--end-of-options", commit, NULL};
     enum rc rc = run_here(g, init, NULL, e);
-    rc = rc ? rc : run_here(g, words, NULL, e);
+    rc = rc ? rc : run_remote(g, words, 10, NULL, e);
     if (rc == RC_NOT_FOUND && is_commit_id(h->ref_name)) {
         rc = fetch_history(g, h->commit, e);
     }

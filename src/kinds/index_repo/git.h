@@ -2,7 +2,7 @@
  * files. The repository is a stranger: no working tree is ever made, so no hook, filter, symlink or path trick of it can act;
  * git runs with an environment made from nothing and a private home folder.
  *
- * Failures carry a code that users see: invalid_input unsupported_protocol repo_not_found auth_failed ref_not_found too_large
+ * Failures carry a code that users see: invalid_input unsupported_protocol blocked_address redirected repo_not_found auth_failed ref_not_found too_large
  * not_a_repository empty_repository (permanent; RC_INVALID, RC_NOT_FOUND, RC_DENIED, RC_TOO_BIG) and dns connect timeout
  * http_429 http_5xx early_eof remote_corrupt git_failed (transient; RC_BUSY), disk_full (RC_FULL). No text holds the secret. */
 #ifndef STINT_KINDS_INDEX_REPO_GIT_H
@@ -10,15 +10,17 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "net/address.h"
 
 struct git;
 
 struct git_options {
     struct str
         repo; /* https://…, http://… (never with a secret), ssh://…, user@host:path, file://… or a path */
-    struct str secret;      /* token, or user:token; "" = none */
-    struct str allow_paths; /* folders below which local repositories may lie, one a line */
-    const char *scratch;    /* a private folder */
+    struct str secret;                 /* token, or user:token; "" = none */
+    struct str allow_paths;            /* folders below which local repositories may lie, one a line */
+    const struct address_rules *rules; /* where it may be; NULL: on the public internet alone */
+    const char *scratch;               /* a private folder */
     int64_t max_repo_bytes;
     int64_t timeout_ms; /* of each run of git */
     bool (*is_cancelled)(
@@ -30,6 +32,10 @@ struct git_options {
 /* Checks the address and prepares the private folder. Everything lives in `a`. */
 MUST_CHECK enum rc git_open(const struct git_options *o, struct arena *a, struct git **out, struct err *e);
 void git_close(struct git *g); /* ends what still runs; NULL is fine */
+
+/* Looks the host up, judges what it finds (net/address.h) and ties git to it: git connects to no other place, and follows no redirect.
+ * To be called before what follows. */
+MUST_CHECK enum rc git_look_up(struct git *g, struct err *e);
 
 struct git_head {
     struct str commit;   /* hex; what the ref meant when it was asked */

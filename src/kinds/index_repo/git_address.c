@@ -1,6 +1,7 @@
 /* git_address.c: which repositories may be asked, and in which words git hears of them. Refuses what carries a secret in the
  * open, what git would take for an option, and local paths outside the allowed folders. */
 #include "kinds/index_repo/git_private.h"
+#include "net/fetch.h"
 
 #include <limits.h>
 #include <sys/stat.h>
@@ -116,6 +117,7 @@ static enum rc open_ssh(struct git *g, struct str address, struct str host, stru
         return invalid(e, "ssh needs a private key as its secret");
     }
     g->url = arena_str(g->a, address);
+    g->ssh_host = arena_str(g->a, after_user.n > 0 ? after_user : host);
     return RC_OK;
 }
 
@@ -150,4 +152,90 @@ enum rc git_open_address(struct git *g, struct err *e)
         return open_ssh(g, repo, str_sub(repo, 0, colon), e); /* user@host:path */
     }
     return open_local(g, repo, e);
+}
+
+/* ---- where it leads */
+
+static enum rc in_our_words(enum rc rc, struct err *e)
+{
+    if (rc == RC_INVALID) {
+        return invalid(e, "not the address of a repository");
+    }
+    return rc == RC_BUSY || rc == RC_NOT_FOUND
+               ? err_set_code(e, RC_BUSY, "dns", NULL, "the host cannot be looked up")
+               : rc;
+}
+
+/* ssh has a port of its own, which is no other service's. */
+static enum rc find_ssh(struct git *g, struct err *e)
+{
+    struct fetch_pin pin;
+    struct address_rules rules = g->o.rules ? *g->o.rules : (struct address_rules){.n = 0};
+    bool has_port = str_find_char(g->ssh_host, ':', 0) < g->ssh_host.n && !str_ends(g->ssh_host, STR("]"));
+    struct str url = arena_printf(g->a, "http://%.*s%s/", STR_ARG(g->ssh_host), has_port ? "" : ":22");
+    enum rc rc = address_allow(&rules, STR("public:22"), e);
+    rc = rc ? rc : fetch_pin(url, &rules, g->a, &pin, e);
+    if (rc) {
+        return in_our_words(rc, e);
+    }
+    g->ssh_address = pin.address;
+    return RC_OK;
+}
+
+enum rc git_find_place(struct git *g, struct err *e)
+{
+    struct fetch_pin pin;
+    if (g->local_path.n) {
+        return RC_OK;
+    }
+    if (g->ssh_host.n) {
+        return find_ssh(g, e);
+    }
+    enum rc rc = fetch_pin(g->url, g->o.rules, g->a, &pin, e);
+    if (rc) {
+        return in_our_words(rc, e);
+    }
+    g->pin = pin.text;
+    return RC_OK;
+}
+
+static enum rc redirected(struct err *e, const char *why)
+{
+    return err_set_code(e, RC_INVALID, "redirected", "repo", "repo: it was redirected, %s", why);
+}
+
+static bool same_origin(struct str left, struct str right, struct arena *a)
+{
+    struct url l;
+    struct url r;
+    return !url_parse(left, a, &l, NULL) && !url_parse(right, a, &r, NULL) &&
+           str_eq(url_origin(&l, a), url_origin(&r, a));
+}
+
+enum rc git_follow(struct git *g, struct err *e)
+{
+    static const struct str behind = STR("/info/refs?service=git-upload-pack");
+    static const struct http_field fields[] = {{STR("Git-Protocol"), STR("version=2")}};
+    struct str base = str_ends(g->url, STR("/")) ? str_sub(g->url, 0, g->url.n - 1) : g->url;
+    const struct fetch_request r = {.url = arena_printf(g->a, "%.*s%.*s", STR_ARG(base), STR_ARG(behind)),
+                                    .fields = fields,
+                                    .field_count = 1,
+                                    .redirects = FETCH_REDIRECTS_MAX,
+                                    .rules = g->o.rules};
+    struct fetch_answer answer;
+    struct fetcher *f = fetcher_new("git/stint-" STINT_VERSION);
+    enum rc rc = fetch(f, &r, g->a, &answer, e);
+    fetcher_free(f);
+    if (rc == RC_DENIED) {
+        return rc;
+    }
+    if (rc || !str_ends(answer.url, behind) || str_eq(answer.url, r.url)) {
+        return redirected(e, "and not to a repository");
+    }
+    struct str target = str_sub(answer.url, 0, answer.url.n - behind.n);
+    if (!same_origin(target, g->url, g->a)) {
+        g->auth = STR(""); /* a secret is for the host that it was given for */
+    }
+    g->url = target;
+    return RC_OK;
 }

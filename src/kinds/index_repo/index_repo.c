@@ -49,7 +49,9 @@ static const char *in_scratch(struct index_run *r, const char *name)
 
 static enum rc open_repository(struct index_run *r, struct err *e)
 {
+    struct address_rules *rules = arena_alloc(r->a, sizeof *rules);
     struct git_options o = {.repo = r->args.repo,
+                            .rules = rules,
                             .allow_paths = attempt_option(r->at, "allow-path"),
                             .scratch = attempt_scratch(r->at),
                             .max_repo_bytes = r->args.max_repo_bytes,
@@ -61,7 +63,10 @@ static enum rc open_repository(struct index_run *r, struct err *e)
         return err_set_code(e, RC_NOT_FOUND, "invalid_input", "secret", "secret: there is none called %.*s",
                             STR_ARG(r->args.secret_name));
     }
-    enum rc rc = git_open(&o, r->a, &r->git, e);
+    enum rc rc =
+        address_rules_read(attempt_option(r->at, "allow-net"), attempt_option(r->at, "own-port"), rules, e);
+    rc = rc ? rc : git_open(&o, r->a, &r->git, e);
+    rc = rc ? rc : git_look_up(r->git, e);
     rc = rc ? rc : git_resolve(r->git, r->args.ref, &r->head, e);
     if (!rc) {
         r->is_dirty = git_is_dirty(r->git);

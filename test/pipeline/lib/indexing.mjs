@@ -55,7 +55,7 @@ export async function startIndexing({ env = {}, args = [] } = {}) {
     const dir = makeDir('stint-index-');
     const scratch = makeDir('stint-scratch-');
     const server = await startServer();
-    const worker = spawn(BIN, ['work', '--slots', '1', '--scratch', scratch.path, '--allow-path', dir.path, ...args], {
+    const worker = spawn(BIN, ['work', '--slots', '1', '--scratch', scratch.path, '--allow-path', dir.path, '--allow-net', '127.0.0.1', ...args], {
         stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, STINT_URL: server.url, STINT_KEY: server.key, ...env },
     });
     process.once('exit', () => worker.kill('SIGKILL')); // when a test ends this process without stop()
