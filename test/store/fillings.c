@@ -1,8 +1,11 @@
 /* Batches that are filled from a matrix: their jobs are there at once, each once, whatever happens on the way. */
 #include "store_test.h"
 
+#include "base/clock.h"
 #include "core/schedule.h"
+#include "pg_rig.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #define MANY 1200 /* so many that they are hidden until the last is there */
@@ -359,6 +362,82 @@ STORE_TEST(a_cancel_ends_the_filling_of_a_batch)
     CHECK_TRUE(batch_of(s, id)->counts.cancelled < 2 * MANY);
     check_counts(s);
     CHECK_TRUE(!given(s));
+}
+
+STORE_TEST(a_batch_that_is_cancelled_before_it_is_filled_is_over_at_once)
+{
+    struct batch_filling *f = a_filling(s, MANY, (struct job_spec){.queue = STR("default")});
+    struct store_enqueue later = begin(s, f, TEST_BEGINS + HOUR, STR_NONE);
+    struct id now = a_batch(s, f);
+    const struct schedule *of = given(s);
+    VERDICT(cancel_batch(s, later.verdicts[0].job), RC_OK);
+    VERDICT(cancel_batch(s, now), RC_OK);
+    tick(s);
+    CHECK_INT(batch_of(s, later.verdicts[0].job)->state, BATCH_FINISHED);
+    CHECK_INT(batch_of(s, now)->state, BATCH_FINISHED);
+    CHECK_TRUE(batch_of(s, now)->is_cancelled);
+    VERDICT_CODE(fill_with(s, of, f, 0).op, RC_CONFLICT, "batch_filled");
+    advance(s, 2 * HOUR);
+    CHECK_TRUE(!given(s));
+    claim_none(s);
+    CHECK_INT(count_of(s, (struct job_filter){.batch = now}), 0);
+    check_counts(s);
+}
+
+struct filler {
+    struct store_test *s;
+    const struct schedule *of;
+    const struct batch_filling *f;
+    struct arena *a;
+    enum rc rc;
+    struct err e;
+};
+
+static void *fill_beside(void *arg)
+{
+    struct filler *m = arg;
+    struct store_fill op;
+    store_init(&op.op, sizeof op, STORE_FILL, m->a);
+    op.tenant = m->of->tenant;
+    op.name = m->of->name;
+    op.filling = m->f;
+    op.failure = STR("");
+    m->rc = store_run(m->s->store, &op.op, &m->e);
+    return NULL;
+}
+
+/* It has what is left to do, and whoever asks for that has to wait. */
+static void wait_until_begun(struct store_test *s)
+{
+    struct pg *c = pg_rig_connect(s->url);
+    bool is_begun = false;
+    for (int64_t until_us = clock_mono_us() + 10000000; !is_begun && clock_mono_us() < until_us;) {
+        is_begun =
+            !pg_rig_int(c, "SELECT count(*) FROM (SELECT 1 FROM stint.schedule FOR UPDATE SKIP LOCKED) AS s");
+    }
+    CHECK_TRUE(is_begun);
+    pg_close(c);
+}
+
+/* Where all of them come in one transaction that takes seconds, none comes. */
+SERVER_STORE_TEST(a_cancel_ends_a_filling_that_is_under_way)
+{
+    struct batch_filling *f = a_filling(s, 20000, (struct job_spec){.queue = STR("default")});
+    struct id id = a_batch(s, f);
+    struct filler m = {.s = s, .of = given(s), .f = f, .a = arena_new()};
+    pthread_t thread;
+    CHECK_INT(pthread_create(&thread, NULL, fill_beside, &m), 0);
+    wait_until_begun(s);
+    VERDICT(cancel_batch(s, id), RC_OK);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    VERDICT(m, RC_OK);
+    tick(s);
+    CHECK_INT(batch_of(s, id)->state, BATCH_FINISHED);
+    CHECK_INT(batch_of(s, id)->counts.cancelled, 0);
+    CHECK_INT(count_of(s, (struct job_filter){.batch = id}), 0);
+    CHECK_TRUE(!given(s));
+    arena_free(m.a);
+    check_counts(s);
 }
 
 STORE_TEST(a_batch_that_cannot_be_filled_says_so)

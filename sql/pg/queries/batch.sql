@@ -6,6 +6,9 @@ INSERT INTO stint.batch (id, tenant, max_jobs, name, labels) VALUES ($1, $2, $3,
 -- name: batch_max
 SELECT max_jobs FROM stint.batch WHERE id = $1
 
+-- name: batch_flags
+SELECT flags FROM stint.job WHERE id = $1
+
 -- name: batch_finally
 SELECT finally FROM stint.batch WHERE id = $1
 

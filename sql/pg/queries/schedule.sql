@@ -15,6 +15,9 @@ SELECT @schedule_columns@ FROM (
   SELECT * FROM stint.schedule AS s WHERE s.tenant = u.tenant::int AND s.name = u.name COLLATE "C" FOR UPDATE
 ) AS s
 
+-- name: schedule_lock_idle
+SELECT @schedule_columns@ FROM stint.schedule AS s WHERE s.tenant = $1 AND s.name = $2 COLLATE "C" FOR UPDATE SKIP LOCKED
+
 -- name: schedule_count
 SELECT count(*) FROM stint.schedule WHERE tenant = $1
 

@@ -34,6 +34,17 @@ enum rc pg_batch_put(struct keeper *k, struct row *r, const struct batch_plan *p
     return round_ask((struct committer *)k, PG_SQL_BATCH_INSERT, &q, NULL, e);
 }
 
+enum rc pg_batch_find_flags(struct keeper *k, struct id batch, int64_t *out, struct err *e)
+{
+    struct pg_query q = PG_QUERY(k->scratch);
+    struct pg_rows *rows = NULL;
+    pg_bind_uuid(&q, &batch);
+    enum rc rc = round_ask((struct committer *)k, PG_SQL_BATCH_FLAGS, &q, &rows, e);
+    *out = !rc && pg_count(rows) ? pg_int(rows, 0, 0) : 0;
+    pg_rows_free(rows);
+    return rc;
+}
+
 enum rc pg_batch_put_finalisers(struct keeper *k, int64_t tenant, struct id batch, struct str ids,
                                 struct err *e)
 {

@@ -16,6 +16,7 @@ MUST_CHECK enum rc pg_family_leave_note(struct keeper *k, const struct note *not
 /* batches.c */
 MUST_CHECK enum rc pg_batch_max(struct keeper *k, struct row *r, int64_t *out, struct err *e);
 MUST_CHECK enum rc pg_batch_put(struct keeper *k, struct row *r, const struct batch_plan *p, struct err *e);
+MUST_CHECK enum rc pg_batch_find_flags(struct keeper *k, struct id batch, int64_t *out, struct err *e);
 MUST_CHECK enum rc pg_batch_find_finalisers(struct keeper *k, struct row *r, struct str *out, struct err *e);
 MUST_CHECK enum rc pg_batch_put_finalisers(struct keeper *k, int64_t tenant, struct id batch, struct str ids,
                                            struct err *e);

@@ -4,6 +4,7 @@
 #include "store/pg/fill.h"
 
 #include "store/pg/batch.h"
+#include "store/pg/family.h"
 #include "store/pg/rows.h"
 #include "store/pg/unique.h"
 
@@ -57,9 +58,10 @@ static void forget_sent(struct round_work *work)
     }
 }
 
-enum rc fill_flush(struct keeper *k, struct err *e)
+enum rc fill_flush(struct keeper *k, struct id batch, struct err *e)
 {
     struct committer *w = of(k);
+    int64_t flags = 0;
     enum rc rc = inserts_send(w, w->work.jobs.count, e);
     rc = rc ? rc : w->has_key_race ? unique_send(w, e) : unique_send_taken(w, e);
     rc = rc ? rc : batch_run(w, e);
@@ -68,6 +70,10 @@ enum rc fill_flush(struct keeper *k, struct err *e)
         pg_set_deadline(w->link.c, w->until_us);
     }
     forget_sent(&w->work);
+    rc = rc ? rc : pg_batch_find_flags(k, batch, &flags, e);
+    if (!rc && flags & FLAG_CANCEL) { /* none of these jobs has been */
+        return err_set_code(e, RC_BUSY, JOBS_CHANGED, NULL, "a batch was cancelled while it was filled");
+    }
     return rc;
 }
 

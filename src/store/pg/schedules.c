@@ -101,6 +101,29 @@ enum rc pg_schedule_find(struct keeper *k, int64_t tenant, struct str name, stru
     return rc;
 }
 
+enum rc pg_schedule_find_idle(struct keeper *k, int64_t tenant, struct str name, struct schedule *out,
+                              bool *found, struct err *e)
+{
+    struct committer *w = (struct committer *)k;
+    struct pg_query q = PG_QUERY(k->scratch);
+    struct pg_rows *rows = NULL;
+    if (find(w, tenant, name)) {
+        return pg_schedule_find(k, tenant, name, out, found, e);
+    }
+    pg_bind_int(&q, tenant);
+    pg_bind_str(&q, name);
+    enum rc rc = round_ask(w, PG_SQL_SCHEDULE_LOCK_IDLE, &q, &rows, e);
+    *found = !rc && pg_count(rows) > 0;
+    if (*found) {
+        add(w, tenant, name);
+        pg_schedule_read(rows, 0, false, k->scratch, &w->work.schedules.last->s);
+        w->work.schedules.last->is_there = true;
+        *out = w->work.schedules.last->s;
+    }
+    pg_rows_free(rows);
+    return rc;
+}
+
 enum rc pg_schedule_count(struct keeper *k, int64_t tenant, int64_t *out, struct err *e)
 {
     struct pg_query q = PG_QUERY(k->scratch);

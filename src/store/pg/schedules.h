@@ -17,6 +17,8 @@ MUST_CHECK enum rc schedules_send(struct committer *w, struct err *e);
 MUST_CHECK enum rc schedules_take(struct committer *w, struct store_tick *op, int64_t limit, struct err *e);
 
 /* as in keeper.h */
+MUST_CHECK enum rc pg_schedule_find_idle(struct keeper *k, int64_t tenant, struct str name,
+                                         struct schedule *out, bool *found, struct err *e);
 MUST_CHECK enum rc pg_schedule_find(struct keeper *k, int64_t tenant, struct str name, struct schedule *out,
                                     bool *found, struct err *e);
 MUST_CHECK enum rc pg_schedule_count(struct keeper *k, int64_t tenant, int64_t *out, struct err *e);

@@ -38,6 +38,7 @@
     X(KEY_REVOKE, "key_revoke") \
     X(KEY_LIST, "key_list") \
     X(SCHEDULE_LOCK, "schedule_lock") \
+    X(SCHEDULE_LOCK_IDLE, "schedule_lock_idle") \
     X(SCHEDULE_COUNT, "schedule_count") \
     X(SCHEDULE_PUT, "schedule_put") \
     X(SCHEDULE_DELETE, "schedule_delete") \
@@ -93,6 +94,7 @@
     X(CHILDREN_LIST, "children_list") \
     X(BATCH_INSERT, "batch_insert") \
     X(BATCH_MAX, "batch_max") \
+    X(BATCH_FLAGS, "batch_flags") \
     X(BATCH_FINALLY, "batch_finally") \
     X(BATCH_SET_FINALLY, "batch_set_finally") \
     X(BATCH_LIST, "batch_list") \

@@ -226,7 +226,8 @@ enum rc rules_act_on_batch(struct keeper *k, enum job_action action, struct row 
         v->rc = err_set_code(&v->e, RC_CONFLICT, "wrong_state", NULL, "the batch has finished");
     } else if (action == ACT_CANCEL && !is_over && !(r->flags & FLAG_CANCEL)) {
         r->flags |= FLAG_CANCEL;
-        rc = leave_note(k, r, NOTE_CANCEL, e);
+        rc = r->flags & FLAG_FILLING ? rules_drop_filling(k, r, e) : RC_OK;
+        rc = rc ? rc : leave_note(k, r, NOTE_CANCEL, e);
         rc = rc ? rc : close_it(k, r, STR("cancelled"), e);
     } else if (action == ACT_CLOSE &&
                !(r->flags & (FLAG_CLOSED | FLAG_FILLING))) { /* the last job closes it */

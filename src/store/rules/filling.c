@@ -19,11 +19,16 @@ bool store_is_filling(const struct schedule *s)
     return str_starts(s->name, STR(FILLING_PREFIX));
 }
 
+static struct str name_of(struct keeper *k, struct id batch)
+{
+    return arena_printf(k->scratch, FILLING_PREFIX "%s", id_text(batch).s);
+}
+
 enum rc rules_begin_filling(struct keeper *k, struct row *r, const struct batch_plan *p, struct err *e)
 {
     const struct job_spec *job = &p->filling->job;
     int64_t at = p->fill_at ? p->fill_at : job->run_at ? job->run_at : k->now + job->delay_ms;
-    struct str name = arena_printf(k->scratch, FILLING_PREFIX "%s", id_text(r->id).s);
+    struct str name = name_of(k, r->id);
     struct schedule s = {0};
     bool found = false;
     enum rc rc = k->engine->find_schedule(k, r->tenant, name, &s, &found, e);
@@ -37,6 +42,19 @@ enum rc rules_begin_filling(struct keeper *k, struct row *r, const struct batch_
                           .updated_at = k->now};
     r->flags |= FLAG_FILLING;
     return rc ? rc : k->engine->put_schedule(k, &s, e);
+}
+
+enum rc rules_drop_filling(struct keeper *k, struct row *r, struct err *e)
+{
+    struct str name = name_of(k, r->id);
+    struct schedule s = {0};
+    bool found = false;
+    enum rc rc = k->engine->find_idle_schedule(k, r->tenant, name, &s, &found, e);
+    if (rc || !found || s.fired) { /* whoever fills it sees that it is cancelled */
+        return rc;
+    }
+    r->flags &= ~(int64_t)FLAG_FILLING;
+    return k->engine->remove_schedule(k, r->tenant, name, e);
 }
 
 static struct str queue_of(const struct batch_filling *f)
@@ -89,7 +107,7 @@ static enum rc make_chunk(struct fill *f, struct err *e)
     if (!rc && FAULT("store.fill.chunk")) {
         return err_set(e, RC_BUSY, "fault: fill");
     }
-    return rc ? rc : k->engine->flush(k, e);
+    return rc ? rc : k->engine->flush(k, f->s->last_job, e);
 }
 
 static enum rc make_jobs(struct keeper *k, const struct store_fill *op, struct schedule *s, int64_t *made,
@@ -144,18 +162,19 @@ static enum rc end(struct keeper *k, const struct store_fill *op, const struct s
 }
 
 /* A batch that is not being filled any more (it was cancelled, or is gone) gets no more. */
-static bool is_wanted(const struct row *batch)
+static bool is_wanted(int64_t flags)
 {
-    return batch && batch->flags & FLAG_FILLING && !(batch->flags & FLAG_CANCEL);
+    return flags & FLAG_FILLING && !(flags & FLAG_CANCEL);
 }
 
-/* The batch is locked no longer than it must be: at the end, unless a round goes on from another's. */
+/* The batch is locked no longer than it must be: at the end. */
 enum rc rules_fill(struct keeper *k, struct store_op *base, struct err *e)
 {
     struct store_fill *op = (struct store_fill *)base;
     struct schedule s = {0};
     struct row *batch = NULL;
     bool found = false, is_wanted_still = op->filling != NULL;
+    int64_t flags = 0;
     base->rc = RC_OK;
     op->more = false;
     op->jobs = 0;
@@ -166,10 +185,8 @@ enum rc rules_fill(struct keeper *k, struct store_op *base, struct err *e)
     if (!rc && s.dropped && !op->filling) { /* a later release has begun it */
         return store_answer(base, RC_BUSY, "not_filled", "%.*s", STR_ARG(op->failure));
     }
-    if (!rc && s.fired) {
-        rc = k->engine->load(k, s.tenant, s.last_job, &batch, e);
-        is_wanted_still = is_wanted_still && is_wanted(batch);
-    }
+    rc = rc ? rc : k->engine->find_flags(k, s.last_job, &flags, e);
+    is_wanted_still = is_wanted_still && is_wanted(flags);
     if (!rc && is_wanted_still) {
         rc = make_jobs(k, op, &s, &op->jobs, e);
     }
@@ -178,6 +195,6 @@ enum rc rules_fill(struct keeper *k, struct store_op *base, struct err *e)
         s.next_at = k->now + STORE_SCHEDULE_HOLD_MS;
         return k->engine->put_schedule(k, &s, e);
     }
-    rc = rc || batch ? rc : k->engine->load(k, s.tenant, s.last_job, &batch, e);
+    rc = rc ? rc : k->engine->load(k, s.tenant, s.last_job, &batch, e);
     return rc ? rc : end(k, op, &s, batch, e);
 }

@@ -98,6 +98,9 @@ struct keeper_engine {
      * round ends. */
     enum rc (*find_schedule)(struct keeper *k, int64_t tenant, struct str name, struct schedule *out,
                              bool *found, struct err *e);
+    /* The same, and not found either while another transaction has it, which nobody waits for here. */
+    enum rc (*find_idle_schedule)(struct keeper *k, int64_t tenant, struct str name, struct schedule *out,
+                                  bool *found, struct err *e);
     enum rc (*count_schedules)(struct keeper *k, int64_t tenant, int64_t *out, struct err *e);
     /* The jobs that hang under r, or belong to it, a batch: how many are as, without the failures. */
     enum rc (*count_children)(struct keeper *k, struct row *r, struct job_children *out, struct err *e);
@@ -184,8 +187,11 @@ struct keeper_engine {
     /* r, a new job that is queued and counted nowhere, is inserted next, where claims and lists pass over it. *place: 0 at the first
      * of a batch, then what it has become. */
     enum rc (*hide)(struct keeper *k, struct row *r, int64_t *place, struct err *e);
-    /* New jobs so far are stored: what they borrow may go. */
-    enum rc (*flush)(struct keeper *k, struct err *e);
+    /* New jobs of the batch so far are stored: what they borrow may go. Where all of a filling is one transaction, that begins anew
+     * when somebody has cancelled the batch meanwhile. */
+    enum rc (*flush)(struct keeper *k, struct id batch, struct err *e);
+    /* The flags of a batch as they are now, without a lock; 0: it has ended, or is gone. */
+    enum rc (*find_flags)(struct keeper *k, struct id batch, int64_t *out, struct err *e);
     /* The n jobs that were hidden there, each as r, are counted, and claims find them. */
     enum rc (*reveal)(struct keeper *k, struct row *r, int64_t place, int64_t n, struct err *e);
 

@@ -131,6 +131,8 @@ MUST_CHECK enum rc rules_finalise_again(struct keeper *k, struct row *r, enum no
 /* r, a new batch: the jobs that it is filled with come behind, by rules_fill. The caller stores the row. */
 MUST_CHECK enum rc rules_begin_filling(struct keeper *k, struct row *r, const struct batch_plan *p,
                                        struct err *e);
+/* r, which is being filled, was cancelled: if nobody has begun, nobody will, and r is not filled any more. The caller stores the row. */
+MUST_CHECK enum rc rules_drop_filling(struct keeper *k, struct row *r, struct err *e);
 /* Room for all of them, as max_queued says? */
 MUST_CHECK bool rules_has_room_to_fill(struct keeper *k, int64_t tenant, const struct batch_filling *f);
 /* batch.c: they are all there, or no more will come. failure: why not; STR_NONE: they are. Saves. */

@@ -94,6 +94,14 @@ enum rc batch_put(struct keeper *k, struct row *r, const struct batch_plan *p, s
     return rc;
 }
 
+enum rc batch_find_flags(struct keeper *k, struct id batch, int64_t *out, struct err *e)
+{
+    struct row *r = NULL;
+    enum rc rc = rows_load(k, 0, batch, &r, e);
+    *out = !rc && r && !job_state_is_final(r->state) ? r->flags : 0;
+    return rc;
+}
+
 enum rc batch_put_finalisers(struct keeper *k, int64_t tenant, struct id batch, struct str ids, struct err *e)
 {
     struct db_stmt *q = NULL;

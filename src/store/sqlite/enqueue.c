@@ -75,8 +75,9 @@ enum rc enqueue_hide(struct keeper *k, struct row *r, int64_t *place, struct err
     return rc;
 }
 
-enum rc enqueue_flush(struct keeper *k, struct err *e)
+enum rc enqueue_flush(struct keeper *k, struct id batch, struct err *e)
 {
+    (void)batch;
     return insert_flush(writer_of(k), e);
 }
 

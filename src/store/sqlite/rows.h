@@ -62,7 +62,7 @@ MUST_CHECK enum rc enqueue_insert(struct keeper *k, struct row *r, const struct 
 MUST_CHECK enum rc enqueue_expect_keys(struct keeper *k, int64_t tenant, const struct job_spec *specs,
                                        size_t count, struct err *e);
 MUST_CHECK enum rc enqueue_hide(struct keeper *k, struct row *r, int64_t *place, struct err *e);
-MUST_CHECK enum rc enqueue_flush(struct keeper *k, struct err *e);
+MUST_CHECK enum rc enqueue_flush(struct keeper *k, struct id batch, struct err *e);
 MUST_CHECK enum rc enqueue_reveal(struct keeper *k, struct row *r, int64_t place, int64_t n, struct err *e);
 bool enqueue_reserve(struct keeper *k, int64_t tenant, struct str queue);
 void enqueue_unreserve(struct keeper *k, int64_t tenant, struct str queue);
@@ -111,6 +111,7 @@ MUST_CHECK enum rc batch_add_member(struct writer *w, const struct sqlite_row *s
 MUST_CHECK enum rc batch_remove(struct writer *w, const struct sqlite_row *s, struct err *e);
 MUST_CHECK enum rc batch_max(struct keeper *k, struct row *r, int64_t *out, struct err *e);
 MUST_CHECK enum rc batch_put(struct keeper *k, struct row *r, const struct batch_plan *p, struct err *e);
+MUST_CHECK enum rc batch_find_flags(struct keeper *k, struct id batch, int64_t *out, struct err *e);
 MUST_CHECK enum rc batch_find_finalisers(struct keeper *k, struct row *r, struct str *out, struct err *e);
 MUST_CHECK enum rc batch_put_finalisers(struct keeper *k, int64_t tenant, struct id batch, struct str ids,
                                         struct err *e);
