@@ -53,7 +53,7 @@ HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection -fstack
   -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr \
   $(if $(filter x86_64,$(ARCH)),-fcf-protection=full) $(if $(filter aarch64,$(ARCH)),-mbranch-protection=standard)
 HARDEN_LD := -pie -Wl,-z,nodlopen,-z,noexecstack,-z,relro,-z,now
-PKGS := libuv libsodium libseccomp zlib libpq libpcre2-8 libutf8proc libcurl libidn2
+PKGS := libuv libsodium libseccomp zlib libpq libpcre2-8 libutf8proc libcurl libidn2 libxml-2.0
 ifneq ($(filter-out $(NEEDS_NOTHING),$(GOALS)),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS))

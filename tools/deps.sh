@@ -24,6 +24,7 @@ libcurl4-openssl-dev program:curl-config
 libidn2-dev      /usr/include/idn2.h
 libpcre2-dev     /usr/include/pcre2.h
 libutf8proc-dev  /usr/include/utf8proc.h
+libxml2-dev      program:xml2-config
 uthash-dev       /usr/include/uthash.h
 check            /usr/include/check.h
 nodejs           program:node

@@ -82,6 +82,9 @@ const struct command command_table[] = {
      "url key json repo ref limit", NULL},
     {"files", cmd_files, "Lists the files of an index, and why some were left out", "",
      "url key json repo ref status path limit", NULL},
+    {"md", cmd_md, "Turns a page of HTML into Markdown, without a server", "FILE|URL",
+     "selector base remove json allow-net",
+     "FILE is a path, or - for standard input. Without --base, links of a FILE stay relative."},
     {"work", cmd_work, "Does jobs: a supervisor with one process per slot", "",
      "url key queue kind exec slots once lease scratch allow-path allow-net providers worker-name drain "
      "log-level",

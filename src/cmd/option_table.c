@@ -125,6 +125,11 @@ const struct option option_table[] = {
     {"status", OPT_TEXT, "STATUS", NULL, 0, 0, "only files that are ok, partial, skipped or failed"},
     {"reverse", OPT_FLAG, NULL, NULL, 0, 0, "who depends on the file, instead of what it depends on"},
     {"depth", OPT_TEXT, "N", "1", 0, 0, "how many steps: a number, or all"},
+    /* pages */
+    {"selector", OPT_TEXT, "CSS", NULL, 0, 0,
+     "the first match is the content of a page; default: it is found"},
+    {"remove", OPT_LIST, "CSS", NULL, 0, 0, "leave out every match of it (several)"},
+    {"base", OPT_TEXT, "URL", NULL, 0, 0, "address of the page, against which its links are resolved"},
     /* bench */
     {"seconds", OPT_INT, "N", "5", 1, 600, "longest run of the workload"},
     {"jobs", OPT_INT, "N", "0", 0, 100000000, "end after so many jobs; 0 = by time"},

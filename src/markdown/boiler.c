@@ -1,0 +1,288 @@
+/* boiler.c: words that generators of documentation use for what is no content. Another one? Add its word to the table. */
+#include "markdown/boiler.h"
+
+#include <string.h>
+
+#include "markdown/words.h"
+
+#define PERMALINK_BYTES      16    /* of the text of one, blanks included */
+#define NAVIGATION_NODES_MAX 20000 /* what is more is not looked through for its links */
+#define LIGHT_DENSITY        60 /* per cent of the text in links, above which a block with a weak word goes */
+
+/* Classes and ids; sorted. */
+static const char *const strong_words[] = {
+    "anchor-link",
+    "anchorjs-link",
+    "back-to-top",
+    "bd-header",
+    "bd-sidebar-primary",
+    "bd-sidebar-secondary",
+    "breadcrumb",
+    "breadcrumbs",
+    "btn-clipboard",
+    "btn-copy",
+    "clipboard",
+    "clipboard-button",
+    "cookie-banner",
+    "cookie-bar",
+    "cookie-consent",
+    "cookie-notice",
+    "cookieconsent",
+    "copy-button",
+    "copy-code-button",
+    "copybtn",
+    "copybutton",
+    "edit-link",
+    "edit-on-github",
+    "edit-page-link",
+    "edit-this-page",
+    "editlink",
+    "editpage",
+    "footer",
+    "global-nav",
+    "hash-link",
+    "header-anchor",
+    "headerlink",
+    "heading-anchor",
+    "id_link",
+    "last-updated",
+    "linenodiv",
+    "linenos",
+    "main-nav",
+    "md-content__button",
+    "md-footer",
+    "md-header",
+    "md-nav",
+    "md-sidebar",
+    "md-top",
+    "menu-bar",
+    "msearchbox",
+    "msearchresultswindow",
+    "msearchselectwindow",
+    "nav-path",
+    "nav-wide-wrapper",
+    "navbar",
+    "navfooter",
+    "navheader",
+    "navigation",
+    "navpath",
+    "next-prev",
+    "page-footer",
+    "page-nav",
+    "pager",
+    "pagination",
+    "pagination-nav",
+    "permalink",
+    "prev-next",
+    "prev-next-area",
+    "prevnext",
+    "rst-footer-buttons",
+    "rst-versions",
+    "scroll-to-top",
+    "side-nav",
+    "sidebar-nav",
+    "sidenav",
+    "site-footer",
+    "site-header",
+    "skip-link",
+    "skip-nav",
+    "skip-to-content",
+    "skiplink",
+    "sphinxsidebar",
+    "sphinxsidebarwrapper",
+    "theme-doc-breadcrumbs",
+    "theme-doc-footer",
+    "theme-doc-sidebar-container",
+    "theme-doc-toc-desktop",
+    "theme-doc-toc-mobile",
+    "theme-edit-this-page",
+    "titlearea",
+    "toctree-sidebar",
+    "ttc",
+    "wy-breadcrumbs",
+    "wy-nav-side",
+    "wy-nav-top",
+};
+
+/* These too, but only for a block that is mostly links. */
+static const char *const weak_words[] = {
+    "bottomnav", "links",         "menu",  "nav",     "pagenav", "prev_next",
+    "related",   "related-pages", "share", "sharing", "sidebar", "siblings",
+    "social",    "subnav",        "tabs",  "toc",     "toctree", "topnav",
+};
+
+/* An <aside> or <nav> with one of these says something. */
+static const char *const content_words[] = {
+    "admonition", "alert",         "callout",        "caution",   "contents", "danger",
+    "footnote",   "footnote-list", "hint",           "important", "note",     "pullquote",
+    "seealso",    "sidebar",       "system-message", "tip",       "topic",    "warning",
+};
+
+static bool has_any(struct str list, const char *const *words, size_t count)
+{
+    struct word_list w = words_begin(list);
+    struct str word;
+
+    while (words_next(&w, &word)) {
+        for (size_t i = 0; i < count; i++) {
+            if (words[i][0] == (word.p[0] | 32) && str_eq_nocase(word, str_from(words[i]))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+#define HAS_ANY(list, words) has_any((list), (words), sizeof(words) / sizeof(words)[0])
+
+struct names {
+    struct str class, id, role;
+    bool is_hidden;
+};
+
+static void read_names(const struct page *p, uint32_t i, struct names *names)
+{
+    const struct node *n = &p->nodes[i];
+
+    for (uint32_t k = 0; k < n->n; k++) {
+        const struct page_attribute *a = &p->attributes[n->at + k];
+        struct str v = {p->text.p + a->at, a->n};
+        switch (a->name) {
+        case ATTR_CLASS:
+            names->class = v;
+            break;
+        case ATTR_ID:
+            names->id = v;
+            break;
+        case ATTR_ROLE:
+            names->role = v;
+            break;
+        case ATTR_HIDDEN:
+            names->is_hidden |= !str_eq_nocase(v, STR("until-found"));
+            break;
+        case ATTR_ARIA_HIDDEN:
+            names->is_hidden |= str_eq_nocase(v, STR("true"));
+            break;
+        case ATTR_STYLE:
+            names->is_hidden |=
+                str_find(v, STR("display:none"), 0) < v.n || str_find(v, STR("display: none"), 0) < v.n;
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+/* Of the text below i, how many per cent are in links. */
+static unsigned link_density(const struct page *p, uint32_t i)
+{
+    size_t all = 0;
+    size_t in_links = 0;
+    uint32_t link_end = 0;
+
+    for (uint32_t k = i; k < p->nodes[i].end; k++) {
+        if (p->nodes[k].tag == TAG_A && k >= link_end) {
+            link_end = p->nodes[k].end;
+        } else if (p->nodes[k].tag == TAG_TEXT) {
+            size_t n = words_count_letters(page_text(p, k));
+            all += n;
+            in_links += k < link_end ? n : 0;
+        }
+    }
+    return all ? (unsigned)(100 * in_links / all) : 100;
+}
+
+/* A link to the place where it stands, which says nothing: ¶, #, §, a picture of a chain. */
+static bool is_permalink(const struct page *p, uint32_t i)
+{
+    struct str href = page_attribute(p, i, ATTR_HREF);
+    size_t bytes = 0;
+
+    if (str_find_char(href, '#', 0) >= href.n) {
+        return false;
+    }
+    for (uint32_t k = i + 1; k < p->nodes[i].end; k++) {
+        struct str s = p->nodes[k].tag == TAG_TEXT ? str_trim(page_text(p, k)) : STR_NONE;
+        bytes += s.n;
+        if (p->nodes[k].tag == TAG_IMG || bytes > PERMALINK_BYTES) {
+            return false;
+        }
+        if (words_count_letters(s) && !str_eq_nocase(s, STR("Permalink")) &&
+            !str_eq_nocase(s, STR("anchor"))) {
+            return false;
+        }
+    }
+    return bytes > 0 || page_has_class(p, i, STR("anchor"));
+}
+
+static bool is_inside(const struct page *p, uint32_t i, enum tag a, enum tag b)
+{
+    for (uint32_t k = p->nodes[i].parent; k != NO_NODE; k = p->nodes[k].parent) {
+        if (p->nodes[k].tag == (uint8_t)a || p->nodes[k].tag == (uint8_t)b) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_boiler_by_tag(const struct page *p, uint32_t i, const struct names *names)
+{
+    switch ((enum tag)p->nodes[i].tag) {
+    case TAG_NAV:
+    case TAG_ASIDE:
+        return !HAS_ANY(names->class, content_words) && !str_starts(names->role, STR("doc-")) &&
+               !str_eq(names->role, STR("note"));
+    case TAG_SEARCH:
+        return true;
+    case TAG_HEADER:
+    case TAG_FOOTER:
+        return !is_inside(p, i, TAG_MAIN, TAG_ARTICLE);
+    case TAG_A:
+        return is_permalink(p, i);
+    case TAG_INPUT:
+        return !str_eq_nocase(page_attribute(p, i, ATTR_TYPE), STR("checkbox"));
+    default:
+        return tag_has((enum tag)p->nodes[i].tag, TAG_IS_DROPPED);
+    }
+}
+
+static bool is_boiler(const struct page *p, uint32_t i)
+{
+    struct names names = {0};
+    enum tag tag = (enum tag)p->nodes[i].tag;
+
+    read_names(p, i, &names);
+    if (names.is_hidden || is_boiler_by_tag(p, i, &names)) {
+        return true;
+    }
+    if (names.role.n && (str_eq(names.role, STR("navigation")) || str_eq(names.role, STR("banner")) ||
+                         str_eq(names.role, STR("contentinfo")) || str_eq(names.role, STR("search")))) {
+        return true;
+    }
+    if ((!names.class.n && !names.id.n) || tag == TAG_BODY || tag == TAG_HTML || tag == TAG_MAIN ||
+        tag_is_heading(tag)) {
+        return false;
+    }
+    if (HAS_ANY(names.class, strong_words) || HAS_ANY(names.id, strong_words)) {
+        return true;
+    }
+    if (tag == TAG_ASIDE || tag == TAG_NAV || !tag_has(tag, TAG_IS_BLOCK) ||
+        !(HAS_ANY(names.class, weak_words) || HAS_ANY(names.id, weak_words))) {
+        return false;
+    }
+    /* DocBook's and docutils' lists of contents are classed so, and are all that some pages have. */
+    bool is_contents = page_has_word(names.class, STR("toc")) || page_has_word(names.class, STR("contents"));
+    return !is_contents && p->nodes[i].end - i < NAVIGATION_NODES_MAX && link_density(p, i) > LIGHT_DENSITY;
+}
+
+void boiler_mark(struct page *p)
+{
+    for (uint32_t i = 0; i < p->count;) {
+        if (p->nodes[i].tag != TAG_TEXT && is_boiler(p, i)) {
+            p->nodes[i].flags |= NODE_IS_DROPPED;
+            i = p->nodes[i].end;
+        } else {
+            i++;
+        }
+    }
+}

@@ -1,0 +1,213 @@
+/* markdown.c: the way of a page: bytes, characters, nodes, what is content of them, text. */
+#include "markdown/markdown.h"
+
+#include <string.h>
+
+#include "markdown/boiler.h"
+#include "markdown/charset.h"
+#include "markdown/meta.h"
+#include "markdown/render.h"
+#include "markdown/root.h"
+#include "markdown/select.h"
+#include "markdown/words.h"
+
+#define TEXT_DEFAULT_MAX ((size_t)32 << 20)
+#define FEW_WORDS        15 /* a page that scripts make says no more than "Loading…" */
+
+void markdown_prepare(void)
+{
+    charset_prepare();
+    page_prepare();
+}
+
+struct choice {
+    struct page *page;
+    uint32_t first;
+};
+
+static void choose(void *ctx, uint32_t node)
+{
+    struct choice *c = ctx;
+
+    if (c->first == NO_NODE) {
+        c->first = node;
+    }
+}
+
+static void drop(void *ctx, uint32_t node)
+{
+    struct choice *c = ctx;
+
+    c->page->nodes[node].flags |= NODE_IS_DROPPED;
+}
+
+struct selectors {
+    struct selector *root;
+    struct selector *removals[MARKDOWN_SELECTORS_MAX];
+    bool needs_all;
+};
+
+static enum rc parse_selector(struct str css, struct arena *a, struct selectors *all, struct selector **out,
+                              struct err *e)
+{
+    if (css.n > MARKDOWN_SELECTOR_BYTES) {
+        return err_set_code(e, RC_INVALID, "bad_selector", NULL, "a selector of more than %d bytes",
+                            MARKDOWN_SELECTOR_BYTES);
+    }
+    enum rc rc = select_parse(css, a, out, e);
+    if (!rc) {
+        all->needs_all |= select_needs_all_attributes(*out);
+    }
+    return rc;
+}
+
+static enum rc parse_selectors(const struct markdown_options *o, struct arena *a, struct selectors *out,
+                               struct err *e)
+{
+    enum rc rc = RC_OK;
+
+    if (o->removal_count > MARKDOWN_SELECTORS_MAX) {
+        return err_set_code(e, RC_INVALID, "bad_selector", NULL, "more than %d selectors",
+                            MARKDOWN_SELECTORS_MAX);
+    }
+    if (o->selector.n) {
+        rc = parse_selector(o->selector, a, out, &out->root, e);
+    }
+    for (size_t i = 0; !rc && i < o->removal_count; i++) {
+        rc = parse_selector(o->removals[i], a, out, &out->removals[i], e);
+    }
+    return rc;
+}
+
+/* Marks what is dropped, and finds the content. */
+static void find_content(struct page *p, const struct selectors *s, size_t removal_count, struct root *root)
+{
+    struct choice c = {.page = p, .first = NO_NODE};
+
+    boiler_mark(p);
+    if (s->root) {
+        select_run(s->root, p, choose, &c);
+    }
+    for (uint32_t i = c.first; i != NO_NODE; i = p->nodes[i].parent) { /* who asks for the menu gets it */
+        p->nodes[i].flags &= (uint8_t)~NODE_IS_DROPPED;
+    }
+    for (size_t i = 0; i < removal_count; i++) {
+        select_run(s->removals[i], p, drop, &c);
+    }
+    root_find(p, c.first, root);
+}
+
+/* The elements that applications draw themselves into. */
+static bool has_mount(const struct page *p)
+{
+    static const char *const ids[] = {"root",      "app",    "__next",     "__nuxt",
+                                      "___gatsby", "svelte", "react-root", "app-root"};
+
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct str id = p->nodes[i].tag == TAG_TEXT ? STR_NONE : page_attribute(p, i, ATTR_ID);
+        for (size_t k = 0; id.n && k < sizeof ids / sizeof ids[0]; k++) {
+            if (str_eq(id, str_from(ids[k]))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int quality_of(const struct root *root, size_t words, size_t garbled)
+{
+    uint64_t links = root->text_bytes ? 100 * (uint64_t)root->link_bytes / root->text_bytes : 100;
+    uint64_t share = root->page_bytes ? 100 * (uint64_t)root->text_bytes / root->page_bytes : 0;
+    int quality = 100;
+
+    if (words == 0) {
+        return 0;
+    }
+    quality -= words < 200 ? (int)(40 - words / 5) : 0;
+    quality -= links > 30 ? (int)((links - 30) / 2) : 0;
+    quality -= share < 60 ? (int)((60 - share) / 3) : 0;
+    quality -= garbled > 40 ? 40 : (int)garbled;
+    return quality > 1 ? quality : 1;
+}
+
+static void measure(const struct page *p, const struct root *root, const struct charset_text *t,
+                    struct markdown_page *out)
+{
+    out->words = words_count(out->text);
+    out->tokens = words_tokens(out->text);
+    out->needs_js = p->script_count > 0 && (out->words == 0 || (out->words < FEW_WORDS && has_mount(p)));
+    out->quality = out->needs_js ? 0 : quality_of(root, out->words, t->garbled_count);
+}
+
+/* The title outside the content is rendered before it. */
+static enum rc render(struct page *p, const struct root *root, const struct render_options *o,
+                      struct arena *a, struct markdown_page *out, struct err *e)
+{
+    struct render *r = mem_alloc(sizeof *r);
+
+    render_init(r, p, o);
+    render_node(r, root->title);
+    render_node(r, root->node);
+    writer_finish(&r->writer);
+    enum rc rc = RC_OK;
+    if (r->writer.text.overflowed || r->text.text.overflowed || r->code.overflowed ||
+        r->table.line.overflowed) {
+        rc = err_set_code(e, RC_TOO_BIG, "too_large", NULL, "the Markdown is larger than %zu bytes",
+                          o->max_text_bytes);
+    } else {
+        out->text = arena_str(a, buf_str(&r->writer.text));
+        struct markdown_block *blocks = arena_array(a, struct markdown_block, r->writer.block_count + 1);
+        if (r->writer.block_count > 0) {
+            memcpy(blocks, r->writer.blocks, r->writer.block_count * sizeof *blocks);
+        }
+        out->blocks = blocks;
+        out->block_count = r->writer.block_count;
+    }
+    render_dispose(r);
+    mem_free(r);
+    return rc;
+}
+
+enum rc markdown_convert(struct str html, const struct markdown_options *o, struct arena *a,
+                         struct markdown_page *out, struct err *e)
+{
+    struct selectors selectors = {0};
+    struct charset_text text = {0};
+    struct page page = {0};
+    struct root root;
+    struct markdown_page m = {.language = STR(""), .description = STR("")};
+    struct arena *scratch = arena_new();
+    enum rc rc;
+
+    if (html.n > MARKDOWN_HTML_MAX_BYTES) {
+        rc = err_set_code(e, RC_TOO_BIG, "too_large", NULL, "a page of more than %zu bytes",
+                          MARKDOWN_HTML_MAX_BYTES);
+        goto out;
+    }
+    rc = parse_selectors(o, scratch, &selectors, e);
+    if (rc) {
+        goto out;
+    }
+    rc = charset_read(html, o->content_type, scratch, &text, e);
+    if (rc) {
+        goto out;
+    }
+    page.keeps_all = selectors.needs_all;
+    page_read(&page, text.utf8);
+    find_content(&page, &selectors, o->removal_count, &root);
+    struct url_base base = meta_base(&page, o->url, scratch);
+    struct render_options options = {base, o->max_text_bytes ? o->max_text_bytes : TEXT_DEFAULT_MAX, scratch};
+    rc = render(&page, &root, &options, a, &m, e);
+    if (rc) {
+        goto out;
+    }
+    meta_read(&page, &base, a, &m);
+    meta_list_links(&page, &base, a, &m);
+    measure(&page, &root, &text, &m);
+    m.charset = text.charset;
+    *out = m;
+out:
+    page_dispose(&page);
+    arena_free(scratch);
+    return rc;
+}

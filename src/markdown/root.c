@@ -1,0 +1,253 @@
+/* root.c: the containers that generators put the content into, tried by what they hold; else the way down from <body> along the
+ * text. Sums of text before each node say what a node holds without looking into it. */
+#include "markdown/root.h"
+
+#include "markdown/words.h"
+
+#define SHARE_MIN       40   /* per cent of the page's text that a known container holds */
+#define SHARE_DEEPER    85   /* of the container's text: the one in it is the better one */
+#define SHARE_DOWN      80   /* without a known container: down to the child that holds so much */
+#define TITLE_BYTES_MAX 2000 /* of what a title outside the content stands in */
+
+struct sums {
+    uint32_t *all; /* letters and digits of the nodes before this one, without what is dropped */
+    uint32_t *in_links;
+};
+
+/* One row a container; earlier rows are better. A row asks for all that it names. */
+static const struct container {
+    enum tag tag; /* TAG_OTHER: any */
+    struct str id, class, role;
+    bool is_single; /* only when the page has one of them */
+} containers[] = {
+    {.tag = TAG_MAIN},
+    {.tag = TAG_OTHER, .role = {"main", 4}},
+    {.tag = TAG_ARTICLE, .is_single = true},
+    {.tag = TAG_OTHER, .class = {"markdown-body", 13}},
+    {.tag = TAG_OTHER, .class = {"theme-doc-markdown", 18}},
+    {.tag = TAG_OTHER, .class = {"md-content__inner", 17}},
+    {.tag = TAG_OTHER, .class = {"rst-content", 11}},
+    {.tag = TAG_OTHER, .id = {"docs-content", 12}},
+    {.tag = TAG_OTHER, .class = {"mw-parser-output", 16}},
+    {.tag = TAG_DIV, .class = {"body", 4}},
+    {.tag = TAG_OTHER, .id = {"apicontent", 10}},
+    {.tag = TAG_DIV, .class = {"contents", 8}},
+    {.tag = TAG_OTHER, .id = {"main-content", 12}},
+    {.tag = TAG_OTHER, .id = {"content", 7}},
+    {.tag = TAG_DIV, .class = {"chapter", 7}},
+    {.tag = TAG_DIV, .class = {"sect1", 5}},
+    {.tag = TAG_DIV, .class = {"refentry", 8}},
+    {.tag = TAG_OTHER, .class = {"entry-content", 13}},
+    {.tag = TAG_OTHER, .class = {"post-content", 12}},
+    {.tag = TAG_OTHER, .id = {"main", 4}},
+    {.tag = TAG_DIV, .class = {"content", 7}},
+};
+
+#define CONTAINER_COUNT (sizeof containers / sizeof containers[0])
+
+static uint32_t held(const uint32_t *sums, const struct page *p, uint32_t i)
+{
+    return sums[p->nodes[i].end] - sums[i];
+}
+
+static void sum_up(const struct page *p, struct sums *s)
+{
+    uint32_t dropped_end = 0;
+    uint32_t link_end = 0;
+
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct node *n = &p->nodes[i];
+        uint32_t here = 0;
+        if (i >= dropped_end && (n->flags & NODE_IS_DROPPED)) {
+            dropped_end = n->end;
+        } else if (i >= link_end && n->tag == TAG_A) {
+            link_end = n->end;
+        } else if (n->tag == TAG_TEXT && i >= dropped_end) {
+            here = (uint32_t)words_count_letters(page_text(p, i));
+        }
+        s->all[i + 1] = s->all[i] + here;
+        s->in_links[i + 1] = s->in_links[i] + (i < link_end ? here : 0);
+    }
+}
+
+static bool is_container(const struct page *p, uint32_t i, const struct container *c)
+{
+    return (c->tag == TAG_OTHER || p->nodes[i].tag == (uint8_t)c->tag) &&
+           (!c->id.n || str_eq_nocase(page_attribute(p, i, ATTR_ID), c->id)) &&
+           (!c->class.n || page_has_class(p, i, c->class)) &&
+           (!c->role.n || str_eq_nocase(page_attribute(p, i, ATTR_ROLE), c->role));
+}
+
+/* The first of each row that holds enough of `from`; NO_NODE for rows without. */
+static void find_containers(const struct page *p, const struct sums *s, uint32_t found[CONTAINER_COUNT])
+{
+    size_t counts[CONTAINER_COUNT] = {0};
+    uint64_t all = s->all[p->count];
+
+    for (size_t k = 0; k < CONTAINER_COUNT; k++) {
+        found[k] = NO_NODE;
+    }
+    for (uint32_t i = 0; i < p->count;) {
+        const struct node *n = &p->nodes[i];
+        if (n->flags & NODE_IS_DROPPED) {
+            i = n->end;
+            continue;
+        }
+        bool may = n->tag != TAG_TEXT && (n->n > 0 || n->tag == TAG_MAIN || n->tag == TAG_ARTICLE);
+        for (size_t k = 0; may && k < CONTAINER_COUNT; k++) {
+            if (!is_container(p, i, &containers[k])) {
+                continue;
+            }
+            counts[k]++;
+            if (found[k] == NO_NODE && 100 * (uint64_t)held(s->all, p, i) >= SHARE_MIN * all) {
+                found[k] = i;
+            }
+        }
+        i++;
+    }
+    for (size_t k = 0; k < CONTAINER_COUNT; k++) {
+        if (containers[k].is_single && counts[k] > 1) {
+            found[k] = NO_NODE;
+        }
+    }
+}
+
+static uint32_t choose_known(const struct page *p, const struct sums *s)
+{
+    uint32_t found[CONTAINER_COUNT];
+    uint32_t root = NO_NODE;
+
+    find_containers(p, s, found);
+    for (size_t k = 0; k < CONTAINER_COUNT && root == NO_NODE; k++) {
+        root = found[k];
+    }
+    for (size_t k = 0; k < CONTAINER_COUNT && root != NO_NODE; k++) {
+        uint32_t i = found[k];
+        if (i != NO_NODE && i > root && i < p->nodes[root].end &&
+            100 * (uint64_t)held(s->all, p, i) >= SHARE_DEEPER * (uint64_t)held(s->all, p, root)) {
+            root = i;
+        }
+    }
+    return root;
+}
+
+static bool may_hold_all(enum tag t)
+{
+    switch (t) {
+    case TAG_DIV:
+    case TAG_SECTION:
+    case TAG_CENTER:
+    case TAG_FORM:
+    case TAG_BODY:
+    case TAG_HTML:
+    case TAG_ARTICLE:
+    case TAG_MAIN:
+    case TAG_OTHER:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Text that is not in links, all but. */
+static uint64_t weight(const struct page *p, const struct sums *s, uint32_t i)
+{
+    return 10 * (uint64_t)held(s->all, p, i) - 9 * (uint64_t)held(s->in_links, p, i);
+}
+
+static uint32_t go_down(const struct page *p, const struct sums *s)
+{
+    uint32_t root = 0;
+    uint32_t from = 0;
+    uint32_t end = p->count;
+    uint64_t all = 10 * (uint64_t)s->all[p->count] - 9 * (uint64_t)s->in_links[p->count];
+
+    for (;;) {
+        uint32_t best = NO_NODE;
+        for (uint32_t i = from; i < end; i = p->nodes[i].end) {
+            if (!(p->nodes[i].flags & NODE_IS_DROPPED) && may_hold_all((enum tag)p->nodes[i].tag) &&
+                (best == NO_NODE || weight(p, s, i) > weight(p, s, best))) {
+                best = i;
+            }
+        }
+        if (best == NO_NODE || page_is_code(p, best) || 100 * weight(p, s, best) < SHARE_DOWN * all) {
+            return root;
+        }
+        /* Where nothing is left out, there is no reason to go: the last <div> may be a note or code. */
+        root = held(s->all, p, best) < s->all[end] - s->all[from] ? best : root;
+        all = weight(p, s, best);
+        from = best + 1;
+        end = p->nodes[best].end;
+    }
+}
+
+static bool has_heading_1(const struct page *p, uint32_t from, uint32_t end)
+{
+    for (uint32_t i = from; i < end; i++) {
+        if (p->nodes[i].tag == TAG_H1 && !(p->nodes[i].flags & NODE_IS_DROPPED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The last <h1> before the content, with the small block in which it stands: asciidoc's header has the name of the command. */
+static uint32_t find_title(const struct page *p, const struct sums *s, uint32_t root)
+{
+    uint32_t title = NO_NODE;
+
+    if (has_heading_1(p, root, p->nodes[root].end)) {
+        return NO_NODE;
+    }
+    for (uint32_t i = 0; i < root;) {
+        bool is_dropped = p->nodes[i].flags & NODE_IS_DROPPED;
+        title = p->nodes[i].tag == TAG_H1 && !is_dropped ? i : title;
+        i = is_dropped ? p->nodes[i].end : i + 1;
+    }
+    while (title != NO_NODE) {
+        uint32_t up = p->nodes[title].parent;
+        if (up == NO_NODE || p->nodes[up].end > root || held(s->all, p, up) > TITLE_BYTES_MAX ||
+            4 * held(s->in_links, p, up) > held(s->all, p, up)) {
+            break;
+        }
+        title = up;
+    }
+    return title;
+}
+
+static void mark(struct page *p, uint32_t root)
+{
+    for (uint32_t i = root; root != NO_NODE && i < p->nodes[root].end;) {
+        if (p->nodes[i].flags & NODE_IS_DROPPED) {
+            i = p->nodes[i].end;
+        } else {
+            p->nodes[i++].flags |= NODE_IN_CONTENT;
+        }
+    }
+}
+
+void root_find(struct page *p, uint32_t chosen, struct root *out)
+{
+    struct sums s = {mem_alloc(((size_t)p->count + 1) * sizeof *s.all),
+                     mem_alloc(((size_t)p->count + 1) * sizeof *s.in_links)};
+    struct root r = {.title = NO_NODE, .node = chosen};
+
+    sum_up(p, &s);
+    if (r.node == NO_NODE) {
+        r.node = choose_known(p, &s);
+    }
+    if (r.node == NO_NODE) {
+        r.node = go_down(p, &s);
+    }
+    if (r.node != NO_NODE) {
+        r.title = chosen == NO_NODE ? find_title(p, &s, r.node) : NO_NODE;
+        r.text_bytes = held(s.all, p, r.node);
+        r.link_bytes = held(s.in_links, p, r.node);
+    }
+    r.page_bytes = s.all[p->count];
+    mark(p, r.title);
+    mark(p, r.node);
+    mem_free(s.all);
+    mem_free(s.in_links);
+    *out = r;
+}

@@ -1,0 +1,99 @@
+/* words.c: plain counting; what is not ASCII counts as letters, but for the punctuation of U+2000 to U+2BFF and such signs as
+ * the pilcrow. */
+#include "markdown/words.h"
+
+enum class { BLANK, LETTER, DIGIT, WIDE, SIGN };
+
+struct word_list words_begin(struct str list)
+{
+    return (struct word_list){list};
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
+}
+
+bool words_next(struct word_list *w, struct str *word)
+{
+    struct str s = w->rest;
+    size_t end = 0;
+
+    while (s.n > 0 && is_space(s.p[0])) {
+        s.p++;
+        s.n--;
+    }
+    while (end < s.n && !is_space(s.p[end])) {
+        end++;
+    }
+    *word = str_sub(s, 0, end);
+    w->rest = str_sub(s, end, s.n);
+    return end > 0;
+}
+
+/* Of the character that begins at i, whose bytes are *step. */
+static enum class class_at(struct str s, size_t i, size_t *step) {
+    unsigned char c = (unsigned char)s.p[i];
+
+    *step = 1; if (c < 0x80){if ((c | 32) >= 'a' && (c | 32) <= 'z'){return LETTER;}
+return c >= '0' && c <= '9' ? DIGIT : c <= ' ' ? BLANK : SIGN;
+}
+*step = c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+if (c == 0xC2) {
+    return s.n > i + 1 && s.p[i + 1] == '\xA0' ? BLANK : SIGN; /* Latin-1's signs: ¶ § © */
+}
+if (c == 0xE2) {
+    return SIGN;
+}
+if (c == 0xF0) {
+    return SIGN; /* pictures, mostly */
+}
+return c >= 0xE3 && c <= 0xED ? WIDE : c == 0xEF ? SIGN : LETTER;
+}
+
+size_t words_count(struct str text)
+{
+    size_t count = 0;
+    bool is_in = false;
+    size_t step;
+
+    for (size_t i = 0; i < text.n; i += step) {
+        enum class c = class_at(text, i, &step);
+        bool is_word = c == LETTER || c == DIGIT || c == WIDE;
+        count += is_word && (!is_in || c == WIDE);
+        is_in = is_word;
+    }
+    return count;
+}
+
+size_t words_count_letters(struct str text)
+{
+    size_t count = 0;
+    size_t step;
+
+    for (size_t i = 0; i < text.n; i += step) {
+        enum class c = class_at(text, i, &step);
+        count += c == LETTER || c == DIGIT || c == WIDE ? step : 0;
+    }
+    return count;
+}
+
+/* What the tokenizers of today make of English, code and Chinese, roughly: a word of up to six letters, three digits, two equal
+ * signs in a row, and each wide character is one. */
+size_t words_tokens(struct str text)
+{
+    static const size_t run[] = {[BLANK] = SIZE_MAX, [LETTER] = 6, [DIGIT] = 3, [WIDE] = 1, [SIGN] = 2};
+    size_t count = 0;
+    size_t in_run = 0;
+    size_t step;
+    enum class last = BLANK;
+
+    for (size_t i = 0; i < text.n; i += step) {
+        enum class c = class_at(text, i, &step);
+        bool is_same = c == last && (c != SIGN || text.p[i] == text.p[i - 1]);
+        in_run = is_same ? in_run + 1 : 1;
+        count += c != BLANK && (in_run - 1) % run[c] == 0;
+        last = c;
+    }
+    return count;
+}
