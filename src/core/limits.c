@@ -141,10 +141,16 @@ static int64_t refill_us(const struct limit_rule *r, int64_t n)
     return us > INT64_MAX / 4 ? INT64_MAX / 4 : us < -(INT64_MAX / 4) ? -(INT64_MAX / 4) : (int64_t)us;
 }
 
-/* Of one wrong correction a key must recover in a time that people live to see; and no sum may overflow. */
+/* Of one wrong correction, or weight, a key must recover in a time that people live to see; and no sum may overflow. */
+static int64_t overdraft_max_us(const struct limit_rule *r)
+{
+    int64_t all = refill_us(r, r->burst), least = LIMIT_OVERDRAFT_MS * 1000LL;
+    return all > least ? all : least;
+}
+
 static int64_t debt_max_us(const struct limit_rule *r)
 {
-    return refill_us(r, r->burst) + LIMIT_DEBT_MAX_MS * 1000;
+    return refill_us(r, r->burst) + overdraft_max_us(r);
 }
 
 static int64_t owed_us(const struct limit_rule *r, const struct limit_state *s, int64_t now)
@@ -173,7 +179,7 @@ int64_t limit_tokens_left(const struct limit_rule *r, const struct limit_state *
     }
     __extension__ __int128 spent =
         ((__int128)owed_us(r, s, now) * r->rate + r->period_ms * 1000 - 1) / r->period_ms / 1000;
-    return spent < r->burst ? r->burst - (int64_t)spent : 0;
+    return r->burst - (int64_t)spent;
 }
 
 int64_t limit_wait(const struct limit_rule *r, const struct limit_state *s, int64_t weight, int64_t now)
@@ -217,9 +223,8 @@ void limit_rescale(const struct limit_rule *from, const struct limit_rule *to, s
     }
     int64_t overdraft = owed - refill_us(from, from->burst);
     overdraft = overdraft > 0 ? convert_us(from, to, overdraft) : 0;
-    int64_t room = refill_us(to, to->burst) +
-                   (overdraft < LIMIT_DEBT_MAX_MS * 1000 ? overdraft : LIMIT_DEBT_MAX_MS * 1000);
-    int64_t same = convert_us(from, to, owed);
+    int64_t most = overdraft_max_us(to), same = convert_us(from, to, owed);
+    int64_t room = refill_us(to, to->burst) + (overdraft < most ? overdraft : most);
     s->full_at_us = now * 1000 + (same < room ? same : room);
 }
 

@@ -4,7 +4,8 @@
  * tokens are spent when a job is handed out, or when a running job takes some. Tokens come back at an even rate, and up to `burst` of
  * them pile up (GCRA): all that is kept is the instant at which none would be owed, full_at_us.
  *
- * What weighs more than a key can ever give counts as all of it: it waits until nothing is used, or the tokens are all there. */
+ * What weighs more than a key can ever give waits until nothing is used, or the tokens are all there. Then it takes what it weighs:
+ * tokens beyond those that are there are owed, so that over time no more are spent than come back. */
 #ifndef STINT_CORE_LIMITS_H
 #define STINT_CORE_LIMITS_H
 
@@ -18,7 +19,7 @@
 #define LIMIT_RATE_MAX        1000000000
 #define LIMIT_PERIOD_MIN_MS   1
 #define LIMIT_PERIOD_MAX_MS   (31LL * 86400000)
-#define LIMIT_DEBT_MAX_MS     (31LL * 86400000)
+#define LIMIT_OVERDRAFT_MS    3600000
 #define LIMIT_SERVER_PREFIX   "server:" /* keys that begin so are the same for all tenants */
 #define LIMIT_WAIT_FOREVER    INT64_MAX
 
@@ -60,10 +61,10 @@ int64_t limit_wait(const struct limit_rule *rule, const struct limit_state *s, i
 void limit_begin(const struct limit_rule *rule, struct limit_state *s, int64_t weight, int64_t now);
 /* As limit_wait, of tokens alone: for what runs already. */
 int64_t limit_wait_tokens(const struct limit_rule *rule, const struct limit_state *s, int64_t n, int64_t now);
-/* Whole tokens that could be had now, if nothing forbade it; 0 without a rate. */
+/* Whole tokens that could be had now, if nothing forbade it; below 0: so many are owed before there is one; 0 without a rate. */
 int64_t limit_tokens_left(const struct limit_rule *rule, const struct limit_state *s, int64_t now);
-/* n more tokens are spent, or, n < 0, fewer than was thought. Nobody owes more than an empty bucket and what comes back in
- * LIMIT_DEBT_MAX_MS. */
+/* n more tokens are spent, or, n < 0, fewer than was thought. Beyond an empty bucket at most as much again is owed, or what comes back
+ * in LIMIT_OVERDRAFT_MS. */
 void limit_spend(const struct limit_rule *rule, struct limit_state *s, int64_t n, int64_t now);
 /* `to` holds instead of `from`: tokens that are owed stay so, and come back as `to` says; without a rate nothing is owed. A smaller
  * burst overdraws nobody who was not. */

@@ -77,16 +77,20 @@ TEST(tokens_are_exact_however_many_there_are)
     CHECK_INT(limit_tokens_left(&rule, &s, 1), LIMIT_RATE_MAX);
 }
 
-TEST(a_debt_ends_in_a_month_however_much_is_spent)
+TEST(a_debt_ends_however_much_is_spent)
 {
-    const struct limit_rule rule = {.rate = 1, .period_ms = LIMIT_PERIOD_MAX_MS, .burst = 1};
+    const struct limit_rule slow = {.rate = 1, .period_ms = LIMIT_PERIOD_MAX_MS, .burst = 2};
+    const struct limit_rule quick = {.rate = 5, .period_ms = 1000, .burst = 5};
     struct limit_state s = {.full_at_us = INT64_MAX}; /* as older versions may have left it */
     for (int i = 0; i < 10; i++) {
-        CHECK_INT(limit_wait_tokens(&rule, &s, 1, 1000), 1000 + LIMIT_PERIOD_MAX_MS + LIMIT_DEBT_MAX_MS);
-        limit_spend(&rule, &s, LIMIT_RATE_MAX, 1000);
+        CHECK_INT(limit_wait_tokens(&slow, &s, 1, 1000), 1000 + 3 * LIMIT_PERIOD_MAX_MS);
+        limit_spend(&slow, &s, LIMIT_RATE_MAX, 1000);
     }
-    limit_spend(&rule, &s, -LIMIT_RATE_MAX, 1000);
-    CHECK_INT(limit_tokens_left(&rule, &s, 1000), 1);
+    CHECK_INT(limit_tokens_left(&slow, &s, 1000), -2);
+    limit_spend(&slow, &s, -LIMIT_RATE_MAX, 1000);
+    CHECK_INT(limit_tokens_left(&slow, &s, 1000), 2);
+    limit_spend(&quick, &s, LIMIT_RATE_MAX, 1000);
+    CHECK_INT(limit_wait_tokens(&quick, &s, 1, 1000), 1000 + LIMIT_OVERDRAFT_MS + 200);
 }
 
 TEST(tokens_owed_stay_owed_by_another_rule)
@@ -135,6 +139,10 @@ TEST(what_weighs_more_than_all_waits_for_all)
     s.used = 0;
     CHECK_INT(limit_wait(&rule, &s, 9, 5000), 5500); /* for the token */
     CHECK_INT(limit_wait(&rule, &s, 9, 5500), 0);
+    limit_begin(&rule, &s, 9, 5500); /* seven more than there are */
+    CHECK_INT(limit_tokens_left(&rule, &s, 5500), -7);
+    s.used = 0;
+    CHECK_INT(limit_wait(&rule, &s, 1, 5500), 5500 + 4000);
 }
 
 TEST(a_paused_key_gives_nothing_until_then)
