@@ -7,6 +7,8 @@
 #include "crypto/api_key.h"
 #include "crypto/token.h"
 
+#define OPERATOR STR("default")
+
 static bool unauthorized(struct api_call *c, const char *text)
 {
     api_fail(c, RC_DENIED, "unauthorized", NULL, "%s", text);
@@ -47,6 +49,13 @@ bool api_key_still_good(struct api *api, struct str public_id)
     const struct api_key *key = queue_find_key(api->queue, public_id);
 
     return key && key_is_live(key, store_now(queue_store(api->queue)));
+}
+
+bool api_is_operator(const struct api_call *c)
+{
+    const struct api_key *own = queue_find_key(c->api->queue, c->key.public_id);
+
+    return own && str_eq(own->tenant_name, OPERATOR);
 }
 
 bool api_still_authorized(struct api_call *c)

@@ -99,6 +99,8 @@ MUST_CHECK bool api_authenticate(struct api_call *c);
 bool api_key_still_good(struct api *api, struct str public_id);
 /* For an answer that had to wait: false, and answered with 401, when the key is no longer good. */
 bool api_still_authorized(struct api_call *c);
+/* Is it a key of the tenant `default`, which sets what is the server's? */
+bool api_is_operator(const struct api_call *c);
 /* May a key that is limited to queues touch this one? */
 bool api_queue_allowed(const struct api_key *key, struct str queue);
 /* A list position as a text, bound to tenant, route and filter; 0 gives "". And back: false = not ours, answered. */

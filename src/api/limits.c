@@ -4,7 +4,6 @@
 
 #define LIST_DEFAULT 50
 #define PAUSE_MAX_MS (365LL * 86400000)
-#define OPERATOR     STR("default")
 
 /* ---- writing ---- */
 
@@ -58,13 +57,6 @@ static void write_used(struct json_out *w, const struct limit *l, int64_t now)
 
 /* ---- who may, and what ---- */
 
-static bool is_operator(struct api_call *c)
-{
-    const struct api_key *own = queue_find_key(c->api->queue, c->key.public_id);
-
-    return own && str_eq(own->tenant_name, OPERATOR);
-}
-
 /* False, and answered. */
 static bool key_is_good(struct api_call *c)
 {
@@ -73,7 +65,7 @@ static bool key_is_good(struct api_call *c)
                  LIMIT_KEY_MAX_BYTES);
         return false;
     }
-    if (str_starts(c->params[0], STR(LIMIT_SERVER_PREFIX)) && !is_operator(c)) {
+    if (str_starts(c->params[0], STR(LIMIT_SERVER_PREFIX)) && !api_is_operator(c)) {
         api_fail(c, RC_DENIED, NULL, "/key", "limits of the server are for keys of the tenant default");
         return false;
     }
@@ -117,7 +109,7 @@ void api_list_limits(struct api_call *c)
         !api_query_bool(c, "server", &op->of_server)) {
         return;
     }
-    if (op->of_server && !is_operator(c)) {
+    if (op->of_server && !api_is_operator(c)) {
         api_fail(c, RC_DENIED, NULL, "?server", "limits of the server are for keys of the tenant default");
         return;
     }

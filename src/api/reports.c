@@ -48,6 +48,7 @@ static void hash_artifacts(struct api_call *c, struct report *item)
 static void read_items(struct api_call *c, struct reports *r)
 {
     const struct json *v = r->is_single ? c->json : c->json->first;
+    bool is_guest = !api_is_operator(c);
 
     for (size_t i = 0; i < r->count; i++, v = v->next) {
         struct err e;
@@ -59,6 +60,7 @@ static void read_items(struct api_call *c, struct reports *r)
             refuse(c, r, i, rc, &e);
             r->items[i] = (struct report){.job = job_of(v)};
         }
+        r->items[i].is_guest = is_guest;
     }
 }
 

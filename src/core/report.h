@@ -66,6 +66,8 @@ struct report {
     const struct report_tokens
         *correct; /* progress, complete, fail: so many more were spent, or fewer (n < 0) */
     size_t correct_count;
+    bool
+        is_guest; /* of a tenant other than that which sets keys of the server: what it may say of those is bounded */
 };
 
 /* What became of one item of an enqueue. */

@@ -10,14 +10,16 @@ import { seriesOf } from './lib/series.mjs';
 let server;
 let a;
 let b;
+let operator; // with a key of the tenant default
 let mine; // what A has
 before(async () => {
     const dir = makeDir();
     const store = `sqlite:${dir.file('stint.db')}`;
-    const [keyA, keyB] = ['a-corp', 'b-corp'].map((t) => createKey(store, ['--tenant', t]));
+    const [keyA, keyB, ownKey] = ['a-corp', 'b-corp', 'default'].map((t) => createKey(store, ['--tenant', t]));
     server = await startServer({ dir, store, key: keyA });
     a = (method, path, body, more = {}) => server.call(method, path, body, { key: keyA, ...more });
     b = (method, path, body, more = {}) => server.call(method, path, body, { key: keyB, ...more });
+    operator = (method, path, body) => server.call(method, path, body, { key: ownKey });
     await a('POST', '/v1/jobs', { kind: 'secret-kind', queue: 'secret-q', unique_key: 'same', tags: ['secret-tag'] }, { headers: { 'idempotency-key': 'same' } });
     const running = (await a('POST', '/v1/claims', { worker: 'secret-w', queues: ['secret-q'], lease_s: 600 })).json.jobs[0];
     const done = (await a('POST', '/v1/jobs', { kind: 'secret-kind', queue: 'secret-q' })).json;
@@ -190,4 +192,15 @@ test("metrics with a key count one's own", async (t) => {
     assert.deepEqual([...seenB.text.matchAll(/^stint_(\w+?)(?:_total)?[ {]/gm)].map((m) => m[1]).filter((n) => !/^(jobs|build_info)/.test(n)), []);
     await both.stop();
     dir.remove();
+});
+
+test('a tenant cannot shut a key of the server for the others', async () => {
+    const shared = { kind: 'k', queue: 'shared', limits: ['server:gpu'] };
+    await b('POST', '/v1/jobs', shared);
+    const job = (await b('POST', '/v1/claims', { worker: 'w', queues: ['shared'] })).json.jobs[0];
+    const said = { job: job.id, lease: job.lease, n: 1, op: 'fail', error: { class: 'rate_limited', message: '429' }, pause_key: 'server:gpu', correct: { 'server:gpu': 1e9 } };
+    assert.equal((await b('POST', '/v1/reports', said)).status, 200);
+    const { paused, paused_until } = (await operator('GET', '/v1/limits/server:gpu')).json;
+    assert.equal(paused, true);
+    assert.ok(Date.parse(paused_until) < Date.now() + 3600_000, paused_until);
 });

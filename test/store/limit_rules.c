@@ -1,4 +1,4 @@
-/* limit_rules.c: rules that change while keys owe tokens. */
+/* limit_rules.c: rules that change while keys owe tokens; what tenants may say of keys that they share. */
 #include "limit_rig.h"
 
 #define PATTERN STR("host:*")
@@ -104,4 +104,42 @@ DURABLE_STORE_TEST(what_is_owed_by_another_pattern_outlives_the_server)
     set_limit(s, PATTERN, RATED(5, HOUR / 4, 5));
     reopen(s);
     expect_five_owed(s, HOUR / 4);
+}
+
+/* ---- keys of the server */
+
+#define SHARED       STR("server:x")
+#define HEAVY_SHARED STR("[{\"key\":\"server:x\",\"weight\":3}]")
+
+STORE_TEST(a_guest_pauses_a_key_of_the_server_for_minutes)
+{
+    struct job *j = a_processing_job(s, .limit_keys = HEAVY_SHARED);
+    struct job *other = a_processing_job(s, .limit_keys = HEAVY_SHARED);
+    fail(s, j, 1, ERROR_RATE_LIMITED, .pause_key = SHARED, .retry_after_ms = -1, .is_guest = true);
+    CHECK_INT(read_limit(s, SHARED).state.paused_until, s->now + 10 * MINUTE);
+    fail(s, other, 1, ERROR_RATE_LIMITED, .pause_key = SHARED, .retry_after_ms = HOUR);
+    CHECK_INT(read_limit(s, SHARED).state.paused_until, s->now + HOUR);
+}
+
+static int64_t shared_left(struct store_test *s)
+{
+    struct limit l = read_limit(s, SHARED);
+    return limit_tokens_left(&l.rule, &l.state, s->now);
+}
+
+STORE_TEST(a_guest_gives_back_what_its_job_began_with_and_no_more)
+{
+    const struct report_tokens back = {SHARED, -100}, more = {SHARED, 2};
+    set_limit(s, SHARED, RATED(50, DAY, 50));
+    struct job *j = a_processing_job(s, .limit_keys = HEAVY_SHARED);
+    struct job *other = a_processing_job(s, .limit_keys = HEAVY_SHARED);
+    CHECK_INT(shared_left(s), 44);
+    progress(s, j, 1, .correct = &more, .correct_count = 1, .is_guest = true);
+    CHECK_INT(shared_left(s), 42);
+    progress(s, j, 2, .correct = &back, .correct_count = 1, .is_guest = true);
+    CHECK_INT(shared_left(s), 42);
+    fail(s, j, 3, ERROR_TRANSIENT, .correct = &back, .correct_count = 1, .is_guest = true);
+    CHECK_INT(shared_left(s), 45);
+    complete(s, other, 1, .correct = &back, .correct_count = 1);
+    CHECK_INT(shared_left(s), 50);
 }

@@ -2,6 +2,8 @@
  * out, by core/limits.h. */
 #include "store/rules/rules.h"
 
+#define GUEST_PAUSE_MAX_MS (10 * 60000)
+
 /* ---- as people set them */
 
 static struct limit *copy_of(struct arena *a, const struct limit *l)
@@ -150,10 +152,18 @@ static enum rc find(struct keeper *k, const struct row *r, struct str key, struc
     return k->engine->find_limit(k, store_limit_tenant(r->tenant, key), key, l, e);
 }
 
+/* Others share the key, who have not sent this report and cannot resume the key either. */
+static bool is_guest_at(const struct report *in, struct str key)
+{
+    return in->is_guest && str_starts(key, STR(LIMIT_SERVER_PREFIX));
+}
+
 static enum rc pause_key(struct keeper *k, const struct row *r, const struct report *in, struct err *e)
 {
     struct limit l = {0};
     int64_t until = in->retry_after_ms < 0 ? JOB_FOREVER_MS : k->now + in->retry_after_ms;
+    int64_t most = is_guest_at(in, in->pause_key) ? k->now + GUEST_PAUSE_MAX_MS : JOB_FOREVER_MS;
+    until = until < most ? until : most;
     enum rc rc = find(k, r, in->pause_key, &l, e);
     if (rc || l.state.paused_until >= until) {
         return rc;
@@ -182,14 +192,36 @@ static enum rc take(struct keeper *k, const struct row *r, const struct report *
     return rc;
 }
 
+/* What a guest gives back is what its job began with, once: at its end. */
+static enum rc correction(struct keeper *k, const struct row *r, const struct report *in, size_t at,
+                          int64_t *out, struct err *e)
+{
+    struct limit_use uses[LIMITS_PER_JOB];
+    size_t count = 0;
+    const struct report_tokens *t = &in->correct[at];
+    *out = t->n;
+    if (t->n >= 0 || !is_guest_at(in, t->key)) {
+        return RC_OK;
+    }
+    enum rc rc = limits_read(r->limits, k->scratch, uses, &count, e);
+    int64_t least = 0;
+    for (size_t i = 0; i < count && in->op != REPORT_PROGRESS; i++) {
+        least = str_eq(uses[i].key, t->key) ? -uses[i].weight : least;
+    }
+    *out = t->n > least ? t->n : least;
+    return rc;
+}
+
 static enum rc correct(struct keeper *k, const struct row *r, const struct report *in, struct err *e)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; i < in->correct_count && !rc; i++) {
         struct limit l = {0};
+        int64_t n = 0;
         rc = find(k, r, in->correct[i].key, &l, e);
+        rc = rc ? rc : correction(k, r, in, i, &n, e);
         if (!rc) {
-            limit_spend(&l.rule, &l.state, in->correct[i].n, k->now);
+            limit_spend(&l.rule, &l.state, n, k->now);
             rc = k->engine->put_limit(k, &l, e);
         }
     }
