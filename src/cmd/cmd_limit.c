@@ -31,14 +31,11 @@ static struct str pause_of(const struct json *l, struct arena *a)
     if (!number_of(l, "paused")) {
         return STR("");
     }
-    return until.n ? arena_printf(a, "until %.*s", STR_ARG(until)) : STR("paused");
+    return until.n ? arena_printf(a, "until %.*s", STR_ARG(until)) : STR("until somebody resumes it");
 }
 
-static void print_limits(struct remote *r, const struct json *limits)
+static void add_limits(struct term_table *t, const struct remote *r, const struct json *limits)
 {
-    static const char *const columns[] = {"limit", "paused", "used", "of", "tokens", "rate", NULL};
-    struct term_table *t = term_table_new(columns);
-
     for (const struct json *l = limits; l; l = l->next) {
         term_cell(t, TERM_BOLD, text_of(l, "key"));
         term_cell(t, TERM_YELLOW, pause_of(l, r->a));
@@ -47,7 +44,6 @@ static void print_limits(struct remote *r, const struct json *limits)
         term_cell(t, TERM_PLAIN, raw_of(l, "tokens"));
         term_cell(t, TERM_PLAIN, rate_of(l, r->a));
     }
-    term_table_end(t);
 }
 
 static void print_shown(struct remote *r, const struct json *l)
@@ -78,8 +74,7 @@ static void print_rule(struct remote *r, const struct json *l)
         (void)printf(", as %.*s says", STR_ARG(pattern));
     }
     if (number_of(l, "paused")) {
-        struct str until = text_of(l, "paused_until");
-        (void)printf("; paused until %.*s", STR_ARG(until.n ? until : STR("somebody resumes it")));
+        (void)printf("; paused %.*s", STR_ARG(pause_of(l, r->a)));
     }
     (void)printf("\n");
 }
@@ -122,17 +117,43 @@ static const struct verb *verb_named(struct str name)
     return NULL;
 }
 
-static int list(struct remote *r)
+static int get_page(struct remote *r, struct str after, const struct json **answer)
 {
-    const struct json *answer = NULL;
+    bool is_bounded = options_is_given(r->o, "limit");
 
     remote_path(r, "/v1/limits");
-    remote_query(r, "limit", arena_printf(r->a, "%lld", (long long)options_int(r->o, "limit")));
-    int code = remote_call(r, "GET", remote_target(r), STR_NONE, &answer);
-    if (!code && options_flag(r->o, "json")) {
-        remote_print_json(answer);
-    } else if (!code) {
-        print_limits(r, first_of(answer, "limits"));
+    remote_query(r, "limit",
+                 is_bounded ? arena_printf(r->a, "%lld", (long long)options_int(r->o, "limit"))
+                            : STR("1000"));
+    remote_query(r, "after", after);
+    return remote_call(r, "GET", remote_target(r), STR_NONE, answer);
+}
+
+/* All of them, unless --limit says how many: who looks for what is paused must not miss it. */
+static int list(struct remote *r)
+{
+    static const char *const columns[] = {"limit", "paused", "used", "of", "tokens", "rate", NULL};
+    const struct json *answer = NULL;
+    int code = get_page(r, STR_NONE, &answer);
+
+    if (code || options_flag(r->o, "json")) {
+        if (!code) {
+            remote_print_json(answer);
+        }
+        return code;
+    }
+    struct term_table *t = term_table_new(columns);
+    add_limits(t, r, first_of(answer, "limits"));
+    struct str next = text_of(answer, "next_after");
+    bool has_more = options_is_given(r->o, "limit") && next.n;
+    while (!code && next.n && !has_more) {
+        code = get_page(r, next, &answer);
+        next = code ? STR("") : text_of(answer, "next_after");
+        add_limits(t, r, code ? NULL : first_of(answer, "limits"));
+    }
+    term_table_end(t);
+    if (has_more) {
+        (void)command_fail(r->o, EXIT_OK, "there are more: --limit, or all without it");
     }
     return code;
 }
