@@ -190,8 +190,20 @@ static enum rc read_rate(const struct json *v, struct arena *a, void *to, struct
     return wire_in_member(e, rc, STR("rate"));
 }
 
+/* null, as it is shown: no bound. */
+static enum rc read_concurrency(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    (void)a;
+    if (v->type != JSON_NULL && (v->type != JSON_INT || v->i < 1 || v->i > LIMIT_CONCURRENCY_MAX)) {
+        return wire_invalid(e, "concurrency", "concurrency must be null, or an integer from 1 to %d",
+                            LIMIT_CONCURRENCY_MAX);
+    }
+    ((struct limit_rule *)to)->concurrency = v->type == JSON_NULL ? 0 : v->i;
+    return RC_OK;
+}
+
 static const struct wire_field rule_fields[] = {
-    {STR("concurrency"), WIRE_INT, offsetof(struct limit_rule, concurrency), 1, LIMIT_CONCURRENCY_MAX, NULL},
+    {STR("concurrency"), WIRE_CUSTOM, 0, 0, 0, read_concurrency},
     {STR("rate"), WIRE_CUSTOM, 0, 0, 0, read_rate},
 };
 
@@ -203,6 +215,10 @@ void api_put_limit(struct api_call *c)
 
     if (rc) {
         api_problem(c, rc, &e);
+        return;
+    }
+    if (limit_key_is_good(c->params[0], true) && !limit_key_may_have_rule(c->params[0])) {
+        api_fail(c, RC_INVALID, "invalid_field", "/key", "a * may only stand at the end of a limit's key");
         return;
     }
     op->has_rule = true;

@@ -32,6 +32,11 @@ bool limit_key_is_good(struct str key, bool may_be_pattern)
     return may_be_pattern || !limit_key_is_pattern(key);
 }
 
+bool limit_key_may_have_rule(struct str key)
+{
+    return limit_key_is_good(key, true) && str_find_char(key, '*', 0) + 1 >= key.n;
+}
+
 bool limit_key_matches(struct str pattern, struct str key)
 {
     return limit_key_is_pattern(pattern) && str_starts(key, str_sub(pattern, 0, pattern.n - 1));
@@ -39,21 +44,27 @@ bool limit_key_matches(struct str pattern, struct str key)
 
 /* ---- what a job names */
 
-static enum rc read_use(const struct json *v, struct limit_use *to, struct err *e)
+/* Of many, which it is that is wrong: counted from 0, as in pointers. */
+static enum rc bad_entry(struct err *e, size_t at, const char *what)
+{
+    return err_set_code(e, RC_INVALID, "invalid_field", "limits", "limits/%zu %s", at, what);
+}
+
+static enum rc read_use(const struct json *v, size_t at, struct limit_use *to, struct err *e)
 {
     const struct json *key = v, *weight = NULL;
     if (v->type == JSON_OBJECT) {
         key = json_get(v, STR("key"));
         weight = json_get(v, STR("weight"));
         if (v->count != (size_t)(key != NULL) + (weight != NULL)) {
-            return bad(e, "must hold keys, or objects of key and weight");
+            return bad_entry(e, at, "must be a key, or an object of key and weight");
         }
     }
     if (!key || key->type != JSON_STRING || !limit_key_is_good(key->s, false)) {
-        return bad(e, "needs keys of 1 to 200 bytes of text that does not end in *");
+        return bad_entry(e, at, "needs a key of 1 to 200 bytes of text that does not end in *");
     }
     if (weight && (weight->type != JSON_INT || weight->i < 1 || weight->i > LIMIT_WEIGHT_MAX)) {
-        return bad(e, "needs weights from 1 to 1000000");
+        return bad_entry(e, at, "needs a weight from 1 to 1000000");
     }
     *to = (struct limit_use){key->s, weight ? weight->i : 1};
     return RC_OK;
@@ -68,7 +79,10 @@ static enum rc sort_in(struct limit_use *uses, size_t at, struct err *e)
         at--;
     }
     uses[at] = use;
-    return at > 0 && str_eq(uses[at - 1].key, use.key) ? bad(e, "names a key twice") : RC_OK;
+    bool is_there = at > 0 && str_eq(uses[at - 1].key, use.key);
+    return is_there ? err_set_code(e, RC_INVALID, "invalid_field", "limits", "limits names %.*s twice",
+                                   STR_ARG(use.key))
+                    : RC_OK;
 }
 
 enum rc limits_read(struct str json, struct arena *a, struct limit_use out[LIMITS_PER_JOB], size_t *count,
@@ -86,7 +100,7 @@ enum rc limits_read(struct str json, struct arena *a, struct limit_use out[LIMIT
     }
     enum rc rc = RC_OK;
     for (const struct json *v = list->first; v && !rc; v = v->next) {
-        rc = read_use(v, &out[n], e);
+        rc = read_use(v, n, &out[n], e);
         if (!rc) {
             rc = sort_in(out, n++, e);
         }

@@ -49,6 +49,8 @@ void limits_write(const struct limit_use *uses, size_t count, struct buf *out);
 /* Is it a key that jobs may name; or, may_be_pattern, the beginning of some with a `*` behind it? */
 bool limit_key_is_good(struct str key, bool may_be_pattern);
 bool limit_key_is_pattern(struct str key);
+/* A key, or a pattern whose one `*` is its end: elsewhere it would stand for itself, which nobody means who writes it. */
+bool limit_key_may_have_rule(struct str key);
 /* Does the pattern speak of the key? */
 bool limit_key_matches(struct str pattern, struct str key);
 /* RC_INVALID with e->field: `concurrency`, `rate`. */

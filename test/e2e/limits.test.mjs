@@ -81,12 +81,17 @@ test('what is wrong with a limit is named', async () => {
     await refused('PUT', '/v1/limits/x', { concurrency: -1 }, 422, '/concurrency');
     await refused('PUT', '/v1/limits/x', { rate: { n: 5 } }, 422, '/rate/per_s');
     await refused('PUT', `/v1/limits/${'x'.repeat(201)}`, { concurrency: 1 }, 422, '/key');
+    await refused('PUT', '/v1/limits/host:*.org', { concurrency: 1 }, 422, '/key');
+    await refused('PUT', '/v1/limits/host:**', { concurrency: 1 }, 422, '/key');
     await refused('POST', '/v1/limits/x/pause', { for_s: 1, until: '2099-01-01T00:00:00Z' }, 422, '/until');
     await refused('POST', '/v1/jobs', { kind: 'k', limits: ['a', 'a'] }, 422, '/limits');
     await refused('POST', '/v1/jobs', { kind: 'k', limits: ['a*'] }, 422, '/limits');
     await refused('POST', '/v1/jobs', { kind: 'k', limits: [{ key: 'a', weight: 0 }] }, 422, '/limits');
+    const third = await server.call('POST', '/v1/jobs', { kind: 'k', limits: ['a', 'b', { key: 'c', weight: 0 }] });
+    assert.match(third.json.detail, /^limits\/2 needs a weight/);
     await refused('GET', '/v1/limits/nobody', undefined, 404, undefined);
     await refused('DELETE', '/v1/limits/nobody', undefined, 404, undefined);
+    assert.deepEqual(Object.values(await put('x', { concurrency: null, rate: null })).slice(2, 5), [null, null, null]);
     assert.equal((await put('server:x', { concurrency: 1 })).key, 'server:x');
     assert.deepEqual((await call('GET', '/v1/limits?server=true')).limits.map((l) => l.key), ['server:x']);
     assert.deepEqual((await call('GET', '/v1/limits')).limits.filter((l) => l.key.startsWith('server:')), []);
@@ -103,6 +108,12 @@ test('stint limit', async () => {
     const rate = ['--rate', '60', '--per', '1m', '--burst', '5'];
     assert.equal(limit('set', 'cli:*', '--concurrency', '3', ...rate), 'cli:*: 3 run at once; 60 in 1 min 0 s, 5 of them at once\n');
     assert.equal(limit('set', 'cli:y', '--concurrency', '2'), 'cli:y: 2 run at once\n');
+    for (let i = 0; i < 25; i++) {
+        await put(`cli:many${i}`, { concurrency: 1 });
+    }
+    assert.equal(limit('list').match(/cli:many/g).length, 25);
+    const { stdout: few, stderr: more } = run('list', '--limit', '3');
+    assert.deepEqual([few.split('\n').length, more], [5, 'stint limit: there are more: --limit, or all without it\n']);
     assert.match(limit('list'), /cli:\*\s+0\s+3\s+5\s+60 in 1 min 0 s, 5 of them at once/);
     for (const half of [[], ['--burst', '5'], ['--per', '5s', '--concurrency', '2'], ['--per', '5s']]) {
         const { status, stdout, stderr } = run('set', 'cli:y', ...half);
@@ -114,6 +125,7 @@ test('stint limit', async () => {
     assert.match(limit('show', 'cli:y'), /pattern\s+cli:\*[^]*until 2/);
     assert.match(limit('resume', 'cli:y'), /^cli:y resumed\ncli:y: 3 run at once.* says\n$/);
     assert.match(limit('pause', 'cli:x'), /paused until somebody resumes it$/m);
+    assert.match(limit('show', 'cli:x'), /^paused\s+until somebody resumes it$/m);
     limit('resume', 'cli:x');
     assert.equal(limit('delete', 'cli:*'), 'cli:* deleted\n');
     assert.equal((await server.call('GET', '/v1/limits/cli:x')).status, 404);

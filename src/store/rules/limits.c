@@ -23,6 +23,10 @@ static bool is_refused(struct store_set_limit *op)
                      LIMIT_KEY_MAX_BYTES);
         return true;
     }
+    if (op->has_rule && !limit_key_may_have_rule(op->key)) {
+        store_answer(&op->op, RC_INVALID, "invalid_field", "a * may only stand at the end of the key");
+        return true;
+    }
     if (op->pause_until >= 0 && limit_key_is_pattern(op->key)) {
         store_answer(&op->op, RC_INVALID, "invalid_field", "a pattern cannot be paused");
         return true;
