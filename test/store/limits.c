@@ -54,6 +54,23 @@ STORE_TEST(weights_are_slots_and_the_heaviest_waits_for_all_of_them)
     CHECK_TRUE(read_limit(s, A).state.used <= 3);
 }
 
+STORE_TEST(a_heavy_job_is_overtaken_only_until_its_key_was_full)
+{
+    set_limit(s, A, RATED(4, SECOND, 4));
+    CHECK_INT(claim(s, .max = 1).count, 0);
+    queue_some(s, 1, HEAVY);
+    CHECK_INT(claimed(s, 1), 1);
+    struct id heavy = a_queued_job(s, .limit_keys = HEAVY);
+    queue_some(s, 40, HOST);
+    int before = 0;
+    for (bool is_here = false; !is_here && before < 40; advance(s, 50)) {
+        struct claimed c = claim(s, .max = 1);
+        before += (int)c.count;
+        is_here = c.count && id_eq(c.jobs[0].id, heavy);
+    }
+    CHECK_TRUE(before <= 3); /* itself, and those that took what was left */
+}
+
 STORE_TEST(a_job_of_two_keys_needs_room_in_both)
 {
     set_limit(s, A, CAPPED(2));

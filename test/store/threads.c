@@ -332,6 +332,43 @@ DURABLE_STORE_TEST(operations_of_one_submitter_take_effect_in_order)
     }
 }
 
+/* They all know the same lanes, and each takes one away from those behind it. */
+DURABLE_STORE_TEST(claims_that_come_together_find_a_lane_each)
+{
+    enum { CLAIMS = 40 };
+    AN_OP(s, set, store_set_limit, STORE_SET_LIMIT);
+    struct str queue = STR("default");
+    set.tenant = s->tenant;
+    set.key = STR("host:*");
+    set.has_rule = true;
+    set.rule.concurrency = 1;
+    set.pause_until = -1;
+    run_op(s, &set.op);
+    for (int i = 0; i < 2 * CLAIMS; i++) {
+        char keys[40];
+        str_print(keys, sizeof keys, "[\"host:%d\"]", i % CLAIMS);
+        a_queued_job(s, .limit_keys = str_from(keys));
+    }
+    struct inbox *in = inbox_new(s);
+    struct store_claim *claims = arena_array(s->a, struct store_claim, CLAIMS);
+    for (int i = 0; i < CLAIMS; i++) {
+        store_init(&claims[i].op, sizeof claims[i], STORE_CLAIM, arena_new());
+        claims[i].tenant = s->tenant;
+        claims[i].worker = STR("w");
+        claims[i].queues = &queue;
+        claims[i].queue_count = 1;
+        claims[i].max = 1;
+        claims[i].op.next = i + 1 < CLAIMS ? &claims[i + 1].op : NULL;
+    }
+    store_submit_list(s->store, &claims[0].op);
+    wait_for(in, CLAIMS);
+    for (int i = 0; i < CLAIMS; i++) {
+        CHECK_INT(claims[i].op.rc, RC_OK);
+        CHECK_INT(claims[i].count, 1);
+        arena_free(claims[i].op.a);
+    }
+}
+
 DURABLE_STORE_TEST(a_close_finishes_what_was_submitted)
 {
     enum { OPS = 200 };

@@ -290,7 +290,7 @@ enum rc claim_send(struct committer *w, struct claim_entry *c, struct err *e)
         return RC_OK;
     }
     struct lane_claim *lanes = lane_claims_find(w, op);
-    if (lanes) {
+    if (lanes && lane_claim_choose(w, lanes)) {
         return lane_claim_send(w, c, lanes, e);
     }
     pg_bind_int_or_null(&q, w->engine->base.options.now != NULL, w->keeper.now);

@@ -1,8 +1,10 @@
-/* lane_claim.c: claims that look at lanes, too. Before its transaction the round chooses, by what the node remembers, a few lanes
- * for each (lanes.h); its first trip locks their keys, and reads what is used of them. Then, for each claim:
+/* lane_claim.c: claims that look at lanes, too. Before its transaction the round finds, by what the node remembers, the lanes that
+ * its claims may come to (lanes.h); its first trip locks their keys, and reads what is used of them. Then, for each claim:
  *
- *   pick: the first jobs of its lines, and of those lanes, locked ──▶ choose: by priority, turn and age, as far as the keys have
- *   room ──▶ hand out (claim_chosen), take slots and tokens
+ *   a few lanes, by what is known of the keys now ──▶ pick: the first jobs of its lines, and of those lanes, locked ──▶ choose: by
+ *   priority, turn and age, as far as the keys have room ──▶ hand out (claim_chosen), take slots and tokens
+ *
+ * A claim for which there may be something in lanes whose keys were not locked is put off: the next round has it.
  *
  * The locks on the keys make what was read of them true until the commit: two nodes give out jobs of a key one after the other (J8).
  * Jobs are locked behind them and never waited for. */
@@ -12,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOCKED_MAX 4000 /* jobs of lanes, about, for one claim */
-#define TRIES_MAX  8    /* of a round whose lanes turned out to be closed while others may be open */
+#define LOCKED_MAX  4000 /* jobs of lanes, about, for one claim */
+#define PUT_OFF_MAX 8    /* rounds one after the other */
 
 /* ---- before the round */
 
@@ -27,27 +29,47 @@ static void need_keys(struct committer *w, const struct lane_choice *c, int64_t 
     }
 }
 
-static enum rc prepare(struct committer *w, const struct store_claim *op, struct err *e)
+/* Has one of those before it looked for the same? */
+static bool is_looked_for(const struct store_op *list, const struct store_claim *op)
 {
-    struct lanes *m = &w->engine->lanes;
+    for (const struct store_op *o = list; o != &op->op; o = o->next) {
+        if (o->kind == STORE_CLAIM && ((const struct store_claim *)o)->tenant == op->tenant) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct lane_filter filter_of(const struct store_claim *op, size_t wanted)
+{
+    return (struct lane_filter){.tenant = op->tenant,
+                                .queues = op->queues,
+                                .kinds = op->kinds,
+                                .queue_count = op->queue_count,
+                                .kind_count = op->kind_count,
+                                .wanted = wanted};
+}
+
+/* *before: what the claims before it may take, as far as that goes. */
+static enum rc prepare(struct committer *w, const struct store_op *list, const struct store_claim *op,
+                       size_t *before, struct err *e)
+{
     struct lane_claim *l = arena_alloc(w->keeper.scratch, sizeof *l);
-    const struct lane_filter f = {.tenant = op->tenant,
-                                  .queues = op->queues,
-                                  .kinds = op->kinds,
-                                  .queue_count = op->queue_count,
-                                  .kind_count = op->kind_count};
-    enum rc rc = lanes_look_for(w->engine, &w->link, w->keeper.scratch, op->tenant, e);
+    const struct lane_filter f = filter_of(op, 2 * (size_t)op->max + *before);
+    struct lane_choice choice;
+    enum rc rc = is_looked_for(list, op)
+                     ? RC_OK
+                     : lanes_look_for(w->engine, &w->link, w->keeper.scratch, op->tenant, e);
     if (rc || op->max <= 0) {
         return rc;
     }
-    l->op = op;
-    lanes_choose(m, &f, 2 * (size_t)op->max, w->keeper.now, w->keeper.scratch, &l->choice);
-    if (!l->choice.count) {
+    *before += (size_t)op->max;
+    lanes_choose(&w->engine->lanes, &f, NULL, w->keeper.now, w->keeper.scratch, &choice);
+    if (!choice.count) {
         return RC_OK; /* then it is one as any other */
     }
-    int64_t share = LOCKED_MAX / (int64_t)l->choice.count + 1;
-    l->quota = share < op->max + 1 ? share : op->max + 1; /* one more says where the lane stands then */
-    need_keys(w, &l->choice, op->tenant);
+    *l = (struct lane_claim){.op = op};
+    need_keys(w, &choice, op->tenant);
     FIFO_ADD(&w->work.lane_claims, l);
     return RC_OK;
 }
@@ -55,8 +77,9 @@ static enum rc prepare(struct committer *w, const struct store_claim *op, struct
 static enum rc prepare_all(struct committer *w, const struct store_op *list, struct err *e)
 {
     enum rc rc = RC_OK;
+    size_t before = 0;
     for (const struct store_op *op = list; op && !rc; op = op->next) {
-        rc = op->kind == STORE_CLAIM ? prepare(w, (const struct store_claim *)op, e) : RC_OK;
+        rc = op->kind == STORE_CLAIM ? prepare(w, list, (const struct store_claim *)op, &before, e) : RC_OK;
     }
     rc = rc ? rc : limits_need_owing(w, list, e);
     return rc ? rc : limits_make(w, e);
@@ -282,17 +305,66 @@ static enum rc send_chosen(struct choosing *c, struct err *e)
     return batch_send(w, PG_SQL_CLAIM_CHOSEN, &q, take_chosen, c, e);
 }
 
-/* The lanes that were chosen have given nothing; others may. What this has shown of those is remembered: the round runs again. */
-static bool must_try_again(struct choosing *c)
+/* ---- which lanes, now that their keys are held */
+
+static const struct limit *see_key(void *ctx, int64_t tenant, struct str key)
 {
-    struct committer *w = c->w;
-    bool must = !c->chosen_count && c->lanes->choice.has_more && w->lane_tries < TRIES_MAX;
-    for (size_t i = c->line_count; i < c->count && must; i++) {
-        if (!c->sources[i].count && !c->sources[i].is_closed) {
-            lanes_emptied(&w->engine->lanes, &c->sources[i].lane->name, c->lanes->choice.clock);
+    const struct limit_entry *n = limits_find_entry(ctx, tenant, key);
+    return n ? &n->l : NULL;
+}
+
+static bool is_held(const struct committer *w, int64_t tenant, const struct lane_chosen *l)
+{
+    for (size_t i = 0; i < l->use_count; i++) {
+        if (!limits_find_entry(w, store_limit_tenant(tenant, l->uses[i].key), l->uses[i].key)) {
+            return false;
         }
     }
-    return must;
+    return true;
+}
+
+bool lane_claim_choose(struct committer *w, struct lane_claim *l)
+{
+    const struct store_claim *op = l->op;
+    const struct lane_filter f = filter_of(op, 2 * (size_t)op->max);
+    const struct lane_eyes eyes = {see_key, w};
+    struct lane_choice *c = &l->choice;
+    size_t held = 0;
+    lanes_choose(&w->engine->lanes, &f, &eyes, w->keeper.now, w->keeper.scratch, c);
+    for (size_t i = 0; i < c->count; i++) {
+        if (is_held(w, op->tenant, &c->lanes[i])) {
+            c->lanes[held++] = c->lanes[i];
+        }
+    }
+    c->has_more |= held < c->count;
+    c->count = held;
+    int64_t share = LOCKED_MAX / (int64_t)(held + 1) + 1;
+    l->quota = share < op->max + 1 ? share : op->max + 1; /* one more says where the lane stands then */
+    return held || c->has_more;
+}
+
+/* The lanes that were looked at have given nothing; what this has shown of them is remembered. */
+static void remember_empty(struct choosing *c)
+{
+    for (size_t i = c->line_count; i < c->count; i++) {
+        if (!c->sources[i].count && !c->sources[i].is_closed) {
+            lanes_emptied(&c->w->engine->lanes, &c->sources[i].lane->name, c->lanes->choice.clock);
+        }
+    }
+}
+
+static enum rc pick(struct choosing *c, struct err *e)
+{
+    enum rc rc = make_lines(c, e);
+    if (rc) {
+        return rc;
+    }
+    lane_fair_begin(c);
+    rc = send_lines(c, e);
+    if (!rc && c->lanes->choice.count) {
+        rc = send_lanes(c, e);
+    }
+    return rc ? rc : batch_run(c->w, e);
 }
 
 enum rc lane_claim_send(struct committer *w, struct claim_entry *entry, struct lane_claim *l, struct err *e)
@@ -300,23 +372,18 @@ enum rc lane_claim_send(struct committer *w, struct claim_entry *entry, struct l
     struct choosing *c = arena_alloc(w->keeper.scratch, sizeof *c);
     *c = (struct choosing){.w = w, .claim = entry, .lanes = l};
     entry->plan = arena_alloc(w->keeper.scratch, sizeof *entry->plan);
-    enum rc rc = make_lines(c, e);
-    if (rc) {
-        return rc;
-    }
-    lane_fair_begin(c);
-    rc = send_lines(c, e);
-    rc = rc ? rc : send_lanes(c, e);
-    rc = rc ? rc : batch_run(w, e);
+    enum rc rc = pick(c, e);
     if (rc) {
         return rc;
     }
     lane_fair_choose(c);
-    if (must_try_again(c)) {
-        return err_set_code(e, RC_BUSY, JOBS_CHANGED, NULL, "the lanes of a claim are closed");
-    }
     l->done = c;
-    return c->chosen_count ? send_chosen(c, e) : RC_OK;
+    if (c->chosen_count) {
+        return send_chosen(c, e);
+    }
+    remember_empty(c);
+    entry->is_put_off = l->choice.has_more && w->put_off < PUT_OFF_MAX;
+    return RC_OK;
 }
 
 /* ---- what is remembered */

@@ -7,8 +7,8 @@
 
 struct lane_claim {
     const struct store_claim *op;
-    struct lane_choice choice;
-    int64_t quota; /* how many of each lane are looked at */
+    struct lane_choice choice; /* all of whose keys are held */
+    int64_t quota;             /* how many of each lane are looked at */
     struct choosing *done;
     struct lane_claim *next;
 };

@@ -107,8 +107,9 @@ void lanes_end_look(struct lanes *m, const struct lane_look *look, struct lane_p
             l->may_hold = false;
         }
     }
-    t->at =
-        is_last ? (struct lane_place){STR_NONE, 0} : (struct lane_place){arena_str(m->a, to.queue), to.lane};
+    size_t n = is_last ? 0 : to.queue.n;
+    str_copy(t->queue_room, sizeof t->queue_room, str_sub(to.queue, 0, n));
+    t->at = (struct lane_place){{t->queue_room, n}, is_last ? 0 : to.lane};
     t->is_begun = t->is_begun && !is_last;
     t->is_wanted = t->is_wanted || !is_last; /* of a first one the rest comes at once */
     t->cost_us = cost_us;

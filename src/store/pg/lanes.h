@@ -104,6 +104,13 @@ struct lane_filter {
     int64_t tenant;
     const struct str *queues, *kinds; /* none: all */
     size_t queue_count, kind_count;
+    size_t wanted; /* lanes of each queue, about */
+};
+
+/* How a key stands in the round that asks, if that knows better than the memory: it holds it, and may have given some of it out. */
+struct lane_eyes {
+    const struct limit *(*see)(void *ctx, int64_t tenant, struct str key); /* NULL: it does not */
+    void *ctx;
 };
 
 struct lane_chosen {
@@ -123,9 +130,10 @@ struct lane_choice {
 bool lanes_known(struct lanes *m, int64_t tenant);
 /* … or may it have? Cheap. */
 bool lanes_any(struct lanes *m, int64_t tenant);
-/* About `wanted` lanes of each queue; in `a`. */
-void lanes_choose(struct lanes *m, const struct lane_filter *f, size_t wanted, int64_t now, struct arena *a,
-                  struct lane_choice *out);
+/* Those that are next and have room, in `a`. One that does not fit a key, though a lighter one would, is waited for once the
+ * key has been full: those of its queue that come behind it and name that key have no room either. */
+void lanes_choose(struct lanes *m, const struct lane_filter *f, const struct lane_eyes *eyes, int64_t now,
+                  struct arena *a, struct lane_choice *out);
 /* The claim that has chosen at `clock` found that its first job stands there now. */
 void lanes_left(struct lanes *m, const struct lane_name *name, struct lane_head at);
 /* … or that nothing is left. */

@@ -13,6 +13,7 @@ struct lane_key {
     int64_t tenant;
     struct str key;
     bool is_made, is_known;
+    const struct lane *kept_for; /* a heavy one; lane_choice.c */
     struct limit_rule rule;
     struct limit_state state;
     struct lane_ref *lanes; /* that name it */
@@ -46,7 +47,8 @@ struct lane_tenant {
     bool is_wanted, is_begun; /* is_begun: not all has been looked at once */
     int64_t looked_at_us, cost_us;
     int dear_looks;       /* in a row */
-    struct lane_place at; /* how far the look of all has come */
+    struct lane_place at; /* how far the look of all has come; its queue lies in queue_room */
+    char queue_room[JOB_NAME_MAX_BYTES + 1];
     struct lane_tenant *next;
 };
 

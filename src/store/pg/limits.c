@@ -23,7 +23,13 @@ static struct str name_of(struct arena *a, int64_t tenant, struct str key)
 
 struct limit_entry *limits_find_entry(const struct committer *w, int64_t tenant, struct str key)
 {
-    return map_get(&w->work.limit_by_key, name_of(w->keeper.scratch, tenant, key));
+    char name[sizeof tenant + LIMIT_KEY_MAX_BYTES];
+    if (key.n > LIMIT_KEY_MAX_BYTES) {
+        return NULL;
+    }
+    memcpy(name, &tenant, sizeof tenant);
+    memcpy(name + sizeof tenant, key.p, key.n);
+    return map_get(&w->work.limit_by_key, (struct str){name, sizeof tenant + key.n});
 }
 
 void limits_need(struct committer *w, int64_t tenant, struct str key)

@@ -97,6 +97,7 @@ struct claim_entry {
     struct claim_plan *plan; /* claim.c; NULL: it was not sent */
     size_t *line_of;         /* of each job, in the plan; from 1 */
     size_t jobs_before;      /* how many new jobs of the round it may get */
+    bool is_put_off;         /* to the next round: lane_claim.c */
     struct claim_entry *next;
 };
 
@@ -204,6 +205,7 @@ struct committer {
     int64_t prepared_day;   /* partitions.c */
     bool has_key_race;      /* of the filler: keys are to be asked for before they are taken */
     int lane_tries;         /* how often the list has failed; lane_claim.c */
+    int put_off;            /* rounds, one after the other, that have put claims off; lane_claim.c */
 };
 
 struct reader {

@@ -397,6 +397,26 @@ static int64_t settle(struct committer *w, bool is_done, int64_t found)
     return told;
 }
 
+/* Claims for which there may be something that this round could not look at: the next has them. */
+static void put_off(struct committer *w, struct store_op **list, struct store_op **rest)
+{
+    struct store_op *again = NULL, **last = &again;
+    for (const struct claim_entry *c = w->work.claims.first; c; c = c->next) {
+        struct store_op **at = list;
+        while (*at && (!c->is_put_off || *at != &c->op->op)) {
+            at = &(*at)->next;
+        }
+        if (*at) {
+            *at = c->op->op.next;
+            c->op->op.next = NULL;
+            *last = &c->op->op;
+            last = &c->op->op.next;
+        }
+    }
+    w->put_off = again ? w->put_off + 1 : 0;
+    *rest = ops_append(*rest, again);
+}
+
 enum rc round_transact(struct committer *w, struct store_op **list, struct store_op **rest, struct err *e)
 {
     struct store_round *r = w->keeper.round;
@@ -418,6 +438,7 @@ enum rc round_transact(struct committer *w, struct store_op **list, struct store
         claimed_put(&w->engine->claimed, w->work.claimed.first);
         r->flushes++;
         r->next_due_at = told;
+        put_off(w, list, rest);
         for (const struct store_op *op = *list; op; op = op->next) {
             r->operations++;
             r->jobs += op_job_count(op);
