@@ -93,6 +93,11 @@ void api_create_batch(struct api_call *c)
 
 /* ---- reading ---- */
 
+static int64_t now_of(struct api_call *c)
+{
+    return store_now(queue_store(c->api->queue));
+}
+
 static void on_batches(struct store_op *done)
 {
     struct api_call *c = done->owner;
@@ -108,7 +113,7 @@ static void on_batches(struct store_op *done)
     json_name(&w, "batches");
     json_array_begin(&w);
     for (size_t i = 0; i < op->count; i++) {
-        wire_batch_write(&w, &op->batches[i]);
+        wire_batch_write(&w, &op->batches[i], now_of(c));
     }
     json_array_end(&w);
     wire_put_text(&w, "next_cursor", next);
@@ -178,14 +183,29 @@ static void on_batch(struct store_op *done)
 
     if (!api_failed(c, done)) {
         struct json_out w = api_json(c);
-        wire_batch_write(&w, &LOOP_OWNER(done, struct store_list_batches, op)->batches[0]);
+        wire_batch_write(&w, &LOOP_OWNER(done, struct store_list_batches, op)->batches[0], now_of(c));
         api_answer(c, 200);
     }
 }
 
+static void on_waited(struct store_op *done)
+{
+    const struct store_list_batches *op = LOOP_OWNER(done, struct store_list_batches, op);
+    bool is_over = done->rc == RC_OK && op->batches[0].state == BATCH_FINISHED;
+
+    if (!api_wait_goes_on(done->owner, done, is_over)) {
+        on_batch(done);
+    }
+}
+
+static void read_waited(struct api_call *c)
+{
+    read_batch(c, on_waited);
+}
+
 void api_get_batch(struct api_call *c)
 {
-    read_batch(c, on_batch);
+    api_wait_begin(c, true, read_waited);
 }
 
 /* The rest of what a list of jobs is, once the batch is known to be there. */

@@ -131,6 +131,22 @@ bool api_failed(struct api_call *c, const struct store_op *op);
 void *api_op(struct api_call *c, size_t size, enum store_op_kind kind, void (*done)(struct store_op *op));
 void api_submit(struct api_call *c, struct store_op *op);
 
+/* ---- waits.c: ?wait=, and then an answer */
+struct api_wait { /* c->state meanwhile */
+    struct queue_watch watch;
+    struct loop_timer timer;
+    struct api_call *c;
+    void (*read)(struct api_call *c);
+    bool is_watching;
+    bool is_reading;  /* the store has the read */
+    bool must_answer; /* whatever the next read says */
+    bool ended;       /* news of a final state came during a read */
+};
+/* `read` submits a read of c->job, whose answer is given to api_wait_goes_on; again when there is news of its end. */
+void api_wait_begin(struct api_call *c, bool of_batch, void (*read)(struct api_call *c));
+/* False: answer now with what was read. True: it is not over and the call waits on, or is answered. */
+MUST_CHECK bool api_wait_goes_on(struct api_call *c, const struct store_op *op, bool is_over);
+
 /* ---- call.c: query parameters. False: it was wrong, and answered. Absent ones leave *to as it is. ---- */
 MUST_CHECK bool api_query_int(struct api_call *c, const char *name, int64_t min, int64_t max, int64_t *to);
 /* Of a name in the path: what is no text names nothing, and is answered 404. */

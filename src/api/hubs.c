@@ -9,19 +9,6 @@
 #define PAGE_EVENTS    256
 #define CATCH_UP_BYTES ((size_t)64 << 10) /* unsent in a stream: it reads on when that is gone */
 
-struct hub {
-    struct table_node node;
-    struct streams *all;
-    struct queue_watch watch;
-    bool of_batch;
-    struct stream *streams;
-    int64_t head;  /* given to all that are in sync; -1 = no read yet */
-    int64_t known; /* there are events up to here */
-    enum job_state state;
-    bool is_reading;
-    int walks; /* under way over its streams: not to be freed */
-};
-
 /* A read of events for a hub or, while it is behind, for one stream; with an arena of its own, since a stream has none. */
 struct events_read {
     struct store_read_events op;
@@ -49,17 +36,21 @@ static struct hub *hub_get(struct streams *all, int64_t tenant, struct id job, b
     h->of_batch = of_batch;
     h->head = -1;
     h->state = JOB_STATES;
-    h->watch = (struct queue_watch){.tenant = tenant, .job = job, .on_news = on_news, .owner = h};
+    h->watch = (struct queue_watch){
+        .tenant = tenant, .job = job, .of_batch = of_batch, .on_news = on_news, .owner = h};
     table_add(&all->hubs, &h->node, hash);
     queue_watch_start(all->api->queue, &h->watch);
     all->counts.hubs++;
+    if (of_batch) {
+        hubs_count(all);
+    }
     return h;
 }
 
 /* The read that is under way frees it, if there is one. */
-static void hub_maybe_free(struct hub *h)
+void hub_maybe_free(struct hub *h)
 {
-    if (h->streams || h->walks > 0 || h->is_reading) {
+    if (h->streams || h->walks > 0 || h->is_reading || h->is_counting) {
         return;
     }
     queue_watch_stop(h->all->api->queue, &h->watch);
@@ -95,7 +86,7 @@ void hubs_free(struct streams *all)
 {
     for (struct table_node *n; (n = table_any(&all->hubs));) {
         struct hub *h = LOOP_OWNER(n, struct hub, node);
-        h->is_reading = false;
+        h->is_reading = h->is_counting = false;
         hub_maybe_free(h);
     }
     table_dispose(&all->hubs);
@@ -232,7 +223,7 @@ static void on_news(struct queue_watch *w, const struct queue_news *news)
         return; /* streams_drain does it for all */
     }
     buf_clear(&h->all->text);
-    if (news->state != h->state && !job_state_is_final(news->state)) {
+    if (news->state != h->state && !job_state_is_final(news->state) && !h->of_batch) {
         tell_state(&h->all->text, news->state);
     }
     if (news->has_progress) {
@@ -254,7 +245,7 @@ static void on_news(struct queue_watch *w, const struct queue_news *news)
 /* What a newcomer wants to know first: where the job stands. Not numbered: it is no part of the record. */
 static void tell_snapshot(struct streams *all, const struct job *job)
 {
-    if (job_state_is_final(job->state)) {
+    if (job_state_is_final(job->state) || !job->queue.n) { /* how far a batch is comes behind it */
         return;
     }
     tell_state(&all->text, job->state);
@@ -402,6 +393,7 @@ static void begin(struct stream *s, struct store_read_events *r)
         if (s->hub->head < 0 && s->sent < s->hub->known) {
             s->hub->head = s->hub->known;
         }
+        hub_read_counts(s->hub);
         go_on(s);
     }
 }

@@ -3,19 +3,8 @@
 
 #define PAGE_DEFAULT 50
 #define PAGE_MAX     1000
-#define WAIT_MAX_S   60
 
 /* ---- GET /v1/jobs/{id}, with ?wait= ---- */
-
-struct waiting {
-    struct queue_watch watch;
-    struct loop_timer timer;
-    struct api_call *c;
-    bool is_watching;
-    bool is_reading;  /* the store has the read */
-    bool must_answer; /* whatever the next read says */
-    bool ended;       /* news of a final state came during a read */
-};
 
 static void answer_job(struct api_call *c, const struct job *job)
 {
@@ -25,34 +14,13 @@ static void answer_job(struct api_call *c, const struct job *job)
     api_answer(c, 200);
 }
 
-static void stop_waiting(struct waiting *wait)
-{
-    if (wait->is_watching) {
-        queue_watch_stop(wait->c->api->queue, &wait->watch);
-        timer_stop(wait->c->api->loop, &wait->timer);
-        wait->is_watching = false;
-        wait->c->holder.on_left = NULL;
-    }
-}
-
-static void read_job(struct waiting *wait);
-
 static void on_read(struct store_op *op)
 {
     struct api_call *c = op->owner;
-    struct waiting *wait = c->state;
     struct store_get_job *get = LOOP_OWNER(op, struct store_get_job, op);
 
-    wait->is_reading = false;
-    if (op->rc == RC_OK && wait->is_watching && !wait->must_answer && !http_client_left(c->x) &&
-        !job_state_is_final(get->job->state)) {
-        if (wait->ended) {
-            read_job(wait);
-        }
-        return;
-    }
-    stop_waiting(wait);
-    if (!api_still_authorized(c) || api_failed(c, op)) {
+    if (api_wait_goes_on(c, op, op->rc == RC_OK && job_state_is_final(get->job->state)) ||
+        api_failed(c, op)) {
         return;
     }
     if (!api_queue_allowed(&c->key, get->job->queue)) { /* it was moved while we waited */
@@ -62,76 +30,18 @@ static void on_read(struct store_op *op)
     answer_job(c, get->job);
 }
 
-static void read_job(struct waiting *wait)
+static void read_job(struct api_call *c)
 {
-    struct api_call *c = wait->c;
     struct store_get_job *get = api_op(c, sizeof *get, STORE_GET_JOB, on_read);
 
-    wait->is_reading = true;
-    wait->ended = false;
     get->tenant = c->tenant;
     get->id = c->job;
     api_submit(c, &get->op);
 }
 
-static void answer_next_read(struct waiting *wait)
-{
-    wait->must_answer = true;
-    if (!wait->is_reading) {
-        read_job(wait);
-    }
-}
-
-static void on_news(struct queue_watch *w, const struct queue_news *news)
-{
-    struct waiting *wait = w->owner;
-
-    if (news->draining) {
-        answer_next_read(wait);
-    } else if (job_state_is_final(news->state)) {
-        wait->ended = true;
-        if (!wait->is_reading) {
-            read_job(wait);
-        }
-    }
-}
-
-static void on_timer(struct loop_timer *t)
-{
-    answer_next_read(LOOP_OWNER(t, struct waiting, timer));
-}
-
-static void on_waiter_left(struct api_holder *h, struct http_exchange *x)
-{
-    struct api_call *c = LOOP_OWNER(h, struct api_call, holder);
-    struct waiting *wait = c->state;
-
-    stop_waiting(wait);
-    if (!wait->is_reading) {
-        http_drop(x);
-    }
-}
-
 void api_get_job(struct api_call *c)
 {
-    struct waiting *wait = arena_alloc(c->a, sizeof *wait);
-    int64_t wait_s = 0;
-
-    if (!api_query_int(c, "wait", 0, WAIT_MAX_S, &wait_s)) {
-        return;
-    }
-    wait->c = c;
-    c->state = wait;
-    if (wait_s > 0) {
-        wait->watch =
-            (struct queue_watch){.tenant = c->tenant, .job = c->job, .on_news = on_news, .owner = wait};
-        wait->timer.run = on_timer;
-        wait->is_watching = true;
-        c->holder.on_left = on_waiter_left;
-        queue_watch_start(c->api->queue, &wait->watch);
-        timer_start(c->api->loop, &wait->timer, wait_s * 1000);
-    }
-    read_job(wait);
+    api_wait_begin(c, false, read_job);
 }
 
 /* ---- lists ---- */

@@ -63,7 +63,7 @@ const struct api_route api_routes[] = {
     {HTTP_POST,   "/v1/schedules/{name}/resume", "resumeSchedule", AD, API_KEY, API_MAYBE_JSON, 0, no_query, ALL, api_resume_schedule},
     {HTTP_POST,   "/v1/batches",      "createBatch",   EN, API_KEY, API_JSON, BULK, no_query, ALL, api_create_batch},
     {HTTP_GET,    "/v1/batches",      "listBatches",   R,  API_KEY, API_NO_BODY, 0, " name label limit cursor ", ALL, api_list_batches},
-    {HTTP_GET,    "/v1/batches/{id}", "getBatch",      R,  API_KEY, API_NO_BODY, 0, no_query, JOB | ALL, api_get_batch},
+    {HTTP_GET,    "/v1/batches/{id}", "getBatch",      R,  API_KEY, API_NO_BODY, 0, " wait ", JOB | ALL, api_get_batch},
     {HTTP_GET,    "/v1/batches/{id}/jobs", "listBatchJobs", R, API_KEY, API_NO_BODY, 0, " state queue kind tag since until limit cursor ", JOB | ALL, api_list_batch_jobs},
     {HTTP_GET,    "/v1/batches/{id}/results", "listBatchResults", RW, API_KEY, API_NO_BODY, 0, " limit cursor ", JOB | ALL, api_list_batch_results},
     {HTTP_GET,    "/v1/batches/{id}/events", "readBatchEvents", R, API_KEY, API_NO_BODY, 0, " last_event_id limit ", JOB | ALL, api_read_batch_events},

@@ -21,6 +21,7 @@ void streams_free(struct streams *all)
         return;
     }
     timer_stop(all->api->loop, &all->heartbeat);
+    timer_stop(all->api->loop, &all->counting);
     hubs_free(all);
     feeds_free(all);
     for (struct key_use *k = all->keys, *next; k; k = next) {

@@ -5,7 +5,22 @@
 #include "api/streams.h"
 #include "queue/table.h"
 
-struct hub;
+struct hub {
+    struct table_node node;
+    struct streams *all;
+    struct queue_watch watch;
+    bool of_batch;
+    struct stream *streams;
+    int64_t head;  /* given to all that are in sync; -1 = no read yet */
+    int64_t known; /* there are events up to here */
+    enum job_state state;
+    bool is_reading;
+    bool is_counting; /* of a batch: it reads how far that is */
+    enum batch_state told_state;
+    int64_t told_round;
+    struct job_children told_counts;
+    int walks; /* under way over its streams: not to be freed */
+};
 
 /* Who opened streams, and how many. */
 struct key_use {
@@ -28,6 +43,7 @@ struct stream {
     int64_t sent;                       /* every event up to here was given to it */
     int64_t skipped;                    /* feed: changes it was too slow for */
     bool is_reading;                    /* a read of its own is in the store */
+    bool has_counts;                    /* of a batch: it was told how far that is */
     bool is_full;                       /* it waits until what was queued has gone out */
     bool is_gone;                       /* the client left during the read: freed when that ends */
 };
@@ -38,7 +54,7 @@ struct streams {
     struct table hubs;
     struct feed *feeds;
     struct key_use *keys;
-    struct loop_timer heartbeat;
+    struct loop_timer heartbeat, counting;
     struct buf text; /* events are encoded here */
     struct streams_counts counts;
     bool draining;
@@ -59,8 +75,15 @@ void stream_free(struct stream *s);
 
 /* ---- hubs.c ---- */
 void hub_leave(struct stream *s);
+/* Unless somebody needs it still. */
+void hub_maybe_free(struct hub *h);
 void hub_stream_sent(struct stream *s);
 void hubs_free(struct streams *all);
+
+/* ---- batch_counts.c ---- */
+/* Tells the streams of a batch how far that is: soon, and once a second from now on. */
+void hub_read_counts(struct hub *h);
+void hubs_count(struct streams *all);
 
 /* ---- feeds.c ---- */
 void feed_leave(struct stream *s);

@@ -13,6 +13,20 @@ const char *batch_state_name(enum batch_state s)
     return names[s];
 }
 
+struct batch_progress batch_progress(const struct batch *b, int64_t now)
+{
+    const struct job_children *c = &b->counts;
+    int64_t done = c->completed + c->failed + c->cancelled + c->skipped, all = done + c->open;
+    struct batch_progress p = {.permille = b->state == BATCH_FINISHED ? 1000 : -1, .eta_ms = -1};
+    if (all > 0) {
+        p.permille = done * 1000 / all;
+    }
+    if (b->state == BATCH_CLOSED && b->round == 1 && done > 0 && now > b->created_at) {
+        p.eta_ms = (int64_t)((double)(now - b->created_at) / (double)done * (double)c->open);
+    }
+    return p;
+}
+
 static enum rc bad(struct err *e, const char *field, const char *what)
 {
     return err_set_code(e, RC_INVALID, "invalid_field", field, "%s %s", field, what);

@@ -55,6 +55,14 @@ struct batch {
     int64_t created_at, finished_at;
 };
 
+struct batch_progress {
+    int64_t
+        permille; /* of its jobs that are final; -1: it has none yet. 1000 with the last of them, not before */
+    int64_t eta_ms; /* until then, if it goes on as since it was made; -1: nobody can say */
+};
+
+/* How far is it? */
+struct batch_progress batch_progress(const struct batch *b, int64_t now);
 const char *batch_state_name(enum batch_state s);
 /* The job of a coordinate. It has the template's members and its own args; of a schedule's tick, a tag `schedule:NAME`, and a
  * unique key for ever that names tick and coordinate. RC_INVALID, RC_TOO_BIG: job_spec_check's. The texts live in `a`. */

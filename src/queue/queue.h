@@ -87,6 +87,7 @@ struct queue_news {
 struct queue_watch {
     int64_t tenant;
     struct id job;
+    bool of_batch; /* it is one */
     void (*on_news)(struct queue_watch *w, const struct queue_news *news);
     void *owner;
     /* queue/'s own */

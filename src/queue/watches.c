@@ -165,6 +165,7 @@ static void look_up(struct queue *q, const struct queue_watch *w)
     k->read.op.done = on_looked_up;
     k->read.tenant = w->tenant;
     k->read.job_id = w->job;
+    k->read.of_batch = w->of_batch;
     k->read.after = INT64_MAX; /* only how far they go */
     k->read.limit = 1;
     k->q = q;

@@ -111,7 +111,36 @@ enum rc wire_batch_read(const struct json *v, struct arena *a, struct wire_batch
     return rc || !(job || matrix) ? rc : read_filling(job, matrix, a, out, e);
 }
 
-void wire_batch_write(struct json_out *w, const struct batch *b)
+static void write_progress(struct json_out *w, const struct batch *b, int64_t now)
+{
+    const struct batch_progress p = batch_progress(b, now);
+    json_name(w, "pct");
+    if (p.permille < 0) {
+        json_null(w);
+    } else if (p.permille % 10 == 0) {
+        json_int(w, p.permille / 10);
+    } else {
+        json_real(w, (double)p.permille / 10);
+    }
+    json_name(w, "eta_s");
+    if (p.eta_ms < 0) {
+        json_null(w);
+    } else {
+        json_int(w, (p.eta_ms + 999) / 1000);
+    }
+}
+
+void wire_batch_progress_write(struct json_out *w, const struct batch *b, int64_t now)
+{
+    json_object_begin(w);
+    json_put_c(w, "state", batch_state_name(b->state));
+    json_put_int(w, "round", b->round);
+    wire_children_members(w, &b->counts);
+    write_progress(w, b, now);
+    json_object_end(w);
+}
+
+void wire_batch_write(struct json_out *w, const struct batch *b, int64_t now)
 {
     json_object_begin(w);
     json_put_id(w, "id", b->id);
@@ -131,6 +160,7 @@ void wire_batch_write(struct json_out *w, const struct batch *b)
     json_object_begin(w);
     wire_children_members(w, &b->counts);
     json_object_end(w);
+    write_progress(w, b, now);
     json_put_time(w, "created_at", b->created_at);
     json_put_time(w, "finished_at", b->finished_at);
     json_object_end(w);

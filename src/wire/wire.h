@@ -86,7 +86,9 @@ struct wire_batch {
 
 MUST_CHECK enum rc wire_batch_read(const struct json *v, struct arena *a, struct wire_batch *out,
                                    struct err *e);
-void wire_batch_write(struct json_out *w, const struct batch *b);
+void wire_batch_write(struct json_out *w, const struct batch *b, int64_t now);
+/* What a stream tells of it meanwhile. */
+void wire_batch_progress_write(struct json_out *w, const struct batch *b, int64_t now);
 /* {"class","code","message"} */
 void wire_error_write(struct json_out *w, const struct job_error *error);
 /* One line of its results: {"job","kind","state","result","error","finished_at"}. */

@@ -158,3 +158,31 @@ test('they are found by name and by label, over HTTP and by the command', async 
     const told = JSON.parse(stint(['batch', 'list', '--label', 'day:a&b', '--name', 'even', '--url', server.url, '--key', server.key, '--json']));
     assert.deepEqual(told.batches.map((b) => ids.indexOf(b.id)), [2, 0]);
 });
+
+test('whoever watches a batch sees how far it is, and whoever waits for its end gets it', async () => {
+    const { id, jobs } = await make({ closed: true, jobs: Array.from({ length: 4 }, () => ({ kind: 'k', queue: 'far' })) });
+    assert.deepEqual((({ pct, eta_s }) => [pct, eta_s])(await get(id)), [0, null]);
+    assert.deepEqual((({ pct, eta_s }) => [pct, eta_s])(await get((await make({})).id)), [null, null]);
+    const over = call('GET', `/v1/batches/${id}?wait=60`);
+    assert.equal((await call('GET', `/v1/batches/${id}?wait=1`)).state, 'closed');
+    const controller = new AbortController();
+    const stream = await fetch(`${server.url}/v1/batches/${id}/events`, { headers: { authorization: `Bearer ${server.key}` }, signal: controller.signal });
+    const told = [];
+    let text = '';
+    for await (const part of stream.body.pipeThrough(new TextDecoderStream())) {
+        text += part;
+        const now = [...text.matchAll(/^event: progress\ndata: (.*)$/gm)].map(([, data]) => JSON.parse(data));
+        if (now.length > told.length && told.push(...now.slice(told.length)) < 3) await report(await claim('far', 'k'), 'complete');
+        if (told.length === 3 && told[2].open) { // the end comes as the record has it
+            for (let i = 0; i < 2; i++) await report(await claim('far', 'k'), 'complete');
+            told[2].open = 0;
+        }
+    }
+    assert.deepEqual(told.map((p) => [p.state, p.round, p.completed, p.pct]), [['closed', 1, 0, 0], ['closed', 1, 1, 25], ['closed', 1, 2, 50]]);
+    assert.ok(told[0].eta_s === null && told[1].eta_s >= 1, JSON.stringify(told));
+    assert.doesNotMatch(text, /event: state/);
+    assert.match(text, /event: end/);
+    assert.deepEqual((({ state, pct, eta_s }) => [state, pct, eta_s])(await over), ['finished', 100, null]);
+    assert.equal((await call('GET', `/v1/batches/${id}?wait=30`)).id, id);
+    assert.equal(jobs.length, 4);
+});
