@@ -112,6 +112,7 @@ int prompts_resolve(struct remote *r, struct str ref, struct str *id)
     }
     int code = str_is_name(ref) ? prompts_find_report(r, ref, STR(PROMPTS_REAL), &report) : EXIT_NOT_FOUND;
     *id = text_of(json_get(report, STR("args")), "batch");
+    *id = id->n ? *id : text_of(report, "finally_of"); /* of a schedule's tick */
     return code == EXIT_NOT_FOUND ? command_fail(r->o, code, "there is no batch %.*s", STR_ARG(ref)) : code;
 }
 
@@ -125,6 +126,7 @@ static const struct verb {
     {"close", act, 1},
     {"cancel", act, 1},
     {"run", prompts_run, 1},
+    {"schedule", prompts_schedule, 1},
     {"report", prompts_report, 1},
     {"compare", prompts_compare, 2},
     {"reextract", prompts_reextract, 1},

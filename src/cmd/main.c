@@ -60,12 +60,15 @@ const struct command command_table[] = {
      "definition, as PUT /v1/schedules/{name} takes it; - reads it, or ARGS, from standard input.\n"
      "next prints the coming ticks, --limit of them (at most 100); run prints the id of the job.\n"},
     {"batch", cmd_batch, "Shows, closes and cancels batches; runs batches of prompts, and reports on them",
-     "[list | status|close|cancel BATCH | run FILE | report BATCH | compare BATCH BATCH | reextract BATCH]",
+     "[list | status|close|cancel BATCH | run|schedule FILE | report BATCH | compare BATCH BATCH | reextract "
+     "BATCH]",
      "url key json limit name label date dry-run wait format entity entities detach",
      "BATCH is an id; a batch of prompts is also called NAME, or NAME:DATE (else the newest of the name).\n"
      "run makes a batch of prompts x models x runs of a definition (docs/run-prompt.md); the same again for "
      "the\n"
-     "same --date makes nothing twice. reextract looks for other names (--entities) in the answers, without "
+     "same --date makes nothing twice. schedule has the server make it at each tick of the definition's "
+     "cron.\n"
+     "reextract looks for other names (--entities) in the answers, without "
      "a\n"
      "call; without it, it reports once more on what there is.\n"},
     {"stats", cmd_stats, "Counts jobs by state, and names kinds that no worker can do", "", "url key json",

@@ -13,7 +13,8 @@ int prompts_find_report(struct remote *r, struct str ref, struct str state, cons
 int prompts_resolve(struct remote *r, struct str ref, struct str *id);
 
 /* ---- the verbs: what they take are the command's arguments */
-int prompts_run(struct remote *r); /* run FILE */
+int prompts_run(struct remote *r);      /* run FILE */
+int prompts_schedule(struct remote *r); /* schedule FILE */
 int prompts_report(struct remote *r);
 int prompts_compare(struct remote *r);
 int prompts_reextract(struct remote *r);

@@ -26,7 +26,8 @@ static bool is_of(const struct json *result, struct str ref)
     struct str date = STR_NONE;
     struct str name = str_cut(ref, ':', &date);
     return str_eq(text_of(result, "batch"), ref) ||
-           (str_eq(text_of(result, "name"), name) && (!date.p || str_eq(text_of(result, "date"), date)));
+           (str_eq(text_of(result, "name"), name) &&
+            (!date.p || str_starts(text_of(result, "date"), date))); /* of a tick, its day will do */
 }
 
 /* Reports outlive their jobs in a series. */
@@ -197,8 +198,9 @@ static int read_entities(struct remote *r, const struct json **out)
 /* The report's own job once more: with other names, or with what has come since. */
 static void write_job(const struct json *report, const struct json *entities, struct json_out *w)
 {
-    static const char *const kept[] = {"batch", "name", "date", "expected", "paths", "code", "budget"};
+    static const char *const kept[] = {"name", "date", "expected", "paths", "code", "budget", "matrix"};
     const struct json *args = json_get(report, STR("args"));
+    struct str batch = text_of(args, "batch");
     json_object_begin(w);
     json_put_c(w, "kind", "prompt-report");
     json_put_str(w, "queue", text_of(report, "queue"));
@@ -206,6 +208,7 @@ static void write_job(const struct json *report, const struct json *entities, st
     json_put_int(w, "timeout_s", 3600);
     json_name(w, "args");
     json_object_begin(w);
+    json_put_str(w, "batch", batch.n ? batch : text_of(report, "finally_of"));
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         const struct json *v = json_get(args, str_from(kept[i]));
         if (v) {

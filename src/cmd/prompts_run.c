@@ -371,6 +371,43 @@ static int follow(struct run *run)
     return code ? code : prompts_report_of(r, run->batch);
 }
 
+/* ---- schedule ---- */
+
+static void tell_schedule(const struct run *run, const struct json *schedule)
+{
+    const struct json *next = first_of(schedule, "next");
+    (void)printf("%.*s is kept: %s jobs at each tick, next at %.*s\n", STR_ARG(run->b.name),
+                 term_count((int64_t)prompt_batch_jobs(&run->b)).s, STR_ARG(next ? next->s : STR("no time")));
+}
+
+int prompts_schedule(struct remote *r)
+{
+    struct run run = {.r = r};
+    struct err e = {0};
+    const struct json *schedule = NULL;
+    struct buf body = BUF_LIMIT(CALL_MAX_BYTES);
+    struct json_out w = json_writer(&body);
+    int code = read_definition(&run);
+    enum rc rc = code ? RC_OK : prompt_batch_write_schedule(&run.b, &w, &e);
+    if (rc || (!code && body.overflowed)) {
+        code = command_fail(r->o, EXIT_USAGE, "%.*s: %s", STR_ARG(options_arg(r->o, 1)),
+                            rc ? e.text : "the definition is too big to be sent");
+    } else if (!code && options_flag(r->o, "dry-run")) {
+        (options_flag(r->o, "json") ? print_plan_json : print_plan)(&run);
+    } else if (!code) {
+        remote_path(r, "/v1/schedules/");
+        remote_segment(r, run.b.name);
+        code = remote_call(r, "PUT", remote_target(r), buf_str(&body), &schedule);
+    }
+    if (schedule && options_flag(r->o, "json")) {
+        remote_print_json(schedule);
+    } else if (schedule) {
+        tell_schedule(&run, schedule);
+    }
+    buf_dispose(&body);
+    return code;
+}
+
 int prompts_run(struct remote *r)
 {
     struct run run = {.r = r};

@@ -19,6 +19,7 @@
 #define PROMPT_BATCH_MAX_JOBS   100000
 #define PROMPT_BATCH_MAX_MODELS 200
 #define PROMPT_BATCH_MAX_RUNS   1000
+#define PROMPT_BATCH_MAX_MIXED  1000 /* as MATRIX_SHOWN_MAX of core/matrix.h */
 
 struct prompt_item {
     struct str id;
@@ -64,6 +65,11 @@ MUST_CHECK enum rc prompt_batch_write_job(const struct prompt_batch *b, size_t i
 /* The job that waits for the batch and reports on it (prompt_report.h). */
 void prompt_batch_write_report(const struct prompt_batch *b, struct str date, struct str batch,
                                struct json_out *w);
+
+/* All of it at each tick of its cron, as PUT /v1/schedules/{name} takes it. RC_INVALID: it has no cron. RC_TOO_BIG: more than
+ * PROMPT_BATCH_MAX_MIXED jobs of several providers. */
+MUST_CHECK enum rc prompt_batch_write_schedule(const struct prompt_batch *b, struct json_out *w,
+                                               struct err *e);
 
 /* A date as the key has it: 2026-11-22. */
 bool prompt_date_is_good(struct str date);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { makeDir, startServer } from '../e2e/lib/server.mjs';
-import { batch, startWorker, wilson } from './lib/prompts.mjs';
+import { batch, soon, startWorker, wilson } from './lib/prompts.mjs';
 import { completion, startProvider } from './lib/provider.mjs';
 
 const KEY = 'sk-test-0123456789abcdef';
@@ -40,7 +40,7 @@ function firstDay({ body }) {
 before(async () => {
     stint = await startServer();
     provider = await startProvider(firstDay);
-    worker = startWorker(stint, dir, { acme: { base_url: `${provider.url}/v1`, secret: 'ACME', prices: { two: { input: 1, output: 10 } } } }, { env: { STINT_SECRET_ACME: KEY } });
+    worker = startWorker(stint, dir, { acme: { base_url: `${provider.url}/v1`, secret: 'ACME', prices: { two: { input: 1, output: 10 } } }, second: { base_url: `${provider.url}/v1`, secret: 'ACME' } }, { env: { STINT_SECRET_ACME: KEY } });
     file('def.json', DEFINITION);
 });
 after(async () => {
@@ -178,6 +178,41 @@ test('of another definition of the same name and date only what is new is made',
     const report = JSON.parse(await ok('run', more, '--date', '2026-11-22', '--wait', '--json'));
     assert.deepEqual(report.prompts.map((p) => [p.prompt, p.jobs]), [['new', 6]]);
     assert.equal((await stint.call('GET', '/v1/jobs?kind=run-prompt&limit=1000')).json.jobs.length, 36 + 36 + 6);
+});
+
+test('a definition becomes a schedule, whose ticks are batches with a report', async () => {
+    provider.answer = firstDay;
+    for (const [wrong, why] of [[{ cron: undefined }, /cron: is missing/], [{ cron: '0 6 * * *', prompts: [] }, /prompts: there is none/], [{ cron: '61 * * * *' }, /61 \* \* \* \*|minute/], [{ cron: '0 6 * * *', tz: 'Mars/Olympus' }, /Mars/]]) {
+        const { code, err } = await batch(stint, 'schedule', file('wrong.json', { ...DEFINITION, ...wrong }));
+        assert.notEqual(code, 0, JSON.stringify(wrong));
+        assert.match(err, why);
+    }
+    const many = { ...DEFINITION, cron: '0 6 * * *', runs: 1000, models: [{ id: 'a', provider: 'acme' }, { id: 'b', provider: 'other' }] };
+    assert.match((await batch(stint, 'schedule', file('many.json', { ...many, budget: undefined }))).err, /of several providers a schedule asks at most 1000 jobs/);
+    assert.deepEqual((await stint.call('GET', '/v1/schedules')).json.schedules, []);
+    const own = { ...DEFINITION, name: 'ticks', tz: 'Europe/Berlin', cron: '0 6 * * *' };
+    assert.match(await ok('schedule', file('ticks.json', own), '--dry-run'), /36 jobs/);
+    assert.match(await ok('schedule', dir.file('ticks.json')), /^ticks is kept: 36 jobs at each tick, next at 20/);
+    // Changed, it is another schedule; and it is run.
+    await ok('schedule', file('ticks.json', { ...own, tz: undefined, cron: soon(), catch_up: 'skip', models: [...DEFINITION.models.slice(0, 1), { id: 'two', provider: 'second' }] }));
+    let report;
+    while (!report) report = (await stint.call('GET', '/v1/jobs?kind=prompt-report&tag=batch:ticks&state=completed')).json.jobs[0];
+    const { fired, last_tick: tick, last_job: id } = (await stint.call('GET', '/v1/schedules/ticks')).json;
+    assert.deepEqual([fired, report.finally_of], [1, id]);
+    const told = JSON.parse(await ok('report', 'ticks', '--json'));
+    assert.deepEqual([told.date, told.jobs, told.expected, told.batch], [tick, 36, 36, id]);
+    assert.deepEqual(told.outcomes, { succeeded: 12, refused: 6, invalid: 6, truncated: 6, failed: 6, cancelled: 0 });
+    assert.deepEqual(told.prompts.map((p) => [p.prompt, p.jobs]).sort(), DEFINITION.prompts.map((p) => [p.id, 6]).sort());
+    assert.deepEqual(told.models.map((m) => [m.provider, m.model]), [['acme', 'm/one:8b'], ['second', 'two']]);
+    assert.deepEqual(JSON.parse(await ok('report', `ticks:${tick.slice(0, 10)}`, '--json')), told);
+    assert.match(await ok('status', 'ticks'), new RegExp(id));
+    const { jobs } = (await stint.call('GET', `/v1/batches/${id}/jobs?limit=100`)).json;
+    assert.deepEqual([...new Set(jobs.map((j) => j.limits.filter((l) => typeof l === 'string').join()))].sort(), [`budget:calls:ticks:${id},provider:acme`, `budget:calls:ticks:${id},provider:second`]);
+    assert.equal(new Set(jobs.map((j) => j.unique_key)).size, 36);
+    assert.ok(jobs.every((j) => j.unique_key.startsWith(`schedule:ticks:${tick}:`)));
+    const calls = provider.calls.length;
+    assert.deepEqual(JSON.parse(await ok('reextract', 'ticks', '--json')).outcomes, told.outcomes);
+    assert.equal(provider.calls.length, calls);
 });
 
 test('of a batch that is cancelled what there is is reported', async () => {

@@ -57,7 +57,7 @@ TEST(every_end_of_a_job_has_its_outcome)
         {LINE("m", "skipped", "\"error\":null"), TALLY_CANCELLED},
     };
     struct arena *a = arena_new();
-    struct tally *t = tally_new(NULL, a);
+    struct tally *t = tally_new(NULL, NULL, a);
     struct tally_line is;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         CHECK_TRUE(add(t, ends[i].line, &is, a, e));
@@ -80,7 +80,7 @@ TEST(every_end_of_a_job_has_its_outcome)
 TEST(a_job_without_a_key_of_ours_counts_by_what_its_result_says)
 {
     struct arena *a = arena_new();
-    struct tally *t = tally_new(NULL, a);
+    struct tally *t = tally_new(NULL, NULL, a);
     struct tally_line is;
     CHECK_TRUE(
         add(t,
@@ -101,7 +101,7 @@ TEST(a_job_without_a_key_of_ours_counts_by_what_its_result_says)
 
 static const struct json *small_report(struct arena *a, struct err *e)
 {
-    struct tally *t = tally_new(parse("[\"A, \\\"Inc\\\" |\",{\"name\":\"B\"}]", a, e), a);
+    struct tally *t = tally_new(parse("[\"A, \\\"Inc\\\" |\",{\"name\":\"B\"}]", a, e), NULL, a);
     struct tally_line is;
     CHECK_TRUE(add(t, LINE("m", "completed", MENTIONS("\"count\":2,\"order\":1", "\"count\":1,\"order\":2")),
                    &is, a, e));

@@ -8,6 +8,7 @@
 #define KEY_MAX_BYTES    256 /* of the server */
 #define CHARS_OF_A_TOKEN 4
 #define OUTPUT_GUESS     512
+#define REPORT_S         3600
 #define KEY_WORD         "batch"
 
 static size_t print_key(char to[KEY_MAX_BYTES + 1], const struct prompt_batch *b, size_t i, struct str date)
@@ -186,19 +187,11 @@ static void put_tags(const struct prompt_batch *b, struct str date, struct str b
     arena_free(a);
 }
 
-void prompt_batch_write_report(const struct prompt_batch *b, struct str date, struct str batch,
-                               struct json_out *w)
+/* What the report is about, beside which batch. */
+static void put_report_args(const struct prompt_batch *b, struct json_out *w)
 {
     static const char *const kept[] = {"entities", "paths", "code", "budget"};
-    struct arena *a = arena_new();
-    json_object_begin(w);
-    json_put_c(w, "kind", "prompt-report");
-    put_queue(b, w);
-    json_name(w, "args");
-    json_object_begin(w);
-    json_put_str(w, "batch", batch);
     json_put_str(w, "name", b->name);
-    json_put_str(w, "date", date);
     json_put_int(w, "expected", (int64_t)prompt_batch_jobs(b));
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         const struct json *v = json_get(b->definition, str_from(kept[i]));
@@ -206,6 +199,20 @@ void prompt_batch_write_report(const struct prompt_batch *b, struct str date, st
             json_put_raw(w, kept[i], v->raw);
         }
     }
+}
+
+void prompt_batch_write_report(const struct prompt_batch *b, struct str date, struct str batch,
+                               struct json_out *w)
+{
+    struct arena *a = arena_new();
+    json_object_begin(w);
+    json_put_c(w, "kind", "prompt-report");
+    put_queue(b, w);
+    json_name(w, "args");
+    json_object_begin(w);
+    json_put_str(w, "batch", batch);
+    json_put_str(w, "date", date);
+    put_report_args(b, w);
     json_object_end(w);
     json_name(w, "depends_on");
     json_array_begin(w);
@@ -217,9 +224,142 @@ void prompt_batch_write_report(const struct prompt_batch *b, struct str date, st
                  arena_printf(a, KEY_WORD ":%.*s:%.*s:report:%.*s", STR_ARG(b->name), STR_ARG(date),
                               STR_ARG(prompt_batch_digits(b, a))));
     json_put_c(w, "unique_for_s", "forever");
-    json_put_int(w, "timeout_s", 3600);
+    json_put_int(w, "timeout_s", REPORT_S);
     json_object_end(w);
     arena_free(a);
+}
+
+/* ---- as a schedule */
+
+/* What a job of a tick may be guessed to take, whichever it is: its weight stands in the template. */
+static int64_t guess_of_any(const struct prompt_batch *b)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < b->prompt_count; i++) {
+        sum += guess_tokens(b, &b->prompts[i], &b->models[0]) - tokens_asked(b->models[0].params);
+    }
+    int64_t most = 0;
+    for (size_t i = 0; i < b->model_count; i++) {
+        int64_t asked = tokens_asked(b->models[i].params);
+        most = asked > most ? asked : most;
+    }
+    int64_t guess = sum / (int64_t)b->prompt_count + most;
+    return guess < 1 ? 1 : guess < LIMIT_WEIGHT_MAX ? guess : LIMIT_WEIGHT_MAX;
+}
+
+static bool has_one_provider(const struct prompt_batch *b)
+{
+    bool is_one = true;
+    for (size_t i = 1; i < b->model_count; i++) {
+        is_one = is_one && str_eq(b->models[i].provider, b->models[0].provider);
+    }
+    return is_one;
+}
+
+static void put_template(const struct prompt_batch *b, struct json_out *w)
+{
+    struct str provider = has_one_provider(b) ? b->models[0].provider : STR("{model.provider}");
+    json_name(w, "job");
+    json_object_begin(w);
+    json_put_c(w, "kind", "run-prompt");
+    put_queue(b, w);
+    put_limits(b, provider, guess_of_any(b), STR("{batch}"), w);
+    json_name(w, "args");
+    json_object_begin(w);
+    put_shared_args(b, w);
+    json_object_end(w);
+    put_rules(w);
+    json_object_end(w);
+}
+
+/* The last dimension runs fastest (coordinates.h). */
+static void put_matrix(const struct prompt_batch *b, struct json_out *w)
+{
+    json_name(w, "matrix");
+    json_object_begin(w);
+    json_put_raw(w, "prompt", json_get(b->definition, STR("prompts"))->raw);
+    json_put_raw(w, "model", json_get(b->definition, STR("models"))->raw);
+    json_name(w, "run");
+    json_array_begin(w);
+    for (size_t i = 1; i <= b->runs; i++) {
+        json_int(w, (int64_t)i);
+    }
+    json_array_end(w);
+    json_object_end(w);
+}
+
+static void put_coordinates(const struct prompt_batch *b, struct json_out *w)
+{
+    json_name(w, "matrix");
+    json_object_begin(w);
+    json_name(w, "prompts");
+    json_array_begin(w);
+    for (size_t i = 0; i < b->prompt_count; i++) {
+        json_str(w, b->prompts[i].id);
+    }
+    json_array_end(w);
+    json_name(w, "models");
+    json_array_begin(w);
+    for (size_t i = 0; i < b->model_count; i++) {
+        json_object_begin(w);
+        json_put_str(w, "provider", b->models[i].provider);
+        json_put_str(w, "id", b->models[i].id);
+        json_object_end(w);
+    }
+    json_array_end(w);
+    json_put_int(w, "runs", (int64_t)b->runs);
+    json_object_end(w);
+}
+
+static void put_finally(const struct prompt_batch *b, struct json_out *w)
+{
+    char tag[KEY_MAX_BYTES];
+    json_name(w, "finally");
+    json_array_begin(w);
+    json_object_begin(w);
+    json_put_c(w, "kind", "prompt-report");
+    put_queue(b, w);
+    json_name(w, "args");
+    json_object_begin(w);
+    put_report_args(b, w);
+    put_coordinates(b, w);
+    json_object_end(w);
+    json_name(w, "tags");
+    json_array_begin(w);
+    str_print(tag, sizeof tag, KEY_WORD ":%.*s", STR_ARG(b->name));
+    json_c(w, tag);
+    json_array_end(w);
+    json_put_c(w, "on_parent_failure", "continue"); /* of a cancelled batch, what there is */
+    json_put_int(w, "timeout_s", REPORT_S);
+    json_object_end(w);
+    json_array_end(w);
+}
+
+enum rc prompt_batch_write_schedule(const struct prompt_batch *b, struct json_out *w, struct err *e)
+{
+    static const char *const told[] = {"cron", "tz", "catch_up"};
+    const struct json *cron = json_get(b->definition, STR("cron"));
+    if (!cron || cron->type != JSON_STRING || !cron->s.n) {
+        return err_set_code(e, RC_INVALID, "invalid_field", "cron", "cron: is missing: when does it run?");
+    }
+    if (prompt_batch_jobs(b) > PROMPT_BATCH_MAX_MIXED && !has_one_provider(b)) {
+        return err_set_code(e, RC_TOO_BIG, "too_many_jobs", "models",
+                            "models: of several providers a schedule asks at most %d jobs a tick, and these "
+                            "are %zu: make a definition for each provider",
+                            PROMPT_BATCH_MAX_MIXED, prompt_batch_jobs(b));
+    }
+    json_object_begin(w);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        const struct json *v = json_get(b->definition, str_from(told[i]));
+        if (v && v->type != JSON_NULL) {
+            json_put_raw(w, told[i], v->raw);
+        }
+    }
+    put_template(b, w);
+    put_matrix(b, w);
+    put_finally(b, w);
+    json_object_end(w);
+    return RC_OK;
 }
 
 bool prompt_coordinate_parse(struct str key, struct prompt_coordinate *out)

@@ -15,12 +15,14 @@
 #define RESPONSES_FILES_MAX 24
 #define PARSE_MS            10000
 #define REPORTS_KEPT        366
+#define DATE_BYTES          10
 
 struct report_args {
     struct str batch, name, date;
-    const struct json *entities, *paths, *budget;
+    const struct json *entities, *paths, *budget, *matrix;
     bool with_code, is_anew;
     int64_t expected;
+    struct coordinates places; /* of a schedule's jobs */
 };
 
 struct reporting {
@@ -34,8 +36,8 @@ struct reporting {
     int file_count;
 };
 
-static const char *const members[] = {"batch", "name", "date",   "expected",  "entities",
-                                      "paths", "code", "budget", "reextract", NULL};
+static const char *const members[] = {"batch", "name",   "date",      "expected", "entities", "paths",
+                                      "code",  "budget", "reextract", "matrix",   NULL};
 
 static enum rc read_args(struct reporting *r, struct err *e)
 {
@@ -55,6 +57,8 @@ static enum rc read_args(struct reporting *r, struct err *e)
     args->entities = json_get(o, STR("entities"));
     args->paths = json_get(o, STR("paths"));
     args->budget = json_get(o, STR("budget"));
+    args->matrix = json_get(o, STR("matrix"));
+    rc = rc || !args->matrix ? rc : coordinates_read(args->matrix, r->a, &args->places, e);
     rc = rc || !args->entities ? rc : prompt_entities_read(args->entities, r->a, &unused, &count, e);
     return rc || (args->batch.n && args->name.n)
                ? rc
@@ -140,6 +144,12 @@ static enum rc write_response(struct reporting *r, const struct json *line, cons
 
 /* ---- the lines */
 
+static struct str text_of(const struct json *o, const char *name)
+{
+    const struct json *v = json_get(o, str_from(name));
+    return v && v->type == JSON_STRING ? v->s : STR("");
+}
+
 /* Names in an answer that is kept, looked for anew: an object with mentions and citations; NULL: that text could not be read. */
 static const struct json *read_anew(struct reporting *r, const struct json *result)
 {
@@ -169,6 +179,10 @@ static enum rc take_line(struct reporting *r, struct str text, struct err *e)
     enum rc rc = json_parse_envelope(text, r->line, &line, e);
     if (rc) {
         return err_wrap(e, RC_BUSY, "the results of the batch cannot be read");
+    }
+    if (!r->args.date.n) { /* the first line of a schedule's tick, or, run by hand, of today */
+        struct str tick = coordinates_tick(text_of(line, "unique_key"));
+        r->args.date = arena_str(r->a, tick.n ? tick : str_sub(text_of(line, "finished_at"), 0, DATE_BYTES));
     }
     const struct json *result = json_get(line, STR("result"));
     const struct json *found = r->args.is_anew ? read_anew(r, result) : result;
@@ -310,7 +324,7 @@ static enum rc run(struct attempt *at, struct err *e)
     struct reporting r = {.at = at, .a = attempt_arena(at), .line = arena_new()};
     enum rc rc = read_args(&r, e);
     if (!rc) {
-        r.tally = tally_new(r.args.entities, r.a);
+        r.tally = tally_new(r.args.entities, &r.args.places, r.a);
         rc = report_all(&r, e);
     }
     if (r.responses) {

@@ -29,10 +29,11 @@ static struct str name_of(const struct json *entity)
     return entity->type == JSON_STRING ? entity->s : tally_text(entity, "name");
 }
 
-struct tally *tally_new(const struct json *names, struct arena *a)
+struct tally *tally_new(const struct json *names, const struct coordinates *places, struct arena *a)
 {
     struct tally *t = arena_alloc(a, sizeof *t);
     *t = (struct tally){.a = a,
+                        .places = places ? *places : (struct coordinates){0},
                         .models = words_make(a, TALLY_MODELS_MAX),
                         .prompts = words_make(a, PROMPT_BATCH_MAX_JOBS),
                         .domains = words_make(a, TALLY_DOMAINS_MAX),
@@ -222,7 +223,7 @@ bool tally_add(struct tally *t, const struct json *line, const struct json *foun
     if (!str_eq(tally_text(line, "kind"), STR("run-prompt"))) {
         return false;
     }
-    if (!prompt_coordinate_parse(tally_text(line, "unique_key"), &out->at)) {
+    if (!coordinates_find(&t->places, tally_text(line, "unique_key"), &out->at)) {
         out->at = (struct prompt_coordinate){.prompt = tally_text(result, "prompt_id"),
                                              .provider = tally_text(result, "provider"),
                                              .model = tally_text(result, "model"),

@@ -4,7 +4,7 @@
 #define STINT_KINDS_RUN_PROMPT_TALLY_H
 
 #include "base/json.h"
-#include "kinds/prompt_batch.h"
+#include "kinds/run_prompt/coordinates.h"
 
 #define TALLY_DOMAINS_MAX 20000   /* different ones that are counted … */
 #define TALLY_DOMAINS     100     /* … and told */
@@ -25,8 +25,8 @@ extern const char *const tally_outcome_names[TALLY_OUTCOMES];
 
 struct tally;
 
-/* names: texts, or objects with a name; NULL = none. All lives in `a`. */
-struct tally *tally_new(const struct json *names, struct arena *a);
+/* names: texts, or objects with a name; NULL = none. places: of a schedule's jobs; NULL = of none. All lives in `a`. */
+struct tally *tally_new(const struct json *names, const struct coordinates *places, struct arena *a);
 
 /* A line of the batch's results, and what it is in the report. */
 struct tally_line {

@@ -39,6 +39,7 @@ struct tally_code {
 };
 
 struct tally {
+    struct coordinates places;
     struct arena *a;
     struct str *names;
     size_t name_count;
