@@ -1,6 +1,8 @@
 /* prompt_jobs.c: a definition as jobs: those that ask, the one that reports, and both as a schedule that makes them at each tick. */
 #include "kinds/run_prompt/prompt_jobs.h"
 
+#include <assert.h>
+
 #include "kinds/run_prompt/prompt_args.h"
 #include "worker/handler.h"
 
@@ -9,6 +11,7 @@
 #define CHARS_OF_A_TOKEN 4
 #define OUTPUT_GUESS     512
 #define REPORT_S         3600
+#define LOST_MAX         20 /* a worker that dies says nothing against a question */
 #define KEY_WORD         "batch"
 
 static size_t print_key(char to[KEY_MAX_BYTES + 1], const struct prompt_batch *b, size_t i, struct str date)
@@ -142,6 +145,7 @@ void prompt_batch_write_args(const struct prompt_batch *b, size_t i, struct json
 static void put_rules(struct json_out *w)
 {
     json_put_int(w, "max_attempts", 5);
+    json_put_int(w, "lost_max", LOST_MAX);
     json_put_raw(w, "retry", STR("{\"base_s\":2,\"cap_s\":120}"));
     json_put_int(w, "timeout_s", 600);
 }
@@ -243,6 +247,7 @@ static int64_t guess_of_any(const struct prompt_batch *b)
         int64_t asked = tokens_asked(b->models[i].params);
         most = asked > most ? asked : most;
     }
+    assert(b->prompt_count > 0); /* prompt_batch_read */
     int64_t guess = sum / (int64_t)b->prompt_count + most;
     return guess < 1 ? 1 : guess < LIMIT_WEIGHT_MAX ? guess : LIMIT_WEIGHT_MAX;
 }
