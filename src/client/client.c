@@ -38,6 +38,7 @@ struct pending {
     struct err err;
     bool maybe_sent;
     int status;
+    char next_cursor[sizeof((struct client_reply *)NULL)->next_cursor];
     struct buf body; /* the whole answer, or pieces of a stream not yet taken */
 };
 
@@ -47,6 +48,7 @@ static bool pending_on_head(void *ctx, struct http_call *call, const struct http
     (void)call;
     pthread_mutex_lock(&p->lock);
     p->status = a->status;
+    str_copy(p->next_cursor, sizeof p->next_cursor, http_answer_header(a, STR("Stint-Next-Cursor")));
     pthread_mutex_unlock(&p->lock);
     return true;
 }
@@ -74,6 +76,7 @@ static void pending_on_done(void *ctx, struct http_call *call, const struct http
     p->is_done = true;
     p->rc = a->rc;
     p->status = a->status;
+    str_copy(p->next_cursor, sizeof p->next_cursor, http_answer_header(a, STR("Stint-Next-Cursor")));
     p->maybe_sent = a->maybe_sent;
     if (a->rc && a->err) {
         p->err = *a->err;
@@ -190,6 +193,7 @@ int client_request(struct stint_client *c, const struct client_request *r, struc
         pthread_mutex_unlock(&p.lock);
         reply->status = p.status;
         code = pending_outcome(&p, e);
+        str_copy(reply->next_cursor, sizeof reply->next_cursor, str_from(p.next_cursor));
         reply->body = p.body;
         p.body = BUF_LIMIT(0);
     }

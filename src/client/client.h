@@ -20,6 +20,7 @@ struct client_request {
 struct client_reply {
     int status;
     struct buf body;
+    char next_cursor[256]; /* of a page of results; "" = it was the last */
 };
 
 /* One request and its answer. STINT_OK: an answer of 2xx came. Else e tells, from the problem+json of the answer or from the

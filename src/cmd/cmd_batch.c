@@ -59,6 +59,27 @@ static int list(struct remote *r)
     return code;
 }
 
+static bool is_about(const struct json *report, struct str id)
+{
+    return str_eq(text_of(json_get(report, STR("args")), "batch"), id) ||
+           str_eq(text_of(report, "finally_of"), id);
+}
+
+/* The job that reports on the batch, when it is one of prompts; NULL: it is none. */
+static const struct json *report_of(struct remote *r, const struct json *batch)
+{
+    const struct json *report = NULL;
+    const struct str refs[] = {text_of(batch, "id"),
+                               text_of(batch, "name")}; /* of a schedule's it has no tag */
+    for (size_t i = 0; i < 2; i++) {
+        bool may_be = str_is_name(refs[i]) && !prompts_find_report(r, refs[i], STR(""), &report);
+        if (may_be && is_about(report, refs[0])) {
+            return report;
+        }
+    }
+    return NULL;
+}
+
 /* `status` reads it; close and cancel are verbs of the API, which answers with the batch, too. */
 static int act(struct remote *r)
 {
@@ -73,12 +94,13 @@ static int act(struct remote *r)
         buf_printf(&r->path, "/%.*s", STR_ARG(verb));
     }
     code = code ? code : remote_call(r, is_read ? "GET" : "POST", remote_target(r), STR_NONE, &answer);
-    if (!code && options_flag(r->o, "json")) {
-        remote_print_json(answer);
-    } else if (!code) {
+    const struct json *report = code || !is_read ? NULL : report_of(r, answer);
+    if (!code && !options_flag(r->o, "json")) {
         print_batch(answer);
+    } else if (!code && !report) {
+        remote_print_json(answer);
     }
-    return code;
+    return code || !report ? code : prompts_status(r, answer, report);
 }
 
 /* ---- which one is meant ---- */

@@ -15,6 +15,8 @@ int prompts_resolve(struct remote *r, struct str ref, struct str *id);
 /* ---- the verbs: what they take are the command's arguments */
 int prompts_run(struct remote *r);      /* run FILE */
 int prompts_schedule(struct remote *r); /* schedule FILE */
+/* status: of this batch, whose report this is. */
+int prompts_status(struct remote *r, const struct json *batch, const struct json *report);
 int prompts_report(struct remote *r);
 int prompts_compare(struct remote *r);
 int prompts_reextract(struct remote *r);

@@ -17,6 +17,13 @@ void prompt_report_compare(const struct json *a, const struct json *b, struct st
 /* A comparison as a table. */
 void prompt_compare_markdown(const struct json *comparison, struct buf *out);
 
+/* What has ended so far of a batch that may still run, whose report has these args. */
+struct prompt_progress *prompt_progress_new(const struct json *report_args, struct arena *a);
+/* Lines of its results; returns how many they were. */
+size_t prompt_progress_add(struct prompt_progress *p, struct str lines);
+/* The members jobs, outcomes, calls, repaired, tokens, cost_usd, latency_ms, models and failures of report.json. */
+void prompt_progress_end(struct prompt_progress *p, struct json_out *w);
+
 /* Does the report tell of this name? */
 bool prompt_report_knows(const struct json *report, struct str entity);
 

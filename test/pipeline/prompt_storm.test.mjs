@@ -90,6 +90,13 @@ test('a quota that is used up pauses the provider until somebody resumes it, and
     const waits = await enqueue({ limits: [{ key: 'provider:acme', weight: 2 }] });
     assert.equal((await end(await enqueue({}))).state, 'completed'); // names no key
     assert.deepEqual([calls.length, (await limit()).paused], [before + 1, true]);
+    // A batch says that it is blocked, and what came of it so far.
+    writeFileSync(dir.file('spent.json'), JSON.stringify({ name: 'spent', prompts: [{ id: 'p', text: '?' }], models: [{ id: 'm', provider: 'acme' }], runs: 3 }));
+    assert.equal((await batch(stint, 'run', dir.file('spent.json'))).code, 0);
+    const { prompts } = JSON.parse((await batch(stint, 'status', 'spent', '--json')).out);
+    assert.deepEqual([prompts.expected, prompts.queued, prompts.active, prompts.waiting_rate_limit, prompts.blocked, prompts.pct, prompts.so_far.jobs], [3, 3, 0, 3, true, 0, 0]);
+    assert.match((await batch(stint, 'status', 'spent')).out, /blocked +3 jobs for provider:acme, until somebody resumes it/);
+    await batch(stint, 'cancel', 'spent');
     await stint.call('POST', '/v1/limits/provider:acme/resume', {});
     for (const id of [spent, waits]) {
         const job = await end(id);

@@ -205,7 +205,7 @@ test('a definition becomes a schedule, whose ticks are batches with a report', a
     assert.deepEqual(told.prompts.map((p) => [p.prompt, p.jobs]).sort(), DEFINITION.prompts.map((p) => [p.id, 6]).sort());
     assert.deepEqual(told.models.map((m) => [m.provider, m.model]), [['acme', 'm/one:8b'], ['second', 'two']]);
     assert.deepEqual(JSON.parse(await ok('report', `ticks:${tick.slice(0, 10)}`, '--json')), told);
-    assert.match(await ok('status', 'ticks'), new RegExp(id));
+    assert.match(await ok('status', 'ticks'), new RegExp(`${id}[^]*36 of 36[^]*second +two +6 +3 +3 +3 +3`));
     const { jobs } = (await stint.call('GET', `/v1/batches/${id}/jobs?limit=100`)).json;
     assert.deepEqual([...new Set(jobs.map((j) => j.limits.filter((l) => typeof l === 'string').join()))].sort(), [`budget:calls:ticks:${id},provider:acme`, `budget:calls:ticks:${id},provider:second`]);
     assert.equal(new Set(jobs.map((j) => j.unique_key)).size, 36);
@@ -219,7 +219,7 @@ test('of a batch that is cancelled what there is is reported', async () => {
     await ok('run', file('other.json', { ...DEFINITION, name: 'cancelled', queue: 'nobody-works-here' }));
     await ok('cancel', 'cancelled');
     const { id } = (await stint.call('GET', '/v1/jobs?kind=prompt-report&tag=batch:cancelled')).json.jobs[0];
-    await ok('status', 'cancelled');
+    assert.match(await ok('status', 'cancelled'), /jobs +36 of 36 \(100 %\), 0 active/);
     assert.match((await batch(stint, 'report', 'cancelled')).err, /is not finished yet/);
     assert.equal((await stint.call('POST', '/v1/claims', { worker: 'w', queues: ['nobody-works-here'], kinds: ['prompt-report'], wait_s: 20 })).json.jobs[0].id, id);
 });

@@ -40,6 +40,8 @@ bool tally_add(struct tally *t, const struct json *line, const struct json *foun
 
 /* The members of report.json that come from answers. expected: how many jobs there should be. */
 void tally_write(struct tally *t, int64_t expected, struct json_out *w);
+/* Those of them that say how the work went, not what was answered. */
+void tally_write_work(struct tally *t, struct json_out *w);
 
 struct tally_budget { /* 0 = no bound */
     int64_t calls, tokens;

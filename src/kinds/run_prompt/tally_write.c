@@ -183,11 +183,24 @@ static void put_failures(const struct tally *t, struct json_out *w)
     json_array_end(w);
 }
 
-void tally_write(struct tally *t, int64_t expected, struct json_out *w)
+static void sort_models(struct tally *t)
 {
     if (t->models.count) {
         qsort(t->of_model, t->models.count, sizeof *t->of_model, compare_models);
     }
+}
+
+void tally_write_work(struct tally *t, struct json_out *w)
+{
+    sort_models(t);
+    put_group(w, &t->all);
+    put_models(t, w);
+    put_failures(t, w);
+}
+
+void tally_write(struct tally *t, int64_t expected, struct json_out *w)
+{
+    sort_models(t);
     if (t->domains.count) {
         qsort(t->of_domain, t->domains.count, sizeof *t->of_domain, compare_domains);
     }
