@@ -14,7 +14,7 @@ const SRC = fileURLToPath(new URL('../../src', import.meta.url));
 const NAMES = readdirSync(SRC, { recursive: true })
     .filter((f) => f.endsWith('.c'))
     .flatMap((f) => [...readFileSync(join(SRC, f), 'utf8').matchAll(/\bFAULT\("([a-z_.0-9]+)"\)/g)].map((m) => m[1]))
-    .filter((name) => !name.startsWith('store.copy.') && name !== 'store.fill.chunk'); // copy.test.mjs, of no server; matrices.test.mjs
+    .filter((name) => !name.startsWith('store.copy.') && !/^store\.(fill|lane|slot|limit)\./.test(name)); // copy.test.mjs, of no server; matrices.test.mjs, limit_kills.test.mjs
 // Which hit: some points are passed once in a run, others at every request.
 const OFTEN = SMALL ? [7] : process.env.CHAOS ? [1, 2, 3, 5, 9, 15, 30, 60] : [2, 12];
 const HITS = { 'store.migrate.step': [1], 'store.checkpoint': [1], 'store.files.fsync': [1, 3], 'store.files.link': [1, 3], 'store.prune.chunk': [1, 2], 'store.tick.note': [1, 2], 'api.artifact.fsync': [1, 3], 'net.upload.write': [1, 3] };

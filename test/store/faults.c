@@ -2,7 +2,7 @@
  * the store; a process that died there has lost nothing it acknowledged (J1, J17). */
 #ifdef STINT_FAULTS
 #include "base/fault.h"
-#include "store_test.h"
+#include "limit_rig.h"
 
 #include <signal.h>
 #include <string.h>
@@ -33,6 +33,57 @@ STORE_TEST(a_round_that_cannot_begin_changes_nothing)
 STORE_TEST(a_round_that_fails_in_the_middle_changes_nothing)
 {
     a_failed_round_changes_nothing(s, "store.round.middle");
+}
+
+/* What failed there has changed nothing: the slot of the one that runs, the pause, and whose turn it is (J8). */
+static void a_key_survives(struct store_test *s, const char *point)
+{
+    (void)set_limit(s, A, CAPPED(1));
+    struct job *job = a_processing_job(s, .limit_keys = HOST);
+    queue_some(s, 2, HOST);
+    fault_arm(point, "always", 1);
+    AN_OP(s, op, store_set_limit, STORE_SET_LIMIT);
+    op.tenant = s->tenant;
+    op.key = A;
+    op.pause_until = JOB_FOREVER_MS;
+    bool is_paused = !store_run(s->store, &op.op, NULL);
+    AN_OP(s, end, store_report, STORE_REPORT);
+    struct report report = a_report(job, 1, REPORT_COMPLETE);
+    end.tenant = s->tenant;
+    end.items = &report;
+    end.count = 1;
+    bool has_ended = !store_run(s->store, &end.op, NULL);
+    AN_OP(s, more, store_claim, STORE_CLAIM);
+    more.tenant = s->tenant;
+    more.worker = STR("w");
+    more.max = 10;
+    bool has_claimed = !store_run(s->store, &more.op, NULL) && more.count;
+    fault_disarm();
+    CHECK_FALSE(is_paused && has_ended && has_claimed);
+    CHECK_INT(read_limit(s, A).state.used, (has_ended ? 0 : 1) + (has_claimed ? 1 : 0));
+    CHECK_INT(read_limit(s, A).state.paused_until, is_paused ? JOB_FOREVER_MS : 0);
+    pause_limit(s, A, 0);
+    if (!has_ended) {
+        VERDICT(complete(s, job, 1), RC_OK);
+    }
+    CHECK_INT(claimed(s, 10), has_claimed ? 0 : 1);
+    CHECK_INT(claimed(s, 10), 0);
+    check_counts(s);
+}
+
+STORE_TEST(a_claim_that_fails_in_a_lane_takes_no_slot)
+{
+    a_key_survives(s, "store.lane.claim");
+}
+
+STORE_TEST(a_limit_that_cannot_be_written_is_as_it_was)
+{
+    a_key_survives(s, "store.limit.put");
+}
+
+STORE_TEST(a_slot_that_cannot_be_freed_is_used_still)
+{
+    a_key_survives(s, "store.slot.free");
 }
 
 FILE_STORE_TEST(a_commit_that_fails_ends_the_store_and_acknowledges_nothing)

@@ -11,6 +11,8 @@
 #include "store/pg/lane_claim.h"
 #include "store/pg/batch.h"
 
+#include "base/fault.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -378,6 +380,9 @@ enum rc lane_claim_send(struct committer *w, struct claim_entry *entry, struct l
     }
     lane_fair_choose(c);
     l->done = c;
+    if (c->chosen_count && FAULT("store.lane.claim")) {
+        return err_set(e, RC_BUSY, "fault: lane");
+    }
     if (c->chosen_count) {
         return send_chosen(c, e);
     }

@@ -4,6 +4,8 @@
 #include "store/pg/batch.h"
 #include "store/pg/rows.h"
 
+#include "base/fault.h"
+
 #define WORD_BYTES (2 * LIMIT_KEY_MAX_BYTES + 60)
 
 static struct committer *of(struct keeper *k)
@@ -257,6 +259,9 @@ enum rc slots_send(struct committer *w, struct err *e)
         }
     }
     pg_bind_uuids(&q, ids, count);
+    if (count && FAULT("store.slot.free")) {
+        return err_set(e, RC_BUSY, "fault: slot");
+    }
     return count ? batch_send(w, PG_SQL_SLOT_FREE, &q, take_freed, NULL, e) : RC_OK;
 }
 
@@ -320,6 +325,9 @@ static enum rc send_puts(struct committer *w, struct err *e)
     pg_bind_bools(&q, sets, count);
     for (int i = 0; i < NUMBERS; i++) {
         pg_bind_ints(&q, numbers[i], count);
+    }
+    if (count && FAULT("store.limit.put")) {
+        return err_set(e, RC_BUSY, "fault: limit");
     }
     return count ? batch_send(w, PG_SQL_LIMIT_PUT, &q, NULL, NULL, e) : RC_OK;
 }

@@ -196,5 +196,6 @@ enum rc rules_fill(struct keeper *k, struct store_op *base, struct err *e)
         return k->engine->put_schedule(k, &s, e);
     }
     rc = rc ? rc : k->engine->load(k, s.tenant, s.last_job, &batch, e);
-    return rc ? rc : end(k, op, &s, batch, e);
+    rc = rc ? rc : end(k, op, &s, batch, e);
+    return !rc && FAULT("store.fill.end") ? err_set(e, RC_BUSY, "fault: fill") : rc;
 }

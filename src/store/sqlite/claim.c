@@ -5,6 +5,8 @@
 #include "store/sqlite/turns.h"
 #include "store/sqlite/views.h"
 
+#include "base/fault.h"
+
 #include <stdlib.h>
 
 struct heads {
@@ -109,6 +111,7 @@ static enum rc hand_out(struct writer *w, struct store_claim *op, const struct l
     }
     if (!rc && l->lane) {
         lane_end(w, l->lane, pen);
+        rc = FAULT("store.lane.claim") ? err_set(e, RC_BUSY, "fault: lane") : RC_OK;
     }
     j->state = r->state;
     j->lease = r->lease;

@@ -1,6 +1,8 @@
 /* limits.c: see limits.h. */
 #include "store/sqlite/limits.h"
 
+#include "base/fault.h"
+
 #include <string.h>
 
 #include "store/sqlite/lanes.h"
@@ -277,7 +279,8 @@ static enum rc store(struct writer *w, struct limit_key *k, struct err *e)
         db_bind_int(q, (int)i + 3, numbers[i]);
     }
     k->is_stored = is_needed;
-    return db_run(q, e);
+    rc = db_run(q, e);
+    return !rc && FAULT("store.limit.put") ? err_set(e, RC_BUSY, "fault: limit") : rc;
 }
 
 enum rc limits_put_slot(struct writer *w, int64_t ordinal, int64_t tenant, struct str text, struct err *e)
@@ -293,12 +296,17 @@ enum rc limits_put_slot(struct writer *w, int64_t ordinal, int64_t tenant, struc
     return rc;
 }
 
+static enum rc free_slot(struct writer *w, int64_t ordinal, struct err *e)
+{
+    enum rc rc = run_with_id(w->db, SQL_SLOT_DELETE, ordinal, e);
+    return !rc && FAULT("store.slot.free") ? err_set(e, RC_BUSY, "fault: slot") : rc;
+}
+
 enum rc limits_flush(struct writer *w, struct err *e)
 {
     enum rc rc = RC_OK;
     for (struct slot_change *c = w->slot_changes; c && !rc; c = c->next) {
-        rc = c->limits.n ? limits_put_slot(w, c->job, c->tenant, c->limits, e)
-                         : run_with_id(w->db, SQL_SLOT_DELETE, c->job, e);
+        rc = c->limits.n ? limits_put_slot(w, c->job, c->tenant, c->limits, e) : free_slot(w, c->job, e);
     }
     w->slot_changes = w->last_slot_change = NULL;
     while (w->dirty_limits && !rc) {
