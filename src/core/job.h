@@ -110,8 +110,8 @@ struct job_spec {
     enum job_on_cancel on_cancel;
     bool at_root;   /* of a child in a report: it hangs under the reporter's root */
     struct str ref; /* a name by which others of the same enqueue depend on it; "" = none */
-    const struct str
-        *depends_on; /* such names, and ids: blocked until those are final. Not of children in reports */
+    const struct str *
+        depends_on; /* such names, and ids: blocked until those are final. Of children in reports names alone */
     size_t depends_count;
     enum job_on_parent on_parent_failure;
     struct str unique_key; /* "" = none */

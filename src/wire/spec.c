@@ -237,10 +237,6 @@ enum rc wire_children_read(const struct json *v, struct arena *a, const struct j
     struct job_spec *specs = arena_array(a, struct job_spec, v->count + 1);
     for (const struct json *c = v->first; c; c = c->next, n++) {
         enum rc rc = wire_in_item(e, read_spec(c, WIRE_SHAPE(spec_fields), a, &specs[n], e), n);
-        if (rc == RC_OK && (specs[n].ref.n || specs[n].depends_count || specs[n].on_parent_failure)) {
-            rc = wire_invalid(e, "depends_on", "ref, depends_on and on_parent_failure are not for children");
-            rc = wire_in_item(e, rc, n);
-        }
         if (rc == RC_OK && !id_is_zero(specs[n].batch)) {
             rc = wire_in_item(e, wire_invalid(e, "batch", "children join the batch of their reporter"), n);
         }

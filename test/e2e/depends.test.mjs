@@ -122,3 +122,16 @@ test('a repeat with the same idempotency key has the same jobs', async () => {
     await report(await claim('e', 'k'), 'complete');
     assert.equal((await claim('e', 'then')).id, first.json.jobs[1].id);
 });
+
+test('children of a report wait for each other', async () => {
+    const [{ id }] = await enqueue([{ kind: 'root', queue: 'w' }]);
+    const root = await claim('w', 'root');
+    const children = [{ kind: 'merge', depends_on: ['a'], on_parent_failure: 'continue' }, { kind: 'part', ref: 'a' }];
+    const bad = await server.call('POST', '/v1/reports', { job: id, lease: root.lease, n: 1, op: 'wait', children: [{ kind: 'x', depends_on: ['z'] }] });
+    assert.deepEqual([bad.status, bad.json.code], [422, 'unknown_dependency'], bad.text);
+    const told = await server.call('POST', '/v1/reports', { job: id, lease: root.lease, n: 2, op: 'wait', children });
+    assert.deepEqual(told.json.children.map((c) => c.state), ['blocked', 'queued'], told.text);
+    await report(await claim('w', 'part'), 'fail', failed);
+    await report(await claim('w', 'merge'), 'complete');
+    assert.deepEqual((({ completed, failed: bad }) => [completed, bad])((await claim('w', 'root')).children), [1, 1]);
+});

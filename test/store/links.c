@@ -305,3 +305,82 @@ DURABLE_STORE_TEST(who_depends_on_whom_outlives_a_restart)
     (void)tick(s);
     CHECK_STATE(s, ids[1], JOB_QUEUED);
 }
+
+/* ---- children of one report */
+
+static struct report_verdict bear(struct store_test *s, const struct job *parent, int64_t n,
+                                  const struct job_spec *specs, size_t count)
+{
+    struct job_spec *children = arena_array(s->a, struct job_spec, count);
+    for (size_t i = 0; i < count; i++) {
+        children[i] = specs[i];
+        children[i].kind = children[i].kind.n ? children[i].kind : STR("child");
+        children[i].args = STR("{}");
+    }
+    return report_one(s, a_report(parent, n, n == 9 ? REPORT_WAIT : REPORT_PROGRESS, .children = children,
+                                  .child_count = count));
+}
+
+STORE_TEST(children_of_a_report_wait_for_each_other_and_their_parent_for_all)
+{
+    struct job *parent = a_processing_job(s, .kind = STR("parent"));
+    const struct job_spec specs[] = {
+        {.kind = STR("merge"), ON(STR("a"), STR("b"))},
+        {.ref = STR("a")},
+        {.ref = STR("b"), .unique_key = STR("held")},
+        {.kind = STR("skip"), ON(STR("a")), .on_parent_failure = JOB_ON_PARENT_SKIP}};
+    struct id held = a_queued_job(s, .kind = STR("held"), .unique_key = STR("held"));
+    struct report_verdict v = bear(s, parent, 9, specs, 4);
+    VERDICT(v, RC_OK);
+    CHECK_TRUE(v.children[2].duplicate);
+    CHECK_ID(v.children[2].job, held);
+    CHECK_STATE(s, v.children[0].job, JOB_BLOCKED);
+    (void)tick(s);
+    VERDICT(complete(s, claim_one(s, .kind = STR("held")), 1), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, v.children[0].job, JOB_BLOCKED);
+    VERDICT(fail(s, claim_one(s, .kind = STR("child")), 1, ERROR_PERMANENT), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, v.children[0].job, JOB_FAILED);
+    CHECK_STATE(s, v.children[3].job, JOB_SKIPPED);
+    (void)tick(s);
+    struct job *again = claim_one(s, .kind = STR("parent"));
+    CHECK_INT(again->children->failed, 2);
+    CHECK_INT(again->children->skipped, 1);
+    check_counts(s);
+}
+
+STORE_TEST(children_that_cannot_wait_for_each_other_refuse_the_report)
+{
+    struct job *parent = a_processing_job(s, .kind = STR("parent"));
+    struct id other = a_queued_job(s, .kind = STR("other"));
+    const struct job_spec circle[] = {{.ref = STR("a"), ON(STR("b"))}, {.ref = STR("b"), ON(STR("a"))}};
+    const struct job_spec unknown[] = {{.ref = STR("a")}, {ON(STR("z"))}};
+    const struct job_spec by_id[] = {{.ref = STR("a")}, {ON(text_of(s, other))}};
+    VERDICT_CODE(bear(s, parent, 1, circle, 2), RC_INVALID, "dependency_cycle");
+    VERDICT_CODE(bear(s, parent, 1, unknown, 2), RC_INVALID, "unknown_dependency");
+    struct report_verdict v = bear(s, parent, 1, by_id, 2);
+    VERDICT_CODE(v, RC_INVALID, "unknown_dependency");
+    CHECK_TRUE(strstr(v.e.text, "children[1]") != NULL);
+    CHECK_INT(count_of(s, (struct job_filter){.kind = STR("child")}), 0);
+    VERDICT(bear(s, parent, 1, unknown, 1), RC_OK);
+}
+
+STORE_TEST(children_that_wait_for_each_other_are_dropped_together)
+{
+    const struct batch_plan plan = {.max_jobs = 3};
+    const struct job_spec batch[] = {{.plan = &plan, .ref = BATCH_REF},
+                                     {.kind = STR("parent"), .args = STR("{}"), .joins_first = true}};
+    VERDICT(enqueue_list(s, batch, 2).op, RC_OK);
+    struct job *parent = claim_one(s, .kind = STR("parent"));
+    const struct job_spec specs[] = {{.ref = STR("a")}, {.tags = STR("[\"t\"]")}, {ON(STR("a"))}};
+    struct report_verdict v = bear(s, parent, 1, specs, 3);
+    VERDICT(v, RC_OK);
+    CHECK_TRUE(v.children[0].dropped && !v.children[1].dropped && v.children[2].dropped);
+    v = bear(s, parent, 2, specs, 1);
+    VERDICT(v, RC_OK);
+    CHECK_TRUE(!v.children[0].dropped);
+    (void)tick(s);
+    CHECK_INT(claim(s, .kind = STR("child"), .max = 9).count, 2);
+    check_counts(s);
+}

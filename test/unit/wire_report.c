@@ -84,7 +84,7 @@ TEST(what_a_report_must_not_hold_is_refused_by_name)
         {HEAD "\"fail\",\"error\":{\"class\":\"permanent\"},\"children\":[]}", "invalid_field", "/children"},
         {HEAD "\"complete\",\"children\":{}}", "invalid_field", "/children"},
         {HEAD "\"complete\",\"children\":[{\"kind\":\"a\"},{}]}", "invalid_field", "/children/1/kind"},
-        {HEAD "\"wait\",\"children\":[{\"kind\":\"a\",\"depends_on\":[\"b\"]}]}", "invalid_field",
+        {HEAD "\"wait\",\"children\":[{\"kind\":\"a\",\"depends_on\":[1]}]}", "invalid_field",
          "/children/0/depends_on"},
         {HEAD "\"wait\",\"children\":[{\"kind\":\"a\",\"attach\":\"top\"}]}", "invalid_field",
          "/children/0/attach"},

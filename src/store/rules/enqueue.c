@@ -318,7 +318,7 @@ static enum rc insert_items(struct keeper *k, struct store_enqueue *op, const st
         rc = op->specs[i].plan ? rules_add_batch(k, &at, &op->specs[i], v, j, e)
                                : insert_item(k, op, i, j, &at, e);
     }
-    rc = rc ? rc : rules_link(k, op, l, e);
+    rc = rc ? rc : rules_link(k, op->tenant, op->verdicts, op->count, l, e);
     return rc ? rc : rules_keep_finalisers(k, op, e);
 }
 

@@ -44,13 +44,22 @@ struct str rules_child_queue(const struct row *r, const struct job_spec *s)
     return s->queue.n ? s->queue : r->queue;
 }
 
+/* Those that wait for each other come all or not at all: where the batch has no room for all, they are dropped. */
+static bool is_apart(const struct report *in, const struct job_links *l, size_t i)
+{
+    return !in->children[i].depends_count && !(l->is_awaited && l->is_awaited[i]);
+}
+
 /* A job that is being cancelled gets no more: what it had is being cancelled by those who saw it. */
 enum rc rules_add_children(struct keeper *k, struct row *r, const struct report *in, struct arena *a,
                            struct report_verdict *v, struct err *e)
 {
     bool is_ending = r->flags & (FLAG_CANCEL | FLAG_LAST_TURN);
     struct joining joining = {0};
-    enum rc rc = RC_OK;
+    struct job_links links = {0};
+    size_t bad = 0;
+    bool is_short = false;
+    enum rc rc = rules_check_child_links(k, in, &links, &bad, e);
     v->children = arena_array(a, struct enqueue_verdict, in->child_count);
     v->child_count = in->child_count;
     for (size_t i = 0; i < in->child_count && !rc; i++) {
@@ -59,11 +68,14 @@ enum rc rules_add_children(struct keeper *k, struct row *r, const struct report 
         struct berth at = {.tenant = r->tenant,
                            .queue = rules_child_queue(r, s),
                            .parent = s->at_root ? root : r->id,
-                           .root = root};
+                           .root = root,
+                           .is_awaited = links.is_awaited && links.is_awaited[i]};
         if (!is_ending && r->flags & FLAG_MEMBER) {
             rc = rules_join_parents(k, r, &joining, &at, e);
+            is_short |= joining.room < (int64_t)(in->child_count - i);
         }
-        if (is_ending || (r->flags & FLAG_MEMBER && joining.room <= 0)) {
+        if (is_ending || (r->flags & FLAG_MEMBER && joining.room <= 0) ||
+            (is_short && !is_apart(in, &links, i))) {
             v->children[i].dropped = true;
             continue;
         }
@@ -73,7 +85,7 @@ enum rc rules_add_children(struct keeper *k, struct row *r, const struct report 
             r->flags |= FLAG_PARENT;
         }
     }
-    return rc;
+    return rc ? rc : rules_link(k, r->tenant, v->children, v->child_count, &links, e);
 }
 
 /* ---- the root's stream */

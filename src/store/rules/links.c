@@ -56,6 +56,22 @@ enum rc rules_check_links(struct keeper *k, struct store_enqueue *op, struct job
     return rc;
 }
 
+/* Each other's alone: what a report names is locked before it is read. */
+enum rc rules_check_child_links(struct keeper *k, const struct report *in, struct job_links *out, size_t *bad,
+                                struct err *e)
+{
+    enum rc rc = job_links_make(in->children, in->child_count, k->scratch, out, bad, e);
+    for (size_t i = 0; i < out->count && !rc; i++) {
+        if (out->links[i].item == in->child_count) {
+            *bad = out->links[i].job;
+            rc = err_set_code(e, RC_INVALID, "unknown_dependency", "depends_on",
+                              "depends_on: %s is the ref of no child in this report",
+                              id_text(out->links[i].on).s);
+        }
+    }
+    return rc;
+}
+
 /* On a job that was there before: it hears that somebody depends on it, or has ended already. What is gone had ended well, as
  * its unique key says. */
 static enum rc link_to_old(struct keeper *k, int64_t tenant, struct id job, struct id on, struct err *e)
@@ -75,18 +91,19 @@ static enum rc link_to_old(struct keeper *k, int64_t tenant, struct id job, stru
     return k->engine->save(k, r, e);
 }
 
-enum rc rules_link(struct keeper *k, const struct store_enqueue *op, const struct job_links *l, struct err *e)
+enum rc rules_link(struct keeper *k, int64_t tenant, const struct enqueue_verdict *verdicts, size_t count,
+                   const struct job_links *l, struct err *e)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; i < l->count && !rc; i++) {
         const struct job_link *link = &l->links[i];
-        const struct enqueue_verdict *v = &op->verdicts[link->job];
-        bool is_new = link->item < op->count && !op->verdicts[link->item].duplicate;
-        struct id on = link->item < op->count ? op->verdicts[link->item].job : link->on;
+        const struct enqueue_verdict *v = &verdicts[link->job];
+        bool is_new = link->item < count && !verdicts[link->item].duplicate;
+        struct id on = link->item < count ? verdicts[link->item].job : link->on;
         if (v->rc || v->duplicate || v->dropped) { /* that one depends on what it depended on */
             continue;
         }
-        rc = is_new ? k->engine->link(k, v->job, on, 1, e) : link_to_old(k, op->tenant, v->job, on, e);
+        rc = is_new ? k->engine->link(k, v->job, on, 1, e) : link_to_old(k, tenant, v->job, on, e);
     }
     return rc;
 }

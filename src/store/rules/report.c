@@ -119,7 +119,7 @@ static bool is_bad_publish(struct keeper *k, struct row *r, const struct report 
 }
 
 /* Children are new jobs: none on a full disk, while reports without them go on (J17). */
-static bool has_bad_child(const struct keeper *k, const struct row *r, const struct store_report *op,
+static bool has_bad_child(struct keeper *k, const struct row *r, const struct store_report *op,
                           const struct report *in, struct report_verdict *v)
 {
     bool may_have = in->op == REPORT_PROGRESS || in->op == REPORT_COMPLETE || in->op == REPORT_WAIT;
@@ -134,16 +134,17 @@ static bool has_bad_child(const struct keeper *k, const struct row *r, const str
     for (size_t i = 0; i < in->child_count && !v->rc; i++) {
         const struct job_spec *s = &in->children[i];
         v->rc = job_spec_check(s, &v->e);
-        if (!v->rc && s->depends_count) {
-            v->rc = err_set_code(&v->e, RC_INVALID, "invalid_field", "depends_on",
-                                 "depends_on is not for children");
-        }
         if (!v->rc && !store_queue_allowed(op->only_queues, rules_child_queue(r, s))) {
             v->rc = err_set(&v->e, RC_DENIED, "this key is limited to other queues");
         }
         if (v->rc) {
             err_wrap(&v->e, v->rc, "children[%zu]", i);
         }
+    }
+    struct job_links unused;
+    size_t bad = 0;
+    if (!v->rc && in->child_count && (v->rc = rules_check_child_links(k, in, &unused, &bad, &v->e))) {
+        err_wrap(&v->e, v->rc, "children[%zu]", bad);
     }
     return v->rc != RC_OK;
 }

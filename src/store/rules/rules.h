@@ -150,8 +150,11 @@ void rules_show_batch(struct batch *b, enum job_state state, int64_t flags);
 MUST_CHECK enum rc rules_check_links(struct keeper *k, struct store_enqueue *op, struct job_links *out,
                                      size_t *bad, struct err *e);
 /* All of them are enqueued. */
-MUST_CHECK enum rc rules_link(struct keeper *k, const struct store_enqueue *op, const struct job_links *l,
-                              struct err *e);
+MUST_CHECK enum rc rules_link(struct keeper *k, int64_t tenant, const struct enqueue_verdict *verdicts,
+                              size_t count, const struct job_links *l, struct err *e);
+/* What the children of a report wait for. RC_INVALID, RC_TOO_BIG: *bad is the item at fault. */
+MUST_CHECK enum rc rules_check_child_links(struct keeper *k, const struct report *in, struct job_links *out,
+                                           size_t *bad, struct err *e);
 /* The row, on which others depend, became final: row_enter's. */
 MUST_CHECK enum rc rules_ended(struct keeper *k, struct row *r, struct err *e);
 /* The row depended on `on`, which has ended: completed or not (what). has_more: it depends on others still. Saves what it
