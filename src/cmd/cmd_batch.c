@@ -42,42 +42,30 @@ static void print_batch(const struct json *b)
     }
 }
 
-static int list(struct remote *r)
+static int get_page(struct remote *r, struct str cursor, const struct json **answer)
 {
-    const struct json *answer = NULL;
-
     remote_path(r, "/v1/batches");
     remote_query(r, "name", options_str(r->o, "name"));
     remote_query(r, "label", options_str(r->o, "label"));
     remote_query(r, "limit", arena_printf(r->a, "%lld", (long long)options_int(r->o, "limit")));
-    int code = remote_call(r, "GET", remote_target(r), STR_NONE, &answer);
+    remote_query(r, "cursor", cursor);
+    return remote_call(r, "GET", remote_target(r), STR_NONE, answer);
+}
+
+/* A page that is empty though there is more says nothing of what there is. */
+static int list(struct remote *r)
+{
+    const struct json *answer = NULL;
+    int code = EXIT_OK;
+    do {
+        code = get_page(r, text_of(answer, "next_cursor"), &answer);
+    } while (!code && !first_of(answer, "batches") && text_of(answer, "next_cursor").n);
     if (!code && options_flag(r->o, "json")) {
         remote_print_json(answer);
     } else if (!code) {
         print_batches(first_of(answer, "batches"));
     }
     return code;
-}
-
-static bool is_about(const struct json *report, struct str id)
-{
-    return str_eq(text_of(json_get(report, STR("args")), "batch"), id) ||
-           str_eq(text_of(report, "finally_of"), id);
-}
-
-/* The job that reports on the batch, when it is one of prompts; NULL: it is none. */
-static const struct json *report_of(struct remote *r, const struct json *batch)
-{
-    const struct json *report = NULL;
-    const struct str refs[] = {text_of(batch, "id"),
-                               text_of(batch, "name")}; /* of a schedule's it has no tag */
-    for (size_t i = 0; i < 2; i++) {
-        bool may_be = str_is_name(refs[i]) && !prompts_find_report(r, refs[i], STR(""), &report);
-        if (may_be && is_about(report, refs[0])) {
-            return report;
-        }
-    }
-    return NULL;
 }
 
 /* `status` reads it; close and cancel are verbs of the API, which answers with the batch, too. */
@@ -94,48 +82,15 @@ static int act(struct remote *r)
         buf_printf(&r->path, "/%.*s", STR_ARG(verb));
     }
     code = code ? code : remote_call(r, is_read ? "GET" : "POST", remote_target(r), STR_NONE, &answer);
-    const struct json *report = code || !is_read ? NULL : report_of(r, answer);
+    const struct json *report = NULL;
+    int found = code || !is_read ? EXIT_NOT_FOUND : prompts_report_of_batch(r, answer, &report);
+    code = found && found != EXIT_NOT_FOUND ? found : code;
     if (!code && !options_flag(r->o, "json")) {
         print_batch(answer);
-    } else if (!code && !report) {
+    } else if (!code && found) {
         remote_print_json(answer);
     }
-    return code || !report ? code : prompts_status(r, answer, report);
-}
-
-/* ---- which one is meant ---- */
-
-int prompts_find_report(struct remote *r, struct str ref, struct str state, const struct json **job)
-{
-    const struct json *answer = NULL;
-
-    remote_path(r, "/v1/jobs");
-    remote_query(r, "tag", arena_printf(r->a, "batch:%.*s", STR_ARG(ref)));
-    remote_query(r, "kind", STR("prompt-report"));
-    remote_query(r, "state", state);
-    remote_query(r, "limit", STR("1"));
-    int code = remote_call(r, "GET", remote_target(r), STR_NONE, &answer);
-    const struct json *first = code ? NULL : first_of(answer, "jobs");
-    if (!first) {
-        return code ? code : EXIT_NOT_FOUND;
-    }
-    remote_path(r, "/v1/jobs/");
-    remote_segment(r, text_of(first, "id"));
-    return remote_call(r, "GET", remote_target(r), STR_NONE, job);
-}
-
-int prompts_resolve(struct remote *r, struct str ref, struct str *id)
-{
-    struct id unused;
-    const struct json *report = NULL;
-    *id = ref;
-    if (id_parse(ref, &unused)) {
-        return EXIT_OK;
-    }
-    int code = str_is_name(ref) ? prompts_find_report(r, ref, STR(PROMPTS_REAL), &report) : EXIT_NOT_FOUND;
-    *id = text_of(json_get(report, STR("args")), "batch");
-    *id = id->n ? *id : text_of(report, "finally_of"); /* of a schedule's tick */
-    return code == EXIT_NOT_FOUND ? command_fail(r->o, code, "there is no batch %.*s", STR_ARG(ref)) : code;
+    return code || found ? code : prompts_status(r, answer, report);
 }
 
 static const struct verb {

@@ -6,9 +6,18 @@
 
 #define PROMPTS_REAL "blocked,scheduled,queued,processing,completed,failed" /* not given up */
 
-/* A batch of prompts is named by its id, or as NAME or NAME:DATE (the newest); any other batch by its id.
- * The job that reports on it, newest first; `state` "" = in any. EXIT_NOT_FOUND without a word: there is none. */
-int prompts_find_report(struct remote *r, struct str ref, struct str state, const struct json **job);
+/* A batch of prompts is named by its id, or as NAME (the newest day) or NAME:DATE; any other batch by its id. All of these give
+ * EXIT_NOT_FOUND without a word when there is none. */
+int prompts_find(struct remote *r, struct str ref, const struct json **batch);
+/* By name; of this date and with these digits, unless empty. One that was given up before it had a job is none. */
+int prompts_find_batch(struct remote *r, struct str name, struct str date, struct str digits,
+                       const struct json **batch);
+/* The entry of the newest finished report in its series, which outlives the job and the batch. */
+int prompts_find_entry(struct remote *r, struct str ref, struct str *series, const struct json **entry);
+/* The job of that entry. */
+int prompts_completed_report(struct remote *r, struct str ref, const struct json **job);
+/* A job that reports on the batch, completed if there is such a one, else in any state. */
+int prompts_report_of_batch(struct remote *r, const struct json *batch, const struct json **job);
 /* The id behind a reference; EXIT_NOT_FOUND after it was said that there is no such batch. */
 int prompts_resolve(struct remote *r, struct str ref, struct str *id);
 

@@ -21,45 +21,11 @@ bool prompts_is_final(const struct json *job)
 
 /* ---- which report ---- */
 
-static bool is_of(const struct json *result, struct str ref)
-{
-    struct str date = STR_NONE;
-    struct str name = str_cut(ref, ':', &date);
-    return str_eq(text_of(result, "batch"), ref) ||
-           (str_eq(text_of(result, "name"), name) &&
-            (!date.p || str_starts(text_of(result, "date"), date))); /* of a tick, its day will do */
-}
-
-/* Reports outlive their jobs in a series. */
-static int find_kept(struct remote *r, struct str ref, const struct json **out)
-{
-    const struct json *answer = NULL;
-    struct str rest = STR_NONE;
-    struct str series = arena_printf(r->a, "prompt-report:%.*s", STR_ARG(str_cut(ref, ':', &rest)));
-    remote_path(r, "/v1/series/");
-    remote_segment(r, series);
-    remote_query(r, "limit", STR("366"));
-    struct stint_error e = {0};
-    int code = remote_try(r, "GET", STR_NONE, STR_NONE, &answer, &e);
-    if (code) {
-        return code == STINT_ENOTFOUND ? EXIT_NOT_FOUND : remote_fail(r, &e);
-    }
-    for (const struct json *i = first_of(answer, "entries"); i; i = i->next) {
-        if (is_of(json_get(i, STR("result")), ref)) {
-            remote_path(r, "/v1/series/");
-            remote_segment(r, series);
-            buf_append_c(&r->path, "/content");
-            remote_query(r, "job", text_of(i, "job"));
-            return remote_call(r, "GET", remote_target(r), STR_NONE, out);
-        }
-    }
-    return EXIT_NOT_FOUND;
-}
-
 static int tell_none(struct remote *r, struct str ref)
 {
-    const struct json *job = NULL;
-    int code = prompts_find_report(r, ref, STR(PROMPTS_REAL), &job);
+    const struct json *batch = NULL, *job = NULL;
+    int code = prompts_find(r, ref, &batch);
+    code = code ? code : prompts_report_of_batch(r, batch, &job);
     if (code) {
         return code == EXIT_NOT_FOUND ? command_fail(r->o, code, "there is no report on %.*s", STR_ARG(ref))
                                       : code;
@@ -76,17 +42,20 @@ static int tell_none(struct remote *r, struct str ref)
 
 static int find(struct remote *r, struct str ref, const struct json **report)
 {
-    const struct json *job = NULL;
+    struct str series = STR_NONE;
+    const struct json *entry = NULL;
     if (!str_is_name(ref)) {
         return command_fail(r->o, EXIT_NOT_FOUND, "there is no batch %.*s", STR_ARG(ref));
     }
-    int code = prompts_find_report(r, ref, STR("completed"), &job);
-    if (code == EXIT_OK) {
-        remote_path(r, "/v1/jobs/%.*s/artifacts/report.json", STR_ARG(text_of(job, "id")));
-        return remote_call(r, "GET", remote_target(r), STR_NONE, report);
+    int code = prompts_find_entry(r, ref, &series, &entry);
+    if (code) {
+        return code == EXIT_NOT_FOUND ? tell_none(r, ref) : code;
     }
-    code = code == EXIT_NOT_FOUND ? find_kept(r, ref, report) : code;
-    return code == EXIT_NOT_FOUND ? tell_none(r, ref) : code;
+    remote_path(r, "/v1/series/");
+    remote_segment(r, series);
+    buf_append_c(&r->path, "/content");
+    remote_query(r, "job", text_of(entry, "job"));
+    return remote_call(r, "GET", remote_target(r), STR_NONE, report);
 }
 
 /* ---- printing ---- */
@@ -259,9 +228,7 @@ int prompts_reextract(struct remote *r)
     struct str id = STR_NONE;
     struct str ref = options_arg(r->o, 1);
     int code = read_entities(r, &entities);
-    code = code               ? code
-           : str_is_name(ref) ? prompts_find_report(r, ref, STR("completed"), &report)
-                              : EXIT_NOT_FOUND;
+    code = code ? code : str_is_name(ref) ? prompts_completed_report(r, ref, &report) : EXIT_NOT_FOUND;
     if (code == EXIT_NOT_FOUND) {
         return tell_none(r, ref);
     }

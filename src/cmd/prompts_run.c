@@ -2,7 +2,7 @@
  * them. Each step can be repeated: jobs and report have keys for ever, so that the same command again, at the same moment or after a
  * crash, goes on with the batch that is there and makes nothing twice.
  *
- *   find      the report of this name, date and jobs; else make an open batch, and the report that waits for it
+ *   find      the batch of this name, date and digits, else make an open one; and the report that waits for it
  *   fill      the jobs, as many calls as they need
  *   close     from then on it finishes with its last job */
 #include <errno.h>
@@ -129,13 +129,14 @@ static int make_batch(struct run *run, const struct json **out)
     struct stint_error e = {0};
     struct buf body = BUF_LIMIT(4096);
     struct json_out w = json_writer(&body);
-    struct str key = arena_printf(r->a, "batch:%.*s:%.*s:%.*s", STR_ARG(run->b.name), STR_ARG(run->date),
-                                  STR_ARG(run->digits));
+    struct str key = arena_printf(r->a, "batch:%.*s:%.*s:digits:%.*s", STR_ARG(run->b.name),
+                                  STR_ARG(run->date), STR_ARG(run->digits));
     json_object_begin(&w);
     json_put_str(&w, "name", run->b.name);
     json_name(&w, "labels");
     json_object_begin(&w);
     json_put_str(&w, "date", run->date);
+    json_put_str(&w, "digits", run->digits);
     json_object_end(&w);
     json_object_end(&w);
     int code = 0;
@@ -171,8 +172,9 @@ static int get_report(struct run *run, struct str id)
     return code;
 }
 
-/* The report that waits for the new batch. Who else made one first has the batch of this date: ours has nothing in it. */
-static int make_report(struct run *run, struct str batch)
+/* The report that waits for the batch, or that is there already. Who else made one first has the batch of this date: ours has
+ * nothing in it. */
+static int make_report(struct run *run, struct str batch, bool is_new)
 {
     struct buf body = BUF_LIMIT(CALL_MAX_BYTES);
     struct json_out w = json_writer(&body);
@@ -184,28 +186,22 @@ static int make_report(struct run *run, struct str batch)
         return code;
     }
     if (number_of(verdict, "pruned")) {
-        code = cancel(run, "batches", batch);
+        code = is_new ? cancel(run, "batches", batch) : EXIT_OK;
         return code ? code
                     : command_fail(run->r->o, EXIT_NOT_FOUND, "%.*s was run for %.*s, and is no longer kept",
                                    STR_ARG(run->b.name), STR_ARG(run->date));
     }
     code = get_report(run, text_of(verdict, "id"));
-    return code || str_eq(run->batch, batch) ? code : cancel(run, "batches", batch);
+    return code || !is_new || str_eq(run->batch, batch) ? code : cancel(run, "batches", batch);
 }
 
 static int find_or_make(struct run *run)
 {
-    struct remote *r = run->r;
     const struct json *batch = NULL;
-    struct str ref =
-        arena_printf(r->a, "%.*s:%.*s:%.*s", STR_ARG(run->b.name), STR_ARG(run->date), STR_ARG(run->digits));
-    int code = prompts_find_report(r, ref, STR(""), &run->report);
-    if (code == EXIT_NOT_FOUND) {
-        code = make_batch(run, &batch);
-        return code ? code : make_report(run, text_of(batch, "id"));
-    }
-    run->batch = code ? STR_NONE : text_of(json_get(run->report, STR("args")), "batch");
-    return code;
+    int code = prompts_find_batch(run->r, run->b.name, run->date, run->digits, &batch);
+    bool is_new = code == EXIT_NOT_FOUND;
+    code = is_new ? make_batch(run, &batch) : code;
+    return code ? code : make_report(run, text_of(batch, "id"), is_new);
 }
 
 /* ---- fill ---- */

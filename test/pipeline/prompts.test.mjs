@@ -236,3 +236,19 @@ test('the key of the provider is in no job, event, report or log', async () => {
     const { text } = await stint.call('GET', `/v1/batches/${first.batch}/results?limit=1000`);
     assert.ok(!(text + worker.log + stint.log.join('\n')).includes(KEY));
 });
+
+test('a batch is found behind many jobs that came later', async () => {
+    const numbers = Array.from({ length: 150 }, (_, i) => i);
+    const { json: noise } = await stint.call('POST', '/v1/batches', { job: { kind: 'noise', queue: 'noise' }, matrix: { a: numbers, b: numbers } });
+    let filled;
+    while (filled !== 'closed') filled = (await stint.call('GET', `/v1/batches/${noise.id}`)).json.state;
+    assert.deepEqual((await stint.call('GET', '/v1/jobs?kind=prompt-report')).json.jobs, [], 'a page looks at fewer jobs');
+    const before = (await stint.call('GET', '/v1/batches?name=daily')).json.batches.length;
+    const kept = JSON.parse(await ok('report', 'daily:2026-11-21', '--json'));
+    assert.deepEqual(JSON.parse(await ok('run', dir.file('def.json'), '--date', '2026-11-21', '--wait', '--json')), kept);
+    assert.match(await ok('status', 'daily:2026-11-21'), new RegExp(`${kept.batch}[^]*36 of 36`));
+    assert.match(await ok('status', kept.batch), /36 of 36/);
+    assert.deepEqual(JSON.parse(await ok('reextract', 'daily:2026-11-21', '--json')).outcomes, kept.outcomes);
+    assert.match((await batch(stint, 'report', 'cancelled')).err, /is not finished yet/);
+    assert.equal((await stint.call('GET', '/v1/batches?name=daily')).json.batches.length, before);
+});
