@@ -120,15 +120,15 @@ static void put_page(struct json_out *w, const struct input *in, const struct ma
 static void print_page(const struct options *o, const struct input *in, const struct markdown_page *m)
 {
     struct buf out = BUF_LIMIT(JSON_BYTES_MAX);
+    struct str text = m->text;
 
     if (options_flag(o, "json")) {
         struct json_out w = json_writer(&out);
         put_page(&w, in, m);
         buf_append_char(&out, '\n');
-    } else {
-        buf_append_str(&out, m->text);
+        text = buf_str(&out);
     }
-    (void)fwrite(out.p, 1, out.n, stdout);
+    (void)fwrite(text.p, 1, text.n, stdout);
     buf_dispose(&out);
 }
 

@@ -32,7 +32,7 @@ static bool is_punctuation(char c)
 static int fate(const unsigned char *s, size_t step)
 {
     if (step == 1) {
-        return (*s < ' ' && *s != '\n' && *s != '\t' && *s != '\r' && *s != '\f') || *s == 0x7f;
+        return *s == '\f' ? 2 : (*s < ' ' && *s != '\n' && *s != '\t' && *s != '\r') || *s == 0x7f;
     }
     if (step == 2) {
         if (s[0] != 0xC2) {

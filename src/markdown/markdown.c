@@ -130,42 +130,55 @@ static int quality_of(const struct root *root, size_t words, size_t garbled)
     return quality > 1 ? quality : 1;
 }
 
-static void measure(const struct page *p, const struct root *root, const struct charset_text *t,
-                    struct markdown_page *out)
-{
-    out->words = words_count(out->text);
-    out->tokens = words_tokens(out->text);
-    out->needs_js = p->script_count > 0 && (out->words == 0 || (out->words < FEW_WORDS && has_mount(p)));
-    out->quality = out->needs_js ? 0 : quality_of(root, out->words, t->garbled_count);
-}
-
 /* The title outside the content is rendered before it. */
-static enum rc render(struct page *p, const struct root *root, const struct render_options *o,
-                      struct arena *a, struct markdown_page *out, struct err *e)
+static void render(struct render *r, struct page *p, const struct root *root, const struct render_options *o)
 {
-    struct render *r = mem_alloc(sizeof *r);
-
     render_init(r, p, o);
     render_node(r, root->title);
     render_node(r, root->node);
     writer_finish(&r->writer);
-    enum rc rc = RC_OK;
-    if (r->writer.text.overflowed || r->text.text.overflowed || r->code.overflowed ||
-        r->table.line.overflowed) {
-        rc = err_set_code(e, RC_TOO_BIG, "too_large", NULL, "the Markdown is larger than %zu bytes",
-                          o->max_text_bytes);
-    } else {
-        out->text = arena_str(a, buf_str(&r->writer.text));
-        struct markdown_block *blocks = arena_array(a, struct markdown_block, r->writer.block_count + 1);
-        if (r->writer.block_count > 0) {
-            memcpy(blocks, r->writer.blocks, r->writer.block_count * sizeof *blocks);
-        }
-        out->blocks = blocks;
-        out->block_count = r->writer.block_count;
+}
+
+/* Text and blocks of the page; what they are copied from goes at once, because both are large. */
+static enum rc take_text(struct render *r, size_t max_bytes, struct arena *a, struct markdown_page *out,
+                         struct err *e)
+{
+    struct writer *w = &r->writer;
+
+    if (w->text.overflowed || r->text.text.overflowed || r->code.overflowed || r->table.line.overflowed) {
+        return err_set_code(e, RC_TOO_BIG, "too_large", NULL, "the Markdown is larger than %zu bytes",
+                            max_bytes);
     }
-    render_dispose(r);
-    mem_free(r);
-    return rc;
+    for (size_t i = 0; i < w->block_count; i++) {
+        out->words += w->blocks[i].words;
+    }
+    out->text = arena_str(a, buf_str(&w->text));
+    buf_dispose(&w->text);
+    struct markdown_block *blocks = arena_array(a, struct markdown_block, w->block_count + 1);
+    if (w->block_count > 0) {
+        memcpy(blocks, w->blocks, w->block_count * sizeof *blocks);
+    }
+    out->blocks = blocks;
+    out->block_count = w->block_count;
+    return RC_OK;
+}
+
+/* All of the page but its text, as long as there is a page. */
+static void read_around(struct page *p, const struct url_base *base, const struct charset_text *t,
+                        struct arena *a, struct markdown_page *out)
+{
+    meta_read(p, base, a, out);
+    meta_list_links(p, base, a, out);
+    out->charset = t->charset;
+    out->needs_js = p->script_count > 0;
+}
+
+static void measure(bool has_mount, const struct root *root, const struct charset_text *t,
+                    struct markdown_page *out)
+{
+    out->tokens = words_tokens(out->text);
+    out->needs_js = out->needs_js && (out->words == 0 || (out->words < FEW_WORDS && has_mount));
+    out->quality = out->needs_js ? 0 : quality_of(root, out->words, t->garbled_count);
 }
 
 enum rc markdown_convert(struct str html, const struct markdown_options *o, struct arena *a,
@@ -177,6 +190,7 @@ enum rc markdown_convert(struct str html, const struct markdown_options *o, stru
     struct root root;
     struct markdown_page m = {.language = STR(""), .description = STR("")};
     struct arena *scratch = arena_new();
+    struct render *r = mem_alloc(sizeof *r);
     enum rc rc;
 
     if (html.n > MARKDOWN_HTML_MAX_BYTES) {
@@ -197,16 +211,19 @@ enum rc markdown_convert(struct str html, const struct markdown_options *o, stru
     find_content(&page, &selectors, o->removal_count, &root);
     struct url_base base = meta_base(&page, o->url, scratch);
     struct render_options options = {base, o->max_text_bytes ? o->max_text_bytes : TEXT_DEFAULT_MAX, scratch};
-    rc = render(&page, &root, &options, a, &m, e);
+    render(r, &page, &root, &options);
+    read_around(&page, &base, &text, a, &m);
+    bool is_mounted = has_mount(&page);
+    page_dispose(&page);
+    rc = take_text(r, options.max_text_bytes, a, &m, e);
     if (rc) {
         goto out;
     }
-    meta_read(&page, &base, a, &m);
-    meta_list_links(&page, &base, a, &m);
-    measure(&page, &root, &text, &m);
-    m.charset = text.charset;
+    measure(is_mounted, &root, &text, &m);
     *out = m;
 out:
+    render_dispose(r);
+    mem_free(r);
     page_dispose(&page);
     arena_free(scratch);
     return rc;

@@ -51,9 +51,9 @@ enum markdown_block_kind {
 struct markdown_block {
     size_t from, to;
     uint64_t hash;
-    enum markdown_block_kind kind;
-    int level;    /* of a heading, 1 to 6; else 0 */
-    size_t words; /* letters and digits in a row count as one */
+    uint32_t words; /* letters and digits in a row are one; addresses of links are none */
+    uint8_t kind;   /* enum markdown_block_kind */
+    uint8_t level;  /* of a heading, 1 to 6; else 0 */
 };
 
 struct markdown_page {

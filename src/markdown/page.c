@@ -60,6 +60,7 @@ static struct node *add_node(struct reader *r, enum tag tag)
         p->capacity = p->capacity ? p->capacity + p->capacity / 2 : 1024;
         p->nodes = mem_grow(p->nodes, p->capacity * sizeof *p->nodes);
     }
+    assert(p->nodes);
     struct node *n = &p->nodes[p->count++];
     *n = (struct node){
         .end = p->count,
@@ -169,6 +170,7 @@ void page_read(struct page *p, struct str html)
                           .ignorableWhitespace = on_text};
 
     p->text = BUF_LIMIT(UINT32_MAX);
+    (void)buf_reserve(&p->text, TEXT_ROOM); /* so that an empty value points somewhere */
     r.parser = htmlCreatePushParserCtxt(&sax, &r, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8);
     if (!r.parser) {
         assert(!"no memory for a parser");

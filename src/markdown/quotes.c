@@ -6,6 +6,7 @@
 
 #include "markdown/words.h"
 
+#define TEXT_NODES_MAX  500
 #define TITLE_NODES_MAX 12 /* the title stands among the first nodes */
 
 /* What an admonition is called when its page shows a picture instead. */
@@ -74,6 +75,9 @@ static bool is_title(const struct page *p, uint32_t i)
 static bool has_text(const struct page *p, uint32_t i)
 {
     for (uint32_t k = i; k < p->nodes[i].end; k++) {
+        if (k - i > TEXT_NODES_MAX) {
+            return true; /* where so much is, something can be read */
+        }
         if (p->nodes[k].tag == TAG_TEXT && str_trim(page_text(p, k)).n) {
             return true;
         }

@@ -7,6 +7,7 @@
 #define SHARE_MIN       40   /* per cent of the page's text that a known container holds */
 #define SHARE_DEEPER    85   /* of the container's text: the one in it is the better one */
 #define SHARE_DOWN      80   /* without a known container: down to the child that holds so much */
+#define MENU_DENSITY    60   /* per cent of the text in links */
 #define TITLE_BYTES_MAX 2000 /* of what a title outside the content stands in */
 
 struct sums {
@@ -155,6 +156,22 @@ static uint64_t weight(const struct page *p, const struct sums *s, uint32_t i)
     return 10 * (uint64_t)held(s->all, p, i) - 9 * (uint64_t)held(s->in_links, p, i);
 }
 
+/* Something to read stands beside the child: a section of its own. A menu with a heading is links. */
+static bool has_sections_beside(const struct page *p, const struct sums *s, uint32_t best, uint32_t from,
+                                uint32_t end)
+{
+    bool has_heading = false;
+
+    for (uint32_t i = from; i < end && !has_heading;) {
+        const struct node *n = &p->nodes[i];
+        has_heading = n->tag >= TAG_H2 && n->tag <= TAG_H6 && i != best && !(n->flags & NODE_IS_DROPPED);
+        i = i == best || (n->flags & NODE_IS_DROPPED) ? n->end : i + 1;
+    }
+    uint64_t all = s->all[end] - s->all[from] - held(s->all, p, best);
+    uint64_t links = s->in_links[end] - s->in_links[from] - held(s->in_links, p, best);
+    return has_heading && 100 * links < MENU_DENSITY * all;
+}
+
 static uint32_t go_down(const struct page *p, const struct sums *s)
 {
     uint32_t root = 0;
@@ -170,7 +187,8 @@ static uint32_t go_down(const struct page *p, const struct sums *s)
                 best = i;
             }
         }
-        if (best == NO_NODE || page_is_code(p, best) || 100 * weight(p, s, best) < SHARE_DOWN * all) {
+        if (best == NO_NODE || page_is_code(p, best) || has_sections_beside(p, s, best, from, end) ||
+            100 * weight(p, s, best) < SHARE_DOWN * all) {
             return root;
         }
         /* Where nothing is left out, there is no reason to go: the last <div> may be a note or code. */

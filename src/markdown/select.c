@@ -285,7 +285,8 @@ void select_run(const struct selector *s, const struct page *p, void (*found)(vo
         above[i] = parent == NO_NODE ? 0 : above[parent] | of_parent;
         for (size_t k = 0; p->nodes[i].tag != TAG_TEXT && k < s->step_count; k++) {
             const struct step *step = &s->steps[k];
-            bool is_near = step->is_first || ((step->is_child ? of_parent : above[i]) >> (k - 1) & 1);
+            uint32_t before = step->is_child ? of_parent : above[i];
+            bool is_near = step->is_first || (k > 0 && (before >> (k - 1) & 1));
             if (is_near && step_fits(s, k, p, i)) {
                 here[i] |= UINT32_C(1) << k;
                 is_match |= step->is_last;

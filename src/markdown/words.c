@@ -66,6 +66,18 @@ size_t words_count(struct str text)
     return count;
 }
 
+size_t words_count_shown(struct str markdown)
+{
+    size_t count = 0;
+
+    while (markdown.n > 0) {
+        size_t end = str_find(markdown, STR("]("), 0);
+        count += words_count(str_sub(markdown, 0, end));
+        markdown = str_sub(markdown, str_find_char(markdown, ')', end), markdown.n);
+    }
+    return count;
+}
+
 size_t words_count_letters(struct str text)
 {
     size_t count = 0;

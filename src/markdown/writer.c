@@ -75,8 +75,10 @@ static void add_block(struct writer *w, enum markdown_block_kind kind)
         w->block_capacity = w->block_capacity ? 2 * w->block_capacity : 64;
         w->blocks = mem_grow(w->blocks, w->block_capacity * sizeof *w->blocks);
     }
-    w->blocks[w->block_count++] = (struct markdown_block){
-        .from = w->text.n, .kind = kind, .level = kind == MARKDOWN_HEADING ? w->next_level : 0};
+    w->blocks[w->block_count++] =
+        (struct markdown_block){.from = w->text.n,
+                                .kind = (uint8_t)kind,
+                                .level = (uint8_t)(kind == MARKDOWN_HEADING ? w->next_level : 0)};
 }
 
 void writer_begin(struct writer *w, enum markdown_block_kind kind)
@@ -155,6 +157,6 @@ void writer_finish(struct writer *w)
         b->to = i + 1 < w->block_count ? w->blocks[i + 1].from : w->text.n;
         struct str text = str_trim(str_sub(buf_str(&w->text), b->from, b->to));
         b->hash = hash_block(text);
-        b->words = words_count(text);
+        b->words = (uint32_t)words_count_shown(text);
     }
 }
