@@ -83,8 +83,7 @@ static void print_shown(const struct remote *r, const struct json *s)
     }
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         const struct json *v = json_get(s, str_from(values[i]));
-        term_field(str_eq(str_from(values[i]), STR("catch_up_window_s")) ? "window_s" : values[i],
-                   v ? v->raw : STR(""));
+        term_field(values[i], v ? v->raw : STR(""));
     }
     for (const struct json *n = first_of(s, "next"); n; n = n->next) {
         term_field("next", n->s);

@@ -74,7 +74,7 @@ void term_print(enum term_color color, const char *format, ...)
 void term_field(const char *name, struct str value)
 {
     if (value.n) {
-        term_print(TERM_DIM, "%-13s", name);
+        term_print(TERM_DIM, "%-12s ", name);
         term_str(TERM_PLAIN, value);
         (void)putchar('\n');
     }

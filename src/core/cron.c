@@ -222,7 +222,7 @@ static enum rc expand_macro(struct str text, struct str *out, struct err *e)
     }
     return err_set_code(e, RC_INVALID, "invalid_field", "cron",
                         "of the names with @ there are only @yearly, @annually, @monthly, @weekly, @daily, "
-                        "@midnight and @hourly");
+                        "@midnight and @hourly; every_s is for intervals");
 }
 
 enum rc cron_parse(struct str text, struct cron *out, struct err *e)

@@ -194,19 +194,24 @@ enum rc job_links_make(const struct job_spec *specs, size_t count, struct arena 
                        size_t *bad, struct err *e)
 {
     size_t total = 0;
+    bool has_refs = false;
     *out = (struct job_links){0};
     for (size_t i = 0; i < count; i++) {
         total += specs[i].depends_count;
+        has_refs |= specs[i].ref.n > 0;
         if (total > JOB_LINKS_MAX) {
             *bad = i;
             return err_set_code(e, RC_TOO_BIG, NULL, "depends_on",
                                 "more than %d entries of depends_on in one call", JOB_LINKS_MAX);
         }
     }
-    if (!total) {
+    if (!total && !has_refs) {
         return RC_OK;
     }
     struct names names = {.list = arena_array(a, struct name, count)};
+    if (!total) { /* a name that two have is a slip, also when nobody says it */
+        return read_refs(specs, count, &names, bad, e);
+    }
     struct job_links l = {.links = arena_array(a, struct job_link, total),
                           .is_awaited = arena_array(a, bool, count)};
     const struct graph g = {.specs = specs,

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#define COUNT_MAX 1000000000000LL /* that is told */
+
 static enum rc bad(struct err *e, struct str name, const char *what)
 {
     char field[sizeof e->field];
@@ -43,12 +45,13 @@ enum rc matrix_read(const struct json *v, struct arena *a, struct matrix *out, s
         if (rc) {
             return rc;
         }
-        if ((int64_t)d->count * m.count >
-            MATRIX_JOBS_MAX) { /* no product is great: a tree has no million values */
-            return err_set_code(e, RC_INVALID, "invalid_field", "", "a matrix has at most %d coordinates",
-                                MATRIX_JOBS_MAX);
-        }
-        m.count *= (int64_t)d->count;
+        assert(d->count > 0);
+        m.count = m.count > COUNT_MAX / (int64_t)d->count ? COUNT_MAX : m.count * (int64_t)d->count;
+    }
+    if (m.count > MATRIX_JOBS_MAX) {
+        return err_set_code(e, RC_INVALID, "invalid_field", "",
+                            "a matrix has at most %d coordinates; this one has %s%lld", MATRIX_JOBS_MAX,
+                            m.count == COUNT_MAX ? "more than " : "", (long long)m.count);
     }
     *out = m;
     return RC_OK;

@@ -306,6 +306,13 @@ DURABLE_STORE_TEST(who_depends_on_whom_outlives_a_restart)
     CHECK_STATE(s, ids[1], JOB_QUEUED);
 }
 
+STORE_TEST(a_ref_that_two_jobs_have_is_refused_also_when_nobody_says_it)
+{
+    const struct job_spec specs[] = {{.kind = STR("k"), .args = STR("{}"), .ref = STR("a")},
+                                     {.kind = STR("k"), .args = STR("{}"), .ref = STR("a")}};
+    check_refused(s, specs, 2, 1, "invalid_field", "ref");
+}
+
 /* ---- children of one report */
 
 static struct report_verdict bear(struct store_test *s, const struct job *parent, int64_t n,
