@@ -146,6 +146,9 @@ int stint_park(struct stint_attempt *at, const char *children_json, const char *
 /* class: "transient", "permanent" or "rate_limited" (then retry_after_ms counts; -1 = none). */
 int stint_fail(struct stint_attempt *at, const char *class_name, const char *code, const char *message,
                int64_t retry_after_ms, struct stint_error *e);
+/* "rate_limited", and nobody gets a job that names this limit key (one of this job's) until then; -1: until somebody resumes it. */
+int stint_fail_pausing(struct stint_attempt *at, const char *pause_key, const char *code, const char *message,
+                       int64_t retry_after_ms, struct stint_error *e);
 
 #ifdef __cplusplus
 }

@@ -258,6 +258,19 @@ int stint_fail(struct stint_attempt *at, const char *class_name, const char *cod
     return report_end(at, &r, e);
 }
 
+int stint_fail_pausing(struct stint_attempt *at, const char *pause_key, const char *code, const char *message,
+                       int64_t retry_after_ms, struct stint_error *e)
+{
+    struct report r = {.op = REPORT_FAIL,
+                       .progress_permille = -1,
+                       .retry_after_ms = retry_after_ms,
+                       .pause_key = str_from(pause_key)};
+    r.error.class = ERROR_RATE_LIMITED;
+    r.error.code = str_from(code);
+    r.error.message = str_from(message);
+    return report_end(at, &r, e);
+}
+
 /* ---- the lease ---- */
 
 static void *heart_main(void *arg)

@@ -121,6 +121,24 @@ test('exit 65 fails for good, another code is tried again, a signal is a crash',
     await w.stop();
 });
 
+test('a command says how it fails: it gives a rate limit back, and pauses the key for all', async () => {
+    const fail = (member) => `echo '${JSON.stringify({ fail: member })}' >&3`;
+    const w = startWorker('exec-fail', {
+        told: fail({ class: 'permanent', code: 'no_such_page', message: 'it is gone' }),
+        odd: fail({ class: 'oops' }),
+        later: fail({ class: 'rate_limited', code: 'http_429', message: 'wait', retry_after_s: 600, pause_key: 'host:x' }),
+    });
+    const told = await final(await enqueue('exec-fail', 'told', {}));
+    assert.deepEqual([told.state, told.error.class, told.error.code, told.error.message], ['failed', 'permanent', 'no_such_page', 'it is gone']);
+    assert.equal((await final(await enqueue('exec-fail', 'odd', {}))).error.code, 'invalid_outcome');
+    const id = await enqueue('exec-fail', 'later', {}, { limits: ['host:x'] });
+    await w.logged(new RegExp(`job_ended .*${id}`));
+    await w.stop();
+    const job = (await server.call('GET', `/v1/jobs/${id}`)).json;
+    assert.deepEqual([job.state, job.attempt], ['scheduled', 0]);
+    assert.ok((await server.call('GET', '/v1/limits/host:x')).json.paused_until);
+});
+
 test('a job over its timeout is killed with everything it has started', async () => {
     const dir = makeDir();
     const w = startWorker('exec-5', { hang: `sleep 1000 & echo $! > ${dir.file('pid')}; wait` });

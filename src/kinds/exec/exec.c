@@ -1,6 +1,6 @@
 /* exec.c: any program as a worker, in any language, with no library. It gets the args as JSON on standard input, may write events and
  * progress as NDJSON to descriptor 3 ({"progress":0.4,"message":"…"}, {"event":"name","data":…}, {"checkpoint":…},
- * {"artifact":"name","path":"…","media_type":"…"}), and gives its result in the file $STINT_RESULT or as the last line of its
+ * {"artifact":"name","path":"…","media_type":"…"}, {"fail":{…}}), and gives its result in the file $STINT_RESULT or as the last line of its
  * output. Exit 0 = complete, 65 = permanent failure, 75 and all others = transient, a signal = crash.
  * The supervisor kills the whole process group at the timeout and at a cancel, so nothing here watches a clock. */
 #include "kinds/exec/exec.h"
@@ -33,6 +33,7 @@ struct run {
     struct buf output;           /* the last line of standard output, growing */
     struct buf line;             /* of descriptor 3 */
     struct buf tail;             /* of standard error */
+    struct json *failure;        /* what it says that it fails with; NULL = nothing */
 };
 
 /* ---- starting it ---- */
@@ -140,6 +141,8 @@ static void heard(struct run *r, struct str text)
         attempt_artifact(r->at, arena_c_str(a, v->s),
                          media ? arena_c_str(a, media->s) : "application/octet-stream",
                          path ? arena_c_str(a, path->s) : "", STR(""), 1);
+    } else if ((v = json_get(m, STR("fail"))) && v->type == JSON_OBJECT) {
+        r->failure = m;
     }
 }
 
@@ -289,6 +292,35 @@ static struct str last_words(const struct run *r)
     return str_sub(s, from, s.n);
 }
 
+static struct str text_of(const struct json *o, struct str name, struct str otherwise)
+{
+    const struct json *v = json_get(o, name);
+    return v && v->type == JSON_STRING ? v->s : otherwise;
+}
+
+/* {"fail": {"class": …, "code": …, "message": …, "retry_after_s": …, "pause_key": …}}: as in a report. */
+static void fail_as_told(struct run *r)
+{
+    struct arena *a = attempt_arena(r->at);
+    const struct json *f = json_get(r->failure, STR("fail")), *after = json_get(f, STR("retry_after_s"));
+    const char *code = arena_c_str(a, text_of(f, STR("code"), STR("exit")));
+    const char *message = arena_c_str(a, text_of(f, STR("message"), last_words(r)));
+    struct str key = text_of(f, STR("pause_key"), STR(""));
+    bool has_time = after && (after->type == JSON_INT || after->type == JSON_REAL) && after->d >= 0;
+    int64_t wait_ms = has_time ? (int64_t)(after->d < 1e12 ? after->d * 1000 : 1e15) : -1;
+    enum error_class class = ERROR_TRANSIENT;
+    if (!error_class_parse(text_of(f, STR("class"), STR("transient")), &class)) {
+        attempt_fail(r->at, ERROR_PERMANENT, "invalid_outcome",
+                     "the command failed with a class that there is not");
+    } else if (class != ERROR_RATE_LIMITED) {
+        attempt_fail(r->at, class, code, "%s", message);
+    } else if (key.n) {
+        attempt_fail_pausing(r->at, key, wait_ms, code, message);
+    } else {
+        attempt_fail_after(r->at, wait_ms, code, message);
+    }
+}
+
 static void finish(struct run *r)
 {
     int status = 0;
@@ -298,6 +330,8 @@ static void finish(struct run *r)
     if (WIFSIGNALED(status)) {
         attempt_fail(r->at, ERROR_CRASH, "signal", "the command died by signal %d: %.*s", WTERMSIG(status),
                      STR_ARG(words));
+    } else if (r->failure) {
+        fail_as_told(r);
     } else if (WEXITSTATUS(status) == 0) {
         complete(r);
     } else {
