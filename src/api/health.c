@@ -92,6 +92,7 @@ static void write_store(struct buf *b, const struct store_stats *stats)
     counter(b, "stint_jobs_cancelled_total", stats->cancelled_total);
     counter(b, "stint_jobs_lost_total", stats->lost_total);
     counter(b, "stint_jobs_retried_total", stats->retried_total);
+    gauge(b, "stint_limits_paused", stats->limits_paused);
 }
 
 static void write_store_size(struct buf *b, const struct store_stats *stats)

@@ -97,6 +97,8 @@ struct report_verdict {
     int64_t
         take_wait_ms; /* of a report that takes: 0 = granted; else nothing was taken, and when to ask again;
                              JOB_FOREVER_MS = a key is paused until somebody resumes it */
+    int64_t
+        paused_until; /* of its pause_key, when it has paused it, or for longer than before; 0: it has not; not kept for a replay */
 };
 
 /* What became of one job of a cancel, retry, promote or erase. */

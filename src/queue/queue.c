@@ -177,6 +177,16 @@ static void note_fatal(struct queue *q, const struct store_op *op)
     }
 }
 
+/* By hand. */
+static void tell_limit(const struct store_set_limit *op)
+{
+    if (op->pause_until > 0) {
+        log_info("limit.paused", L_STR("key", op->key), L_C("by", "api"));
+    } else if (op->pause_until == 0) {
+        log_info("limit.resumed", L_STR("key", op->key), L_C("by", "api"));
+    }
+}
+
 static void finish_op(struct queue *q, struct store_op *op)
 {
     q->metrics.ops_in_flight--;
@@ -191,6 +201,8 @@ static void finish_op(struct queue *q, struct store_op *op)
         if (s->pause == 0) {
             wakes_wake_queue(q, s->tenant, s->name);
         }
+    } else if (op->kind == STORE_SET_LIMIT && op->rc == RC_OK) {
+        tell_limit(LOOP_OWNER(op, struct store_set_limit, op));
     } else if (op->rc == RC_OK) {
         keys_see(q, op);
     }

@@ -4,6 +4,7 @@
  * stored progress of a job that stands still or ends is the last one that was told. All of this may be forgotten. */
 #include <string.h>
 
+#include "base/log.h"
 #include "queue/parts.h"
 
 #define MESSAGE_MAX_BYTES                                                                                    \
@@ -156,6 +157,18 @@ static void note_progress(struct queue *q, struct running *run, const struct rep
     }
 }
 
+/* It stands still for everybody who names it: nobody must have to guess why. */
+static void tell_pause(struct queue *q, const struct report *r, const struct report_verdict *v)
+{
+    if (v->paused_until == JOB_FOREVER_MS) {
+        log_warn("limit.paused", L_STR("key", r->pause_key), L_ID("job", r->job),
+                 L_C("until", "somebody resumes it"));
+    } else if (v->paused_until) {
+        log_info("limit.paused", L_STR("key", r->pause_key), L_ID("job", r->job),
+                 L_INT("for_ms", v->paused_until - store_now(q->store)));
+    }
+}
+
 static void note_report(struct queue *q, int64_t tenant, const struct report *r,
                         const struct report_verdict *v)
 {
@@ -168,6 +181,7 @@ static void note_report(struct queue *q, int64_t tenant, const struct report *r,
     if (v->replayed) {
         return;
     }
+    tell_pause(q, r, v);
     if (has_progress(r)) {
         run = run ? run : running_get(q, tenant, r->job);
         note_progress(q, run, r, v->state);

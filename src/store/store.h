@@ -650,6 +650,7 @@ struct store_stats {
     struct kind_count *kinds; /* out */
     size_t kind_count;
     int64_t store_bytes, tenants;
+    int64_t limits_paused; /* keys of the tenant, or of all */
 };
 
 /* ------------------------------------------------------------------ keys and tenants */

@@ -44,6 +44,7 @@ test('a claim that waits gets the job when a slot is free, and when a pause ends
     const verdict = await report(second, 'fail', { error: { class: 'rate_limited', message: '429' }, retry_after_s: 0.3, pause_key: 'slot/a b' });
     assert.equal(verdict.state, 'scheduled');
     assert.equal((await get('slot/a b')).paused, true);
+    await server.logged(/ limit\.paused key="?slot\/a b"? job=\S+ for_ms=\d+/);
     const [third] = await claim('a', 20);
     assert.notEqual(third, undefined);
     await report(third, 'complete');
@@ -60,6 +61,8 @@ test('tokens: take, wait, correct', async () => {
     await report(job, 'progress', { correct: { tokens: -5 } });
     assert.equal((await get('tokens')).tokens, 5);
     await server.call('POST', '/v1/limits/tokens/pause', {});
+    await server.logged(/ limit\.paused key=tokens by=api/);
+    assert.match((await server.call('GET', '/metrics')).text, /^stint_limits_paused 1$/m);
     assert.equal((await report(job, 'progress', { take: { tokens: 1 } })).wait_s, 'forever');
     await server.call('POST', '/v1/limits/tokens/resume', {});
     assert.equal((await report(job, 'complete', { correct: { tokens: 1 } })).state, 'completed');

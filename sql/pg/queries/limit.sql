@@ -124,6 +124,11 @@ SELECT @limit_columns@, NULL::bigint FROM (
 @limit_pattern@
 ORDER BY k.key
 
+-- name: limit_paused
+-- $1 tenant, 0 = of all · $2 now
+SELECT count(*) FROM stint.limit_key
+WHERE ($1::bigint = 0 OR tenant = $1::bigint::int) AND (is_set OR paused_until > 0) AND paused_until > $2::bigint
+
 -- name: limit_waiting
 -- How many queued jobs name the key: $1 its tenant, 0 = of all · $2 key. Lanes are few where jobs are many.
 WITH RECURSIVE lane (tenant, queue, lane) AS (

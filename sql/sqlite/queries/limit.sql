@@ -27,6 +27,9 @@ DELETE FROM limit_key WHERE tenant = ?1 AND key = ?2
 -- name: limit_count
 SELECT count(*) FROM limit_key WHERE tenant = ?1 AND is_set
 
+-- name: limit_paused
+SELECT count(*) FROM limit_key WHERE (?1 = 0 OR tenant = ?1) AND paused_until > ?2
+
 -- name: limit_slots
 SELECT tenant, limits FROM slot WHERE ?1 = 0 OR tenant = ?1
 

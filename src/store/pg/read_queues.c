@@ -77,6 +77,9 @@ enum rc pg_stats_run(struct reader *r, struct store_op *base, struct err *e)
     pg_bind_int(kinds, op->tenant);
     pg_bind_int(kinds, KINDS_MAX);
     read_add(r, &b, PG_SQL_STORE_SIZE);
+    struct pg_query *paused = read_add(r, &b, PG_SQL_LIMIT_PAUSED);
+    pg_bind_int(paused, op->tenant);
+    pg_bind_int(paused, r->now);
     enum rc rc = read_run(r, &b, e);
     if (rc) {
         return rc;
@@ -85,6 +88,7 @@ enum rc pg_stats_run(struct reader *r, struct store_op *base, struct err *e)
     read_kinds(op, b.queries[1].rows);
     op->store_bytes = pg_int(b.queries[2].rows, 0, 0);
     op->tenants = pg_int(b.queries[2].rows, 0, 1);
+    op->limits_paused = pg_int(b.queries[3].rows, 0, 0);
     read_free(&b);
     return rc;
 }

@@ -4,7 +4,7 @@
 
 #include "store/pg/views.h"
 
-#define READ_QUERIES_MAX 3
+#define READ_QUERIES_MAX 4
 
 struct read_batch {
     int count;

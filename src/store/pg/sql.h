@@ -179,6 +179,7 @@
     X(LIMIT_COUNT, "limit_count") \
     X(LIMIT_LIST, "limit_list") \
     X(LIMIT_WAITING, "limit_waiting") \
+    X(LIMIT_PAUSED, "limit_paused") \
     X(SLOT_INSERT, "slot_insert") \
     X(SLOT_FREE, "slot_free") \
     X(CLAIM_PICK, "claim_pick") \

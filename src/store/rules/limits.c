@@ -162,7 +162,8 @@ static bool is_guest_at(const struct report *in, struct str key)
     return in->is_guest && str_starts(key, STR(LIMIT_SERVER_PREFIX));
 }
 
-static enum rc pause_key(struct keeper *k, const struct row *r, const struct report *in, struct err *e)
+static enum rc pause_key(struct keeper *k, const struct row *r, const struct report *in,
+                         struct report_verdict *v, struct err *e)
 {
     struct limit l = {0};
     int64_t until = in->retry_after_ms < 0 ? JOB_FOREVER_MS : k->now + in->retry_after_ms;
@@ -172,7 +173,7 @@ static enum rc pause_key(struct keeper *k, const struct row *r, const struct rep
     if (rc || l.state.paused_until >= until) {
         return rc;
     }
-    l.state.paused_until = until;
+    l.state.paused_until = v->paused_until = until;
     return k->engine->put_limit(k, &l, e);
 }
 
@@ -239,5 +240,5 @@ enum rc rules_use_limits(struct keeper *k, struct row *r, const struct report *i
     if (!rc && in->take_count) {
         rc = take(k, r, in, v, e);
     }
-    return rc || !in->pause_key.n ? rc : pause_key(k, r, in, e);
+    return rc || !in->pause_key.n ? rc : pause_key(k, r, in, v, e);
 }

@@ -36,6 +36,7 @@
     X(LIMIT_COUNT, "limit_count") \
     X(LIMIT_SLOTS, "limit_slots") \
     X(LIMIT_WAITING, "limit_waiting") \
+    X(LIMIT_PAUSED, "limit_paused") \
     X(SLOT_INSERT, "slot_insert") \
     X(SLOT_DELETE, "slot_delete") \
     X(JOB_LANE, "job_lane") \

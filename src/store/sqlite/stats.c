@@ -66,6 +66,23 @@ static int64_t file_bytes(const char *path, const char *suffix)
     return stat(name, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
+static enum rc count_paused(struct reader *r, struct store_stats *op, struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = stmt(r->db, SQL_LIMIT_PAUSED, &q, e);
+    if (!rc) {
+        db_bind_int(q, 1, op->tenant);
+        db_bind_int(q, 2, r->now);
+        rc = db_step(q, &has_row, e);
+    }
+    if (!rc) {
+        op->limits_paused = db_int(q, 0);
+        db_reset(q);
+    }
+    return rc;
+}
+
 enum rc stats_run(struct reader *r, struct store_op *base, struct err *e)
 {
     struct store_stats *op = (struct store_stats *)base;
@@ -75,6 +92,7 @@ enum rc stats_run(struct reader *r, struct store_op *base, struct err *e)
     if (!rc) {
         rc = read_kinds(r, op, e);
     }
+    rc = rc ? rc : count_paused(r, op, e);
     op->store_bytes = file_bytes(r->engine->path, "") + file_bytes(r->engine->path, "-wal");
     return rc ? rc : db_query_int(r->db, sql_text(SQL_TENANT_COUNT), &op->tenants, e);
 }
