@@ -56,7 +56,7 @@ async function run(args, answer, more) {
 const events = async (id) => (await stint.call('GET', `/v1/jobs/${id}/events`, undefined, { headers: { accept: 'application/json' } })).json.events;
 
 test('a text is asked for and kept, with what it cost', async () => {
-    const job = await run({ model: 'm1', system: 'Be {{mood}}.', prompt: 'Where is {{ what }}? {{unknown}}', vars: { mood: 'brief', what: 'Rome' }, params: { temperature: 0.5, max_tokens: 7 } }, () => completion('In Italy.'));
+    const job = await run({ model: 'm1', system: 'Be {{mood}}.', prompt: 'Where is {{ what }}? {{unknown}} {{1 + 1}}', vars: { mood: 'brief', what: 'Rome', unknown: '{{what}}' }, params: { temperature: 0.5, max_tokens: 7 } }, () => completion('In Italy.'));
     assert.equal(job.state, 'completed', JSON.stringify(job.error));
     const r = job.result;
     assert.deepEqual({ ...r, latency_ms: 0, cost_usd: 0 }, {
@@ -68,7 +68,7 @@ test('a text is asked for and kept, with what it cost', async () => {
     assert.equal(path, '/v1/chat/completions');
     assert.equal(headers.authorization, `Bearer ${KEY}`);
     assert.ok(headers['idempotency-key'].startsWith(job.id));
-    assert.deepEqual(body, { model: 'm1', messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'Where is Rome? {{unknown}}' }], temperature: 0.5, max_tokens: 7 });
+    assert.deepEqual(body, { model: 'm1', messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'Where is Rome? {{what}} {{1 + 1}}' }], temperature: 0.5, max_tokens: 7 });
 });
 
 test('a schema is sent as strict as the provider wants it, and the answer held against the original', async () => {
@@ -239,6 +239,7 @@ test('what is asked wrongly is refused, and why', async () => {
     const cases = [
         [{ model: 'm', prompt: undefined }, 'invalid_input', /either prompt or messages/],
         [{ model: '' }, 'invalid_input', /model: is missing/],
+        [{ prompt: 'Hi {{ x }}', vars: { y: 1 } }, 'invalid_input', /vars: there is none called x/],
         [{ schema: { type: 'text' } }, 'invalid_schema', /type must be null, boolean/],
         [{ schema: { $ref: '#/nowhere' } }, 'invalid_schema', /names no schema/],
         [{ provider: 'nobody' }, 'unknown_provider', /there is no nobody in/],

@@ -32,6 +32,13 @@ static const struct {
     {"{\"name\":\"n\",\"prompts\":[{\"id\":\"a\",\"text\":\"?\"}],\"models\":[{\"id\":\"m\",\"provider\":"
      "\"p\"},{\"id\":\"m\",\"provider\":\"p\"}]}",
      "invalid_field", "/models/1: id: this model"},
+    {"{\"name\":\"n\",\"prompts\":[{\"id\":\"a\",\"text\":\"?\"},{\"id\":\"b\",\"text\":\"Hi {{ x "
+     "}}\"}]," MODELS "}",
+     "invalid_input", "/prompts/1: vars: there is none called x"},
+    {"{\"name\":\"n\",\"prompts\":[{\"id\":\"a\",\"text\":\"Hi {{x}}\",\"vars\":{\"x\":1,\"z\":2}}]," MODELS
+     "}",
+     "invalid_input", "/prompts/0: vars: nothing asks for {{z}}"},
+    {HEAD ",\"system\":\"Be {{mood}}\"}", "invalid_input", "/prompts/0: vars: there is none called mood"},
     {HEAD ",\"runs\":0}", "invalid_field", "runs"},
     {HEAD ",\"runs\":1000,\"schema\":{\"type\":\"text\"}}", "invalid_schema", "type must be"},
     {HEAD ",\"entities\":[{\"alias\":\"x\"}]}", "unknown_field", "alias"},

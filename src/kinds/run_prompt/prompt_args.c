@@ -2,6 +2,7 @@
 #include "kinds/run_prompt/prompt_args.h"
 
 #include "base/buf.h"
+#include "kinds/run_prompt/placeholders.h"
 #include "kinds/run_prompt/schema.h"
 
 #define MESSAGES_MAX_BYTES (1 << 20)
@@ -19,31 +20,6 @@ static enum rc invalid(struct err *e, const char *field, const char *why)
     return err_set_code(e, RC_INVALID, "invalid_input", field, "%s: %s", field, why);
 }
 
-/* Puts the variables {{name}} in; a name that is none stays as it is. */
-static struct str fill_in(struct str text, const struct json *vars, struct arena *a)
-{
-    struct buf out = BUF_LIMIT(MESSAGES_MAX_BYTES);
-    size_t at = 0;
-    while (at < text.n) {
-        size_t open = str_find(text, STR("{{"), at);
-        size_t end = str_find(text, STR("}}"), open);
-        const struct json *value =
-            end < text.n ? json_get(vars, str_trim(str_sub(text, open + 2, end))) : NULL;
-        if (!value) {
-            size_t stop = open + 2 < text.n ? open + 2 : text.n;
-            buf_append_str(&out, str_sub(text, at, stop));
-            at = stop;
-            continue;
-        }
-        buf_append_str(&out, str_sub(text, at, open));
-        buf_append_str(&out, value->type == JSON_STRING ? value->s : value->raw);
-        at = end + 2;
-    }
-    struct str filled = arena_str(a, buf_str(&out));
-    buf_dispose(&out);
-    return filled;
-}
-
 static enum rc check_messages(const struct json *list, struct err *e)
 {
     if (list->type != JSON_ARRAY || !list->count) {
@@ -57,6 +33,18 @@ static enum rc check_messages(const struct json *list, struct err *e)
         }
     }
     return RC_OK;
+}
+
+static enum rc write_message(struct str role, struct str content, const struct json *vars, struct arena *a,
+                             struct json_out *w, struct err *e)
+{
+    struct str filled = STR_NONE;
+    enum rc rc = placeholders_fill(content, vars, a, &filled, e);
+    json_object_begin(w);
+    json_put_str(w, "role", role);
+    json_put_str(w, "content", filled);
+    json_object_end(w);
+    return rc;
 }
 
 static enum rc read_messages(const struct json *o, const struct json *vars, struct arena *a,
@@ -78,20 +66,12 @@ static enum rc read_messages(const struct json *o, const struct json *vars, stru
     struct buf text = BUF_LIMIT(2 * MESSAGES_MAX_BYTES);
     struct json_out w = json_writer(&text);
     json_array_begin(&w);
-    for (const struct json *m = list ? list->first : NULL; m; m = m->next) {
-        json_object_begin(&w);
-        json_put_str(&w, "role", json_get(m, STR("role"))->s);
-        json_put_str(&w, "content", fill_in(json_get(m, STR("content"))->s, vars, a));
-        json_object_end(&w);
+    for (const struct json *m = list ? list->first : NULL; m && !rc; m = m->next) {
+        rc = write_message(json_get(m, STR("role"))->s, json_get(m, STR("content"))->s, vars, a, &w, e);
     }
-    if (prompt) {
-        json_object_begin(&w);
-        json_put_c(&w, "role", "user");
-        json_put_str(&w, "content", fill_in(prompt->s, vars, a));
-        json_object_end(&w);
-    }
+    rc = rc || !prompt ? rc : write_message(STR("user"), prompt->s, vars, a, &w, e);
     json_array_end(&w);
-    rc = buf_check(&text, "the prompt", e);
+    rc = rc ? rc : buf_check(&text, "the prompt", e);
     out->messages = arena_str(a, buf_str(&text));
     buf_dispose(&text);
     return rc;
@@ -205,10 +185,10 @@ enum rc prompt_args_read(struct str text, struct arena *a, struct prompt_args *o
     rc = rc ? rc : read_lists(o, a, out, e);
     rc = rc ? rc : read_budget(o, &out->budget, e);
     rc = rc ? rc : read_messages(o, vars, a, out, e);
+    rc = rc ? rc : placeholders_fill(out->system_text, vars, a, &out->system_text, e);
     if (rc) {
         return rc;
     }
-    out->system_text = fill_in(out->system_text, vars, a);
     if (!out->provider.n || !out->model.n) {
         return invalid(e, out->provider.n ? "model" : "provider", "is missing");
     }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/siphash.h"
+#include "kinds/run_prompt/placeholders.h"
 #include "kinds/run_prompt/prompt_args.h"
 #include "kinds/run_prompt/prompt_jobs.h"
 #include "kinds/run_prompt/strict_schema.h"
@@ -225,6 +226,32 @@ static enum rc read_budget(struct prompt_batch *b, struct err *e)
     return RC_OK;
 }
 
+/* Each prompt has its own variables, so that one which no text takes is a slip of somebody's. */
+static enum rc check_vars(const struct prompt_item *p, struct str system_text, struct err *e)
+{
+    enum rc rc = placeholders_check(p->text->s, p->vars, e);
+    rc = rc ? rc : placeholders_check(system_text, p->vars, e);
+    for (const struct json *v = p->vars ? p->vars->first : NULL; v && !rc; v = v->next) {
+        if (!placeholders_have(p->text->s, v->name) && !placeholders_have(system_text, v->name)) {
+            rc = err_set_code(e, RC_INVALID, "invalid_input", "vars", "vars: nothing asks for {{%.*s}}",
+                              STR_ARG(v->name));
+        }
+    }
+    return rc;
+}
+
+static enum rc check_all_vars(const struct prompt_batch *b, struct err *e)
+{
+    const struct json *told = json_get(b->definition, STR("system"));
+    bool is_needed = told && str_find(told->s, STR("{{"), 0) < told->s.n;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < b->prompt_count && !rc; i++) {
+        rc = check_vars(&b->prompts[i], is_needed ? told->s : STR(""), e);
+        rc = rc ? wrong_item(e, rc, "prompts", i) : RC_OK;
+    }
+    return rc;
+}
+
 /* As the worker will read them: so what is wrong with a schema or a name is told before there is a job. */
 static enum rc check_args(const struct prompt_batch *b, struct arena *a, struct err *e)
 {
@@ -268,6 +295,7 @@ enum rc prompt_batch_read(struct str text, struct arena *a, struct prompt_batch 
     rc = rc ? rc : read_prompts(a, &b, e);
     rc = rc ? rc : read_models(a, &b, e);
     rc = rc ? rc : check_size(&b, e);
+    rc = rc ? rc : check_all_vars(&b, e);
     rc = rc ? rc : check_args(&b, a, e);
     rc = rc ? rc : read_budget(&b, e);
     if (rc) {
