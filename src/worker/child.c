@@ -85,6 +85,9 @@ int worker_child_main(void)
     struct buf in = BUF_LIMIT(MESSAGE_MAX_BYTES);
     struct parse_process lanes[PARSE_LANES] = {0};
     sandbox_enter_fetch();
+    if (message_send(MESSAGE_FD, STR("{\"ready\":true}\n"), NULL)) {
+        return 1; /* nobody is there */
+    }
     for (;;) {
         struct str line;
         size_t used;

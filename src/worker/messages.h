@@ -4,7 +4,8 @@
  *                        {"cancel":true}
  *                        {"fetched":{"found":true,"result":{…}}}   or {"found":false,"error":"…"}
  *                        {"taken":{"wait_ms":0}}   0 = granted; with "error" when the server refused to say
- *   child → supervisor   {"progress":{"permille":410,"message":"…"}}   {"event":{"type":"…","data":…}}
+ *   child → supervisor   {"ready":true}   once, when it is there
+ *                        {"progress":{"permille":410,"message":"…"}}   {"event":{"type":"…","data":…}}
  *                        {"checkpoint":…}   {"artifact":{"name","media_type","path","series","keep"}}
  *                        {"series":{"name":"…","path":"…"}}   {"batch":{"id":"…","path":"…"}}
  *                        {"take":{"key":900}}   {"correct":{"key":-340}}

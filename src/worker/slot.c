@@ -121,9 +121,19 @@ static void heard_fail(struct slot *s, const struct json *v)
     slot_report_now(s);
 }
 
+static void heard_ready(struct slot *s)
+{
+    s->is_starting = false;
+    supervisor_offer_more(s->sup);
+}
+
 static void heard(struct slot *s, const struct json *m)
 {
     const struct json *v = NULL;
+    if (json_get(m, STR("ready"))) {
+        heard_ready(s);
+        return;
+    }
     if (!s->has_job || s->end != SLOT_RUNNING) {
         return; /* the last words of a job that is over */
     }
@@ -204,7 +214,7 @@ static void forget_child(struct slot *s)
     stream_close(s->stream);
     s->stream = NULL;
     s->child = NULL;
-    s->is_writing = s->is_reading_paused = false;
+    s->is_writing = s->is_reading_paused = s->is_starting = false;
     buf_clear(&s->in);
     buf_clear(&s->out_next);
 }
@@ -275,6 +285,7 @@ static enum rc start_child(struct slot *s, struct err *e)
         return rc;
     }
     s->jobs_of_child = 0;
+    s->is_starting = true;
     rc = stream_open(s->sup->loop, ours, &s->stream, e);
     if (rc) {
         return rc;

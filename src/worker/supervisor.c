@@ -16,6 +16,7 @@
 #define CLAIM_BACKOFF_CAP 5000
 #define KINDS_MAX         64
 #define DRAIN_MS          30000
+#define STARTS_AT_ONCE    4 /* children */
 
 extern char **environ;
 
@@ -30,13 +31,46 @@ bool supervisor_is_exec(const struct supervisor *sup, struct str kind, const cha
     return false;
 }
 
+static bool is_free(const struct slot *s)
+{
+    return !s->has_job && !s->is_cleaning;
+}
+
 static int free_slots(const struct supervisor *sup)
 {
     int count = 0;
     for (int i = 0; i < sup->slot_count; i++) {
-        count += !sup->slots[i].has_job && !sup->slots[i].is_cleaning;
+        count += is_free(&sup->slots[i]);
     }
     return count;
+}
+
+/* Those with a child, and few without: many processes that start at once keep the machine from the jobs, and by the time they would
+ * be there, those before them have done what they were meant for. */
+static int slots_to_offer(const struct supervisor *sup)
+{
+    int warm = 0, cold = 0, may_start = STARTS_AT_ONCE;
+    for (int i = 0; i < sup->slot_count; i++) {
+        const struct slot *s = &sup->slots[i];
+        warm += is_free(s) && s->child;
+        cold += is_free(s) && !s->child;
+        may_start -= s->is_starting;
+    }
+    may_start = may_start > 0 ? may_start : 0;
+    return warm + (cold < may_start ? cold : may_start);
+}
+
+static struct slot *free_slot(struct supervisor *sup)
+{
+    struct slot *cold = NULL;
+    for (int i = 0; i < sup->slot_count; i++) {
+        struct slot *s = &sup->slots[i];
+        if (is_free(s) && s->child) {
+            return s;
+        }
+        cold = is_free(s) && !cold ? s : cold;
+    }
+    return cold;
 }
 
 static bool is_idle(const struct supervisor *sup)
@@ -119,16 +153,13 @@ static void hand_out(struct supervisor *sup, const struct json *root)
 {
     const struct json *jobs = json_get(root, STR("jobs"));
     const struct json *cancels = json_get(root, STR("cancel"));
-    int place = 0;
     for (const struct json *j = jobs ? jobs->first : NULL; j; j = j->next) {
-        while (place < sup->slot_count && (sup->slots[place].has_job || sup->slots[place].is_cleaning)) {
-            place++;
-        }
-        if (place == sup->slot_count) {
+        struct slot *free = free_slot(sup);
+        if (!free) {
             return; /* more than we asked for: their leases bring them back */
         }
         sup->has_claimed = true;
-        slot_take(&sup->slots[place], j);
+        slot_take(free, j);
     }
     for (const struct json *c = cancels ? cancels->first : NULL; c; c = c->next) {
         for (int i = 0; i < sup->slot_count; i++) {
@@ -217,7 +248,7 @@ static void on_claimed(void *ctx, struct http_call *call, const struct http_answ
 
 static void claim_now(struct supervisor *sup)
 {
-    int count = free_slots(sup);
+    int count = slots_to_offer(sup);
     if (sup->is_draining || sup->claim || (sup->o->once && sup->has_claimed)) {
         return;
     }
@@ -247,6 +278,11 @@ void supervisor_slot_is_free(struct supervisor *sup)
         loop_stop(sup->loop);
         return;
     }
+    supervisor_offer_more(sup);
+}
+
+void supervisor_offer_more(struct supervisor *sup)
+{
     if (sup->claim && sup->claim_max == 0) { /* it only listened: ask for work again */
         http_call_cancel(sup->claim);
         sup->claim = NULL;

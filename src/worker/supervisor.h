@@ -35,7 +35,7 @@ struct slot {
     struct stream *stream;
     struct buf in, out; /* out: being written to the child */
     struct buf out_next;
-    bool is_writing;
+    bool is_writing, is_starting; /* is_starting: the child has not said that it is there */
     int jobs_of_child;
     /* the job; has_job false = free */
     bool has_job;
@@ -146,6 +146,7 @@ void keep_limits_begin(struct supervisor *sup); /* claims when it is done */
 
 /* ---- supervisor.c ---- */
 void supervisor_slot_is_free(struct supervisor *sup);
+void supervisor_offer_more(struct supervisor *sup); /* there may be more to claim for */
 void supervisor_claim(struct supervisor *sup);
 bool supervisor_does(const struct supervisor *sup, struct str kind); /* does it ask for jobs of it? */
 bool supervisor_is_exec(const struct supervisor *sup, struct str kind, const char **command);
