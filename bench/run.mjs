@@ -3,7 +3,7 @@
 //   SMOKE=1   tiny counts, no judgement: does every workload work? (ten seconds)
 //   STORE=postgres   on a PostgreSQL of its own, beside a bare libpq program
 //   PEERS=1   the other job servers beside it (bench/peers; installs them first); with STORE=postgres those on PostgreSQL
-//   ONLY=w,streams,idle,ready,schedules,matrix,keys,history,wal,limits   some parts; wal is PostgreSQL's
+//   ONLY=w,streams,idle,ready,schedules,matrix,keys,prompts,history,wal,limits   some parts; wal is PostgreSQL's
 // Ends with 1 when something did not work. A missed floor is printed, and is no failure: machines differ.
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,6 +13,7 @@ import { describe, isSmoke, limitAppend, limitDrain, limitInsert, limitProgram, 
 import { keys } from './lib/keys.mjs';
 import { bareCopy, bareDrain, bareInsert, isPostgres, stopCluster } from './lib/postgres.mjs';
 import { idleStatements, longHistory, writeAhead } from './lib/postgres_situations.mjs';
+import { prompts } from './lib/prompts.mjs';
 import { closing, columns, heading, number, say } from './lib/report.mjs';
 import { history, idle, matrix, readiness, schedules, streams } from './lib/situations.mjs';
 import { workloads } from './lib/workloads.mjs';
@@ -67,6 +68,7 @@ if (isPostgres) {
     if (wants('schedules')) await schedules();
     if (wants('matrix')) await matrix();
     if (wants('keys')) await keys();
+    if (wants('prompts')) await prompts();
     if (wants('idle')) await idleStatements();
     if (wants('wal')) await writeAhead(size(only ? 1000000 : 100000, 2000));
     if (only?.includes('streams')) await streams();
@@ -79,6 +81,7 @@ if (isPostgres) {
     if (wants('schedules')) await schedules();
     if (wants('matrix')) await matrix();
     if (wants('keys')) await keys();
+    if (wants('prompts')) await prompts();
     if (wants('idle')) await idle();
     if (wants('ready')) await readiness();
     if (wants('history')) await history();
