@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
 import Ajv2020 from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -193,6 +194,26 @@ test('failures have a class and a code, and the key is in none', async () => {
 test('a provider that never answers costs its own time limit', async () => {
     const job = await run({ provider: 'slow' }, () => new Promise(() => {}));
     assert.equal(job.error.code, 'timed_out');
+});
+
+test('an answer of 100 MB is cut at the limit', async () => {
+    let sent = 0, cut;
+    const isCut = new Promise((resolve) => { cut = resolve; });
+    const endless = createServer((request, response) => {
+        response.writeHead(200, { 'content-type': 'application/json' });
+        response.on('close', cut);
+        const more = () => { while (sent < 100 << 20 && !response.destroyed) { sent += 1 << 16; if (!response.write('x'.repeat(1 << 16))) return void response.once('drain', more); } response.end(); };
+        more();
+    });
+    endless.listen(0, '127.0.0.1');
+    await once(endless, 'listening');
+    const file = JSON.parse(readFileSync(dir.file('providers.json')));
+    writeFileSync(dir.file('providers.json'), JSON.stringify({ ...file, endless: { base_url: `http://127.0.0.1:${endless.address().port}` } }));
+    const job = await run({ provider: 'endless' });
+    assert.deepEqual([job.state, job.error.class, job.error.code], ['failed', 'permanent', 'answer_too_big']);
+    await isCut;
+    assert.ok(sent < 64 << 20, `${sent} bytes were sent`);
+    endless.close();
 });
 
 test("Anthropic's API is asked by its own rules, a schema as a tool", async () => {
