@@ -83,12 +83,11 @@ int cmd_watch(const struct options *o)
 
 /* ---- ls ---- */
 
-static void print_jobs(const struct json *jobs, int64_t now)
+/* So many at most; how many it were. */
+static int64_t add_jobs(struct term_table *t, const struct json *jobs, int64_t most, int64_t now)
 {
-    static const char *const columns[] = {"id",      "state",   "queue",    "kind",
-                                          "attempt", "created", "progress", NULL};
-    struct term_table *t = term_table_new(columns);
-    for (const struct json *j = jobs; j; j = j->next) {
+    int64_t count = 0;
+    for (const struct json *j = jobs; j && count < most; j = j->next, count++) {
         struct str state = text_of(j, "state");
         const struct json *p = json_get(json_get(j, STR("progress")), STR("percent"));
         char progress[16] = "";
@@ -103,42 +102,68 @@ static void print_jobs(const struct json *jobs, int64_t now)
         term_cell(t, TERM_PLAIN, str_from(term_ago(time_of(j, "created_at"), now).s));
         term_cell(t, TERM_PLAIN, str_from(progress));
     }
+    return count;
+}
+
+static int get_jobs(struct remote *r, struct str cursor, const struct json **answer)
+{
+    static const char *const filters[] = {"queue", "kind", "tag"};
+    const struct str *list = NULL;
+    char limit[24];
+
+    remote_path(r, "/v1/jobs");
+    remote_query(r, "state", options_str(r->o, "state"));
+    for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+        remote_query(r, filters[i], options_list(r->o, filters[i], &list) ? list[0] : STR_NONE);
+    }
+    str_print(limit, sizeof(limit), "%lld", (long long)options_int(r->o, "limit"));
+    remote_query(r, "limit", str_from(limit));
+    remote_query(r, "cursor", cursor);
+    return remote_call(r, "GET", remote_target(r), STR_NONE, answer);
+}
+
+/* A page may be short, even empty, while there is more: the server looks at so many jobs at once. */
+static int list_jobs(struct remote *r)
+{
+    static const char *const columns[] = {"id",      "state",   "queue",    "kind",
+                                          "attempt", "created", "progress", NULL};
+    const struct json *answer = NULL;
+    const int64_t now = clock_wall_ms();
+    int64_t left = options_int(r->o, "limit");
+    struct term_table *t = term_table_new(columns);
+    struct str next = STR_NONE;
+    int code = EXIT_OK;
+
+    do {
+        code = get_jobs(r, next, &answer);
+        next = code ? STR_NONE : text_of(answer, "next_cursor");
+        left -= code ? 0 : add_jobs(t, first_of(answer, "jobs"), left, now);
+    } while (next.n && left > 0);
     term_table_end(t);
+    return code;
+}
+
+static int print_page(struct remote *r)
+{
+    const struct json *answer = NULL;
+    int code = get_jobs(r, STR_NONE, &answer);
+
+    while (!code && !first_of(answer, "jobs") && text_of(answer, "next_cursor").n) {
+        code = get_jobs(r, text_of(answer, "next_cursor"), &answer);
+    }
+    if (!code) {
+        remote_print_json(answer);
+    }
+    return code;
 }
 
 int cmd_ls(const struct options *o)
 {
     struct remote r;
-    const struct json *answer = NULL;
-    const struct str *list = NULL;
-    char limit[24];
     int code = remote_open(&r, o);
-    if (code) {
-        goto out;
+    if (!code) {
+        code = options_flag(o, "json") ? print_page(&r) : list_jobs(&r);
     }
-    remote_path(&r, "/v1/jobs");
-    remote_query(&r, "state", options_str(o, "state"));
-    if (options_list(o, "queue", &list)) {
-        remote_query(&r, "queue", list[0]);
-    }
-    if (options_list(o, "kind", &list)) {
-        remote_query(&r, "kind", list[0]);
-    }
-    if (options_list(o, "tag", &list)) {
-        remote_query(&r, "tag", list[0]);
-    }
-    str_print(limit, sizeof(limit), "%lld", (long long)options_int(o, "limit"));
-    remote_query(&r, "limit", str_from(limit));
-    code = remote_call(&r, "GET", remote_target(&r), STR_NONE, &answer);
-    if (code) {
-        goto out;
-    }
-    if (options_flag(o, "json")) {
-        remote_print_json(answer);
-    } else {
-        print_jobs(first_of(answer, "jobs"), clock_wall_ms());
-    }
-out:
     remote_close(&r);
     return code;
 }
@@ -147,11 +172,12 @@ out:
 
 static void print_job(const struct json *j)
 {
-    static const char *const texts[] = {"id",          "queue",           "kind",   "reason",
-                                        "worker",      "created_at",      "run_at", "started_at",
-                                        "finished_at", "progress_message"};
-    static const char *const values[] = {"attempt", "max_attempts", "lost",       "progress", "unique_key",
-                                         "tags",    "args",         "checkpoint", "result",   "error"};
+    static const char *const texts[] = {
+        "id",    "queue",  "kind",       "reason", "group",      "parent",      "root",
+        "batch", "worker", "created_at", "run_at", "started_at", "finished_at", "progress_message"};
+    static const char *const values[] = {"priority",   "attempt", "max_attempts", "lost",       "progress",
+                                         "unique_key", "tags",    "limits",       "depends_on", "args",
+                                         "checkpoint", "result",  "error"};
     struct str state = text_of(j, "state");
     term_print(TERM_DIM, "%-13s", "state");
     term_str(term_color_of_state(state), state);
@@ -163,6 +189,46 @@ static void print_job(const struct json *j)
         const struct json *v = json_get(j, str_from(values[i]));
         if (v && v->type != JSON_NULL) {
             term_field(values[i], v->raw);
+        }
+    }
+}
+
+/* Why a key keeps a job of that weight waiting; "" when it does not. */
+static struct str hold_of(struct remote *r, const struct json *l, int64_t weight)
+{
+    struct str until = text_of(l, "paused_until");
+    int64_t slots = number_of(l, "concurrency"), tokens = number_of(l, "tokens"), used = number_of(l, "used");
+
+    if (number_of(l, "paused")) {
+        return arena_printf(r->a, "paused until %.*s", STR_ARG(until.n ? until : STR("somebody resumes it")));
+    }
+    if (slots && used + (weight < slots ? weight : slots) > slots) {
+        return arena_printf(r->a, "%lld of %lld run", (long long)used, (long long)slots);
+    }
+    const struct json *rate = json_get(l, STR("rate"));
+    int64_t burst = number_of(rate, "burst");
+    if (burst && tokens < (weight < burst ? weight : burst)) {
+        return arena_printf(r->a, "%lld of %lld tokens are there", (long long)tokens, (long long)burst);
+    }
+    return STR("");
+}
+
+/* Which of its keys it waits for: nobody else tells, for claims do not look at such jobs. A key may be none of the caller's. */
+static void print_holds(struct remote *r, const struct json *job)
+{
+    for (const struct json *u = first_of(job, "limits"); u; u = u->next) {
+        bool is_heavy = u->type == JSON_OBJECT;
+        struct str key = is_heavy ? text_of(u, "key") : u->s;
+        const struct json *l = NULL;
+        struct stint_error e;
+        remote_path(r, "/v1/limits/");
+        remote_segment(r, key);
+        if (remote_try(r, "GET", STR_NONE, STR_NONE, &l, &e)) {
+            continue;
+        }
+        struct str hold = hold_of(r, l, is_heavy ? number_of(u, "weight") : 1);
+        if (hold.n) {
+            term_field("waits for", arena_printf(r->a, "%.*s: %.*s", STR_ARG(key), STR_ARG(hold)));
         }
     }
 }
@@ -181,6 +247,9 @@ int cmd_show(const struct options *o)
         remote_print_json(job);
     } else if (!code) {
         print_job(job);
+        if (str_eq(text_of(job, "state"), STR("queued"))) {
+            print_holds(&r, job);
+        }
     }
     remote_close(&r);
     return code;

@@ -1,8 +1,10 @@
 // The life of jobs over the API: enqueue, claim, report, wait, list, change, cancel, retry, erase, purge. Every answer is held
 // against the OpenAPI document by call().
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { startServer } from './lib/server.mjs';
+import { BIN, startServer } from './lib/server.mjs';
 
 let server;
 let call;
@@ -270,4 +272,20 @@ test('statistics and workers tell what there is', async () => {
     assert.match(metrics.text, /^stint_flushes_total [1-9]/m);
     assert.equal((await call('GET', '/readyz', undefined, { key: null })).json.status, 'ready');
     assert.equal((await call('HEAD', '/livez', undefined, { key: null })).status, 200);
+});
+
+test('stint ls goes on behind an empty page', async () => {
+    const pages = { null: { jobs: [], next_cursor: 'one' }, one: { jobs: [{ id: 'found', state: 'queued' }], next_cursor: 'two' }, two: { jobs: [], next_cursor: null } };
+    const fake = createServer((request, response) => {
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify(pages[new URL(request.url, 'http://x').searchParams.get('cursor')]));
+    });
+    await new Promise((listening) => fake.listen(0, '127.0.0.1', listening));
+    const ls = async (...words) => {
+        const child = spawn(BIN, ['ls', '--url', `http://127.0.0.1:${fake.address().port}`, '--key', server.key, ...words]);
+        return (await child.stdout.toArray()).join('');
+    };
+    assert.match(await ls(), /^found/m);
+    assert.equal(JSON.parse(await ls('--json')).next_cursor, 'two');
+    fake.close();
 });

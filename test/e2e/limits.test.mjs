@@ -127,9 +127,18 @@ test('stint limit', async () => {
     assert.match(limit('delete', 'cli:y'), /^cli:y deleted\ncli:y: 3 run at once; 60 in .*, as cli:\* says; paused until 2/);
     assert.match(limit('show', 'cli:y'), /pattern\s+cli:\*[^]*until 2/);
     assert.match(limit('resume', 'cli:y'), /^cli:y resumed\ncli:y: 3 run at once.* says\n$/);
+    const { id } = await enqueue('cli', { limits: ['cli:w', { key: 'cli:x', weight: 2 }], group: 'me' });
+    const show = () => spawnSync(BIN, ['show', id], { encoding: 'utf8', env }).stdout;
+    assert.match(show(), /^group\s+me$[^]*^priority\s+0$[^]*^limits\s+\["cli:w"/m);
+    assert.doesNotMatch(show(), /waits for/);
     assert.match(limit('pause', 'cli:x'), /paused until somebody resumes it$/m);
     assert.match(limit('show', 'cli:x'), /^paused\s+until somebody resumes it$/m);
+    assert.match(show(), /^waits for\s+cli:x: paused until somebody resumes it$/m);
     limit('resume', 'cli:x');
+    await put('cli:w', { rate: { n: 5, per_s: 1e6 } });
+    const other = await enqueue('cli', { limits: [{ key: 'cli:w', weight: 5 }], priority: -1 });
+    assert.equal((await claim('cli'))[0].id, other.id);
+    assert.match(show(), /^waits for\s+cli:w: 0 of 5 tokens are there$/m);
     assert.equal(limit('delete', 'cli:*'), 'cli:* deleted\n');
     assert.equal((await server.call('GET', '/v1/limits/cli:x')).status, 404);
     assert.equal(run('delete', 'cli:x').status, 4);
