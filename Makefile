@@ -298,6 +298,10 @@ soak: ## Mixed load for SOAK_MINUTES (60): memory, files, log and database must 
 bench: all $(LIMITS_BIN) ## Speed and memory on this machine; SMOKE=1 for ten seconds, PEERS=1 beside others
 	@bench/run.sh
 
+.PHONY: bench-md
+bench-md: $(PROGRAM) $(B)/bench/markdown ## HTML to Markdown: how true it is to the pages of installed documentation, and how fast
+	@python3 bench/markdown/score.py $(PAGES)
+
 .PHONY: lint
 lint: ## Format, layers, sizes, bans, documentation, clang-tidy, shellcheck
 	@bad=0; tools/check-format.sh || bad=1; tools/lint.sh || bad=1; tools/check-shell.sh || bad=1; tools/check-tidy.sh || bad=1; exit $$bad

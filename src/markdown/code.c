@@ -160,10 +160,14 @@ static void end_line(struct buf *code)
     }
 }
 
-static void put_code_text(struct render *r, struct str given)
+/* A line ends where an element did, unless the text says so itself. */
+static void put_code_text(struct render *r, struct str given, bool is_new_line)
 {
     struct str s = escape_normalize(given, &r->text.scratch);
 
+    if (is_new_line && s.n > 0 && s.p[0] != '\n' && s.p[0] != '\r') {
+        end_line(&r->code);
+    }
     while (s.n > 0) {
         size_t end = str_find_char(s, '\r', 0);
         buf_append_str(&r->code, str_sub(s, 0, end));
@@ -179,22 +183,22 @@ static void gather(struct render *r, uint32_t pre)
 {
     const struct page *p = r->page;
     uint32_t line_end = 0;
+    bool is_new_line = false;
 
     buf_clear(&r->code);
     for (uint32_t i = pre + 1; i < p->nodes[pre].end;) {
         const struct node *n = &p->nodes[i];
-        if (i == line_end) {
-            end_line(&r->code);
-        }
+        is_new_line |= i == line_end;
         if (n->tag == TAG_TEXT) {
-            put_code_text(r, page_text(p, i));
+            put_code_text(r, page_text(p, i), is_new_line);
+            is_new_line = false;
         } else if ((n->flags & NODE_IS_DROPPED) || (n->n > 0 && is_gutter(p, i))) {
             i = n->end;
             continue;
         } else if (n->tag == TAG_BR) {
             buf_append_char(&r->code, '\n');
         } else if (n->tag == TAG_DIV || n->tag == TAG_TR || n->tag == TAG_LI || n->tag == TAG_P) {
-            end_line(&r->code);
+            is_new_line = true;
             line_end = n->end;
         }
         i++;

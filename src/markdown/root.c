@@ -19,7 +19,8 @@ struct sums {
 static const struct container {
     enum tag tag; /* TAG_OTHER: any */
     struct str id, class, role;
-    bool is_single; /* only when the page has one of them */
+    bool is_single;  /* only when the page has one of them */
+    bool is_section; /* there may be others beside it: then what they are all in */
 } containers[] = {
     {.tag = TAG_MAIN},
     {.tag = TAG_OTHER, .role = {"main", 4}},
@@ -35,9 +36,9 @@ static const struct container {
     {.tag = TAG_DIV, .class = {"contents", 8}},
     {.tag = TAG_OTHER, .id = {"main-content", 12}},
     {.tag = TAG_OTHER, .id = {"content", 7}},
-    {.tag = TAG_DIV, .class = {"chapter", 7}},
-    {.tag = TAG_DIV, .class = {"sect1", 5}},
-    {.tag = TAG_DIV, .class = {"refentry", 8}},
+    {.tag = TAG_DIV, .class = {"chapter", 7}, .is_section = true},
+    {.tag = TAG_DIV, .class = {"sect1", 5}, .is_section = true},
+    {.tag = TAG_DIV, .class = {"refentry", 8}, .is_section = true},
     {.tag = TAG_OTHER, .class = {"entry-content", 13}},
     {.tag = TAG_OTHER, .class = {"post-content", 12}},
     {.tag = TAG_OTHER, .id = {"main", 4}},
@@ -113,6 +114,22 @@ static void find_containers(const struct page *p, const struct sums *s, uint32_t
     }
 }
 
+/* Something to read stands beside the child: a section of its own. A menu with a heading is links. */
+static bool has_sections_beside(const struct page *p, const struct sums *s, uint32_t best, uint32_t from,
+                                uint32_t end)
+{
+    bool has_heading = false;
+
+    for (uint32_t i = from; i < end && !has_heading;) {
+        const struct node *n = &p->nodes[i];
+        has_heading = n->tag >= TAG_H2 && n->tag <= TAG_H6 && i != best && !(n->flags & NODE_IS_DROPPED);
+        i = i == best || (n->flags & NODE_IS_DROPPED) ? n->end : i + 1;
+    }
+    uint64_t all = s->all[end] - s->all[from] - held(s->all, p, best);
+    uint64_t links = s->in_links[end] - s->in_links[from] - held(s->in_links, p, best);
+    return has_heading && 100 * links < MENU_DENSITY * all;
+}
+
 static uint32_t choose_known(const struct page *p, const struct sums *s)
 {
     uint32_t found[CONTAINER_COUNT];
@@ -120,12 +137,16 @@ static uint32_t choose_known(const struct page *p, const struct sums *s)
 
     find_containers(p, s, found);
     for (size_t k = 0; k < CONTAINER_COUNT && root == NO_NODE; k++) {
-        root = found[k];
+        uint32_t up = found[k] == NO_NODE ? NO_NODE : p->nodes[found[k]].parent;
+        bool is_one_of_many = up != NO_NODE && containers[k].is_section &&
+                              has_sections_beside(p, s, found[k], up + 1, p->nodes[up].end);
+        root = is_one_of_many ? up : found[k];
     }
     for (size_t k = 0; k < CONTAINER_COUNT && root != NO_NODE; k++) {
         uint32_t i = found[k];
         if (i != NO_NODE && i > root && i < p->nodes[root].end &&
-            100 * (uint64_t)held(s->all, p, i) >= SHARE_DEEPER * (uint64_t)held(s->all, p, root)) {
+            100 * (uint64_t)held(s->all, p, i) >= SHARE_DEEPER * (uint64_t)held(s->all, p, root) &&
+            !has_sections_beside(p, s, i, root + 1, p->nodes[root].end)) {
             root = i;
         }
     }
@@ -154,22 +175,6 @@ static bool may_hold_all(enum tag t)
 static uint64_t weight(const struct page *p, const struct sums *s, uint32_t i)
 {
     return 10 * (uint64_t)held(s->all, p, i) - 9 * (uint64_t)held(s->in_links, p, i);
-}
-
-/* Something to read stands beside the child: a section of its own. A menu with a heading is links. */
-static bool has_sections_beside(const struct page *p, const struct sums *s, uint32_t best, uint32_t from,
-                                uint32_t end)
-{
-    bool has_heading = false;
-
-    for (uint32_t i = from; i < end && !has_heading;) {
-        const struct node *n = &p->nodes[i];
-        has_heading = n->tag >= TAG_H2 && n->tag <= TAG_H6 && i != best && !(n->flags & NODE_IS_DROPPED);
-        i = i == best || (n->flags & NODE_IS_DROPPED) ? n->end : i + 1;
-    }
-    uint64_t all = s->all[end] - s->all[from] - held(s->all, p, best);
-    uint64_t links = s->in_links[end] - s->in_links[from] - held(s->in_links, p, best);
-    return has_heading && 100 * links < MENU_DENSITY * all;
 }
 
 static uint32_t go_down(const struct page *p, const struct sums *s)
