@@ -11,8 +11,9 @@
 #define HEAD                                                                                                 \
     "{\"name\":\"daily\",\"prompts\":[{\"id\":\"a\",\"text\":\"Which?\"},{\"id\":\"b\",\"text\":\"Who?\"}]"  \
     "," MODELS
-#define DATE  STR("2026-11-22")
-#define BATCH STR("0199a0b0-0000-7000-8000-000000000000")
+#define SCHEMA_OF_A(a) HEAD ",\"schema\":{\"type\":\"object\",\"properties\":{\"a\":" a "}}}"
+#define DATE           STR("2026-11-22")
+#define BATCH          STR("0199a0b0-0000-7000-8000-000000000000")
 
 static const struct {
     const char *text, *code, *what;
@@ -41,6 +42,16 @@ static const struct {
     {HEAD ",\"system\":\"Be {{mood}}\"}", "invalid_input", "/prompts/0: vars: there is none called mood"},
     {HEAD ",\"runs\":0}", "invalid_field", "runs"},
     {HEAD ",\"runs\":1000,\"schema\":{\"type\":\"text\"}}", "invalid_schema", "type must be"},
+    {SCHEMA_OF_A("{\"items\":{\"type\":\"objekt\"}}"), "invalid_schema",
+     "schema: at /properties/a/items/type: the schema's type must be"},
+    {SCHEMA_OF_A("{\"minLength\":-1}"), "invalid_schema", "at /properties/a/minLength:"},
+    {SCHEMA_OF_A("{\"pattern\":\"(\"}"), "invalid_schema", "at /properties/a/pattern:"},
+    {SCHEMA_OF_A("{\"$ref\":\"#/no\"}"), "invalid_schema",
+     "at /properties/a/$ref: the schema's $ref names no schema in it: #/no"},
+    {SCHEMA_OF_A("{\"enum\":[]}"), "invalid_schema", "at /properties/a/enum: no answer can"},
+    {SCHEMA_OF_A("{\"minimum\":5,\"maximum\":3}"), "invalid_schema", "at /properties/a/minimum: no answer"},
+    {SCHEMA_OF_A("{\"items\":{\"required\":[\"zz\"],\"additionalProperties\":false}}"), "invalid_schema",
+     "at /properties/a/items/required: no answer can keep to it: zz is none"},
     {HEAD ",\"entities\":[{\"alias\":\"x\"}]}", "unknown_field", "alias"},
     {HEAD ",\"budget\":{\"calls\":3}}", "over_budget", "4 jobs need more than 3 calls"},
     {HEAD ",\"budget\":{\"tokens\":1}}", "over_budget", "tokens"},

@@ -212,7 +212,7 @@ TEST(a_schema_that_cannot_be_kept_to_is_refused_with_its_place)
         {"{\"items\":[{}]}", "/items", "a schema is an object, or true or false"},
         {"{\"unevaluatedProperties\":false}", "/unevaluatedProperties",
          "the schema's unevaluatedProperties is not supported"},
-        {"{\"$ref\":\"#/$defs/x\"}", "/$ref", "the schema's $ref names no schema in it"},
+        {"{\"$ref\":\"#/$defs/x\"}", "/$ref", "the schema's $ref names no schema in it: #/$defs/x"},
         {"{\"$ref\":\"http://a/b\"}", "/$ref",
          "the schema's $ref leads out of the schema, which is not supported"},
         {"{\"$ref\":\"#\"}", "", "the schema leads back to itself and says nothing"},

@@ -98,7 +98,11 @@ static enum rc read_schema(const struct json *o, struct arena *a, struct prompt_
                 str_find_char(out->schema_name, ':', 0) < out->schema_name.n)) {
         return invalid(e, "schema_name", "at most 64 letters, digits, _ and -");
     }
-    return rc || !out->schema ? rc : schema_compile(out->schema, a, &unused, e);
+    if (rc || !out->schema) {
+        return rc;
+    }
+    rc = schema_compile(out->schema, a, &unused, e);
+    return rc ? err_wrap(e, rc, "schema: at %s", e->field[0] ? e->field : "its root") : RC_OK;
 }
 
 static enum rc read_lists(const struct json *o, struct arena *a, struct prompt_args *out, struct err *e)

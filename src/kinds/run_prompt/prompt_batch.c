@@ -9,6 +9,7 @@
 #include "kinds/run_prompt/placeholders.h"
 #include "kinds/run_prompt/prompt_args.h"
 #include "kinds/run_prompt/prompt_jobs.h"
+#include "kinds/run_prompt/schema_sense.h"
 #include "kinds/run_prompt/strict_schema.h"
 
 #define NAME_MAX_BYTES   64
@@ -257,12 +258,16 @@ static enum rc check_args(const struct prompt_batch *b, struct arena *a, struct 
 {
     struct buf text = BUF_LIMIT(ARGS_MAX_BYTES);
     struct json_out w = json_writer(&text);
-    struct prompt_args unused;
+    struct prompt_args args;
     prompt_batch_write_args(b, 0, &w);
     enum rc rc = buf_check(&text, "what a job is asked", e);
-    rc = rc ? rc : prompt_args_read(arena_str(a, buf_str(&text)), a, &unused, e);
+    rc = rc ? rc : prompt_args_read(arena_str(a, buf_str(&text)), a, &args, e);
     buf_dispose(&text);
-    return rc;
+    if (rc || !args.schema) {
+        return rc;
+    }
+    rc = schema_check_sense(args.schema, e);
+    return rc ? err_wrap(e, rc, "schema: at %s", e->field) : RC_OK;
 }
 
 static enum rc read_head(struct prompt_batch *b, struct err *e)

@@ -551,7 +551,7 @@ static enum rc follow(struct compiler *c, struct schema_node *node)
     }
     const struct json *text = find_text(c, fragment);
     if (!text || (text->type != JSON_OBJECT && text->type != JSON_BOOL)) {
-        return wrong(&w, "names no schema in it");
+        return wrong(&w, arena_printf(c->a, "names no schema in it: %.*s", STR_ARG(ref->s)).p);
     }
     return compile_node(c, text, fragment, &node->reference);
 }
