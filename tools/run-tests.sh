@@ -17,11 +17,12 @@ run_node() { # FILE...
 
 # e2e-nodes is about servers on PostgreSQL; e2e is the rest.
 run_e2e() {
-    local file files=()
+    local file files=() at_once=2
+    [ "${STINT_SMALL:-}" != 1 ] || at_once=1 # under sanitizers there is no time left over
     for file in test/e2e/*.test.mjs; do
         case "$file" in */pg_* | */nodes.*) ;; *) files+=("$file") ;; esac
     done
-    run_node "${files[@]}"
+    run_node --test-concurrency=$at_once "${files[@]}"
 }
 run_e2e_nodes() {
     run_node test/e2e/nodes.test.mjs test/e2e/pg_*.test.mjs
@@ -54,7 +55,7 @@ run_store() {
     return $status
 }
 
-# node runs one file after the other, and most of them wait: so the suites of servers on PostgreSQL begin together with e2e, and
+# Most of them wait most of the time: so node runs two files of e2e at once, and the suites of servers on PostgreSQL begin together with e2e, and
 # are printed behind it.
 ahead=
 begin_ahead() { # SUITE...

@@ -414,6 +414,7 @@ static void print_stats(const struct model *m, const struct store_op *op, struct
     put(out, "cancelled_total", x->cancelled_total);
     put(out, "lost_total", x->lost_total);
     put(out, "retried_total", x->retried_total);
+    put(out, "limits_paused", x->limits_paused);
     if (x->kind_count) {
         qsort(x->kinds, x->kind_count, sizeof *x->kinds, by_kind);
     }

@@ -134,6 +134,9 @@ static void stats(struct model *m, struct store_stats *op)
     op->cancelled_total = sums[SUM_CANCELLED];
     op->lost_total = sums[SUM_LOST];
     op->retried_total = sums[SUM_RETRIED];
+    for (int i = 0; i < m->limit_count; i++) {
+        op->limits_paused += m->limits[i].tenant == op->tenant && m->limits[i].paused_until > m->now;
+    }
 }
 
 static bool is_told(const struct store_look *got, const struct job *v)
