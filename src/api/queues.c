@@ -1,5 +1,6 @@
 /* queues.c: queues and their settings, workers, statistics. */
 #include "api/call.h"
+#include "core/turns.h"
 
 #define DAYS_MS 86400000LL
 
@@ -25,6 +26,8 @@ static void write_settings(struct json_out *w, const struct queue_settings *s)
     put_setting(w, "retain_failed_s", s->retain_failed_ms, true);
     put_setting(w, "retain_cancelled_s", s->retain_cancelled_ms, true);
     put_setting(w, "max_queued", s->max_queued, false);
+    put_setting(w, "age_step_s", s->age_step_ms, true);
+    json_put_raw(w, "group_weights", s->group_weights);
     json_object_end(w);
 }
 
@@ -162,7 +165,19 @@ void api_resume_queue(struct api_call *c)
 }
 
 #define AT(member) offsetof(struct queue_settings, member)
-#define SETTINGS   8
+#define SETTINGS   10
+
+static enum rc read_weights(const struct json *v, struct arena *a, void *to, struct err *e)
+{
+    struct group_weights weights;
+    struct err why = {0};
+
+    if (group_weights_read(v->raw, a, &weights, &why)) {
+        return wire_invalid(e, "group_weights", "%s", why.text);
+    }
+    ((struct queue_settings *)to)->group_weights = v->raw;
+    return RC_OK;
+}
 
 static const struct wire_field setting_fields[SETTINGS] = {
     {STR("lease_s"), WIRE_SECONDS, AT(lease_ms), JOB_LEASE_MIN_MS, JOB_LEASE_MAX_MS, NULL},
@@ -173,14 +188,25 @@ static const struct wire_field setting_fields[SETTINGS] = {
     {STR("retain_failed_s"), WIRE_FOREVER, AT(retain_failed_ms), 0, 3650 * DAYS_MS, NULL},
     {STR("retain_cancelled_s"), WIRE_FOREVER, AT(retain_cancelled_ms), 0, 3650 * DAYS_MS, NULL},
     {STR("max_queued"), WIRE_INT, AT(max_queued), 1, INT64_C(1) << 40, NULL},
+    {STR("age_step_s"), WIRE_SECONDS, AT(age_step_ms), AGE_STEP_MIN_MS, AGE_STEP_MAX_MS, NULL},
+    {STR("group_weights"), WIRE_CUSTOM, AT(group_weights), 0, 0, read_weights},
 };
+
+static void put_back(struct queue_settings *to, const struct wire_field *f)
+{
+    if (f->type == WIRE_CUSTOM) {
+        to->group_weights = STR("");
+    } else {
+        *(int64_t *)(void *)((char *)to + f->at) = -1;
+    }
+}
 
 /* null puts a setting back to its default; the others stay. A null is taken out of the object before it is read. */
 static enum rc read_settings(struct json *v, struct arena *a, struct queue_settings *to, struct err *e)
 {
     struct json **at = &v->first;
 
-    *to = (struct queue_settings){-2, -2, -2, -2, -2, -2, -2, -2, -2};
+    *to = (struct queue_settings){-2, -2, -2, -2, -2, -2, -2, -2, -2, -2, STR_NONE};
     while (v->type == JSON_OBJECT && *at) {
         int row = 0;
         while (row < SETTINGS &&
@@ -188,7 +214,7 @@ static enum rc read_settings(struct json *v, struct arena *a, struct queue_setti
             row++;
         }
         if (row < SETTINGS) {
-            *(int64_t *)(void *)((char *)to + setting_fields[row].at) = -1;
+            put_back(to, &setting_fields[row]);
             *at = (*at)->next;
         } else {
             at = &(*at)->next;

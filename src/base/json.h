@@ -74,6 +74,7 @@ void json_object_end(struct json_out *w);
 void json_array_begin(struct json_out *w);
 void json_array_end(struct json_out *w);
 void json_name(struct json_out *w, const char *name);
+void json_name_str(struct json_out *w, struct str name);
 void json_str(struct json_out *w, struct str s); /* invalid UTF-8 becomes U+FFFD */
 void json_c(struct json_out *w, const char *s);  /* NULL writes null */
 void json_int(struct json_out *w, int64_t i);

@@ -157,11 +157,16 @@ static void put_string(struct json_out *w, struct str s, struct str follows)
     w->out->n += s.n + 2 + follows.n;
 }
 
-void json_name(struct json_out *w, const char *name)
+void json_name_str(struct json_out *w, struct str name)
 {
     assert(!w->after_name);
-    put_string(w, str_from(name), STR(":"));
+    put_string(w, name, STR(":"));
     w->after_name = true;
+}
+
+void json_name(struct json_out *w, const char *name)
+{
+    json_name_str(w, str_from(name));
 }
 
 void json_str(struct json_out *w, struct str s)

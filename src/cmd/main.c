@@ -42,8 +42,9 @@ const struct command command_table[] = {
     {"show", cmd_show, "Shows all there is to know about a job", "ID", "url key json", NULL},
     {"cancel", cmd_cancel, "Cancels jobs", "ID...", "url key json", NULL},
     {"retry", cmd_retry, "Runs failed, cancelled or skipped jobs again", "ID...", "url key json", NULL},
-    {"queues", cmd_queues, "Lists the queues; pauses or resumes one", "[pause|resume NAME]", "url key json",
-     NULL},
+    {"queues", cmd_queues, "Lists the queues; shows, changes, pauses or resumes one",
+     "[show|set|pause|resume NAME]", "url key json age-step group-weight",
+     "stint queues set mail --age-step 10m --group-weight user-42=3 --group-weight 'free-*=1'\n"},
     {"limit", cmd_limit, "Shows and changes limits of keys", "[list | set|show|pause|resume|delete KEY]",
      "url key json limit concurrency rate per burst for",
      "stint limit set provider:openai --concurrency 20 --rate 500 --per 1m\n"

@@ -75,6 +75,12 @@ const struct option option_table[] = {
     {"per", OPT_DURATION, "TIME", "1m", 1, 31LL * 24 * HOUR, "the time of --rate"},
     {"burst", OPT_INT, "N", NULL, 1, 1000000000, "so many of them at once; default: --rate"},
     {"for", OPT_DURATION, "TIME", NULL, 1, 365LL * 24 * HOUR, "how long; default: until it is resumed"},
+    /* queues */
+    {"age-step", OPT_DURATION, "TIME", NULL, 0, 365LL * 24 * HOUR,
+     "a queued job's priority counts as one better for each of these that it has waited; 0: never"},
+    {"group-weight", OPT_LIST, "GROUP=N", NULL, 0, 0,
+     "so many turns of the group for each of another (several; they replace all); GROUP* is for all that "
+     "begin so; none: no weights"},
     /* schedules */
     {"cron", OPT_TEXT, "EXPRESSION", NULL, 0, 0, "when: five or six fields, or @daily and the like"},
     {"tz", OPT_TEXT, "ZONE", NULL, 0, 0, "the time zone of --cron, such as Europe/Berlin; default UTC"},

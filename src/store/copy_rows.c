@@ -20,10 +20,11 @@ static const struct copy_column queue[] = {
     {"max_attempts", COPY_INT},     {"retry_base_ms", COPY_INT},
     {"priority", COPY_INT},         {"retain_completed_ms", COPY_INT},
     {"retain_failed_ms", COPY_INT}, {"retain_cancelled_ms", COPY_INT},
-    {"max_queued", COPY_INT},       {"enqueued_total", COPY_INT},
-    {"completed_total", COPY_INT},  {"failed_total", COPY_INT},
-    {"cancelled_total", COPY_INT},  {"lost_total", COPY_INT},
-    {"retried_total", COPY_INT},
+    {"max_queued", COPY_INT},       {"age_step_ms", COPY_INT},
+    {"enqueued_total", COPY_INT},   {"completed_total", COPY_INT},
+    {"failed_total", COPY_INT},     {"cancelled_total", COPY_INT},
+    {"lost_total", COPY_INT},       {"retried_total", COPY_INT},
+    {"group_weights", COPY_TEXT},
 };
 
 /* Times that are not set are 0, whatever the engine fills up. */

@@ -596,8 +596,10 @@ struct store_list_results {
 struct queue_settings { /* -1 = not set: our default */
     int64_t lease_ms, timeout_ms, max_attempts, retry_base_ms, priority;
     int64_t retain_completed_ms, retain_failed_ms,
-        retain_cancelled_ms; /* JOB_FOREVER_MS allowed; skipped = cancelled */
-    int64_t max_queued;      /* enqueue over it: RC_BUSY, code `queue_full` */
+        retain_cancelled_ms;  /* JOB_FOREVER_MS allowed; skipped = cancelled */
+    int64_t max_queued;       /* enqueue over it: RC_BUSY, code `queue_full` */
+    int64_t age_step_ms;      /* core/turns.h, priority_aged; -1: priorities stay as they are */
+    struct str group_weights; /* core/turns.h, group_weights_read; "" = not set */
 };
 
 struct queue_view {
@@ -608,13 +610,14 @@ struct queue_view {
     int64_t oldest_queued_at;   /* 0 = none */
 };
 
-/* Creates the queue when missing. Settings with has_settings; pause: -1 leave, 0 resume, 1 pause. */
+/* Creates the queue when missing. Settings with has_settings; pause: -1 leave, 0 resume, 1 pause. RC_INVALID, field `group_weights`:
+ * they are none. */
 struct store_set_queue {
     struct store_op op;
     int64_t tenant;
     struct str name;
     bool has_settings;
-    struct queue_settings settings; /* -1 = back to default; -2 = leave */
+    struct queue_settings settings; /* -1, "" = back to default; -2, STR_NONE = leave */
     int pause;
     struct queue_view *queue; /* out */
 };

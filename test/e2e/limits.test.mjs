@@ -76,6 +76,28 @@ test('groups take turns', async () => {
     assert.deepEqual((await claim('c', 0, 10)).map((j) => j.group).join(''), 'ABABAA');
 });
 
+test('groups weigh, and waiting betters a priority, as the queue says', async () => {
+    const set = (body) => call('PATCH', '/v1/queues/w', body);
+    const { settings } = await set({ group_weights: { 'user-*': 1, A: 3 }, age_step_s: 1.5 });
+    assert.deepEqual([settings.group_weights, settings.age_step_s], [{ A: 3, 'user-*': 1 }, 1.5]);
+    for (const group of ['A', 'A', 'A', 'A', 'user-1', 'user-1']) {
+        await enqueue('w', { group });
+    }
+    assert.equal((await claim('w', 0, 4)).filter((j) => j.group === 'A').length, 3);
+    const cleared = (await set({ group_weights: null })).settings;
+    assert.deepEqual([cleared.group_weights, cleared.age_step_s], [null, 1.5]);
+    assert.equal((await set({ age_step_s: null })).settings.age_step_s, null);
+    for (const [body, field] of [
+        [{ group_weights: { a: 0 } }, '/group_weights'],
+        [{ group_weights: ['a'] }, '/group_weights'],
+        [{ group_weights: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`g${i}`, 2])) }, '/group_weights'],
+        [{ age_step_s: 0.5 }, '/age_step_s'],
+    ]) {
+        const answer = await server.call('PATCH', '/v1/queues/w', body);
+        assert.deepEqual([answer.status, answer.json.field], [422, field], answer.text);
+    }
+});
+
 test('what is wrong with a limit is named', async () => {
     const refused = async (method, path, body, status, field) => {
         const answer = await server.call(method, path, body);
@@ -142,4 +164,20 @@ test('stint limit', async () => {
     assert.equal(limit('delete', 'cli:*'), 'cli:* deleted\n');
     assert.equal((await server.call('GET', '/v1/limits/cli:x')).status, 404);
     assert.equal(run('delete', 'cli:x').status, 4);
+});
+
+test('stint queues set', () => {
+    const env = { PATH: process.env.PATH, STINT_URL: server.url, STINT_KEY: server.key, NO_COLOR: '1' };
+    const queues = (...words) => {
+        const { status, stdout, stderr } = spawnSync(BIN, ['queues', ...words], { encoding: 'utf8', env });
+        assert.deepEqual([status, stderr], [0, '']);
+        return stdout;
+    };
+    const set = queues('set', 'cli', '--group-weight', 'user=1=3', '--group-weight', 'free-*=2', '--age-step', '10m');
+    assert.match(set, /age_step_s\s+600[^]*group_weights\s+\{"free-\*":2,"user=1":3\}/);
+    assert.match(queues('set', 'cli', '--age-step', '0s'), /group_weights\s+\{"free/);
+    const settings = JSON.parse(queues('set', 'cli', '--group-weight', 'none', '--json')).settings;
+    assert.deepEqual([settings.group_weights, settings.age_step_s], [null, null]);
+    assert.match(queues('show', 'cli'), /queue\s+cli/);
+    assert.match(queues('pause', 'cli'), /cli paused/);
 });

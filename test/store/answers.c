@@ -191,10 +191,11 @@ static void put_entry(const struct model *m, struct str name, const struct serie
 
 static void put_settings(const struct queue_settings *s, struct buf *out)
 {
-    buf_printf(out, " {%lld %lld %lld %lld %lld %lld %lld %lld %lld}", (long long)s->lease_ms,
+    buf_printf(out, " {%lld %lld %lld %lld %lld %lld %lld %lld %lld %lld %.*s}", (long long)s->lease_ms,
                (long long)s->timeout_ms, (long long)s->max_attempts, (long long)s->retry_base_ms,
                (long long)s->priority, (long long)s->retain_completed_ms, (long long)s->retain_failed_ms,
-               (long long)s->retain_cancelled_ms, (long long)s->max_queued);
+               (long long)s->retain_cancelled_ms, (long long)s->max_queued, (long long)s->age_step_ms,
+               STR_ARG(s->group_weights));
 }
 
 static void put_counts(const int64_t *counts, struct buf *out)

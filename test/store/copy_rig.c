@@ -164,12 +164,12 @@ static void put_queues(struct store_test *s, struct buf *b)
     for (size_t i = 0; i < op.count; i++) {
         const struct queue_view *v = &op.queues[i];
         const struct queue_settings *q = &v->settings;
-        buf_printf(b, "queue %.*s %d %lld %lld %lld %lld %lld %lld %lld %lld %lld oldest %lld",
+        buf_printf(b, "queue %.*s %d %lld %lld %lld %lld %lld %lld %lld %lld %lld %lld %.*s oldest %lld",
                    STR_ARG(v->name), v->is_paused, (long long)q->lease_ms, (long long)q->timeout_ms,
                    (long long)q->max_attempts, (long long)q->retry_base_ms, (long long)q->priority,
                    (long long)q->retain_completed_ms, (long long)q->retain_failed_ms,
-                   (long long)q->retain_cancelled_ms, (long long)q->max_queued,
-                   (long long)v->oldest_queued_at);
+                   (long long)q->retain_cancelled_ms, (long long)q->max_queued, (long long)q->age_step_ms,
+                   STR_ARG(q->group_weights), (long long)v->oldest_queued_at);
         put_counts(b, "has", v->counts);
         buf_append_char(b, '\n');
     }
@@ -399,7 +399,9 @@ static void queues(struct store_test *s)
 {
     AN_OP(s, op, store_delete_queue, STORE_DELETE_QUEUE);
     pause_queue(s, STR("mail"));
-    set_queue(s, STR("idle"), settings_with(.max_queued = 3, .priority = 5));
+    set_queue(s, STR("idle"),
+              settings_with(.max_queued = 3, .priority = 5, .age_step_ms = 60000,
+                            .group_weights = STR("{\"a*\":3}")));
     a_final_job(s, JOB_COMPLETED, .queue = STR("gone"));
     op.tenant = s->tenant;
     op.name = STR("gone");

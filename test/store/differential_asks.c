@@ -85,6 +85,12 @@ static struct store_op *word_set_queue(struct pair *p)
                                  .retain_completed_ms = word_percent(p, 20) ? word_below(p, 60) * MINUTE : -2,
                                  .retain_failed_ms = word_percent(p, 10) ? word_below(p, 60) * MINUTE : -2,
                                  .retain_cancelled_ms = word_percent(p, 10) ? JOB_FOREVER_MS : -2,
+                                 .age_step_ms = word_percent(p, 10)   ? (1 + word_below(p, 30)) * SECOND
+                                                : word_percent(p, 20) ? -1
+                                                                      : -2,
+                                 .group_weights = word_percent(p, 10)   ? STR("{\"g*\":2,\"g1\":5}")
+                                                  : word_percent(p, 10) ? STR("")
+                                                                        : STR_NONE,
                                  .max_queued = word_percent(p, 10)   ? 50 + word_below(p, 100)
                                                : word_percent(p, 30) ? -1
                                                                      : -2);

@@ -325,87 +325,7 @@ STORE_TEST(a_limit_is_its_tenants_and_that_of_the_server_is_everybodys)
     CHECK_INT(claimed(s, 10), 2);
 }
 
-/* ---- turns */
-
-static void expect_order(struct store_test *s, const char *groups)
-{
-    for (const char *g = groups; *g; g++) {
-        const struct job *j = claim_one(s);
-        char name[2] = {j->group.n ? j->group.p[0] : '-', 0};
-        CHECK_STR(str_from(name), ((struct str){g, 1}));
-    }
-}
-
-static void queue_group(struct store_test *s, int count, const char *group)
-{
-    for (int i = 0; i < count; i++) {
-        a_queued_job(s, .group = str_from(group));
-    }
-}
-
-STORE_TEST(groups_take_turns)
-{
-    queue_group(s, 5, "A");
-    queue_group(s, 2, "B");
-    queue_group(s, 1, "");
-    expect_order(s, "-ABABAAA");
-}
-
-STORE_TEST(a_backlog_delays_the_first_job_of_another_group_by_one)
-{
-    queue_group(s, 40, "A");
-    expect_order(s, "AAAA");
-    queue_group(s, 1, "B");
-    struct claimed c = claim(s, .max = 2);
-    CHECK_INT(c.count, 2);
-    CHECK_TRUE(str_eq(c.jobs[0].group, STR("B")) || str_eq(c.jobs[1].group, STR("B")));
-}
-
-/* Claims so many; how many of them are of the group? */
-static size_t claim_of_group(struct store_test *s, int64_t max, struct str group)
-{
-    size_t found = 0;
-    struct claimed c = claim(s, .max = max);
-    for (size_t i = 0; i < c.count; i++) {
-        found += str_eq(c.jobs[i].group, group);
-    }
-    return found;
-}
-
-STORE_TEST(who_comes_back_has_saved_no_turns_up)
-{
-    queue_group(s, 1, "B");
-    queue_group(s, 12, "A");
-    for (int i = 0; i < 9; i++) {
-        claim_one(s);
-    }
-    queue_group(s, 3, "B");
-    CHECK_INT(claim_of_group(s, 4, STR("B")), 2);
-}
-
-STORE_TEST(a_group_that_cancels_its_backlog_is_not_punished)
-{
-    struct id ids[10];
-    for (int i = 0; i < 10; i++) {
-        ids[i] = a_queued_job(s, .group = STR("A"));
-    }
-    queue_group(s, 10, "B");
-    expect_order(s, "AB");
-    for (int i = 1; i < 10; i++) {
-        cancel(s, ids[i]);
-    }
-    queue_group(s, 3, "A");
-    CHECK_INT(claim_of_group(s, 4, STR("A")), 2);
-}
-
-STORE_TEST(a_lower_number_goes_before_any_turn)
-{
-    queue_group(s, 2, "A");
-    a_queued_job(s, .group = STR("B"), .priority = -1);
-    a_queued_job(s, .group = STR("B"), .priority = -1);
-    a_queued_job(s, .priority = 1);
-    expect_order(s, "BBAA-");
-}
+/* ---- turns: turns.c */
 
 STORE_TEST(groups_take_turns_at_a_key_that_is_full)
 {
@@ -421,17 +341,4 @@ STORE_TEST(groups_take_turns_at_a_key_that_is_full)
         complete(s, j, 1);
     }
     CHECK_STR(str_from(order), STR("ABABAA"));
-}
-
-STORE_TEST(many_groups_come_and_go)
-{
-    for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < 40; i++) {
-            char name[16];
-            str_print(name, sizeof name, "user%d", i);
-            a_queued_job(s, .group = arena_str(s->a, str_from(name)));
-        }
-        CHECK_INT(claimed(s, 100), 40);
-        CHECK_INT(claimed(s, 100), 0);
-    }
 }

@@ -69,7 +69,8 @@ struct model_queue *model_queue_get(struct model *m, int64_t tenant, struct str 
     struct model_queue *q = model_queue_find(m, tenant, name);
     if (!q) {
         q = &m->queues[m->queue_count++];
-        *q = (struct model_queue){tenant, arena_str(m->a, name), false, {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
+        *q = (struct model_queue){
+            tenant, arena_str(m->a, name), false, {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, STR("")}};
     }
     return q;
 }

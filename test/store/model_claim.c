@@ -1,12 +1,25 @@
 /* model_claim.c: which jobs a claim may get from the model. See model.h. */
 #include "model.h"
 
+#include "core/turns.h"
+
 #include <string.h>
 
-static bool goes_before(const struct model *m, const struct job *a, const struct job *b)
+static int64_t step_of(struct model *m, const struct job *v)
 {
-    if (a->priority != b->priority && m->bug != BUG_PRIORITY_IGNORED) {
-        return a->priority < b->priority;
+    return model_queue_get(m, v->tenant, v->queue)->settings.age_step_ms;
+}
+
+static int64_t aged(struct model *m, const struct job *v)
+{
+    return priority_aged(v->priority, v->run_at, step_of(m, v), m->now);
+}
+
+static bool goes_before(struct model *m, const struct job *a, const struct job *b)
+{
+    int64_t x = aged(m, a), y = aged(m, b);
+    if (x != y && m->bug != BUG_PRIORITY_IGNORED) {
+        return x < y;
     }
     return a->run_at != b->run_at ? a->run_at < b->run_at : memcmp(a->id.b, b->id.b, sizeof a->id.b) < 0;
 }
@@ -52,11 +65,72 @@ static bool is_strict(const struct model *m, const struct model_job *rival, cons
            (str_eq(r->kind, v->kind) && str_eq(r->limit_keys, v->limit_keys));
 }
 
+static bool may_start(struct model *m, const struct store_claim *op, const struct job *v)
+{
+    bool is_late = v->deadline_at && v->deadline_at <= m->now;
+    return !is_late && is_wanted(m, op, v);
+}
+
+static bool is_kin(const struct job *a, const struct job *b, bool same_group)
+{
+    return a->tenant == b->tenant && str_eq(a->queue, b->queue) && a->priority == b->priority &&
+           (!same_group || str_eq(a->group, b->group));
+}
+
+/* Has the group of `like`, at its priority, a job that has become better than v? One that no key may hold up. */
+static bool group_is_better(struct model *m, const struct store_claim *op, const struct job *like,
+                            const struct job *v)
+{
+    for (int i = 0; i < m->count; i++) {
+        const struct job *j = &m->jobs[i]->v;
+        if (is_kin(j, like, true) && may_start(m, op, j) && !j->limit_keys.n && aged(m, j) < aged(m, v)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* At this priority: whichever group's turn it is. Who is too late holds its group's turn until a claim meets it. */
+static bool level_is_better(struct model *m, const struct store_claim *op, const struct job *like,
+                            const struct job *v)
+{
+    for (int i = 0; i < m->count; i++) {
+        const struct job *j = &m->jobs[i]->v;
+        bool is_in_it = is_kin(j, like, false) && is_wanted(m, op, j) &&
+                        (may_start(m, op, j) || aged(m, j) >= aged(m, v));
+        if (is_in_it && !group_is_better(m, op, j, v)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Where waiting betters priorities (core/turns.h). is_any: at which priority nobody can tell, for the claim has ended what it met. */
+static bool is_next_aged(struct model *m, const struct store_claim *op, const struct job *v, bool is_any)
+{
+    for (int i = 0; i < m->count; i++) {
+        const struct job *other = &m->jobs[i]->v;
+        if (!str_eq(other->queue, v->queue) || !may_start(m, op, other) || other->limit_keys.n) {
+            continue;
+        }
+        if (is_kin(other, v, true) && goes_before(m, other, v)) {
+            return false;
+        }
+        if (!is_any && other->priority != v->priority && aged(m, other) < aged(m, v) &&
+            level_is_better(m, op, other, v)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Whose turn it is among the groups of the least priority is the engine's to say; in each the oldest goes first of those that may. */
-static bool may_be_next(struct model *m, const struct store_claim *op, const struct model_job *job)
+static bool may_be_next(struct model *m, const struct store_claim *op, const struct model_job *job,
+                        bool has_ended)
 {
     const struct job *v = &job->v;
-    for (int i = 0; i < m->count; i++) {
+    bool is_aged = step_of(m, v) > 0;
+    for (int i = 0; i < m->count && !is_aged; i++) {
         const struct job *other = &m->jobs[i]->v;
         bool is_late = other->deadline_at && other->deadline_at <= m->now;
         bool is_rival = str_eq(other->group, v->group) || other->priority != v->priority;
@@ -66,8 +140,8 @@ static bool may_be_next(struct model *m, const struct store_claim *op, const str
             return false;
         }
     }
-    bool is_late = v->deadline_at && v->deadline_at <= m->now;
-    return is_wanted(m, op, v) && !is_late && model_gate(m, job) != GATE_CLOSED;
+    return may_start(m, op, v) && model_gate(m, job) != GATE_CLOSED &&
+           (!is_aged || is_next_aged(m, op, v, has_ended));
 }
 
 static bool has_closed(struct model *m, const struct store_claim *op)
@@ -165,7 +239,7 @@ void model_run_claim(struct model *m, struct store_claim *op, const struct store
     struct ended ended = end_late(m, op);
     for (size_t i = 0; i < got->count && (int64_t)i < op->max; i++) {
         struct model_job *job = model_find(m, op->tenant, got->jobs[i].id);
-        if (!job || !may_be_next(m, op, job)) {
+        if (!job || !may_be_next(m, op, job, ended.count > 0)) {
             break;
         }
         hand_out(m, job, op, got->jobs[i].lease);

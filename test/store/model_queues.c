@@ -71,6 +71,8 @@ static void set_queue(struct model *m, struct store_set_queue *op)
         merge(&to->retain_failed_ms, from.retain_failed_ms);
         merge(&to->retain_cancelled_ms, from.retain_cancelled_ms);
         merge(&to->max_queued, from.max_queued);
+        merge(&to->age_step_ms, from.age_step_ms);
+        to->group_weights = from.group_weights.p ? arena_str(m->a, from.group_weights) : to->group_weights;
     }
     q->is_paused = op->pause < 0 ? q->is_paused : op->pause > 0;
     op->queue = arena_alloc(op->op.a, sizeof *op->queue);

@@ -224,10 +224,11 @@ static void ask_set_queue(const struct store_set_queue *op, struct buf *out)
     put_str(out, "name", op->name);
     put(out, "pause", op->pause);
     if (op->has_settings) {
-        buf_printf(out, " {%lld %lld %lld %lld %lld %lld %lld %lld %lld}", (long long)s->lease_ms,
+        buf_printf(out, " {%lld %lld %lld %lld %lld %lld %lld %lld %lld %lld %.*s}", (long long)s->lease_ms,
                    (long long)s->timeout_ms, (long long)s->max_attempts, (long long)s->retry_base_ms,
                    (long long)s->priority, (long long)s->retain_completed_ms, (long long)s->retain_failed_ms,
-                   (long long)s->retain_cancelled_ms, (long long)s->max_queued);
+                   (long long)s->retain_cancelled_ms, (long long)s->max_queued, (long long)s->age_step_ms,
+                   STR_ARG(s->group_weights));
     }
 }
 

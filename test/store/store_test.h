@@ -193,7 +193,7 @@ void check_events(struct store_test *s, struct id id);
 
 struct queue_view *set_queue(struct store_test *s, struct str name, struct queue_settings settings);
 /* All of it untouched but what is told: settings_with(.lease_ms = 5000) */
-#define settings_with(...) ((struct queue_settings){-2, -2, -2, -2, -2, -2, -2, -2, -2, __VA_ARGS__})
+#define settings_with(...) ((struct queue_settings){-2, -2, -2, -2, -2, -2, -2, -2, -2, -2, __VA_ARGS__})
 void pause_queue(struct store_test *s, struct str name);
 void resume_queue(struct store_test *s, struct str name);
 

@@ -258,6 +258,7 @@ TEST(a_tick_whose_job_is_refused_stays_due_and_fires_when_there_is_room)
     s->has_settings = true;
     s->pause = -1;
     memset(&s->settings, 0xff, sizeof s->settings); /* all -1: defaults */
+    s->settings.group_weights = STR("");
     s->settings.max_queued = 1;
     rig_do(r, &s->op);
     CHECK_INT(s->op.rc, RC_OK);

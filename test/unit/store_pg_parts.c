@@ -360,7 +360,8 @@ PARTS_TEST(however_many_retentions_there_are_each_has_its_partition)
         op.tenant = g->tenant;
         op.name = arena_printf(g->a, "q%d", i);
         op.has_settings = true;
-        op.settings = (struct queue_settings){-1, -1, -1, -1, -1, (40 + 30 * i) * DAY, -1, -1, -1};
+        op.settings =
+            (struct queue_settings){-1, -1, -1, -1, -1, (40 + 30 * i) * DAY, -1, -1, -1, -1, STR("")};
         op.pause = -1;
         OK(store_run(g->one, &op.op, e));
     }

@@ -201,6 +201,7 @@ TEST_WITHIN(what_may_be_tuned_is_no_change_of_the_schema, 60)
     "ALTER TABLE stint.job DROP COLUMN lane; CREATE INDEX job_ready ON stint.job "                           \
     "(tenant, queue, kind, priority, run_at, id) WHERE state = 2; "                                          \
     "DROP FUNCTION stint.lane(text, text, text), stint.read_limits(json); "                                  \
+    "ALTER TABLE stint.queue DROP COLUMN age_step_ms, DROP COLUMN group_weights; "                           \
     "ALTER TABLE stint.batch DROP COLUMN finally; DROP INDEX stint.batch_name; "                             \
     "DROP TABLE stint.batch_label; DROP TRIGGER batch_added ON stint.batch; DROP TRIGGER batch_gone ON "     \
     "stint.batch; DROP FUNCTION stint.batch_added(), stint.batch_gone(), stint.labels_of(text); "

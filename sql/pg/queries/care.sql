@@ -128,7 +128,7 @@ INSERT INTO stint.queue (tenant, name, deleted_total)
 SELECT $1::bigint, $2::text, coalesce(sum(n), 0) FROM (@counts@) AS c WHERE tenant = $1::bigint AND queue = $2::text AND what IN (8, 14)
 ON CONFLICT (tenant, name) DO UPDATE SET is_paused = false, deleted_total = excluded.deleted_total, lease_ms = -1,
   timeout_ms = -1, max_attempts = -1, retry_base_ms = -1, priority = -1, retain_completed_ms = -1, retain_failed_ms = -1,
-  retain_cancelled_ms = -1, max_queued = -1
+  retain_cancelled_ms = -1, max_queued = -1, age_step_ms = -1, group_weights = ''
 
 -- name: queue_lines
 -- The kinds of which jobs are queued there.

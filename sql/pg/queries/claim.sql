@@ -11,9 +11,7 @@
 -- A line (queue and kind) is looked at from where its last head was found, because entries of jobs that are gone stay in the index
 -- as long as any transaction in the database is older than they (store/pg/heads.h).
 
--- name: claim_named
--- $3, $4, $10: queue, kind and turn of each line · $11 … $12: its first and last stretch · $13 … $16: least priority, run_at and id,
--- and greatest priority, of each stretch: they stand in order, and none is between those of a line
+-- name: claim_line
 WITH clock AS MATERIALIZED (
   SELECT coalesce($1::bigint, stint.now()) AS now, clock_timestamp() AS began
 ), line AS MATERIALIZED (
@@ -23,13 +21,20 @@ WITH clock AS MATERIALIZED (
     AS l (turn, queue, kind, first, last, number)
   LEFT JOIN stint.queue AS s ON s.tenant = $2::bigint::int AND s.name = l.queue COLLATE "C"
   WHERE s.is_paused IS NOT TRUE
+
+-- name: claim_unaged
+-- Where waiting betters priorities the committer has to know it: else it reads the settings again.
+CASE WHEN s.age_step_ms > 0 THEN stint.check_settings(-s.age_step_ms) ELSE true END
+
+-- name: claim_named
+-- $3, $4, $10: queue, kind and turn of each line · $11 … $12: its first and last stretch · $13 … $16: least priority, run_at and id,
+-- and greatest priority, of each stretch: they stand in order, and none is between those of a line
+@claim_line@ AND @claim_unaged@
 ), picked AS MATERIALIZED (
   SELECT line.number AS line, line.turn, line.lease_ms, h.* FROM clock, line CROSS JOIN LATERAL (
     SELECT found.* FROM generate_series(line.first, line.last) AS s (at) CROSS JOIN LATERAL (
       SELECT j.ctid AS at, j.priority, j.run_at, j.id, octet_length(j.args) AS bytes FROM stint.job AS j
-      WHERE @claim_ready@
-        AND (j.priority, j.run_at, j.id) >= (($13::bigint[])[s.at]::smallint, ($14::bigint[])[s.at], ($15::uuid[])[s.at])
-        AND j.priority <= ($16::bigint[])[s.at]::smallint
+      WHERE @claim_ready@ AND @claim_stretch@
       ORDER BY j.priority, j.run_at, j.id LIMIT $5::bigint FOR UPDATE SKIP LOCKED) AS found
     LIMIT $5::bigint) AS h
 
@@ -55,7 +60,7 @@ WITH clock AS MATERIALIZED (
   FROM unnest($3::text[]) WITH ORDINALITY AS q (name, turn)
   LEFT JOIN stint.queue AS s ON s.tenant = $2::bigint::int AND s.name = q.name COLLATE "C"
   CROSS JOIN LATERAL stint.ready_kinds($2::bigint::int, q.name) AS k (kind)
-  WHERE s.is_paused IS NOT TRUE AND cardinality($4::text[]) = 0
+  WHERE s.is_paused IS NOT TRUE AND cardinality($4::text[]) = 0 AND @claim_unaged@
 @claim_lines@
 
 -- name: claim_any_queue
@@ -69,12 +74,15 @@ WITH clock AS MATERIALIZED (
   LEFT JOIN stint.queue AS s ON s.tenant = $2::bigint::int AND s.name = q.name COLLATE "C"
   CROSS JOIN LATERAL unnest(CASE WHEN cardinality($4::text[]) > 0 THEN $4::text[]
     ELSE ARRAY(SELECT stint.ready_kinds($2::bigint::int, q.name)) END) AS k (kind)
-  WHERE s.is_paused IS NOT TRUE
+  WHERE s.is_paused IS NOT TRUE AND @claim_unaged@
 @claim_lines@
 
 -- name: claim_pick
 -- What claim_named has locked, for a claim that chooses among it and lanes (limit.sql); $7 … $9 are not for it.
 @claim_named@
+@claim_picked@
+
+-- name: claim_picked
 )
 SELECT p.line, p.at, p.priority, p.run_at, p.id, coalesce(p.bytes, 0), least(p.lease_ms, 43200000), look.lines, look.now,
   look.picking_us, look.picked
@@ -83,6 +91,27 @@ FROM (SELECT (SELECT count(*) FROM line) AS lines, clock.now,
   FROM clock, (SELECT count(*) AS n FROM picked) AS picking) AS look
 LEFT JOIN picked AS p ON true
 ORDER BY p.line, p.priority, p.run_at, p.id
+
+-- name: claim_pick_aged
+-- The same where waiting betters priorities: the first of each priority.
+@claim_line@
+), picked AS MATERIALIZED (
+  SELECT line.number AS line, line.turn, line.lease_ms, h.* FROM clock, line
+  CROSS JOIN LATERAL generate_series(line.first, line.last) AS s (at)
+  CROSS JOIN LATERAL (
+    WITH RECURSIVE level (priority) AS (
+      (SELECT j.priority FROM stint.job AS j WHERE @claim_ready@ AND @claim_stretch@ ORDER BY j.priority, j.run_at, j.id LIMIT 1)
+      UNION ALL
+      SELECT n.priority FROM level CROSS JOIN LATERAL (
+        SELECT j.priority FROM stint.job AS j
+        WHERE @claim_ready@ AND j.priority > level.priority AND j.priority <= ($16::bigint[])[s.at]::smallint
+        ORDER BY j.priority, j.run_at, j.id LIMIT 1) AS n
+    ) SELECT level.priority FROM level OFFSET 0) AS level
+  CROSS JOIN LATERAL (
+    SELECT j.ctid AS at, j.priority, j.run_at, j.id, octet_length(j.args) AS bytes FROM stint.job AS j
+    WHERE @claim_ready@ AND j.priority = level.priority AND @claim_stretch@
+    ORDER BY j.priority, j.run_at, j.id LIMIT $5::bigint FOR UPDATE SKIP LOCKED) AS h
+@claim_picked@
 
 -- name: claim_chosen
 -- The jobs that it has chosen, in order: $3 their places (locked) · $4 line of each, 0: a lane · $6 lease of each.
@@ -108,6 +137,10 @@ WITH clock AS MATERIALIZED (
 -- name: claim_ready
 j.tenant = $2::bigint::int AND j.queue = line.queue COLLATE "C" AND j.kind = line.kind COLLATE "C" AND j.state = 2 AND j.lane IS NULL
 AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
+
+-- name: claim_stretch
+(j.priority, j.run_at, j.id) >= (($13::bigint[])[s.at]::smallint, ($14::bigint[])[s.at], ($15::uuid[])[s.at])
+AND j.priority <= ($16::bigint[])[s.at]::smallint
 
 -- name: claim_shares
 ), share AS MATERIALIZED (

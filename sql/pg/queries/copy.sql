@@ -89,8 +89,9 @@ WITH counted AS MATERIALIZED (
 SELECT t.tenant, t.name, coalesce(q.is_paused, false), coalesce(t.came <= q.deleted_total, false), coalesce(q.lease_ms, -1),
   coalesce(q.timeout_ms, -1), coalesce(q.max_attempts, -1), coalesce(q.retry_base_ms, -1), coalesce(q.priority, -1),
   coalesce(q.retain_completed_ms, -1), coalesce(q.retain_failed_ms, -1), coalesce(q.retain_cancelled_ms, -1),
-  coalesce(q.max_queued, -1), coalesce(t.enqueued, 0)::bigint, coalesce(t.completed, 0)::bigint, coalesce(t.failed, 0)::bigint,
-  coalesce(t.cancelled, 0)::bigint, coalesce(t.lost, 0)::bigint, coalesce(t.retried, 0)::bigint
+  coalesce(q.max_queued, -1), coalesce(q.age_step_ms, -1), coalesce(t.enqueued, 0)::bigint, coalesce(t.completed, 0)::bigint,
+  coalesce(t.failed, 0)::bigint, coalesce(t.cancelled, 0)::bigint, coalesce(t.lost, 0)::bigint, coalesce(t.retried, 0)::bigint,
+  coalesce(q.group_weights, '')
 FROM total AS t LEFT JOIN stint.queue AS q ON q.tenant = t.tenant AND q.name = t.name
 WHERE (t.tenant, t.name) > ($1, $2 COLLATE "C") ORDER BY t.tenant, t.name COLLATE "C" LIMIT $3
 
@@ -194,18 +195,19 @@ SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[], $5::text
 WITH u AS MATERIALIZED (
   SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
     $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[],
-    $17::bigint[], $18::bigint[], $19::bigint[]) AS u (tenant, name, is_paused, is_deleted, lease_ms, timeout_ms, max_attempts,
-    retry_base_ms, priority, retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued, enqueued, completed,
-    failed, cancelled, lost, retried)
+    $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::text[]) AS u (tenant, name, is_paused, is_deleted, lease_ms,
+    timeout_ms, max_attempts, retry_base_ms, priority, retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued,
+    age_step_ms, enqueued, completed, failed, cancelled, lost, retried, group_weights)
 ), totals AS (
   INSERT INTO stint.count_delta (tenant, queue, kind, what, drop_at, n)
   SELECT u.tenant, u.name, '', t.what, 0, t.n FROM u CROSS JOIN LATERAL (VALUES (8, enqueued), (9, completed), (10, failed),
     (11, cancelled), (12, lost), (13, retried)) AS t (what, n) WHERE t.n <> 0
 )
 INSERT INTO stint.queue (tenant, name, is_paused, deleted_total, lease_ms, timeout_ms, max_attempts, retry_base_ms, priority,
-  retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued)
+  retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued, age_step_ms, group_weights)
 SELECT tenant, name, is_paused <> 0, CASE WHEN is_deleted <> 0 THEN enqueued END, lease_ms, timeout_ms, max_attempts,
-  retry_base_ms, priority, retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued FROM u
+  retry_base_ms, priority, retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued, age_step_ms,
+  coalesce(group_weights, '') FROM u
 
 -- name: copy_job_values
 id, tenant, queue, kind, state, priority, run_at, nullif(due_at, 0), flags, nullif(lease, 0), nullif(lease_ms, 30000),

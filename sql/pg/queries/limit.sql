@@ -27,9 +27,7 @@ LEFT JOIN LATERAL (
     AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
   ORDER BY j.priority, j.run_at, j.id LIMIT 1) AS h ON true
 
--- name: lane_pick
--- The first jobs of lanes, locked; what others have locked is passed over. $1 now or NULL · $2 tenant · $3 … $6 queue, kind, group and
--- keys of each lane · $7 how many of each at most · $8 lease in ms, 0: the queue's
+-- name: lane_line
 WITH clock AS MATERIALIZED (SELECT coalesce($1::bigint, stint.now()) AS now), l AS MATERIALIZED (
   SELECT u.*, stint.lane(u.kind, u.fair_group, u.limit_keys) AS lane,
     CASE WHEN $8::bigint > 0 THEN $8::bigint WHEN s.lease_ms > 0 THEN s.lease_ms ELSE 30000 END AS lease_ms
@@ -37,16 +35,48 @@ WITH clock AS MATERIALIZED (SELECT coalesce($1::bigint, stint.now()) AS now), l 
     AS u (queue, kind, fair_group, limit_keys, number)
   LEFT JOIN stint.queue AS s ON s.tenant = $2::bigint::int AND s.name = u.queue COLLATE "C"
   WHERE s.is_paused IS NOT TRUE
+
+-- name: lane_ready
+j.tenant = $2::bigint::int AND j.queue = l.queue COLLATE "C" AND j.lane = l.lane AND j.state = 2 AND j.lane IS NOT NULL
+AND j.kind = l.kind COLLATE "C" AND j.fair_group IS NOT DISTINCT FROM l.fair_group
+AND j.limit_keys IS NOT DISTINCT FROM l.limit_keys
+AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
+
+-- name: lane_pick
+-- The first jobs of lanes, locked; what others have locked is passed over. $1 now or NULL · $2 tenant · $3 … $6 queue, kind, group and
+-- keys of each lane · $7 how many of each at most · $8 lease in ms, 0: the queue's
+@lane_line@ AND @claim_unaged@
 )
 SELECT l.number, h.at, h.priority, h.run_at, h.id, h.bytes, least(l.lease_ms, 43200000)
 FROM clock, l CROSS JOIN LATERAL (
   SELECT j.ctid AS at, j.priority, j.run_at, j.id, coalesce(octet_length(j.args), 0) AS bytes FROM stint.job AS j
-  WHERE j.tenant = $2::bigint::int AND j.queue = l.queue COLLATE "C" AND j.lane = l.lane AND j.state = 2 AND j.lane IS NOT NULL
-    AND j.kind = l.kind COLLATE "C" AND j.fair_group IS NOT DISTINCT FROM l.fair_group
-    AND j.limit_keys IS NOT DISTINCT FROM l.limit_keys
-    AND (j.deadline_at IS NULL OR j.deadline_at = 0 OR j.deadline_at > clock.now)
+  WHERE @lane_ready@
   ORDER BY j.priority, j.run_at, j.id LIMIT $7::bigint FOR UPDATE SKIP LOCKED) AS h
 ORDER BY l.number, h.priority, h.run_at, h.id
+
+-- name: lane_pick_aged
+-- The same where waiting betters priorities: so many of each priority.
+@lane_line@
+)
+SELECT l.number, h.at, h.priority, h.run_at, h.id, h.bytes, least(l.lease_ms, 43200000)
+FROM clock, l CROSS JOIN LATERAL (
+  WITH RECURSIVE level (priority) AS (
+    (SELECT j.priority FROM stint.job AS j WHERE @lane_ready@ ORDER BY j.priority, j.run_at, j.id LIMIT 1)
+    UNION ALL
+    SELECT n.priority FROM level CROSS JOIN LATERAL (
+      SELECT j.priority FROM stint.job AS j WHERE @lane_ready@ AND j.priority > level.priority
+      ORDER BY j.priority, j.run_at, j.id LIMIT 1) AS n
+  ) SELECT level.priority FROM level OFFSET 0) AS level
+CROSS JOIN LATERAL (
+  SELECT j.ctid AS at, j.priority, j.run_at, j.id, coalesce(octet_length(j.args), 0) AS bytes FROM stint.job AS j
+  WHERE @lane_ready@ AND j.priority = level.priority
+  ORDER BY j.priority, j.run_at, j.id LIMIT $7::bigint FOR UPDATE SKIP LOCKED) AS h
+ORDER BY l.number, h.priority, h.run_at, h.id
+
+-- name: lane_orders
+-- What the queues say of the order of their jobs: $1 tenant · $2 queues
+SELECT name, age_step_ms, group_weights FROM stint.queue
+WHERE tenant = $1::bigint::int AND name = ANY ($2::text[] COLLATE "C") AND (age_step_ms > 0 OR group_weights <> '')
 
 -- name: limit_make
 -- A row for each key, so that there is something to lock.

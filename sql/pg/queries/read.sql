@@ -96,8 +96,10 @@ WITH sums (name, blocked, scheduled, queued, processing, completed, failed, canc
 SELECT s.name, coalesce(q.is_paused, false), coalesce(q.lease_ms, -1), coalesce(q.timeout_ms, -1),
   coalesce(q.max_attempts, -1), coalesce(q.retry_base_ms, -1), coalesce(q.priority, -1),
   coalesce(q.retain_completed_ms, -1), coalesce(q.retain_failed_ms, -1), coalesce(q.retain_cancelled_ms, -1),
-  coalesce(q.max_queued, -1), s.blocked, s.scheduled, s.queued, s.processing, s.completed, s.failed, s.cancelled, s.skipped,
-  CASE WHEN s.queued = 0 THEN NULL WHEN s.name = ANY ($4::text[]) THEN (@queue_oldest_crowded@) ELSE (@queue_oldest@) END
+  coalesce(q.max_queued, -1), coalesce(q.age_step_ms, -1), s.blocked, s.scheduled, s.queued, s.processing, s.completed, s.failed,
+  s.cancelled, s.skipped,
+  CASE WHEN s.queued = 0 THEN NULL WHEN s.name = ANY ($4::text[]) THEN (@queue_oldest_crowded@) ELSE (@queue_oldest@) END,
+  coalesce(q.group_weights, '')
 FROM sums AS s LEFT JOIN stint.queue AS q ON q.tenant = $1::bigint::int AND q.name = s.name
 WHERE q.deleted_total IS NULL OR s.enqueued_total + s.revivals > q.deleted_total
 ORDER BY s.name

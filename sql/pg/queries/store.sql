@@ -28,7 +28,7 @@ SELECT pg_catalog.pg_logical_emit_message(true, 'stint', '')
 
 -- name: settings_all
 SELECT tenant, name, is_paused, deleted_total, lease_ms, timeout_ms, max_attempts, retry_base_ms, priority,
-  retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued
+  retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued, age_step_ms
 FROM stint.queue
 
 -- name: settings_raise
@@ -37,13 +37,13 @@ UPDATE stint.meta SET number = number + 1 WHERE name = 'settings_version'
 
 -- name: queue_put
 INSERT INTO stint.queue (tenant, name, is_paused, deleted_total, lease_ms, timeout_ms, max_attempts, retry_base_ms, priority,
-  retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+  retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued, age_step_ms, group_weights)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (tenant, name) DO UPDATE SET is_paused = excluded.is_paused, deleted_total = excluded.deleted_total,
   lease_ms = excluded.lease_ms, timeout_ms = excluded.timeout_ms, max_attempts = excluded.max_attempts,
   retry_base_ms = excluded.retry_base_ms, priority = excluded.priority, retain_completed_ms = excluded.retain_completed_ms,
   retain_failed_ms = excluded.retain_failed_ms, retain_cancelled_ms = excluded.retain_cancelled_ms,
-  max_queued = excluded.max_queued
+  max_queued = excluded.max_queued, age_step_ms = excluded.age_step_ms, group_weights = excluded.group_weights
 
 -- name: queue_waiting
 -- Jobs that wait in a queue: blocked, scheduled, queued.

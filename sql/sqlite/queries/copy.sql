@@ -22,8 +22,8 @@ FROM api_key WHERE public_id > ?1 ORDER BY public_id LIMIT ?2
 
 -- name: copy_read_queue
 SELECT tenant, name, is_paused, is_deleted, lease_ms, timeout_ms, max_attempts, retry_base_ms, priority,
-  retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued, enqueued_total, completed_total, failed_total,
-  cancelled_total, lost_total, retried_total
+  retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued, age_step_ms, enqueued_total, completed_total,
+  failed_total, cancelled_total, lost_total, retried_total, group_weights
 FROM queue WHERE (tenant, name) > (?1, ?2) ORDER BY tenant, name LIMIT ?3
 
 -- name: copy_read_job

@@ -29,9 +29,9 @@ INSERT INTO queue (id, tenant, name) VALUES (?1, ?2, ?3)
 
 -- name: queue_all
 SELECT id, tenant, name, is_paused, is_deleted, lease_ms, timeout_ms, max_attempts, retry_base_ms, priority,
-  retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued, blocked, scheduled, queued, processing,
-  completed, failed, cancelled, skipped, enqueued_total, completed_total, failed_total, cancelled_total, lost_total,
-  retried_total
+  retain_completed_ms, retain_failed_ms, retain_cancelled_ms, max_queued, age_step_ms, blocked, scheduled, queued,
+  processing, completed, failed, cancelled, skipped, enqueued_total, completed_total, failed_total, cancelled_total,
+  lost_total, retried_total, group_weights
 FROM queue ORDER BY id
 
 -- name: queue_set_counts
@@ -42,13 +42,14 @@ WHERE id = ?1
 
 -- name: queue_set_settings
 UPDATE queue SET is_paused = ?2, lease_ms = ?3, timeout_ms = ?4, max_attempts = ?5, retry_base_ms = ?6, priority = ?7,
-  retain_completed_ms = ?8, retain_failed_ms = ?9, retain_cancelled_ms = ?10, max_queued = ?11
+  retain_completed_ms = ?8, retain_failed_ms = ?9, retain_cancelled_ms = ?10, max_queued = ?11, age_step_ms = ?12,
+  group_weights = ?13
 WHERE id = ?1
 
 -- name: queue_list
 SELECT id, name, is_paused, lease_ms, timeout_ms, max_attempts, retry_base_ms, priority, retain_completed_ms,
-  retain_failed_ms, retain_cancelled_ms, max_queued, blocked, scheduled, queued, processing, completed, failed,
-  cancelled, skipped
+  retain_failed_ms, retain_cancelled_ms, max_queued, age_step_ms, blocked, scheduled, queued, processing, completed,
+  failed, cancelled, skipped, group_weights
 FROM queue WHERE tenant = ?1 AND NOT is_deleted AND (?2 = '' OR name = ?2) AND name <> '' ORDER BY name
 
 -- name: queue_oldest

@@ -2,7 +2,9 @@
 #include "store/pg/lanes_private.h"
 
 #include "base/clock.h"
+#include "core/turns.h"
 #include "store/ops.h"
+#include "store/pg/postgres.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -47,7 +49,7 @@ static bool is_wanted(const struct lane *l, const struct lane_filter *f)
 
 static int64_t start_of(const struct lane *l)
 {
-    return l->turns->next > l->turns->queue->next ? l->turns->next : l->turns->queue->next;
+    return turn_start(l->turns->next, l->turns->queue->next);
 }
 
 /* A lane that may be chosen, or one that is waited for. */
@@ -63,8 +65,8 @@ static int by_turn(const void *x, const void *y)
     if (a->turns->queue != b->turns->queue) {
         return a->turns->queue < b->turns->queue ? -1 : 1;
     }
-    if (a->head.priority != b->head.priority) {
-        return a->head.priority < b->head.priority ? -1 : 1;
+    if (a->aged != b->aged) {
+        return a->aged < b->aged ? -1 : 1;
     }
     if (at != bt) {
         return at < bt ? -1 : 1;
@@ -178,6 +180,16 @@ static int64_t wait_of(struct lane *l, const struct lane_eyes *eyes, int64_t now
     return wait;
 }
 
+static int64_t aged_of(const struct lane *l, const struct lane_filter *f, int64_t now)
+{
+    if (!f->settings) {
+        return l->head.priority;
+    }
+    int64_t step_ms = settings_of(f->settings, f->tenant, l->name.queue)->age_step_ms;
+    return priority_aged(l->head.priority, l->head.run_at, step_ms, now);
+}
+
+/* Where waiting betters priorities the head does not tell which job of the lane is the first: then all of them, if there is room. */
 void lanes_choose(struct lanes *m, const struct lane_filter *f, const struct lane_eyes *eyes, int64_t now,
                   struct arena *a, struct lane_choice *out)
 {
@@ -195,10 +207,11 @@ void lanes_choose(struct lanes *m, const struct lane_filter *f, const struct lan
             lanes_expect(m, wait);
         }
         if (!wait || is_awaited) {
+            l->aged = aged_of(l, f, now);
             all[count++] = (struct option){l, is_awaited};
         }
     }
-    choose(all, count, f->wanted, a, out);
+    choose(all, count, f->settings ? CHOSEN_MAX : f->wanted, a, out);
     pthread_mutex_unlock(&m->lock);
 }
 

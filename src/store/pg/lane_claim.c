@@ -42,9 +42,21 @@ static bool is_looked_for(const struct store_op *list, const struct store_claim 
     return false;
 }
 
-static struct lane_filter filter_of(const struct store_claim *op, size_t wanted)
+/* By what the committer knows; who knows nothing of it yet hears so from the claim's statements. */
+static bool is_aged(const struct committer *w, const struct store_claim *op)
+{
+    const struct settings *s = &w->settings;
+    bool is = false;
+    for (size_t i = 0; i < op->queue_count && s->has_aging && !is; i++) {
+        is = settings_of(s, op->tenant, op->queues[i])->age_step_ms > 0;
+    }
+    return is || (s->has_aging && !op->queue_count);
+}
+
+static struct lane_filter filter_of(const struct committer *w, const struct store_claim *op, size_t wanted)
 {
     return (struct lane_filter){.tenant = op->tenant,
+                                .settings = is_aged(w, op) ? &w->settings : NULL,
                                 .queues = op->queues,
                                 .kinds = op->kinds,
                                 .queue_count = op->queue_count,
@@ -57,7 +69,7 @@ static enum rc prepare(struct committer *w, const struct store_op *list, const s
                        size_t *before, struct err *e)
 {
     struct lane_claim *l = arena_alloc(w->keeper.scratch, sizeof *l);
-    const struct lane_filter f = filter_of(op, 2 * (size_t)op->max + *before);
+    const struct lane_filter f = filter_of(w, op, 2 * (size_t)op->max + *before);
     struct lane_choice choice;
     enum rc rc = is_looked_for(list, op)
                      ? RC_OK
@@ -67,10 +79,10 @@ static enum rc prepare(struct committer *w, const struct store_op *list, const s
     }
     *before += (size_t)op->max;
     lanes_choose(&w->engine->lanes, &f, NULL, w->keeper.now, w->keeper.scratch, &choice);
-    if (!choice.count) {
+    if (!choice.count && !f.settings) {
         return RC_OK; /* then it is one as any other */
     }
-    *l = (struct lane_claim){.op = op};
+    *l = (struct lane_claim){.op = op, .is_aged = f.settings};
     need_keys(w, &choice, op->tenant);
     FIFO_ADD(&w->work.lane_claims, l);
     return RC_OK;
@@ -182,7 +194,8 @@ static enum rc send_lines(struct choosing *c, struct err *e)
     pg_bind_str(&q, STR(""));
     pg_bind_int(&q, (int64_t)STORE_CLAIM_BYTES);
     claim_bind_lines(w, &q, p);
-    return batch_send(w, PG_SQL_CLAIM_PICK, &q, take_lines, c, e);
+    return batch_send(w, c->lanes->is_aged ? PG_SQL_CLAIM_PICK_AGED : PG_SQL_CLAIM_PICK, &q, take_lines, c,
+                      e);
 }
 
 static struct str or_null(struct str s)
@@ -215,7 +228,7 @@ static enum rc send_lanes(struct choosing *c, struct err *e)
     }
     pg_bind_int(&q, c->lanes->quota);
     pg_bind_int(&q, op->lease_ms > 0 ? op->lease_ms : 0);
-    return batch_send(w, PG_SQL_LANE_PICK, &q, take_lanes, c, e);
+    return batch_send(w, c->lanes->is_aged ? PG_SQL_LANE_PICK_AGED : PG_SQL_LANE_PICK, &q, take_lanes, c, e);
 }
 
 static bool is_among(struct str name, const struct str *names, size_t count)
@@ -328,7 +341,7 @@ static bool is_held(const struct committer *w, int64_t tenant, const struct lane
 bool lane_claim_choose(struct committer *w, struct lane_claim *l)
 {
     const struct store_claim *op = l->op;
-    const struct lane_filter f = filter_of(op, 2 * (size_t)op->max);
+    const struct lane_filter f = filter_of(w, op, 2 * (size_t)op->max);
     const struct lane_eyes eyes = {see_key, w};
     struct lane_choice *c = &l->choice;
     size_t held = 0;
@@ -342,7 +355,7 @@ bool lane_claim_choose(struct committer *w, struct lane_claim *l)
     c->count = held;
     int64_t share = LOCKED_MAX / (int64_t)(held + 1) + 1;
     l->quota = share < op->max + 1 ? share : op->max + 1; /* one more says where the lane stands then */
-    return held || c->has_more;
+    return held || c->has_more || l->is_aged;
 }
 
 /* The lanes that were looked at have given nothing; what this has shown of them is remembered. */
@@ -366,6 +379,7 @@ static enum rc pick(struct choosing *c, struct err *e)
     if (!rc && c->lanes->choice.count) {
         rc = send_lanes(c, e);
     }
+    rc = rc ? rc : lane_fair_send(c, e);
     return rc ? rc : batch_run(c->w, e);
 }
 

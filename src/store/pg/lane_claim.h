@@ -2,13 +2,15 @@
 #ifndef STINT_STORE_PG_LANE_CLAIM_H
 #define STINT_STORE_PG_LANE_CLAIM_H
 
+#include "core/turns.h"
 #include "store/pg/claim.h"
 #include "store/pg/limits.h"
 
 struct lane_claim {
     const struct store_claim *op;
     struct lane_choice choice; /* all of whose keys are held */
-    int64_t quota;             /* how many of each lane are looked at */
+    int64_t quota;             /* how many of each lane are looked at; is_aged: of each priority in it */
+    bool is_aged;              /* in one of its queues waiting betters priorities */
     struct choosing *done;
     struct lane_claim *next;
 };
@@ -17,18 +19,22 @@ struct candidate {
     struct str at; /* where the row lies */
     struct id id;
     int64_t priority, run_at, bytes, lease_ms;
+    int64_t aged; /* the priority that counts now */
 };
 
 struct fair_queue {
     struct str name;
     int64_t turn; /* of the claim's queues */
     int64_t now;
+    int64_t age_step_ms;
+    struct group_weights weights;
     struct fair_queue *next;
 };
 
 struct fair_group {
     struct fair_queue *queue;
     struct lane_turn turn;
+    int64_t weight;
     struct fair_group *next;
 };
 
@@ -40,6 +46,7 @@ struct source { /* a line, or a lane */
     struct candidate *list;
     size_t count, at;
     bool is_closed;
+    bool is_cut; /* there may be more between what was looked at */
 };
 
 struct choosing {
@@ -60,6 +67,8 @@ struct choosing {
 
 /* A source for each line and each lane of the claim, without candidates. */
 void lane_fair_begin(struct choosing *c);
+/* Asks what the queues say of the order of their jobs. */
+MUST_CHECK enum rc lane_fair_send(struct choosing *c, struct err *e);
 /* From the candidates, as far as keys have room; takes slots and tokens of the round's keys. */
 void lane_fair_choose(struct choosing *c);
 

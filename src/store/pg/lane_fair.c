@@ -2,10 +2,10 @@
  * or where the queue is, whichever is later), then age. */
 #include "store/pg/lane_claim.h"
 
+#include "store/pg/batch.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#define TURN (1 << 20)
 
 /* ---- sources */
 
@@ -61,11 +61,70 @@ void lane_fair_begin(struct choosing *c)
     }
 }
 
+/* ---- what queues say */
+
+static enum rc take_orders(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
+{
+    struct choosing *c = arg;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < pg_count(rows) && !rc; i++) {
+        struct fair_queue *q = queue_of(c, pg_str(rows, i, 0));
+        q->age_step_ms = pg_int(rows, i, 1);
+        rc = group_weights_read(arena_str(w->keeper.scratch, pg_str(rows, i, 2)), w->keeper.scratch,
+                                &q->weights, e);
+    }
+    return rc ? err_wrap(e, RC_FATAL, "weights of a queue") : RC_OK;
+}
+
+enum rc lane_fair_send(struct choosing *c, struct err *e)
+{
+    struct pg_query q = PG_QUERY(c->w->keeper.scratch);
+    struct str *names = arena_array(c->w->keeper.scratch, struct str, c->queues.count + 1);
+    size_t count = 0;
+    for (const struct fair_queue *queue = c->queues.first; queue; queue = queue->next) {
+        names[count++] = queue->name;
+    }
+    pg_bind_int(&q, c->claim->op->tenant);
+    pg_bind_strs(&q, names, count);
+    return batch_send(c->w, PG_SQL_LANE_ORDERS, &q, take_orders, c, e);
+}
+
+static int by_aged(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    if (x->aged != y->aged) {
+        return x->aged < y->aged ? -1 : 1;
+    }
+    return x->run_at != y->run_at ? (x->run_at < y->run_at ? -1 : 1) : memcmp(&x->id, &y->id, sizeof x->id);
+}
+
+/* They came by priority and age. */
+static void age(struct choosing *c, struct source *s)
+{
+    int64_t step_ms = s->group->queue->age_step_ms;
+    for (size_t i = 0; i < s->count; i++) {
+        s->list[i].aged = priority_aged(s->list[i].priority, s->list[i].run_at, step_ms, c->w->keeper.now);
+    }
+    if (step_ms > 0 && s->count) {
+        qsort(s->list, s->count, sizeof *s->list, by_aged);
+    }
+}
+
+static void set_order(struct choosing *c)
+{
+    for (struct fair_group *g = c->groups.first; g; g = g->next) {
+        g->weight = group_weight_of(&g->queue->weights, g->turn.group);
+    }
+    for (size_t i = 0; i < c->count; i++) {
+        age(c, &c->sources[i]);
+    }
+}
+
 /* ---- choosing */
 
 static int64_t start_of(const struct fair_group *g)
 {
-    return g->turn.next > g->queue->now ? g->turn.next : g->queue->now;
+    return turn_start(g->turn.next, g->queue->now);
 }
 
 /* Is a before b? By priority, turn and age. */
@@ -73,8 +132,8 @@ static bool is_before(const struct source *a, const struct source *b)
 {
     const struct candidate *x = &a->list[a->at], *y = &b->list[b->at];
     int64_t sx = start_of(a->group), sy = start_of(b->group);
-    if (x->priority != y->priority) {
-        return x->priority < y->priority;
+    if (x->aged != y->aged) {
+        return x->aged < y->aged;
     }
     if (sx != sy) {
         return sx < sy;
@@ -99,7 +158,23 @@ static bool has_room(const struct source *s, int64_t now)
 /* Has it given all that was looked at, and may have more? Then nobody knows whose turn it is. */
 static bool is_exhausted(const struct choosing *c, const struct source *s)
 {
-    return s->lane && !s->is_closed && s->at == s->count && (int64_t)s->count >= c->lanes->quota;
+    return s->lane && !s->is_closed &&
+           (s->is_cut || (s->at == s->count && (int64_t)s->count >= c->lanes->quota));
+}
+
+/* Was that the last of its priority that was looked at? */
+static bool is_last(const struct choosing *c, const struct source *s, const struct candidate *job)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < s->count && c->lanes->is_aged; i++) {
+        if (s->list[i].priority == job->priority) {
+            count++;
+            if (i >= s->at) {
+                return false;
+            }
+        }
+    }
+    return count > 0 && count >= c->lanes->quota;
 }
 
 static struct source *best_of(struct choosing *c, const struct fair_queue *q)
@@ -128,7 +203,8 @@ static void take(struct choosing *c, struct source *s)
     struct candidate *job = &s->list[s->at++];
     int64_t start = start_of(s->group);
     s->group->queue->now = start;
-    s->group->turn.next = start + TURN;
+    s->group->turn.next = turn_end(start, s->group->weight);
+    s->is_cut = s->lane && is_last(c, s, job);
     c->chosen[c->chosen_count] = job;
     c->from[c->chosen_count++] = s;
     c->bytes += job->bytes;
@@ -160,6 +236,7 @@ void lane_fair_choose(struct choosing *c)
 {
     struct arena *a = c->w->keeper.scratch;
     size_t count = 0, room = (size_t)(c->claim->op->max > 0 ? c->claim->op->max : 0);
+    set_order(c);
     struct fair_queue **queues = arena_array(a, struct fair_queue *, c->queues.count + 1);
     for (struct fair_queue *q = c->queues.first; q; q = q->next) {
         if (best_of(c, q)) {

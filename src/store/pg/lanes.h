@@ -104,7 +104,8 @@ struct lane_filter {
     int64_t tenant;
     const struct str *queues, *kinds; /* none: all */
     size_t queue_count, kind_count;
-    size_t wanted; /* lanes of each queue, about */
+    size_t wanted;                   /* lanes of each queue, about */
+    const struct settings *settings; /* NULL: in none of them waiting betters priorities */
 };
 
 /* How a key stands in the round that asks, if that knows better than the memory: it holds it, and may have given some of it out. */

@@ -36,6 +36,7 @@ struct lane {
     bool has_place; /* lane, its number in the index, is known */
     int64_t lane;
     struct lane_head head; /* there may be a job before it that nobody told of */
+    int64_t aged;          /* while lanes are chosen: the head's priority as it counts */
     uint64_t noted_at;
     struct lane *next; /* of its tenant */
 };

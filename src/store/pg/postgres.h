@@ -48,14 +48,15 @@ struct queue_entry {
     int64_t tenant;
     struct str name;
     bool is_paused;
-    int64_t deleted_total; /* -1: it was not deleted */
-    struct queue_settings settings;
+    int64_t deleted_total;          /* -1: it was not deleted */
+    struct queue_settings settings; /* without group_weights: lane_fair.c asks */
 };
 
 struct settings {
     struct arena *a;
     struct map queues;
     bool has_deleted;    /* some queue was deleted */
+    bool has_aging;      /* in some, waiting betters the priority */
     int64_t version;     /* 0: not loaded */
     int64_t *retentions; /* all that are in use, ours included, in order, each once */
     size_t retention_count;

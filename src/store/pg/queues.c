@@ -27,7 +27,8 @@ static enum rc read_queue(struct committer *w, int64_t tenant, struct str name, 
         for (int i = 0; i < JOB_STATES; i++) {
             v->counts[i] = pg_int(rows, 0, c++);
         }
-        v->oldest_queued_at = pg_int(rows, 0, c);
+        v->oldest_queued_at = pg_int(rows, 0, c++);
+        v->settings.group_weights = arena_str(w->keeper.scratch, pg_str(rows, 0, c));
     }
     pg_rows_free(rows);
     return rc;
@@ -45,6 +46,7 @@ static enum rc put(struct committer *w, int64_t tenant, struct queue_view *v, st
     for (int i = 0; i < QUEUE_SETTINGS; i++) {
         pg_bind_int(&q, *m[i]);
     }
+    pg_bind_str(&q, v->settings.group_weights);
     return round_ask(w, PG_SQL_QUEUE_PUT, &q, NULL, e);
 }
 
@@ -76,9 +78,8 @@ enum rc pg_queue_set_run(struct committer *w, struct store_op *base, struct err 
 {
     struct store_set_queue *op = (struct store_set_queue *)base;
     bool found = false;
-    base->rc = RC_OK;
-    if (!str_is_name(op->name)) {
-        return store_answer(base, RC_INVALID, "invalid_field", "the queue's name is not valid");
+    if (!settings_are_good(op)) {
+        return RC_OK;
     }
     struct queue_view *v = arena_alloc(base->a, sizeof *v);
     enum rc rc = round_ask(w, PG_SQL_SETTINGS_RAISE, NULL, NULL, e);
@@ -94,6 +95,7 @@ enum rc pg_queue_set_run(struct committer *w, struct store_op *base, struct err 
     bool was_paused = v->is_paused;
     v->is_paused = op->pause < 0 ? v->is_paused : op->pause > 0;
     v->name = arena_str(base->a, op->name);
+    v->settings.group_weights = arena_str(base->a, v->settings.group_weights);
     op->queue = v;
     rc = put(w, op->tenant, v, e);
     return !rc && was_paused && !v->is_paused ? wake(w, op->tenant, op->name, e) : rc;

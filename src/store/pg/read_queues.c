@@ -17,7 +17,8 @@ static void queue_row(const struct pg_rows *rows, size_t at, struct arena *a, st
     for (int i = 0; i < JOB_STATES; i++) {
         v->counts[i] = pg_int(rows, at, c++);
     }
-    v->oldest_queued_at = pg_int(rows, at, c);
+    v->oldest_queued_at = pg_int(rows, at, c++);
+    v->settings.group_weights = arena_str(a, pg_str(rows, at, c));
 }
 
 enum rc pg_queue_list_run(struct reader *r, struct store_op *base, struct err *e)

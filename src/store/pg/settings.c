@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct queue_settings unset = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
+static const struct queue_settings unset = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, STR("")};
 
 static struct str entry_name(char *room, int64_t tenant, struct str name)
 {
@@ -28,6 +28,7 @@ static const struct queue_entry *read_entry(struct settings *s, const struct pg_
     for (int i = 0; i < QUEUE_SETTINGS; i++) {
         *members[i] = pg_int(r, at, 4 + i);
     }
+    s->has_aging |= q->settings.age_step_ms > 0;
     char *room = arena_alloc(s->a, sizeof q->tenant + q->name.n);
     map_put(&s->queues, entry_name(room, q->tenant, q->name), q);
     return q;
@@ -68,7 +69,7 @@ static void read_all(struct settings *s, const struct pg_rows *rows)
     arena_reset(s->a);
     s->retentions = arena_array(s->a, int64_t, (pg_count(rows) + 1) * FINAL);
     s->retention_count = 0;
-    s->has_deleted = false;
+    s->has_deleted = s->has_aging = false;
     note_retentions(s, &unset);
     for (size_t i = 0; i < pg_count(rows); i++) {
         note_retentions(s, &read_entry(s, rows, i)->settings);

@@ -169,6 +169,8 @@
     X(CLAIM_ANY_QUEUE, "claim_any_queue") \
     X(LANE_LOOK, "lane_look") \
     X(LANE_PICK, "lane_pick") \
+    X(LANE_PICK_AGED, "lane_pick_aged") \
+    X(LANE_ORDERS, "lane_orders") \
     X(LIMIT_MAKE, "limit_make") \
     X(LIMIT_LOCK, "limit_lock") \
     X(LIMIT_READ, "limit_read") \
@@ -183,6 +185,7 @@
     X(SLOT_INSERT, "slot_insert") \
     X(SLOT_FREE, "slot_free") \
     X(CLAIM_PICK, "claim_pick") \
+    X(CLAIM_PICK_AGED, "claim_pick_aged") \
     X(CLAIM_CHOSEN, "claim_chosen") \
     X(COPY_LOCK_KEY, "copy_lock_key") \
     X(COPY_LOCK, "copy_lock") \

@@ -182,11 +182,13 @@ MUST_CHECK enum rc rules_hand_out(struct keeper *k, struct row *r, int64_t lease
                                   struct err *e);
 
 /* ---- settings of a queue; -1 is the default of each */
-#define QUEUE_SETTINGS 9
+#define QUEUE_SETTINGS 10 /* that are numbers */
 struct queue_settings settings_default(void);
 /* The members in the order in which engines store them. */
 void settings_members(struct queue_settings *s, int64_t *out[QUEUE_SETTINGS]);
-void settings_merge(struct queue_settings *to, struct queue_settings from); /* -2 leaves a member */
+void settings_merge(struct queue_settings *to, struct queue_settings from); /* -2, STR_NONE leaves a member */
+/* False: answered. Texts become as they are kept. */
+bool settings_are_good(struct store_set_queue *op);
 int64_t settings_retention_ms(const struct queue_settings *s, enum job_state state);
 
 /* ---- pieces that reads need too */

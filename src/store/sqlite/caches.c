@@ -126,6 +126,21 @@ enum rc queue_get(struct writer *w, int64_t tenant, struct str name, struct queu
     return rc;
 }
 
+enum rc queue_weigh(struct writer *w, struct queue_row *q, struct str weights, struct err *e)
+{
+    struct arena *old = q->weights_arena;
+    enum rc rc = RC_OK;
+    q->weights_arena = weights.n ? arena_new() : NULL;
+    q->weights = (struct group_weights){0};
+    q->settings.group_weights = weights.n ? arena_str(q->weights_arena, weights) : STR("");
+    if (weights.n) {
+        rc = group_weights_read(q->settings.group_weights, q->weights_arena, &q->weights, e);
+    }
+    arena_free(old); /* only now: the text may have come from there */
+    groups_weigh(w, q);
+    return rc ? err_wrap(e, RC_FATAL, "weights of a queue") : RC_OK;
+}
+
 void queue_mark(struct writer *w, struct queue_row *q)
 {
     if (!q->is_dirty) {
@@ -383,6 +398,7 @@ static void forget(struct writer *w)
     for (size_t i = 0; i < w->queue_room; i++) {
         if (w->queue_by_id[i]) {
             mem_free(w->queue_by_id[i]->lines);
+            arena_free(w->queue_by_id[i]->weights_arena);
             w->queue_by_id[i] = NULL;
         }
     }
@@ -400,7 +416,6 @@ static void forget(struct writer *w)
 
 static enum rc read_queue(struct writer *w, struct db_stmt *q, struct err *e)
 {
-    (void)e;
     struct queue_row *row = queue_new(w, db_int(q, 0), db_int(q, 1), db_str(q, 2));
     row->is_paused = db_int(q, 3);
     row->is_deleted = db_int(q, 4);
@@ -416,7 +431,7 @@ static enum rc read_queue(struct writer *w, struct db_stmt *q, struct err *e)
     for (int i = 0; i < QUEUE_TOTALS; i++) {
         row->totals[i] = db_int(q, at++);
     }
-    return RC_OK;
+    return db_str(q, at).n ? queue_weigh(w, row, db_str(q, at), e) : RC_OK;
 }
 
 static enum rc read_word(struct writer *w, struct db_stmt *q, struct err *e)

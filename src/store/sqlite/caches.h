@@ -21,6 +21,8 @@ MUST_CHECK enum rc queue_get(struct writer *w, int64_t tenant, struct str name, 
                              struct err *e);
 void queue_add(struct writer *w, struct queue_row *q, enum job_state state, int64_t n);
 void queue_add_total(struct writer *w, struct queue_row *q, enum queue_total total);
+/* The weights of its groups, from their text. */
+MUST_CHECK enum rc queue_weigh(struct writer *w, struct queue_row *q, struct str weights, struct err *e);
 void queue_mark(struct writer *w, struct queue_row *q); /* its counts must be written */
 
 struct line *line_by_id(struct writer *w, int64_t id);

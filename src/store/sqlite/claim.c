@@ -1,18 +1,13 @@
 /* claim.c: hands out jobs. Looks at lines that hold something and at their heads only, so that neither the backlog of
  * other kinds nor a paused queue costs anything. */
+#include "store/sqlite/claim_private.h"
 #include "store/sqlite/limits.h"
 #include "store/sqlite/rows.h"
-#include "store/sqlite/turns.h"
 #include "store/sqlite/views.h"
 
 #include "base/fault.h"
 
 #include <stdlib.h>
-
-struct heads {
-    struct head *items;
-    size_t count, room;
-};
 
 static int by_age(const void *a, const void *b)
 {
@@ -125,9 +120,8 @@ static enum rc hand_out(struct writer *w, struct store_claim *op, const struct l
     return !rc && has_children ? family_read_children(w, s.ordinal, op->op.a, &j->children, e) : rc;
 }
 
-/* *is_late: the job was too late to start and has ended. Others stay where they are unless may_give. */
-static enum rc claim_one(struct writer *w, struct store_claim *op, const struct head *h, bool may_give,
-                         bool *is_late, struct err *e)
+enum rc claim_one(struct writer *w, struct store_claim *op, const struct head *h, bool may_give,
+                  bool *is_late, struct err *e)
 {
     struct job *j = &op->jobs[op->count];
     struct viewer viewer = {w->engine, w->db, op->op.a, false};
@@ -149,15 +143,8 @@ static enum rc claim_one(struct writer *w, struct store_claim *op, const struct 
     return rc;
 }
 
-struct walk { /* over the lines of a queue */
-    const struct wanted_kinds *kinds;
-    size_t at; /* the next line */
-    struct heads heads;
-};
-
-/* The heads, at most `want` of each, of all wanted lines of the first open priority at or behind walk->at. */
-static enum rc next_heads(struct writer *w, struct queue_row *q, int64_t want, struct walk *walk,
-                          struct err *e)
+enum rc claim_next_heads(struct writer *w, struct queue_row *q, int64_t want, struct walk *walk,
+                         struct err *e)
 {
     enum rc rc = RC_OK;
     size_t lines = 0;
@@ -180,9 +167,9 @@ static enum rc next_heads(struct writer *w, struct queue_row *q, int64_t want, s
     return rc;
 }
 
-/* Jobs with big args: what is claimed has to fit into one answer. The arena holds little else than those. */
-static bool is_heavy(const struct store_claim *op)
+bool claim_is_heavy(const struct store_claim *op)
 {
+    /* the arena holds little else than args */
     return arena_bytes(op->op.a) > STORE_CLAIM_BYTES;
 }
 
@@ -193,7 +180,7 @@ static enum rc claim_heads(struct writer *w, struct store_claim *op, const struc
 {
     enum rc rc = RC_OK;
     *again = false;
-    for (size_t i = 0; i < h->count && op->count < until && !rc && !is_heavy(op); i++) {
+    for (size_t i = 0; i < h->count && op->count < until && !rc && !claim_is_heavy(op); i++) {
         bool is_late = false;
         rc = claim_one(w, op, &h->items[i], !*again, &is_late, e);
         if (*again && !is_late) {
@@ -210,7 +197,7 @@ static enum rc claim_plain(struct writer *w, struct store_claim *op, struct queu
 {
     size_t from = walk->at;
     bool again = false;
-    enum rc rc = next_heads(w, q, (int64_t)(until - op->count), walk, e);
+    enum rc rc = claim_next_heads(w, q, (int64_t)(until - op->count), walk, e);
     if (!rc) {
         rc = claim_heads(w, op, &walk->heads, until, &again, e);
     }
@@ -220,8 +207,7 @@ static enum rc claim_plain(struct writer *w, struct store_claim *op, struct queu
     return rc;
 }
 
-/* At or behind walk->at; NULL: there is none. */
-static const struct line *next_plain(const struct queue_row *q, struct walk *walk)
+const struct line *claim_next_plain(const struct queue_row *q, struct walk *walk)
 {
     while (walk->at < q->line_count) {
         const struct line *l = q->lines[walk->at];
@@ -238,12 +224,12 @@ static enum rc claim_turn(struct writer *w, struct store_claim *op, struct turn 
                           struct err *e)
 {
     struct queue_row *q = t->queue;
-    const struct line *plain = next_plain(q, walk);
+    const struct line *plain = claim_next_plain(q, walk);
     bool has_plain = plain && plain->priority == t->priority;
     struct turn_pick pick = {0};
     size_t from = walk->at;
     bool is_late = false;
-    enum rc rc = has_plain ? next_heads(w, q, 1, walk, e) : RC_OK;
+    enum rc rc = has_plain ? claim_next_heads(w, q, 1, walk, e) : RC_OK;
     walk->at = from;
     if (!rc) {
         rc = turns_pick(w, t, has_plain ? walk->heads.items : NULL, walk->kinds, &pick, e);
@@ -264,10 +250,13 @@ static enum rc claim_queue(struct writer *w, struct store_claim *op, struct queu
     struct walk walk = {.kinds = kinds};
     enum rc rc = RC_OK;
     size_t until = op->count + (size_t)want;
-    while (!rc && op->count < until && !is_heavy(op)) {
+    if (q->settings.age_step_ms > 0) {
+        return claim_aged(w, op, q, kinds, until, e);
+    }
+    while (!rc && op->count < until && !claim_is_heavy(op)) {
         int64_t priority = 0;
         bool has_lanes = q->open_lanes && turns_next(q, kinds, &priority);
-        const struct line *plain = next_plain(q, &walk);
+        const struct line *plain = claim_next_plain(q, &walk);
         if (!plain && !has_lanes) {
             break;
         }
@@ -338,7 +327,7 @@ enum rc claim_run(struct writer *w, struct store_op *base, struct err *e)
     size_t first = w->claim_turn++ % count;
     int64_t share = (max + (int64_t)count - 1) / (int64_t)count;
     enum rc rc = RC_OK;
-    for (size_t i = 0; i < 2 * count && !rc && (int64_t)op->count < max && !is_heavy(op); i++) {
+    for (size_t i = 0; i < 2 * count && !rc && (int64_t)op->count < max && !claim_is_heavy(op); i++) {
         int64_t left = max - (int64_t)op->count;
         int64_t want = i < count && share < left ? share : left;
         rc = claim_queue(w, op, queues[(first + i) % count], &kinds, want, e);

@@ -71,7 +71,9 @@ static enum rc write_queue(struct sqlite_end *c, const struct copy_value *row, s
         queue->totals[i] = row[at++].number;
     }
     queue_mark(w, queue);
-    return db_run(q, e);
+    db_bind_str(q, 3 + QUEUE_SETTINGS, row[at].text.n ? row[at].text : STR(""));
+    rc = db_run(q, e);
+    return rc ? rc : queue_weigh(w, queue, row[at].text, e);
 }
 
 /* ---- jobs */

@@ -29,6 +29,7 @@ struct turn *turn_get(struct writer *w, struct queue_row *q, int64_t priority)
     }
     struct turn *t = arena_alloc(w->cache_arena, sizeof *t);
     *t = (struct turn){.queue = q, .priority = priority, .none = {.turn = t, .name = STR("")}};
+    t->none.weight = group_weight_of(&q->weights, t->none.name);
     q->turns = mem_grow(q->turns, (q->turn_count + 1) * sizeof(struct turn *));
     memmove(&q->turns[at + 1], &q->turns[at], (q->turn_count - at) * sizeof(struct turn *));
     q->turns[at] = t;
@@ -70,6 +71,7 @@ struct group *group_get(struct writer *w, struct turn *t, struct str name)
         g = mem_alloc(sizeof *g);
         g->turn = t;
         g->name = text_copy(name);
+        g->weight = group_weight_of(&t->queue->weights, name);
         g->time = t->time;
         g->key = text_copy(buf_str(&key));
         map_put(&w->groups, g->key, g);
@@ -132,10 +134,23 @@ void group_leave(struct writer *w, struct group *g)
 void group_served(struct writer *w, struct group *g)
 {
     struct turn *t = g->turn;
-    t->time = g->time > t->time ? g->time : t->time;
-    g->time = t->time + TURN_TIME;
+    t->time = turn_start(g->time, t->time);
+    g->time = turn_end(t->time, g->weight);
     look_at_idle(w);
     look_at_idle(w);
+}
+
+void groups_weigh(struct writer *w, const struct queue_row *q)
+{
+    for (size_t i = 0; i < q->turn_count; i++) {
+        q->turns[i]->none.weight = group_weight_of(&q->weights, STR(""));
+    }
+    for (size_t i = 0; i < w->groups.room && q->turn_count; i++) {
+        struct group *g = w->groups.slots[i].value;
+        if (g && g->turn->queue == q) {
+            g->weight = group_weight_of(&q->weights, g->name);
+        }
+    }
 }
 
 static void forget_seats(struct group *g)

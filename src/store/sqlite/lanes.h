@@ -17,13 +17,12 @@
 #include "store/sqlite/caches.h"
 #include "store/sqlite/heap.h"
 
-#define TURN_TIME                                                                                            \
-    1000000 /* by so much a job puts the time of its group forward, divided by the group's weight */
-
 struct group {
     struct turn *turn;
     struct str name;
-    int64_t time, lanes; /* it lives while it has lanes, or its time is ahead of the turn's */
+    int64_t weight;
+    int64_t time,
+        lanes; /* time: where its next job starts. It lives while it has lanes, or its time is ahead of the turn's */
     struct seat *seats;
     struct group *next_idle;
     bool is_idle;
@@ -104,6 +103,8 @@ void lane_free(struct writer *w, struct lane *l);
 struct turn *turn_get(struct writer *w, struct queue_row *q, int64_t priority);
 /* A job of the group was handed out. */
 void group_served(struct writer *w, struct group *g);
+/* The queue's weights have changed. */
+void groups_weigh(struct writer *w, const struct queue_row *q);
 /* Around handing out the head of a lane that turns_pick gave: its tokens are spent, and the next scout goes. */
 struct pen *lane_begin(struct lane *l);
 void lane_end(struct writer *w, struct lane *l, struct pen *was_scout_of);

@@ -20,7 +20,7 @@ static struct seat *seat_get(struct ring *r, struct group *g)
     }
     struct turn *t = r->turn;
     struct seat *s = mem_alloc(sizeof *s);
-    g->time = g->time > t->time ? g->time : t->time; /* it saved nothing up while it had nothing open */
+    g->time = turn_start(g->time, t->time); /* it saved nothing up while it had nothing open */
     *s = (struct seat){.ring = r, .group = g, .next = g->seats};
     seat_rank(s);
     g->seats = s;

@@ -15,6 +15,7 @@ static enum rc save(struct writer *w, struct queue_row *row, struct err *e)
     for (int i = 0; i < QUEUE_SETTINGS; i++) {
         db_bind_int(q, 3 + i, *m[i]);
     }
+    db_bind_str(q, 3 + QUEUE_SETTINGS, row->settings.group_weights);
     return db_run(q, e);
 }
 
@@ -63,16 +64,16 @@ enum rc queue_set_run(struct writer *w, struct store_op *base, struct err *e)
 {
     struct store_set_queue *op = (struct store_set_queue *)base;
     struct queue_row *q = NULL;
-    base->rc = RC_OK;
-    if (!str_is_name(op->name)) {
-        return store_answer(base, RC_INVALID, "invalid_field", "the queue's name is not valid");
+    if (!settings_are_good(op)) {
+        return RC_OK;
     }
     enum rc rc = queue_get(w, op->tenant, op->name, &q, e);
+    if (!rc && op->has_settings) {
+        settings_merge(&q->settings, op->settings);
+        rc = queue_weigh(w, q, q->settings.group_weights, e);
+    }
     if (rc) {
         return rc;
-    }
-    if (op->has_settings) {
-        settings_merge(&q->settings, op->settings);
     }
     bool was_paused = q->is_paused;
     q->is_paused = op->pause < 0 ? q->is_paused : op->pause > 0;
@@ -81,6 +82,7 @@ enum rc queue_set_run(struct writer *w, struct store_op *base, struct err *e)
     v->name = arena_str(base->a, q->name);
     v->is_paused = q->is_paused;
     v->settings = q->settings;
+    v->settings.group_weights = arena_str(base->a, q->settings.group_weights);
     for (int i = 0; i < JOB_STATES; i++) {
         v->counts[i] = q->counts[i];
     }
@@ -122,7 +124,8 @@ enum rc queue_delete_run(struct writer *w, struct store_op *base, struct err *e)
     q->is_paused = false;
     q->settings = settings_default();
     queue_mark(w, q); /* the row stays: finished jobs name it */
-    return save(w, q, e);
+    enum rc rc = queue_weigh(w, q, STR(""), e);
+    return rc ? rc : save(w, q, e);
 }
 
 /* ---- reads */
@@ -139,6 +142,7 @@ static void read_view(struct db_stmt *q, struct arena *a, struct queue_view *v)
     for (int i = 0; i < JOB_STATES; i++) {
         v->counts[i] = db_int(q, 3 + QUEUE_SETTINGS + i);
     }
+    v->settings.group_weights = arena_str(a, db_str(q, 3 + QUEUE_SETTINGS + JOB_STATES));
 }
 
 enum rc queue_list_run(struct reader *r, struct store_op *base, struct err *e)

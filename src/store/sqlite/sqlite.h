@@ -9,6 +9,7 @@
 #ifndef STINT_STORE_SQLITE_SQLITE_H
 #define STINT_STORE_SQLITE_SQLITE_H
 
+#include "core/turns.h"
 #include "db/db.h"
 #include "store/map.h"
 #include "store/op_queue.h"
@@ -42,6 +43,8 @@ struct queue_row {
     struct str name;
     bool is_paused, is_deleted, is_dirty;
     struct queue_settings settings;
+    struct group_weights weights; /* what settings.group_weights says */
+    struct arena *weights_arena;
     int64_t counts[JOB_STATES], totals[QUEUE_TOTALS];
     int64_t reserved;    /* used within one enqueue */
     struct line **lines; /* by priority */

@@ -13,15 +13,22 @@ bool kinds_have(const struct wanted_kinds *k, int64_t kind)
     return has;
 }
 
+bool turn_is_open(const struct turn *t, const struct wanted_kinds *kinds)
+{
+    for (size_t k = 0; k < t->ring_count; k++) {
+        if (t->rings[k]->seats.count && kinds_have(kinds, t->rings[k]->kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool turns_next(const struct queue_row *q, const struct wanted_kinds *kinds, int64_t *priority)
 {
     for (size_t i = 0; i < q->turn_count; i++) {
-        const struct turn *t = q->turns[i];
-        for (size_t k = 0; k < t->ring_count; k++) {
-            if (t->rings[k]->seats.count && kinds_have(kinds, t->rings[k]->kind)) {
-                *priority = t->priority;
-                return true;
-            }
+        if (turn_is_open(q->turns[i], kinds)) {
+            *priority = q->turns[i]->priority;
+            return true;
         }
     }
     return false;
@@ -140,7 +147,7 @@ enum rc turns_pick(struct writer *w, struct turn *t, const struct head *plain,
     enum rc rc = pick_lane(w, t, kinds, &l, e);
     bool is_older =
         plain && l && (plain->run_at != l->head_at ? plain->run_at < l->head_at : plain->id < l->head_id);
-    int64_t time = t->none.time > t->time ? t->none.time : t->time;
+    int64_t time = turn_start(t->none.time, t->time);
     bool is_plain = plain && (!l || (l->group == &t->none ? is_older : time <= l->group->time));
     out->group = l && !is_plain ? l->group : &t->none;
     out->head = is_plain ? *plain : l ? (struct head){l->head_id, l->head_at, l->line} : (struct head){0};

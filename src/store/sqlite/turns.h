@@ -21,6 +21,8 @@ struct turn_pick {
 };
 
 bool kinds_have(const struct wanted_kinds *k, int64_t kind);
+/* Have any lanes of those kinds something open there? */
+bool turn_is_open(const struct turn *t, const struct wanted_kinds *kinds);
 /* The least priority at which lanes of those kinds are open. */
 bool turns_next(const struct queue_row *q, const struct wanted_kinds *kinds, int64_t *priority);
 /* Whose turn it is where there are open lanes and, unless that is NULL, plain jobs, of which this is the oldest. */
