@@ -348,6 +348,16 @@ static void show_progress(const struct json *batch, const struct json *report)
     term_progress(jobs ? (jobs - open) * 1000 / jobs : -1, str_from(text));
 }
 
+/* Whoever waits, such as cron, is told when nothing came of it. */
+static int tell_failure(const struct run *run, const struct json *batch)
+{
+    const struct json *counts = json_get(batch, STR("counts"));
+    return number_of(counts, "completed")
+               ? EXIT_OK
+               : command_fail(run->r->o, EXIT_JOB_FAILED, "none of the %s jobs of %.*s for %.*s completed",
+                              term_count(jobs_in(batch)).s, STR_ARG(run->b.name), STR_ARG(run->date));
+}
+
 /* The report's own end is waited for at the server, a second at a time. */
 static int follow(struct run *run)
 {
@@ -364,7 +374,9 @@ static int follow(struct run *run)
         code = code ? code : remote_call(r, "GET", remote_target(r), STR_NONE, &run->report);
     }
     term_progress_end();
-    return code ? code : prompts_report_of(r, run->batch);
+    code = code ? code : prompts_report_of(r, run->batch);
+    code = code ? code : get_batch(run, &batch);
+    return code ? code : tell_failure(run, batch);
 }
 
 /* ---- schedule ---- */

@@ -224,6 +224,14 @@ test('of a batch that is cancelled what there is is reported', async () => {
     assert.equal((await stint.call('POST', '/v1/claims', { worker: 'w', queues: ['nobody-works-here'], kinds: ['prompt-report'], wait_s: 20 })).json.jobs[0].id, id);
 });
 
+test('whoever waits for a batch of which nothing came is told', async () => {
+    const lost = file('lost.json', { name: 'lost', prompts: [{ id: 'a', text: '?' }], models: [{ id: 'm', provider: 'nobody' }] });
+    const { code, out, err } = await batch(stint, 'run', lost, '--wait', '--json');
+    assert.equal(code, 5, err);
+    assert.match(err, /none of the 1 jobs of lost for 20.* completed/);
+    assert.deepEqual(JSON.parse(out).failures.map((f) => f.code), ['unknown_provider']);
+});
+
 test('the key of the provider is in no job, event, report or log', async () => {
     const { jobs } = (await stint.call('GET', '/v1/jobs?state=failed&limit=1000')).json;
     assert.ok(jobs.length > 0 && provider.calls.every((c) => c.headers.authorization === `Bearer ${KEY}`));
