@@ -49,6 +49,7 @@ int cmd_enqueue(const struct options *o)
     }
     json_object_begin(&w);
     remote_put_spec(&w, o, options_arg(o, 0), args);
+    remote_put_text(&w, o, "in-batch", "batch");
     remote_put_text(&w, o, "unique-key", "unique_key");
     remote_put_seconds(&w, o, "unique-for", "unique_for_s");
     remote_put_text(&w, o, "on-duplicate", "on_duplicate");
@@ -113,6 +114,7 @@ static int get_jobs(struct remote *r, struct str cursor, const struct json **ans
 
     remote_path(r, "/v1/jobs");
     remote_query(r, "state", options_str(r->o, "state"));
+    remote_query(r, "batch", options_str(r->o, "in-batch"));
     for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
         remote_query(r, filters[i], options_list(r->o, filters[i], &list) ? list[0] : STR_NONE);
     }

@@ -35,10 +35,11 @@ const struct command command_table[] = {
      "admin.\n"
      "The key itself is printed once, by create, and cannot be shown again.\n"},
     {"enqueue", cmd_enqueue, "Enqueues a job", "KIND [ARGS]",
-     "url key json queue tag priority delay max-attempts timeout unique-key unique-for on-duplicate wait",
+     "url key json queue group limit-key in-batch tag priority delay max-attempts timeout unique-key "
+     "unique-for on-duplicate wait",
      "ARGS is one JSON value; - reads it from standard input. Prints the id; with --wait the result."},
     {"watch", cmd_watch, "Follows a job to its end", "ID", "url key json", NULL},
-    {"ls", cmd_ls, "Lists jobs, newest first", "", "url key json state queue kind tag limit", NULL},
+    {"ls", cmd_ls, "Lists jobs, newest first", "", "url key json state queue kind tag in-batch limit", NULL},
     {"show", cmd_show, "Shows all there is to know about a job", "ID", "url key json", NULL},
     {"cancel", cmd_cancel, "Cancels jobs", "ID...", "url key json", NULL},
     {"retry", cmd_retry, "Runs failed, cancelled or skipped jobs again", "ID...", "url key json", NULL},
@@ -52,7 +53,8 @@ const struct command command_table[] = {
      "it does not name is without bound. A pause stays until it is resumed, or its time is over.\n"},
     {"schedule", cmd_schedule, "Shows and changes schedules",
      "[list | put NAME JSON | put NAME KIND [ARGS] | show|next|run|pause|resume|delete NAME]",
-     "url key json limit cron tz every start end jitter overlap catch-up catch-up-window queue tag priority "
+     "url key json limit cron tz every start end jitter overlap catch-up catch-up-window queue group "
+     "limit-key tag priority "
      "delay "
      "max-attempts timeout",
      "stint schedule put nightly report '{\"full\":true}' --cron '30 2 * * MON-FRI' --tz Europe/Berlin\n"

@@ -68,6 +68,9 @@ const struct option option_table[] = {
      "hold --unique-key so long, whenever the job ends"},
     {"on-duplicate", OPT_TEXT, "WHAT", NULL, 0, 0,
      "when the key is held: keep (default), replace (args and time) or replace_args"},
+    {"group", OPT_TEXT, "NAME", NULL, 0, 0, "whose turn it is: groups of a queue take turns"},
+    {"limit-key", OPT_LIST, "KEY", NULL, 0, 0, "a limit key that the job uses (several)"},
+    {"in-batch", OPT_TEXT, "ID", NULL, 0, 0, "the batch that the job belongs to"},
     {"wait", OPT_FLAG, NULL, NULL, 0, 0, "follow the job to its end; the exit code tells how it went"},
     /* limits */
     {"concurrency", OPT_INT, "N", NULL, 1, 1000000, "so many jobs of the key run at once"},

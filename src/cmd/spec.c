@@ -37,24 +37,32 @@ static void put_int(struct json_out *w, const struct options *o, const char *opt
     }
 }
 
+static void put_list(struct json_out *w, const struct options *o, const char *option, const char *member)
+{
+    const struct str *list = NULL;
+    size_t count = options_list(o, option, &list);
+    if (!count) {
+        return;
+    }
+    json_name(w, member);
+    json_array_begin(w);
+    for (size_t i = 0; i < count; i++) {
+        json_str(w, list[i]);
+    }
+    json_array_end(w);
+}
+
 void remote_put_spec(struct json_out *w, const struct options *o, struct str kind, struct str args)
 {
     const struct str *queues = NULL;
-    const struct str *tags = NULL;
     json_put_str(w, "kind", kind);
     json_put_raw(w, "args", args);
     if (options_list(o, "queue", &queues)) {
         json_put_str(w, "queue", queues[0]);
     }
-    size_t tag_count = options_list(o, "tag", &tags);
-    if (tag_count) {
-        json_name(w, "tags");
-        json_array_begin(w);
-        for (size_t i = 0; i < tag_count; i++) {
-            json_str(w, tags[i]);
-        }
-        json_array_end(w);
-    }
+    put_list(w, o, "tag", "tags");
+    put_list(w, o, "limit-key", "limits");
+    remote_put_text(w, o, "group", "group");
     put_int(w, o, "priority", "priority");
     remote_put_seconds(w, o, "delay", "delay_s");
     put_int(w, o, "max-attempts", "max_attempts");

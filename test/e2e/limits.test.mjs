@@ -181,3 +181,13 @@ test('stint queues set', () => {
     assert.match(queues('show', 'cli'), /queue\s+cli/);
     assert.match(queues('pause', 'cli'), /cli paused/);
 });
+
+test('stint enqueue names group, limit keys and batch, and stint ls lists a batch', async () => {
+    const stint = (...args) => spawnSync(BIN, args, { encoding: 'utf8', env: { ...process.env, STINT_URL: server.url, STINT_KEY: server.key } }).stdout.trim();
+    const batch = (await call('POST', '/v1/batches', { name: 'by-hand' }, 201)).id;
+    const id = stint('enqueue', 'k', '{}', '--queue', 'by-hand', '--group', 'g', '--limit-key', 'host:a', '--limit-key', 'host:b', '--in-batch', batch);
+    await enqueue('by-hand', {});
+    const job = await call('GET', `/v1/jobs/${id}`);
+    assert.deepEqual([job.group, job.limits, job.batch], ['g', ['host:a', 'host:b'], batch]);
+    assert.deepEqual(JSON.parse(stint('ls', '--in-batch', batch, '--json')).jobs.map((j) => j.id), [id]);
+});
