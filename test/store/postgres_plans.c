@@ -147,3 +147,34 @@ SERVER_STORE_TEST(a_look_touches_what_it_finds_and_not_what_is_behind_it_or_gone
     pg_close(c);
     pg_close(holder);
 }
+
+/* A paused key's 3,000 jobs are a lane: looks touch where it begins, and a claim, which chooses among lanes by what it knows of their
+ * keys, nothing of it. */
+SERVER_STORE_TEST(a_look_at_lanes_touches_a_few_entries_of_each_whatever_stands_in_it)
+{
+    struct pg *c = a_committer(s);
+    AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+    struct job_spec *specs = arena_array(s->a, struct job_spec, JOBS);
+    for (size_t i = 0; i < JOBS; i++) {
+        specs[i] = (struct job_spec){.kind = STR("k"), .args = STR("{}"), .limit_keys = STR("[\"paused\"]")};
+    }
+    op.tenant = s->tenant;
+    op.specs = specs;
+    op.count = JOBS;
+    run_op(s, &op.op);
+    a_queued_job(s, .group = STR("g"));
+    say_sql(c, arena_printf(s->a, "PREPARE lanes AS %s", pg_sql(PG_SQL_LANE_LOOK)).p);
+    say_sql(c, "BEGIN");
+    const char *count =
+        "SELECT sum(pg_stat_get_xact_tuples_returned(i))::bigint FROM unnest(ARRAY["
+        "'stint.job', 'stint.job_lane', 'stint.job_ready', 'stint.job_due']::regclass[]) AS i";
+    int64_t before = pg_rig_int(c, count);
+    say_sql(c, arena_printf(s->a, "EXECUTE lanes (%lld, '', %lld, 2000, %lld)", (long long)s->tenant,
+                            (long long)INT64_MIN, (long long)TEST_BEGINS)
+                   .p);
+    int64_t more = pg_rig_int(c, count) - before;
+    say_sql(c, "ROLLBACK");
+    CHECK_TRUE(more >= 2);
+    CHECK_TRUE(more <= 8); /* of two lanes: found, and its first job */
+    pg_close(c);
+}

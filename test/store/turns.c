@@ -287,3 +287,85 @@ STORE_TEST(jobs_of_a_full_key_hold_up_no_priority_that_waited)
     CHECK_TRUE(id_eq(claim_one(s, .lease_ms = HOUR)->id, high));
     claim_none(s);
 }
+
+/* ---- at size: what stands behind costs the others nothing */
+
+/* A database that flushes takes ten times as long to get so many; what a claim looks at there is counted in postgres_plans.c. */
+static int many(const struct store_test *s)
+{
+    return is_server(s) || getenv("STINT_SMALL") ? 3000 : 100000;
+}
+
+static void queue_many(struct store_test *s, struct job_spec spec)
+{
+    enum { AT_ONCE = 1000 };
+    struct job_spec *specs = arena_array(s->a, struct job_spec, AT_ONCE);
+    for (int i = 0; i < AT_ONCE; i++) {
+        specs[i] = spec;
+    }
+    for (int i = 0; i < many(s) / AT_ONCE; i++) {
+        AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+        op.op.a = arena_new();
+        op.tenant = s->tenant;
+        op.specs = specs;
+        op.count = AT_ONCE;
+        run_op(s, &op.op);
+        arena_free(op.op.a);
+    }
+}
+
+static void pause_key(struct store_test *s, struct str key, int64_t until)
+{
+    AN_OP(s, op, store_set_limit, STORE_SET_LIMIT);
+    op.tenant = s->tenant;
+    op.key = key;
+    op.pause_until = until;
+    run_op(s, &op.op);
+}
+
+STORE_TEST_WITHIN(a_hundred_thousand_jobs_of_a_group_or_of_a_paused_key_delay_nobody, 60)
+{
+    queue_many(s, (struct job_spec){
+                      .kind = STR("k"), .args = STR("{}"), .group = STR("A"), .limit_keys = STR("[\"k\"]")});
+    CHECK_INT(claim_of_group(s, 3, STR("A")), 3);
+    queue_group(s, 1, "B");
+    CHECK_INT(claim_of_group(s, 2, STR("B")), 1);
+    pause_key(s, STR("k"), JOB_FOREVER_MS);
+    claim_none(s);
+    for (int i = 0; i < 3; i++) {
+        queue_group(s, 1, "C");
+        CHECK_STR(claim_one(s)->group, STR("C"));
+    }
+    claim_none(s);
+    pause_key(s, STR("k"), 0);
+    queue_group(s, 2, "B");
+    CHECK_INT(claim_of_group(s, 4, STR("B")), 2);
+}
+
+static void cancel_kind(struct store_test *s, struct str kind)
+{
+    int64_t cursor = 0;
+    do {
+        AN_OP(s, op, store_act, STORE_ACT);
+        op.op.a = arena_new();
+        op.tenant = s->tenant;
+        op.action = ACT_CANCEL;
+        op.filter = (struct job_filter){.kind = kind, .states = 1u << JOB_QUEUED};
+        op.cursor = cursor;
+        op.limit = 1000;
+        run_op(s, &op.op);
+        cursor = op.next_cursor;
+        arena_free(op.op.a);
+    } while (cursor);
+}
+
+STORE_TEST_WITHIN(a_group_that_cancels_a_hundred_thousand_jobs_is_not_punished, 60)
+{
+    queue_many(s, (struct job_spec){.kind = STR("gone"), .args = STR("{}"), .group = STR("A")});
+    queue_group(s, 10, "B");
+    CHECK_INT(claim_of_group(s, 4, STR("A")), 2);
+    cancel_kind(s, STR("gone"));
+    CHECK_INT(queue_of(s, STR("default"))->counts[JOB_QUEUED], 8);
+    queue_group(s, 3, "A");
+    CHECK_INT(claim_of_group(s, 4, STR("A")), 2);
+}
