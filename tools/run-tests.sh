@@ -42,14 +42,17 @@ run_e2e_pg() {
 # The tests on PostgreSQL wait for its flushes most of the time: they run beside the others, and are printed behind them. The files that
 # have a process of their own take as long as all the rest.
 run_store() {
-    local status=0 job apart="copy.c postgres faults.c families.c report.c" not_apart
+    local status=0 pid pids=() apart="copy.c postgres faults.c families.c report.c" not_apart
     not_apart=$(printf ' !%s' $apart)
     STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" differential.c >"$build/log/store-pg.1" 2>&1 &
+    pids+=($!)
     STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" $apart >"$build/log/store-pg.2" 2>&1 &
+    pids+=($!)
     STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" " on pg" '!differential.c' $not_apart >"$build/log/store-pg.3" 2>&1 &
+    pids+=($!)
     STINT_TEST_ENGINES=sqlite,memory "$build/test/store" || status=1
-    for job in $(jobs -p); do
-        wait "$job" || status=1
+    for pid in "${pids[@]}"; do # by number: a list of jobs leaves out those that have ended
+        wait "$pid" || status=1
     done
     cat "$build"/log/store-pg.?
     return $status

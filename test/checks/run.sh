@@ -73,6 +73,33 @@ elif [ -x build/test/test/unit ]; then
     hardened build/test/test/unit
 fi
 
+# A part of the store's tests that fails before the others have ended fails the suite.
+run_store_with() { # WORD: a part whose arguments have it fails at once; the last part ends when that is known
+    local folder=build/check-run
+    rm -rf $folder
+    mkdir -p $folder/test
+    mkfifo $folder/ended
+    cat >$folder/test/store <<END
+#!/bin/sh
+if [ -n "$1" ] && [ "\$*" = "$1" ]; then
+    (while kill -0 \$\$ 2>/dev/null; do :; done; echo >$folder/ended) &
+    echo "0%: Checks: 1, Failures: 1"
+    exit 1
+fi
+[ -n "\$*" ] || [ -z "$1" ] || read -r line <$folder/ended
+echo "100%: Checks: 1, Failures: 0"
+END
+    chmod +x $folder/test/store
+    STINT_TEST_PG=none tools/run-tests.sh $folder store >/dev/null 2>&1
+    local status=$?
+    rm -rf $folder
+    return $status
+}
+run_store_with ''
+verdict "a store suite of which all parts pass passes" $?
+! run_store_with differential.c
+verdict "a store suite of which one part fails early fails" $?
+
 total=$((passed + failed))
 echo "$((passed * 100 / total))%: checks of our checks: $total, passed: $passed, failed: $failed"
 [ $failed = 0 ]
