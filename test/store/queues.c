@@ -127,6 +127,18 @@ STORE_TEST(a_deleted_queue_comes_back_with_a_job_that_is_retried)
     check_counts(s);
 }
 
+STORE_TEST(a_deleted_queue_that_is_set_anew_shows_what_is_left_of_it)
+{
+    (void)a_final_job(s, JOB_FAILED, .queue = STR("q"));
+    AN_OP(s, op, store_delete_queue, STORE_DELETE_QUEUE);
+    op.tenant = s->tenant;
+    op.name = STR("q");
+    run_op(s, &op.op);
+    CHECK_INT(set_queue(s, STR("q"), settings_with(.priority = 4))->counts[JOB_FAILED], 1);
+    CHECK_INT(queue_of(s, STR("q"))->counts[JOB_FAILED], 1);
+    check_counts(s);
+}
+
 STORE_TEST(an_unknown_queue_cannot_be_deleted)
 {
     AN_OP(s, op, store_delete_queue, STORE_DELETE_QUEUE);

@@ -86,6 +86,10 @@ enum rc pg_queue_set_run(struct committer *w, struct store_op *base, struct err 
     if (!rc) {
         rc = read_queue(w, op->tenant, op->name, v, &found, e);
     }
+    if (!rc && !found) { /* finished jobs may be left of one that was deleted: they count again */
+        rc = put(w, op->tenant, v, e);
+        rc = rc ? rc : read_queue(w, op->tenant, op->name, v, &found, e);
+    }
     if (rc) {
         return rc;
     }
