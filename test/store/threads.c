@@ -369,6 +369,36 @@ DURABLE_STORE_TEST(claims_that_come_together_find_a_lane_each)
     }
 }
 
+/* Turns count at once: not only when the round has ended. */
+DURABLE_STORE_TEST(claims_that_come_together_take_turns_of_groups)
+{
+    enum { CLAIMS = 12 };
+    struct str queue = STR("default");
+    for (int i = 0; i < 3 * CLAIMS; i++) {
+        a_queued_job(s, .group = i < 2 * CLAIMS ? STR("a") : STR("b"));
+    }
+    struct inbox *in = inbox_new(s);
+    struct store_claim *claims = arena_array(s->a, struct store_claim, CLAIMS);
+    int of_b = 0;
+    for (int i = 0; i < CLAIMS; i++) {
+        store_init(&claims[i].op, sizeof claims[i], STORE_CLAIM, arena_new());
+        claims[i].tenant = s->tenant;
+        claims[i].worker = STR("w");
+        claims[i].queues = &queue;
+        claims[i].queue_count = 1;
+        claims[i].max = 1;
+        claims[i].op.next = i + 1 < CLAIMS ? &claims[i + 1].op : NULL;
+    }
+    store_submit_list(s->store, &claims[0].op);
+    wait_for(in, CLAIMS);
+    for (int i = 0; i < CLAIMS; i++) {
+        CHECK_INT(claims[i].count, 1);
+        of_b += str_eq(claims[i].jobs[0].group, STR("b"));
+        arena_free(claims[i].op.a);
+    }
+    CHECK_TRUE(of_b >= CLAIMS / 2 - 1 && of_b <= CLAIMS / 2 + 1);
+}
+
 DURABLE_STORE_TEST(a_close_finishes_what_was_submitted)
 {
     enum { OPS = 200 };

@@ -4,7 +4,7 @@
  *   a few lanes, by what is known of the keys now ──▶ pick: the first jobs of its lines, and of those lanes, locked ──▶ choose: by
  *   priority, turn and age, as far as the keys have room ──▶ hand out (claim_chosen), take slots and tokens
  *
- * A claim for which there may be something in lanes whose keys were not locked is put off: the next round has it.
+ * A claim for which there may be something in lanes whose keys were not locked is put off: the next round has it, or this runs again.
  *
  * The locks on the keys make what was read of them true until the commit: two nodes give out jobs of a key one after the other (J8).
  * Jobs are locked behind them and never waited for. */
@@ -18,6 +18,7 @@
 
 #define LOCKED_MAX  4000 /* jobs of lanes, about, for one claim */
 #define PUT_OFF_MAX 8    /* rounds one after the other */
+#define TRIES_MAX   8    /* of one round */
 
 /* ---- before the round */
 
@@ -358,15 +359,48 @@ bool lane_claim_choose(struct committer *w, struct lane_claim *l)
     return held || c->has_more || l->is_aged;
 }
 
-/* The lanes that were looked at have given nothing; what this has shown of them is remembered. */
-static void remember_empty(struct choosing *c)
+/* ---- what is remembered: at once, for the claims behind it; looks mend what a round that fails has left */
+
+static struct lane_head head_of(const struct candidate *c)
 {
-    for (size_t i = c->line_count; i < c->count; i++) {
-        if (!c->sources[i].count && !c->sources[i].is_closed) {
-            lanes_emptied(&c->w->engine->lanes, &c->sources[i].lane->name, c->lanes->choice.clock);
-        }
+    return (struct lane_head){c->priority, c->run_at, c->id};
+}
+
+static void remember_lane(const struct choosing *c, const struct source *s)
+{
+    struct lanes *m = &c->w->engine->lanes;
+    if (s->at < s->count) {
+        lanes_left(m, &s->lane->name, head_of(&s->list[s->at]));
+    } else if ((int64_t)s->count >= c->lanes->quota) {
+        lanes_left(m, &s->lane->name, head_of(&s->list[s->at - 1]));
+    } else if (!s->is_closed) {
+        lanes_emptied(m, &s->lane->name, c->lanes->choice.clock);
     }
 }
+
+static void remember(struct choosing *c)
+{
+    struct round_work *work = &c->w->work;
+    bool is_all = work->jobs_sent ==
+                  work->jobs.count; /* what is still to come is noted already, and was not seen there */
+    for (size_t i = c->line_count; i < c->count && is_all; i++) {
+        remember_lane(c, &c->sources[i]);
+    }
+    for (struct fair_group *g = c->groups.first; g; g = g->next) {
+        g->turn.now = g->queue->now;
+        lanes_keep_turn(&c->w->engine->lanes, c->claim->op->tenant, &g->turn);
+    }
+}
+
+/* Perhaps lanes that nobody knew of are why it failed: claim.c, bind_question. */
+void lane_claims_end(struct committer *w, bool is_done)
+{
+    for (const struct claim_entry *c = w->work.claims.first; c && !is_done && !w->lane_tries; c = c->next) {
+        lanes_hear(&w->engine->lanes, c->op->tenant);
+    }
+}
+
+/* ---- a claim */
 
 static enum rc pick(struct choosing *c, struct err *e)
 {
@@ -383,6 +417,20 @@ static enum rc pick(struct choosing *c, struct err *e)
     return rc ? rc : batch_run(c->w, e);
 }
 
+/* There may be something where this round could not look. The next has the claim; where others come behind it, whose order would be
+ * another then, the whole round runs again. */
+static enum rc ask_again(struct committer *w, struct claim_entry *entry, struct err *e)
+{
+    if (!entry->op->op.next) {
+        entry->is_put_off = w->put_off < PUT_OFF_MAX;
+        return RC_OK;
+    }
+    if (w->lane_tries >= TRIES_MAX) {
+        return RC_OK;
+    }
+    return err_set_code(e, RC_BUSY, JOBS_CHANGED, NULL, "the lanes of a claim are closed");
+}
+
 enum rc lane_claim_send(struct committer *w, struct claim_entry *entry, struct lane_claim *l, struct err *e)
 {
     struct choosing *c = arena_alloc(w->keeper.scratch, sizeof *c);
@@ -393,51 +441,12 @@ enum rc lane_claim_send(struct committer *w, struct claim_entry *entry, struct l
         return rc;
     }
     lane_fair_choose(c);
-    l->done = c;
+    remember(c);
     if (c->chosen_count && FAULT("store.lane.claim")) {
         return err_set(e, RC_BUSY, "fault: lane");
     }
     if (c->chosen_count) {
         return send_chosen(c, e);
     }
-    remember_empty(c);
-    entry->is_put_off = l->choice.has_more && w->put_off < PUT_OFF_MAX;
-    return RC_OK;
-}
-
-/* ---- what is remembered */
-
-static struct lane_head head_of(const struct candidate *c)
-{
-    return (struct lane_head){c->priority, c->run_at, c->id};
-}
-
-static void remember_lane(struct lanes *m, const struct lane_claim *l, const struct source *s)
-{
-    bool has_all = (int64_t)s->count < l->quota;
-    if (s->at < s->count) {
-        lanes_left(m, &s->lane->name, head_of(&s->list[s->at]));
-    } else if (has_all) {
-        lanes_emptied(m, &s->lane->name, l->choice.clock);
-    } else if (s->count) {
-        lanes_left(m, &s->lane->name, head_of(&s->list[s->at - 1]));
-    }
-}
-
-void lane_claims_end(struct committer *w, bool is_done)
-{
-    struct lanes *m = &w->engine->lanes;
-    for (const struct claim_entry *c = w->work.claims.first; c && !is_done && !w->lane_tries; c = c->next) {
-        lanes_hear(m, c->op->tenant); /* perhaps that is why: claim.c, bind_question */
-    }
-    for (const struct lane_claim *l = w->work.lane_claims.first; l && is_done; l = l->next) {
-        const struct choosing *c = l->done;
-        for (size_t i = c ? c->line_count : 0; c && i < c->count; i++) {
-            remember_lane(m, l, &c->sources[i]);
-        }
-        for (struct fair_group *g = c ? c->groups.first : NULL; g; g = g->next) {
-            g->turn.now = g->queue->now;
-            lanes_keep_turn(m, l->op->tenant, &g->turn);
-        }
-    }
+    return l->choice.has_more ? ask_again(w, entry, e) : RC_OK;
 }

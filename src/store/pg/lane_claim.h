@@ -11,7 +11,6 @@ struct lane_claim {
     struct lane_choice choice; /* all of whose keys are held */
     int64_t quota;             /* how many of each lane are looked at; is_aged: of each priority in it */
     bool is_aged;              /* in one of its queues waiting betters priorities */
-    struct choosing *done;
     struct lane_claim *next;
 };
 
