@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define AGAIN_MAX 5
+#define AGAIN_MAX 500
 
 /* ---- asking the engine: a few operations at once */
 
@@ -88,7 +88,9 @@ static void submit(struct pair *p, struct store *node, struct store_op *first, i
 static void ask_again(struct pair *p, struct store *node, struct store_op *op)
 {
     for (int i = 0; i < AGAIN_MAX && op->rc == RC_BUSY && !op->e.code; i++) {
-        (void)printf("differential: asked again: %s\n", op->e.text);
+        if (!i) {
+            (void)printf("differential: asked again: %s\n", op->e.text);
+        }
         op->next = NULL;
         submit(p, node, op, 1);
     }
