@@ -19,21 +19,6 @@ static struct str canonical_repo(struct str given, struct arena *a)
 
 /* ---- index ---- */
 
-static void put_list(struct json_out *w, const struct options *o, const char *option)
-{
-    const struct str *list = NULL;
-    size_t count = options_list(o, option, &list);
-    if (!count) {
-        return;
-    }
-    json_name(w, option);
-    json_array_begin(w);
-    for (size_t i = 0; i < count; i++) {
-        json_str(w, list[i]);
-    }
-    json_array_end(w);
-}
-
 static void write_index_job(struct json_out *w, const struct options *o, struct str repo, struct str ref)
 {
     const struct str *queues = NULL;
@@ -46,8 +31,8 @@ static void write_index_job(struct json_out *w, const struct options *o, struct 
     json_object_begin(w);
     json_put_str(w, "repo", repo);
     json_put_str(w, "ref", ref);
-    put_list(w, o, "include");
-    put_list(w, o, "exclude");
+    remote_put_list(w, o, "include", "include");
+    remote_put_list(w, o, "exclude", "exclude");
     if (options_flag(o, "force")) {
         json_put_bool(w, "force", true);
     }

@@ -38,9 +38,10 @@ void remote_print_json(const struct json *v);
 struct str remote_text(const struct remote *r, struct str given, struct str fallback, struct err *e);
 /* A job as the options have it, without its unique key: members of the object that is open. */
 void remote_put_spec(struct json_out *w, const struct options *o, struct str kind, struct str args);
-/* The option's value as a member, when it has one: text as it is, a duration in seconds. */
+/* The option's value as a member, when it has one: text as it is, a duration in seconds, a list as an array of texts. */
 void remote_put_text(struct json_out *w, const struct options *o, const char *option, const char *member);
 void remote_put_seconds(struct json_out *w, const struct options *o, const char *option, const char *member);
+void remote_put_list(struct json_out *w, const struct options *o, const char *option, const char *member);
 
 /* Shorthands for reading answers. */
 struct str text_of(const struct json *o, const char *name); /* "" when there is none */

@@ -37,7 +37,7 @@ static void put_int(struct json_out *w, const struct options *o, const char *opt
     }
 }
 
-static void put_list(struct json_out *w, const struct options *o, const char *option, const char *member)
+void remote_put_list(struct json_out *w, const struct options *o, const char *option, const char *member)
 {
     const struct str *list = NULL;
     size_t count = options_list(o, option, &list);
@@ -60,8 +60,8 @@ void remote_put_spec(struct json_out *w, const struct options *o, struct str kin
     if (options_list(o, "queue", &queues)) {
         json_put_str(w, "queue", queues[0]);
     }
-    put_list(w, o, "tag", "tags");
-    put_list(w, o, "limit-key", "limits");
+    remote_put_list(w, o, "tag", "tags");
+    remote_put_list(w, o, "limit-key", "limits");
     remote_put_text(w, o, "group", "group");
     put_int(w, o, "priority", "priority");
     remote_put_seconds(w, o, "delay", "delay_s");
