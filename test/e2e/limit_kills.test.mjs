@@ -16,7 +16,6 @@ const LEASE_S = 1;
 const PAUSE_MS = 400;
 
 const weight = (job, key) => (job.limits ?? []).reduce((sum, l) => sum + (l === key ? 1 : l.key === key ? l.weight : 0), 0);
-const sleep = (server, wait_s) => server.call('POST', '/v1/claims', { worker: 'nobody', queues: ['none'], wait_s }).catch(() => {}); // by the server's clock
 
 /** What clients know over all lives. */
 class Known {
@@ -36,6 +35,9 @@ async function answered(server, ...request) {
     return answer;
 }
 
+/** When the job is final, or after so long by the server's clock. */
+const ended = (server, id, wait_s) => answered(server, 'GET', `/v1/jobs/${id}?wait=${wait_s}`);
+
 async function produce(server, known) {
     for (let i = 0; ; i++) {
         const items = SETS.map((limits, k) => ({ kind: 'k', queue: 'q', group: ['A', 'B', undefined][(i + k) % 3], limits, priority: k === 3 ? -1 : 0 }));
@@ -45,16 +47,18 @@ async function produce(server, known) {
             const made = await answered(server, 'POST', '/v1/batches', { job: { kind: 'k', queue: 'q', group: 'C', limits: ['host:b'] }, matrix: GRID, finally: [{ kind: 'k', queue: 'q' }] });
             known.batches.add(made.json.id);
         }
-        await sleep(server, 0.25);
+        await ended(server, json.jobs.at(-2).id, 1); // one without limits: as fast as the workers are
     }
 }
 
 async function pause(server, known) {
     for (;;) {
-        await sleep(server, 0.15);
         const before = Date.now();
         await answered(server, 'POST', '/v1/limits/host:a/pause', { for_s: PAUSE_MS / 1000 });
         known.pauses.push({ from: Date.now(), until: before + PAUSE_MS - 5 });
+        const held = await answered(server, 'POST', '/v1/jobs', { kind: 'k', queue: 'q', priority: -2, limits: ['host:a'] });
+        known.jobs.add(held.json.id);
+        await ended(server, held.json.id, 5); // it runs when the pause is over
     }
 }
 
