@@ -54,18 +54,6 @@ static struct batch *batch_of(struct store_test *s, struct id id)
     return &op.batches[0];
 }
 
-static struct act_verdict act_on_batch(struct store_test *s, enum job_action action, struct id id)
-{
-    AN_OP(s, op, store_act, STORE_ACT);
-    op.tenant = s->tenant;
-    op.action = action;
-    op.of_batches = true;
-    op.ids = &id;
-    op.count = 1;
-    run_op(s, &op.op);
-    return op.verdicts[0];
-}
-
 static struct store_read_events batch_events(struct store_test *s, struct id id, int64_t after)
 {
     AN_OP(s, op, store_read_events, STORE_READ_EVENTS);

@@ -42,18 +42,6 @@ static void end_round(struct store_test *s, const struct made *m)
     CHECK_TRUE(round_of(s, m->batch) > 0);
 }
 
-static void act_on_the_batch(struct store_test *s, enum job_action action, struct id id)
-{
-    AN_OP(s, op, store_act, STORE_ACT);
-    op.tenant = s->tenant;
-    op.action = action;
-    op.of_batches = true;
-    op.ids = &id;
-    op.count = 1;
-    run_op(s, &op.op);
-    VERDICT(op.verdicts[0], RC_OK);
-}
-
 #define LAST(s) claim_one((s), .kind = STR("last"))
 
 STORE_TEST(a_finaliser_knows_its_batch_and_does_not_belong_to_it)
@@ -190,7 +178,7 @@ STORE_TEST(a_finaliser_that_somebody_cancelled_stays_so_and_one_that_the_batch_t
     for (int i = 0; i < 2; i++) {
         of_cancelled =
             make(s, (struct job_spec){.on_parent_failure = i ? JOB_ON_PARENT_SKIP : JOB_ON_PARENT_FAIL});
-        act_on_the_batch(s, ACT_CANCEL, of_cancelled.batch);
+        VERDICT(act_on_batch(s, ACT_CANCEL, of_cancelled.batch), RC_OK);
         (void)tick(s);
         CHECK_STATE(s, of_cancelled.last, i ? JOB_SKIPPED : JOB_FAILED);
         VERDICT(retry(s, of_cancelled.job), RC_OK);

@@ -341,16 +341,27 @@ struct report_verdict say(struct store_test *s, const struct job *job, int64_t n
     return progress(s, job, n, .events = &event, .event_count = 1);
 }
 
-struct act_verdict act_on(struct store_test *s, enum job_action action, struct id id)
+static struct act_verdict act(struct store_test *s, enum job_action action, struct id id, bool of_batches)
 {
     AN_OP(s, op, store_act, STORE_ACT);
     op.tenant = s->tenant;
     op.action = action;
+    op.of_batches = of_batches;
     op.ids = &id;
     op.count = 1;
     run_op(s, &op.op);
     CHECK_INT(op.verdict_count, 1);
     return op.verdicts[0];
+}
+
+struct act_verdict act_on(struct store_test *s, enum job_action action, struct id id)
+{
+    return act(s, action, id, false);
+}
+
+struct act_verdict act_on_batch(struct store_test *s, enum job_action action, struct id batch)
+{
+    return act(s, action, batch, true);
 }
 
 /* ---- artifacts */

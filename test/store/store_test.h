@@ -159,6 +159,7 @@ struct report_verdict say(struct store_test *s, const struct job *job, int64_t n
 /* ---- act */
 
 struct act_verdict act_on(struct store_test *s, enum job_action action, struct id id);
+struct act_verdict act_on_batch(struct store_test *s, enum job_action action, struct id batch);
 #define cancel(s, id)  act_on((s), ACT_CANCEL, (id))
 #define retry(s, id)   act_on((s), ACT_RETRY, (id))
 #define promote(s, id) act_on((s), ACT_PROMOTE, (id))

@@ -332,12 +332,29 @@ DURABLE_STORE_TEST(operations_of_one_submitter_take_effect_in_order)
     }
 }
 
+/* So many claims of one job each, in one list; theirs is the memory of what they got. */
+static void claim_together(struct store_test *s, struct store_claim *claims, int count)
+{
+    static const struct str queue = {"default", 7};
+    struct inbox *in = inbox_new(s);
+    for (int i = 0; i < count; i++) {
+        store_init(&claims[i].op, sizeof claims[i], STORE_CLAIM, arena_new());
+        claims[i].tenant = s->tenant;
+        claims[i].worker = STR("w");
+        claims[i].queues = &queue;
+        claims[i].queue_count = 1;
+        claims[i].max = 1;
+        claims[i].op.next = i + 1 < count ? &claims[i + 1].op : NULL;
+    }
+    store_submit_list(s->store, &claims[0].op);
+    wait_for(in, count);
+}
+
 /* They all know the same lanes, and each takes one away from those behind it. */
 DURABLE_STORE_TEST(claims_that_come_together_find_a_lane_each)
 {
     enum { CLAIMS = 40 };
     AN_OP(s, set, store_set_limit, STORE_SET_LIMIT);
-    struct str queue = STR("default");
     set.tenant = s->tenant;
     set.key = STR("host:*");
     set.has_rule = true;
@@ -349,19 +366,8 @@ DURABLE_STORE_TEST(claims_that_come_together_find_a_lane_each)
         str_print(keys, sizeof keys, "[\"host:%d\"]", i % CLAIMS);
         a_queued_job(s, .limit_keys = str_from(keys));
     }
-    struct inbox *in = inbox_new(s);
     struct store_claim *claims = arena_array(s->a, struct store_claim, CLAIMS);
-    for (int i = 0; i < CLAIMS; i++) {
-        store_init(&claims[i].op, sizeof claims[i], STORE_CLAIM, arena_new());
-        claims[i].tenant = s->tenant;
-        claims[i].worker = STR("w");
-        claims[i].queues = &queue;
-        claims[i].queue_count = 1;
-        claims[i].max = 1;
-        claims[i].op.next = i + 1 < CLAIMS ? &claims[i + 1].op : NULL;
-    }
-    store_submit_list(s->store, &claims[0].op);
-    wait_for(in, CLAIMS);
+    claim_together(s, claims, CLAIMS);
     for (int i = 0; i < CLAIMS; i++) {
         CHECK_INT(claims[i].op.rc, RC_OK);
         CHECK_INT(claims[i].count, 1);
@@ -373,24 +379,12 @@ DURABLE_STORE_TEST(claims_that_come_together_find_a_lane_each)
 DURABLE_STORE_TEST(claims_that_come_together_take_turns_of_groups)
 {
     enum { CLAIMS = 12 };
-    struct str queue = STR("default");
     for (int i = 0; i < 3 * CLAIMS; i++) {
         a_queued_job(s, .group = i < 2 * CLAIMS ? STR("a") : STR("b"));
     }
-    struct inbox *in = inbox_new(s);
     struct store_claim *claims = arena_array(s->a, struct store_claim, CLAIMS);
     int of_b = 0;
-    for (int i = 0; i < CLAIMS; i++) {
-        store_init(&claims[i].op, sizeof claims[i], STORE_CLAIM, arena_new());
-        claims[i].tenant = s->tenant;
-        claims[i].worker = STR("w");
-        claims[i].queues = &queue;
-        claims[i].queue_count = 1;
-        claims[i].max = 1;
-        claims[i].op.next = i + 1 < CLAIMS ? &claims[i + 1].op : NULL;
-    }
-    store_submit_list(s->store, &claims[0].op);
-    wait_for(in, CLAIMS);
+    claim_together(s, claims, CLAIMS);
     for (int i = 0; i < CLAIMS; i++) {
         CHECK_INT(claims[i].count, 1);
         of_b += str_eq(claims[i].jobs[0].group, STR("b"));
