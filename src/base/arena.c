@@ -25,9 +25,17 @@ struct block {
     _Alignas(ALIGNMENT) char data[];
 };
 
+/* Heap memory that came as it was. */
+struct kept {
+    struct kept *before;
+    void *heap;
+    size_t bytes;
+};
+
 struct arena {
     char *at, *end; /* free room of the current block */
     struct block *current;
+    struct kept *kept;
     size_t total_bytes;
     size_t next_bytes;
 };
@@ -68,6 +76,11 @@ void mem_keep_some(void)
     (void)mallopt(M_MMAP_THRESHOLD, OWN_PAGES_BYTES);
 }
 
+void mem_give_back(void)
+{
+    (void)malloc_trim(0);
+}
+
 char *mem_c_str(struct str s)
 {
     char *copy = mem_grow(NULL, s.n + 1);
@@ -106,10 +119,24 @@ struct arena *arena_new(void)
     return a;
 }
 
+void arena_own(struct arena *a, void *heap, size_t bytes)
+{
+    struct kept *k = arena_alloc(a, sizeof *k);
+
+    *k = (struct kept){a->kept, heap, bytes};
+    a->kept = k;
+    a->total_bytes += bytes;
+}
+
 void arena_reset(struct arena *a)
 {
     struct block *b = a->current;
 
+    for (const struct kept *k = a->kept; k; k = k->before) {
+        a->total_bytes -= k->bytes;
+        mem_free(k->heap);
+    }
+    a->kept = NULL;
     while (b->before) {
         struct block *before = b->before;
 
@@ -128,6 +155,19 @@ void arena_free(struct arena *a)
         mem_free(a->current);
         mem_free(a);
     }
+}
+
+void arena_join(struct arena *a, struct arena *from)
+{
+    struct block *last = from->current;
+
+    while (last->before) {
+        last = last->before;
+    }
+    last->before = a->current->before;
+    a->current->before = from->current;
+    a->total_bytes += from->total_bytes - sizeof *from;
+    mem_free(from);
 }
 
 /* The rare half of an allocation: the current block has no room for it. */

@@ -129,6 +129,16 @@ void buf_dispose(struct buf *b)
     *b = BUF_LIMIT(b->max);
 }
 
+struct str buf_give(struct buf *b, struct arena *a)
+{
+    struct str s = {mem_grow(b->p, b->n + 1), b->n};
+
+    ((char *)(uintptr_t)s.p)[s.n] = '\0';
+    arena_own(a, (void *)(uintptr_t)s.p, s.n + 1);
+    *b = BUF_LIMIT(b->max);
+    return s;
+}
+
 /* At the limit one more byte is asked for, to tell a file that ends here from one that goes on. */
 static enum rc read_some(struct buf *b, int fd, size_t *got, struct err *e)
 {

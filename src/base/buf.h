@@ -6,6 +6,8 @@
 
 #include "base/str.h"
 
+struct arena;
+
 struct buf {
     char *p;
     size_t n, cap, max;
@@ -28,6 +30,8 @@ const char *buf_c_str(struct buf *b);         /* as buf_str, terminated; "" when
 MUST_CHECK enum rc buf_check(const struct buf *b, const char *what,
                              struct err *e); /* RC_TOO_BIG after an overflow */
 void buf_dispose(struct buf *b);             /* frees; b may be used again */
+/* Its bytes, terminated, which belong to the arena now, without a copy; b is empty. For what is large. */
+struct str buf_give(struct buf *b, struct arena *a);
 /* Reads the rest of fd, or a whole file. RC_TOO_BIG over b->max. */
 MUST_CHECK enum rc buf_read_fd(struct buf *b, int fd, struct err *e);
 MUST_CHECK enum rc buf_read_file(struct buf *b, const char *path, struct err *e);

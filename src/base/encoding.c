@@ -82,20 +82,14 @@ static const char *letters_of(enum base64_form form)
                               : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 }
 
-static int letter_value(enum base64_form form, char c)
+/* What each letter stands for; 255: it is none. */
+static void read_letters(enum base64_form form, uint8_t values[256])
 {
-    const char *last = letters_of(form) + 62;
-
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
+    const char *letters = letters_of(form);
+    memset(values, 255, 256);
+    for (uint8_t i = 0; i < 64; i++) {
+        values[(uint8_t)letters[i]] = i;
     }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == last[0] ? 62 : c == last[1] ? 63 : -1;
 }
 
 size_t base64_encode(enum base64_form form, struct str bytes, char *out)
@@ -103,7 +97,16 @@ size_t base64_encode(enum base64_form form, struct str bytes, char *out)
     const char *letters = letters_of(form);
     size_t n = 0;
 
-    for (size_t i = 0; i < bytes.n; i += 3) {
+    size_t i = 0;
+    for (; i + 3 <= bytes.n; i += 3, n += 4) {
+        unsigned bits = (unsigned)(uint8_t)bytes.p[i] << 16 | (unsigned)(uint8_t)bytes.p[i + 1] << 8 |
+                        (unsigned)(uint8_t)bytes.p[i + 2];
+        out[n] = letters[bits >> 18];
+        out[n + 1] = letters[bits >> 12 & 63];
+        out[n + 2] = letters[bits >> 6 & 63];
+        out[n + 3] = letters[bits & 63];
+    }
+    for (; i < bytes.n; i += 3) {
         size_t left = bytes.n - i;
         unsigned bits = (unsigned)(uint8_t)bytes.p[i] << 16;
         bits |= left > 1 ? (unsigned)(uint8_t)bytes.p[i + 1] << 8 : 0;
@@ -140,20 +143,32 @@ static bool take_padding(enum base64_form form, struct str *text)
 
 bool base64_decode(enum base64_form form, struct str text, void *out, size_t max_bytes, size_t *n)
 {
+    const uint8_t *from = (const uint8_t *)text.p;
     uint8_t *to = out;
+    uint8_t values[256];
     unsigned bits = 0;
     unsigned have = 0;
     size_t got = 0;
+    size_t i = 0;
 
     if (!take_padding(form, &text) || text.n / 4 * 3 + (text.n % 4 ? text.n % 4 - 1 : 0) > max_bytes) {
         return false;
     }
-    for (size_t i = 0; i < text.n; i++) {
-        int value = letter_value(form, text.p[i]);
-        if (value < 0) {
+    read_letters(form, values);
+    for (; i + 4 <= text.n; i += 4, got += 3) {
+        unsigned v[4] = {values[from[i]], values[from[i + 1]], values[from[i + 2]], values[from[i + 3]]};
+        if ((v[0] | v[1] | v[2] | v[3]) > 63) {
             return false;
         }
-        bits = (bits << 6 | (unsigned)value) & 0xfff;
+        to[got] = (uint8_t)(v[0] << 2 | v[1] >> 4);
+        to[got + 1] = (uint8_t)(v[1] << 4 | v[2] >> 2);
+        to[got + 2] = (uint8_t)(v[2] << 6 | v[3]);
+    }
+    for (; i < text.n; i++) {
+        if (values[from[i]] > 63) {
+            return false;
+        }
+        bits = (bits << 6 | values[from[i]]) & 0xfff;
         have += 6;
         if (have >= 8) {
             have -= 8;

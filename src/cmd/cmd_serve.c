@@ -246,6 +246,7 @@ static void tell_ready(void *ctx, enum rc rc, const struct err *e)
         loop_stop(s->loop);
         return;
     }
+    mem_give_back(); /* what opening the store took: 0.6 MiB of an idle server's 15 */
     store_print_url(options_str(s->o, "store").p, store, sizeof store);
     log_info("server.ready", L_C("url", url), L_C("store", store), L_INT("pid", getpid()));
 }

@@ -44,6 +44,26 @@ TEST(after_an_overflow_every_append_is_dropped_until_the_buf_is_cleared)
     CHECK_INT(b.max, 4);
 }
 
+TEST(an_arena_takes_over_what_a_buf_has_grown)
+{
+    struct arena *a = arena_new();
+    size_t before = arena_bytes(a);
+    struct buf b = BUF_LIMIT(1 << 20);
+
+    for (int k = 0; k < 100000; k++) {
+        buf_append_char(&b, 'x');
+    }
+    struct str s = buf_give(&b, a);
+    CHECK_INT(s.n, 100000);
+    CHECK_TRUE(s.p[0] == 'x' && s.p[s.n - 1] == 'x' && s.p[s.n] == '\0');
+    CHECK_TRUE(b.p == NULL && b.n == 0 && b.max == 1 << 20);
+    CHECK_INT(buf_give(&b, a).n, 0);
+    CHECK_TRUE(arena_bytes(a) > before + 100000);
+    arena_reset(a);
+    CHECK_INT(arena_bytes(a), before);
+    arena_free(a);
+}
+
 TEST(an_empty_buf_is_an_empty_c_string)
 {
     struct buf b = BUF_LIMIT(3);
@@ -208,4 +228,24 @@ TEST(heap_memory_starts_zeroed_and_keeps_its_content_when_it_grows)
     p = mem_c_str(STR("abc"));
     CHECK_STR(str_from(p), STR("abc"));
     mem_free(p);
+}
+
+TEST(an_arena_that_is_joined_stays_where_it_is)
+{
+    struct arena *a = arena_new();
+    struct arena *b = arena_new();
+    struct str mine = arena_printf(a, "%s", "mine");
+    struct str small = arena_printf(b, "%s", "small");
+    struct str big = arena_printf(b, "%0100000d", 7);
+    const size_t bytes = arena_bytes(a) + arena_bytes(b);
+
+    arena_join(a, b);
+    CHECK_STR(mine, STR("mine"));
+    CHECK_STR(small, STR("small"));
+    CHECK_INT(big.p[99999], '7');
+    CHECK_TRUE(arena_bytes(a) > 100000 && arena_bytes(a) < bytes);
+    (void)arena_printf(a, "%0100000d", 8);
+    arena_reset(a);
+    CHECK_STR(arena_printf(a, "%s", "again"), STR("again"));
+    arena_free(a);
 }
