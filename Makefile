@@ -151,7 +151,7 @@ $(TP_DIR)/grammar-%-scanner.o:
 	$(call tp_compile,$(TP_CC_$(TP_KIND)),third_party/grammars/$*/src/scanner.c,$(TP_FLAGS_$(TP_KIND)) -Ithird_party/grammars/$*/src)
 
 # ---- Assets: text files that the program carries (base/asset.h finds them by their path). ----
-EMBED := $(sort $(wildcard src/api/openapi.json sql/pg/shape.txt) $(shell find sql web -type f \( -name '*.sql' -o -path 'web/*' \) 2>/dev/null))
+EMBED := $(sort $(wildcard src/api/openapi.json src/markdown/entities.txt sql/pg/shape.txt) $(shell find sql web -type f \( -name '*.sql' -o -path 'web/*' \) 2>/dev/null))
 ASSETS_C := $(B)/assets.c
 ASSETS_OBJ := $(B)/assets.o
 $(ASSETS_C): $(EMBED) tools/embed.sh Makefile

@@ -10,6 +10,7 @@
 #define JSON_BYTES_MAX ((size_t)256 << 20)
 
 struct input {
+    struct buf *file; /* has the page, if it was no URL */
     struct str html, url, content_type;
 };
 
@@ -57,7 +58,9 @@ static enum rc read_url(const struct options *o, struct str url, struct arena *a
         rc = err_set(e, RC_NOT_FOUND, "%.*s answered %d", STR_ARG(url), answer.status);
     }
     if (!rc) {
-        *in = (struct input){answer.body, answer.url, fetch_header(&answer, STR("Content-Type"))};
+        *in = (struct input){.html = answer.body,
+                             .url = answer.url,
+                             .content_type = fetch_header(&answer, STR("Content-Type"))};
     }
     fetcher_free(f);
     return rc;
@@ -73,7 +76,7 @@ static enum rc read_input(const struct options *o, struct buf *file, struct aren
     }
     enum rc rc = str_eq(from, STR("-")) ? buf_read_fd(file, STDIN_FILENO, e) : buf_read_file(file, from.p, e);
     if (!rc) {
-        *in = (struct input){.html = buf_str(file)};
+        *in = (struct input){.file = file};
     }
     return rc;
 }
@@ -141,12 +144,14 @@ int cmd_md(const struct options *o)
     struct markdown_page page;
     struct err e = {0};
 
+    mem_keep_some();
     enum rc rc = read_input(o, &file, a, &in, &e);
     if (!rc) {
         options.url = options_has(o, "base") ? options_str(o, "base") : in.url;
         options.content_type = in.content_type;
         options.removal_count = options_list(o, "remove", &options.removals);
-        rc = markdown_convert(in.html, &options, a, &page, &e);
+        rc = in.file ? markdown_convert_buf(in.file, &options, a, &page, &e)
+                     : markdown_convert(in.html, &options, a, &page, &e);
     }
     if (!rc) {
         print_page(o, &in, &page);

@@ -3,13 +3,16 @@
 
 #include <assert.h>
 
-#define PIXEL_MAX 2 /* smaller pictures count visitors */
+#include "markdown/escape.h"
 
-void render_init(struct render *r, const struct page *p, const struct render_options *o)
+#define PIXEL_MAX           2 /* smaller pictures count visitors */
+#define PARAGRAPH_BYTES_MAX ((size_t)1 << 20)
+
+void render_init(struct render *r, struct page *p, const struct render_options *o)
 {
     r->page = p;
     r->base = o->base;
-    r->arena = o->scratch;
+    r->url = BUF_LIMIT(o->max_text_bytes);
     r->quote_title = NO_NODE;
     r->writer.text = BUF_LIMIT(o->max_text_bytes);
     r->code = BUF_LIMIT(o->max_text_bytes);
@@ -21,6 +24,7 @@ void render_dispose(struct render *r)
 {
     writer_dispose(&r->writer);
     inline_dispose(&r->text);
+    buf_dispose(&r->url);
     buf_dispose(&r->code);
     buf_dispose(&r->table.line);
 }
@@ -39,7 +43,7 @@ static void put_block(struct render *r, enum markdown_block_kind kind, struct st
     if (lines.n > 0) {
         writer_begin(w, kind);
         writer_put(w, prefix);
-        writer_put_lines(w, lines);
+        writer_put_lines(w, lines, r->heading ? escape_heading_trouble : escape_line_trouble);
         writer_end(w);
         r->was_list = false;
     }
@@ -106,7 +110,7 @@ static void put_image(struct render *r, uint32_t i)
         struct str later = page_attribute(p, i, ATTR_DATA_SRC);
         address = later.n ? later : address;
     }
-    struct str url = address.n ? url_resolve(&r->base, address, URL_IMAGE, r->arena) : STR_NONE;
+    struct str url = address.n ? url_resolve(&r->base, address, URL_IMAGE, &r->url) : STR_NONE;
     if (url.n && r->text.code_depth == 0) {
         inline_put_image(&r->text, alt, url);
     } else if (alt.n) {
@@ -117,7 +121,7 @@ static void put_image(struct render *r, uint32_t i)
 static void enter_link(struct render *r, uint32_t i)
 {
     struct str href = page_attribute(r->page, i, ATTR_HREF);
-    struct str url = href.p ? url_resolve(&r->base, href, URL_LINK, r->arena) : STR_NONE;
+    struct str url = href.p ? url_resolve(&r->base, href, URL_LINK, &r->url) : STR_NONE;
 
     inline_open_mark(&r->text, url.n && !r->term_is_code ? MARK_LINK : MARK_NONE, url);
     render_push(r, i, LEAVE_MARK);
@@ -257,6 +261,22 @@ static void leave_all(struct render *r, uint32_t at)
     }
 }
 
+/* A paragraph without end is cut, so that it is not there twice. */
+static void cut_paragraph(struct render *r)
+{
+    if (r->text.text.n + r->text.code.n > PARAGRAPH_BYTES_MAX && !r->table.is_open) {
+        put_block(r, MARKDOWN_PARAGRAPH, STR(""));
+    }
+}
+
+static void put_text(struct render *r, struct str text)
+{
+    while (text.n > 0) {
+        inline_put_text(&r->text, escape_cut(&text));
+        cut_paragraph(r);
+    }
+}
+
 void render_node(struct render *r, uint32_t node)
 {
     const struct page *p = r->page;
@@ -266,11 +286,12 @@ void render_node(struct render *r, uint32_t node)
         const struct node *n = &p->nodes[i];
         leave_all(r, i);
         if (n->tag == TAG_TEXT) {
-            inline_put_text(&r->text, page_text(p, i));
+            put_text(r, page_text(p, i));
             i++;
         } else if (n->flags & NODE_IS_DROPPED) {
             i = n->end;
         } else {
+            cut_paragraph(r);
             i = enter(r, i) ? n->end : i + 1;
         }
     }

@@ -3,11 +3,12 @@
 
 #include <string.h>
 
+#include "markdown/sums.h"
 #include "markdown/words.h"
 
-#define PERMALINK_BYTES      16    /* of the text of one, blanks included */
-#define NAVIGATION_NODES_MAX 20000 /* what is more is not looked through for its links */
-#define LIGHT_DENSITY        60 /* per cent of the text in links, above which a block with a weak word goes */
+#define PERMALINK_BYTES 16 /* of the text of one, blanks included */
+#define PERMALINK_NODES 16
+#define LIGHT_DENSITY   60 /* per cent of the text in links, above which a block with a weak word goes */
 
 /* Classes and ids; sorted. */
 static const char *const strong_words[] = {
@@ -135,6 +136,12 @@ static bool has_any(struct str list, const char *const *words, size_t count)
 
 #define HAS_ANY(list, words) has_any((list), (words), sizeof(words) / sizeof(words)[0])
 
+struct walk {
+    const struct page *page;
+    struct sums sums;     /* before anything is dropped */
+    uint32_t article_end; /* of the <main> or <article> that the walk is in */
+};
+
 struct names {
     struct str class, id, role;
     bool is_hidden;
@@ -142,12 +149,11 @@ struct names {
 
 static void read_names(const struct page *p, uint32_t i, struct names *names)
 {
-    const struct node *n = &p->nodes[i];
+    struct page_attribute a;
 
-    for (uint32_t k = 0; k < n->n; k++) {
-        const struct page_attribute *a = &p->attributes[n->at + k];
-        struct str v = {p->text.p + a->at, a->n};
-        switch (a->name) {
+    for (uint32_t at = 0; page_next_attribute(p, i, &at, &a);) {
+        struct str v = a.value;
+        switch (a.name) {
         case ATTR_CLASS:
             names->class = v;
             break;
@@ -173,32 +179,13 @@ static void read_names(const struct page *p, uint32_t i, struct names *names)
     }
 }
 
-/* Of the text below i, how many per cent are in links. */
-static unsigned link_density(const struct page *p, uint32_t i)
-{
-    size_t all = 0;
-    size_t in_links = 0;
-    uint32_t link_end = 0;
-
-    for (uint32_t k = i; k < p->nodes[i].end; k++) {
-        if (p->nodes[k].tag == TAG_A && k >= link_end) {
-            link_end = p->nodes[k].end;
-        } else if (p->nodes[k].tag == TAG_TEXT) {
-            size_t n = words_count_letters(page_text(p, k));
-            all += n;
-            in_links += k < link_end ? n : 0;
-        }
-    }
-    return all ? (unsigned)(100 * in_links / all) : 100;
-}
-
 /* A link to the place where it stands, which says nothing: ¶, #, §, a picture of a chain. */
 static bool is_permalink(const struct page *p, uint32_t i)
 {
     struct str href = page_attribute(p, i, ATTR_HREF);
     size_t bytes = 0;
 
-    if (str_find_char(href, '#', 0) >= href.n) {
+    if (str_find_char(href, '#', 0) >= href.n || p->nodes[i].end - i > PERMALINK_NODES) {
         return false;
     }
     for (uint32_t k = i + 1; k < p->nodes[i].end; k++) {
@@ -215,18 +202,10 @@ static bool is_permalink(const struct page *p, uint32_t i)
     return bytes > 0 || page_has_class(p, i, STR("anchor"));
 }
 
-static bool is_inside(const struct page *p, uint32_t i, enum tag a, enum tag b)
+static bool is_boiler_by_tag(const struct walk *w, uint32_t i, const struct names *names)
 {
-    for (uint32_t k = p->nodes[i].parent; k != NO_NODE; k = p->nodes[k].parent) {
-        if (p->nodes[k].tag == (uint8_t)a || p->nodes[k].tag == (uint8_t)b) {
-            return true;
-        }
-    }
-    return false;
-}
+    const struct page *p = w->page;
 
-static bool is_boiler_by_tag(const struct page *p, uint32_t i, const struct names *names)
-{
     switch ((enum tag)p->nodes[i].tag) {
     case TAG_NAV:
     case TAG_ASIDE:
@@ -236,7 +215,7 @@ static bool is_boiler_by_tag(const struct page *p, uint32_t i, const struct name
         return true;
     case TAG_HEADER:
     case TAG_FOOTER:
-        return !is_inside(p, i, TAG_MAIN, TAG_ARTICLE);
+        return i >= w->article_end;
     case TAG_A:
         return is_permalink(p, i);
     case TAG_INPUT:
@@ -246,13 +225,21 @@ static bool is_boiler_by_tag(const struct page *p, uint32_t i, const struct name
     }
 }
 
-static bool is_boiler(const struct page *p, uint32_t i)
+static bool is_mostly_links(const struct walk *w, uint32_t i)
 {
+    uint64_t all = sums_of(&w->sums, w->page, i);
+
+    return !all || 100 * (uint64_t)sums_links_of(&w->sums, w->page, i) / all > LIGHT_DENSITY;
+}
+
+static bool is_boiler(const struct walk *w, uint32_t i)
+{
+    const struct page *p = w->page;
     struct names names = {0};
     enum tag tag = (enum tag)p->nodes[i].tag;
 
     read_names(p, i, &names);
-    if (names.is_hidden || is_boiler_by_tag(p, i, &names)) {
+    if (names.is_hidden || is_boiler_by_tag(w, i, &names)) {
         return true;
     }
     if (names.role.n && (str_eq(names.role, STR("navigation")) || str_eq(names.role, STR("banner")) ||
@@ -272,17 +259,24 @@ static bool is_boiler(const struct page *p, uint32_t i)
     }
     /* DocBook's and docutils' lists of contents are classed so, and are all that some pages have. */
     bool is_contents = page_has_word(names.class, STR("toc")) || page_has_word(names.class, STR("contents"));
-    return !is_contents && p->nodes[i].end - i < NAVIGATION_NODES_MAX && link_density(p, i) > LIGHT_DENSITY;
+    return !is_contents && is_mostly_links(w, i);
 }
 
 void boiler_mark(struct page *p)
 {
+    struct walk w = {.page = p, .sums = sums_new(p)};
+
     for (uint32_t i = 0; i < p->count;) {
-        if (p->nodes[i].tag != TAG_TEXT && is_boiler(p, i)) {
-            p->nodes[i].flags |= NODE_IS_DROPPED;
-            i = p->nodes[i].end;
-        } else {
-            i++;
+        struct node *n = &p->nodes[i];
+        if (n->tag != TAG_TEXT && is_boiler(&w, i)) {
+            n->flags |= NODE_IS_DROPPED;
+            i = n->end;
+            continue;
         }
+        if ((n->tag == TAG_MAIN || n->tag == TAG_ARTICLE) && n->end > w.article_end) {
+            w.article_end = n->end;
+        }
+        i++;
     }
+    sums_dispose(&w.sums);
 }

@@ -161,7 +161,7 @@ static struct str meta_label(struct str html)
     return label;
 }
 
-static void put_point(struct buf *b, uint32_t c)
+void charset_put_point(struct buf *b, uint32_t c)
 {
     char *p = buf_reserve(b, 4);
 
@@ -189,11 +189,15 @@ static void put_point(struct buf *b, uint32_t c)
     }
 }
 
+uint32_t charset_latin_point(unsigned char c)
+{
+    return c >= 0x80 && c < 0xA0 ? latin_80[c - 0x80] : c;
+}
+
 static void read_latin(struct str in, struct buf *out)
 {
     for (size_t i = 0; i < in.n; i++) {
-        unsigned char c = (unsigned char)in.p[i];
-        put_point(out, c >= 0x80 && c < 0xA0 ? latin_80[c - 0x80] : c);
+        charset_put_point(out, charset_latin_point((unsigned char)in.p[i]));
     }
 }
 
@@ -216,7 +220,7 @@ static size_t read_utf16(struct str in, bool is_big, struct buf *out)
             c = 0xFFFD;
             garbled++;
         }
-        put_point(out, c);
+        charset_put_point(out, c);
     }
     return garbled;
 }
@@ -224,6 +228,7 @@ static size_t read_utf16(struct str in, bool is_big, struct buf *out)
 static size_t read_iconv(struct str in, iconv_t tables, struct buf *out)
 {
     char *from = (char *)(uintptr_t)in.p; /* iconv does not write there */
+    const char *behind_garbled = NULL;
     size_t left = in.n;
     size_t garbled = 0;
 
@@ -236,9 +241,11 @@ static size_t read_iconv(struct str in, iconv_t tables, struct buf *out)
         int why = errno;
         buf_append(out, room, (size_t)(to - room));
         if (n == (size_t)-1 && why != E2BIG) {
-            put_point(out, 0xFFFD);
+            if (from != behind_garbled) {
+                charset_put_point(out, 0xFFFD);
+            }
             garbled++;
-            from++;
+            behind_garbled = ++from;
             left--;
         }
     }
@@ -255,10 +262,10 @@ static size_t mend_utf8(struct str in, struct buf *out)
         size_t step = in.p[i] ? str_utf8_step(in, i) : 0;
         if (step == 0) {
             buf_append(out, in.p + good, i - good);
-            if (in.p[i]) {
-                put_point(out, 0xFFFD);
-                garbled++;
+            if (in.p[i] && (good < i || i == 0 || !in.p[i - 1])) {
+                charset_put_point(out, 0xFFFD);
             }
+            garbled += in.p[i] != '\0';
             good = i + 1;
         }
         i += step ? step : 1;
@@ -341,11 +348,9 @@ static enum rc convert(struct str html, size_t label, struct buf *b, struct char
     return RC_OK;
 }
 
-enum rc charset_read(struct str html, struct str content_type, struct arena *a, struct charset_text *out,
-                     struct err *e)
+enum rc charset_read(struct str html, struct str content_type, struct charset_text *out, struct err *e)
 {
-    struct charset_text t = {.charset = by_bom(&html)};
-    struct buf b = BUF_LIMIT(SIZE_MAX);
+    struct charset_text t = {.charset = by_bom(&html), .own = BUF_LIMIT(SIZE_MAX)};
     struct str unknown = STR_NONE;
     size_t label = LABEL_COUNT;
     enum rc rc = RC_OK;
@@ -364,8 +369,8 @@ enum rc charset_read(struct str html, struct str content_type, struct arena *a, 
     }
     t.utf8 = html;
     if (!str_eq(str_from(t.charset), str_from(utf8_name))) {
-        rc = convert(html, label, &b, &t, e);
-        t.utf8 = buf_str(&b);
+        rc = convert(html, label, &t.own, &t, e);
+        t.utf8 = buf_str(&t.own);
     }
     if (!rc && is_binary(t.utf8)) {
         rc = err_set_code(e, RC_INVALID, "not_html", NULL, "this is no text");
@@ -373,14 +378,14 @@ enum rc charset_read(struct str html, struct str content_type, struct arena *a, 
     if (!rc && !str_is_text(t.utf8)) {
         struct buf mended = BUF_LIMIT(SIZE_MAX);
         t.garbled_count += mend_utf8(t.utf8, &mended);
-        t.utf8 = arena_str(a, buf_str(&mended));
-        buf_dispose(&mended);
-    } else if (!rc && b.p) {
-        t.utf8 = arena_str(a, t.utf8);
+        buf_dispose(&t.own);
+        t.own = mended;
+        t.utf8 = buf_str(&mended);
     }
-    if (!rc) {
-        *out = t;
+    if (rc) {
+        buf_dispose(&t.own);
+        return rc;
     }
-    buf_dispose(&b);
-    return rc;
+    *out = t;
+    return RC_OK;
 }

@@ -7,8 +7,7 @@
 #include "markdown/escape.h"
 #include "markdown/words.h"
 
-#define LANGUAGE_BYTES 24
-#define ANCESTORS      3
+#define ANCESTORS 3
 
 /* What highlighters put before each line. */
 static const char *const gutter_words[] = {
@@ -121,9 +120,32 @@ static struct str language_of(const struct page *p, uint32_t i, bool may_be_plai
     return found.n ? found : clean_language(str_trim(page_attribute(p, i, ATTR_DATA_LANGUAGE)), room);
 }
 
-/* On the block, the code in it, or up to three elements around it. */
-static struct str find_language(const struct page *p, uint32_t i, char room[LANGUAGE_BYTES])
+/* Of an element around code: many blocks may be in it, so it is looked at once. */
+static struct str language_around(struct render *r, uint32_t i)
 {
+    struct node *n = &r->page->nodes[i];
+    struct language *kept = NULL;
+
+    for (size_t k = 0; k < LANGUAGES_KEPT; k++) {
+        kept = r->languages[k].node == i && r->languages[k].n ? &r->languages[k] : kept;
+    }
+    if (!kept && !(n->flags & NODE_HAS_NO_LANGUAGE)) {
+        kept = &r->languages[r->next_language++ % LANGUAGES_KEPT];
+        struct str found = language_of(r->page, i, false, kept->name);
+        if (found.n && found.p != kept->name) { /* an alias */
+            memcpy(kept->name, found.p, found.n);
+        }
+        kept->node = i;
+        kept->n = found.n;
+        n->flags |= found.n ? 0 : NODE_HAS_NO_LANGUAGE;
+    }
+    return kept ? (struct str){kept->name, kept->n} : STR_NONE;
+}
+
+/* On the block, the code in it, or up to three elements around it. */
+static struct str find_language(struct render *r, uint32_t i, char room[LANGUAGE_BYTES])
+{
+    const struct page *p = r->page;
     struct str found = language_of(p, i, true, room);
     uint32_t up = p->nodes[i].parent;
 
@@ -133,7 +155,7 @@ static struct str find_language(const struct page *p, uint32_t i, char room[LANG
         }
     }
     for (int n = 0; !found.n && n < ANCESTORS && up != NO_NODE; n++, up = p->nodes[up].parent) {
-        found = language_of(p, up, false, room);
+        found = language_around(r, up);
     }
     return found;
 }
@@ -161,20 +183,21 @@ static void end_line(struct buf *code)
 }
 
 /* A line ends where an element did, unless the text says so itself. */
-static void put_code_text(struct render *r, struct str given, bool is_new_line)
+static void put_code_text(struct render *r, struct str text, bool is_new_line)
 {
-    struct str s = escape_normalize(given, &r->text.scratch);
-
-    if (is_new_line && s.n > 0 && s.p[0] != '\n' && s.p[0] != '\r') {
+    if (is_new_line && text.n > 0 && text.p[0] != '\n' && text.p[0] != '\r') {
         end_line(&r->code);
     }
-    while (s.n > 0) {
-        size_t end = str_find_char(s, '\r', 0);
-        buf_append_str(&r->code, str_sub(s, 0, end));
-        if (end < s.n && !(end + 1 < s.n && s.p[end + 1] == '\n')) {
-            buf_append_char(&r->code, '\n');
+    while (text.n > 0) {
+        struct str s = escape_normalize(escape_cut(&text), &r->text.scratch);
+        while (s.n > 0) {
+            size_t end = str_find_char(s, '\r', 0);
+            buf_append_str(&r->code, str_sub(s, 0, end));
+            if (end < s.n && !(end + 1 < s.n && s.p[end + 1] == '\n')) {
+                buf_append_char(&r->code, '\n');
+            }
+            s = str_sub(s, end + 1, s.n);
         }
-        s = str_sub(s, end + 1, s.n);
     }
 }
 
@@ -192,7 +215,7 @@ static void gather(struct render *r, uint32_t pre)
         if (n->tag == TAG_TEXT) {
             put_code_text(r, page_text(p, i), is_new_line);
             is_new_line = false;
-        } else if ((n->flags & NODE_IS_DROPPED) || (n->n > 0 && is_gutter(p, i))) {
+        } else if ((n->flags & NODE_IS_DROPPED) || (page_has_attributes(p, i) && is_gutter(p, i))) {
             i = n->end;
             continue;
         } else if (n->tag == TAG_BR) {
@@ -248,9 +271,9 @@ void code_put(struct render *r, uint32_t i)
     for (size_t k = 0; k < ticks; k++) {
         writer_put(w, STR("`"));
     }
-    writer_put(w, find_language(r->page, i, room));
+    writer_put(w, find_language(r, i, room));
     writer_line_feed(w);
-    writer_put_lines(w, code);
+    writer_put_lines(w, code, NULL);
     writer_line_feed(w);
     for (size_t k = 0; k < ticks; k++) {
         writer_put(w, STR("`"));

@@ -7,6 +7,7 @@
 #include <utf8proc.h>
 
 #define ENTITY_BYTES 32
+#define PIECE_BYTES  ((size_t)32 << 10)
 
 static bool is_ascii_word(char c)
 {
@@ -49,6 +50,23 @@ static int fate(const unsigned char *s, size_t step)
         return point == 0x2028 || point == 0x2029 || point == 0x202F || point == 0x2007 ? 2 : 0;
     }
     return 0;
+}
+
+struct str escape_cut(struct str *rest)
+{
+    size_t n = rest->n < PIECE_BYTES ? rest->n : PIECE_BYTES;
+    size_t end = n;
+
+    while (n < rest->n && end > PIECE_BYTES / 2 && !is_blank(rest->p[end - 1])) {
+        end--;
+    }
+    if (n < rest->n && end == PIECE_BYTES / 2) { /* nothing but one long word */
+        for (end = n; end > 1 && ((unsigned char)rest->p[end] & 0xC0) == 0x80; end--) {
+        }
+    }
+    struct str piece = str_sub(*rest, 0, end);
+    *rest = str_sub(*rest, end, rest->n);
+    return piece;
 }
 
 static bool needs_change(struct str s, bool *needs_nfc)
@@ -153,7 +171,8 @@ bool escape_is_needed(const struct escape_place *p)
     case '(':
         return p->is_after_bracket;
     case '<':
-        return !p->next || is_ascii_word(p->next) || p->next == '/' || p->next == '!' || p->next == '?';
+        return !p->next || ((p->next | 32) >= 'a' && (p->next | 32) <= 'z') || p->next == '/' ||
+               p->next == '!' || p->next == '?';
     case '&':
         return begins_entity(p->rest);
     case '~':
@@ -175,8 +194,7 @@ static bool is_only(struct str line, const char *chars)
     return line.n > 0;
 }
 
-/* Where in the line a backslash is wanted; line.n: nowhere. */
-static size_t line_trouble(struct str line, bool is_first)
+size_t escape_line_trouble(struct str line, bool is_first)
 {
     size_t i = 0;
     char c = line.n ? line.p[0] : '\0';
@@ -211,37 +229,13 @@ static size_t line_trouble(struct str line, bool is_first)
     return is_number ? i : line.n;
 }
 
-/* "# C #" would lose its last sign. */
-static size_t heading_trouble(struct str line)
+size_t escape_heading_trouble(struct str line, bool is_first)
 {
     size_t i = line.n;
 
+    (void)is_first;
     while (i > 0 && line.p[i - 1] == '#') {
         i--;
     }
     return i < line.n && (i == 0 || line.p[i - 1] == ' ') ? i : line.n;
-}
-
-struct str escape_line_starts(struct str lines, bool is_heading, struct buf *scratch)
-{
-    struct str rest = lines;
-    bool is_first = true;
-
-    buf_clear(scratch);
-    for (;;) {
-        size_t end = str_find_char(rest, '\n', 0);
-        struct str line = str_sub(rest, 0, end);
-        size_t at = is_heading ? heading_trouble(line) : line_trouble(line, is_first);
-        buf_append_str(scratch, str_sub(line, 0, at));
-        if (at < line.n) {
-            buf_append_char(scratch, '\\');
-            buf_append_str(scratch, str_sub(line, at, line.n));
-        }
-        if (end >= rest.n) {
-            return buf_str(scratch);
-        }
-        buf_append_char(scratch, '\n');
-        rest = str_sub(rest, end + 1, rest.n);
-        is_first = false;
-    }
 }

@@ -15,10 +15,13 @@ struct escape_place {
 /* NFC, without control characters (a tab and a line feed stay), soft hyphens and marks that turn text around; U+00A0 is a blank.
  * The same bytes when that changes nothing, else in `scratch` until its next use. */
 struct str escape_normalize(struct str text, struct buf *scratch);
+/* Takes a piece of at most 32 KiB off the text, behind a blank if there is one: what is normalized piece by piece. */
+struct str escape_cut(struct str *rest);
 size_t escape_plain_run(struct str text); /* bytes at its start that mean nothing to Markdown */
 bool escape_is_bracket(struct str text);  /* it ends with a ] that is not escaped */
 bool escape_is_needed(const struct escape_place *p);
-/* Escapes what would make a heading, a list, … of a line of a paragraph; of a heading, what would be its closing sequence. */
-struct str escape_line_starts(struct str lines, bool is_heading, struct buf *scratch);
+/* Where a backslash keeps a line of a paragraph from being a heading, a list, …; line.n: it needs none. */
+size_t escape_line_trouble(struct str line, bool is_first);
+size_t escape_heading_trouble(struct str line, bool is_first); /* "# C #" would lose its last sign */
 
 #endif

@@ -1,52 +1,34 @@
-/* guard.c: cuts a page into what libxml2 is to see. It reads tags as browsers do (a ">" between quotes ends nothing), and keeps
- * a stack of its own of what is open, which follows libxml2's closely enough to bound it.
+/* guard.c: writes what libxml2 is to see. It reads tags as browsers do (a ">" between quotes ends nothing).
  *
- *   text <a href=…> text <!-- no --> text <script> no </script> text
- *   ─────────────────────         ─────                        ──── pieces
+ *   text &lt;b&gt; <a href='x"y' onclick=…>text <!-- no --> text <script> no </script>
+ *   text ‹b> <a l="x”y">text  text                            ‹ and ” are noncharacters of Unicode
  */
 #include "markdown/guard.h"
 
 #include <string.h>
 
-#include "markdown/tags.h"
+#include "markdown/charset.h"
+#include "markdown/entity.h"
+#include "markdown/nesting.h"
 
-#define PIECE_BYTES     ((size_t)32 << 10) /* a piece ends at the first tag behind so many */
-#define PIECE_MAX_BYTES ((size_t)64 << 10)
+#define PIECE_BYTES     ((size_t)32 << 10)
 #define ATTRIBUTES_MAX  48
 #define ATTRIBUTE_BYTES ((size_t)16 << 10) /* a longer one is left out */
 #define TAG_NAME_BYTES  64
+#define LETTERS         26
+#define MASK_BYTES      3 /* U+FDD0 and the two behind it */
+
+static const char mask_signs[] = {'&', '<', '"'};
 
 struct guard {
     struct str html;
-    size_t from, at; /* [from, at) is to be handed on */
-    bool (*take)(void *ctx, struct str piece);
-    void *ctx;
+    size_t at;
+    struct buf out;
     bool is_over;
-    struct guard_counts *counts;
+    struct guard_reader *reader;
     bool has_no_end[TAG_COUNT]; /* none of these ends in what is left: not looked for again */
-    size_t depth;
-    uint8_t open[GUARD_DEPTH_MAX];
+    struct nesting nesting;
 };
-
-static void hand_on(struct guard *g, struct str piece)
-{
-    if (piece.n > 0 && !g->is_over) {
-        g->is_over = !g->take(g->ctx, piece);
-    }
-}
-
-static void flush(struct guard *g)
-{
-    hand_on(g, str_sub(g->html, g->from, g->at));
-    g->from = g->at;
-}
-
-/* What lies between here and `to` is not for the parser. */
-static void skip_to(struct guard *g, size_t to)
-{
-    flush(g);
-    g->at = g->from = to;
-}
 
 static bool is_space(char c)
 {
@@ -58,98 +40,209 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* ---- what is handed on */
+
+static void flush(struct guard *g)
+{
+    if (g->out.n > 0 && !g->is_over) {
+        g->is_over = !g->reader->take(g->reader->ctx, buf_str(&g->out));
+    }
+    buf_clear(&g->out);
+}
+
+static void put_mask(struct guard *g, char c)
+{
+    const char *sign = memchr(mask_signs, c, sizeof mask_signs);
+    char mask[MASK_BYTES] = {'\xEF', '\xB7', (char)('\x90' + (sign - mask_signs))};
+
+    buf_append(&g->out, mask, sizeof mask);
+}
+
+enum attribute guard_attribute(struct str name)
+{
+    unsigned id =
+        name.n == 2 ? (unsigned)(name.p[0] - 'a') * LETTERS + (unsigned)(name.p[1] - 'a') : ATTR_COUNT;
+
+    return id < ATTR_COUNT ? (enum attribute)id : ATTR_COUNT;
+}
+
+void guard_unmask(struct str text, struct buf *to)
+{
+    while (text.n > 0) {
+        size_t at = str_find(text, STR("\xEF\xB7"), 0);
+        buf_append_str(to, str_sub(text, 0, at));
+        text = str_sub(text, at, text.n);
+        if (text.n >= MASK_BYTES) {
+            unsigned sign = (unsigned char)text.p[2] - 0x90u;
+            bool is_mask = sign < sizeof mask_signs;
+            buf_append(to, is_mask ? &mask_signs[sign] : text.p, is_mask ? 1 : MASK_BYTES);
+        }
+        text = str_sub(text, MASK_BYTES, text.n);
+    }
+}
+
+static void put_point(struct guard *g, uint32_t c)
+{
+    if (c == '&' || c == '<' || c == '"') {
+        put_mask(g, (char)c);
+    } else if (c == '\n' || c == '\t' || (c >= ' ' && c != 0x7f && c != 0xFFFE && c != 0xFFFF)) {
+        charset_put_point(&g->out, c);
+    }
+}
+
+/* Text without "&". libxml2 waits for the end of a text, and an empty comment is one. */
+static void put_plain(struct guard *g, struct str s, bool in_attribute)
+{
+    while (!in_attribute && s.n > PIECE_BYTES) {
+        size_t n = PIECE_BYTES;
+        while (((unsigned char)s.p[n] & 0xC0) == 0x80) {
+            n--;
+        }
+        buf_append_str(&g->out, str_sub(s, 0, n));
+        buf_append_c(&g->out, "<!---->");
+        flush(g);
+        s = str_sub(s, n, s.n);
+    }
+    buf_append_str(&g->out, s);
+}
+
+static void put_text(struct guard *g, struct str s, bool in_attribute)
+{
+    struct entity entity;
+
+    for (;;) {
+        size_t at = str_find_char(s, '&', 0);
+        put_plain(g, str_sub(s, 0, at), in_attribute);
+        if (at >= s.n || g->is_over) {
+            return;
+        }
+        s = str_sub(s, at, s.n);
+        size_t n = entity_read(s, in_attribute, &entity);
+        for (int i = 0; n > 0 && i < entity.count; i++) {
+            put_point(g, entity.points[i]);
+        }
+        if (n == 0) {
+            put_mask(g, '&');
+        }
+        s = str_sub(s, n ? n : 1, s.n);
+        if (!in_attribute && g->out.n > PIECE_BYTES) {
+            buf_append_c(&g->out, "<!---->");
+            flush(g);
+        }
+    }
+}
+
+static void put_name(struct guard *g, enum tag t, struct str name)
+{
+    unsigned hash = 0;
+
+    if (t != TAG_OTHER) {
+        buf_append_c(&g->out, tag_table[t].name);
+        return;
+    }
+    for (size_t i = 0; i < name.n; i++) {
+        hash = hash * 31 + ((unsigned char)name.p[i] | 32u);
+    }
+    buf_printf(&g->out, "x-%02x", hash & 0xFF);
+}
+
+/* ---- attributes */
+
+struct attribute_span {
+    struct str name, value;
+    size_t end;
+};
+
+/* The attribute that begins at `at`. */
+static struct attribute_span read_attribute(struct str s, size_t at)
+{
+    struct attribute_span a;
+    size_t from = at;
+
+    at++; /* even "=" begins one */
+    while (at < s.n && !is_space(s.p[at]) && s.p[at] != '/' && s.p[at] != '>' && s.p[at] != '=') {
+        at++;
+    }
+    a = (struct attribute_span){.name = str_sub(s, from, at), .value = STR(""), .end = at};
+    while (at < s.n && is_space(s.p[at])) {
+        at++;
+    }
+    if (at >= s.n || s.p[at] != '=') {
+        return a;
+    }
+    at++;
+    while (at < s.n && is_space(s.p[at])) {
+        at++;
+    }
+    if (at < s.n && (s.p[at] == '"' || s.p[at] == '\'')) {
+        size_t end = str_find_char(s, s.p[at], at + 1);
+        a.value = str_sub(s, at + 1, end);
+        a.end = end < s.n ? end + 1 : s.n;
+        return a;
+    }
+    from = at;
+    while (at < s.n && !is_space(s.p[at]) && s.p[at] != '>') {
+        at++;
+    }
+    a.value = str_sub(s, from, at);
+    a.end = at;
+    return a;
+}
+
+static size_t blanks_end(struct str s, size_t at)
+{
+    while (at < s.n && (is_space(s.p[at]) || s.p[at] == '/')) {
+        at++;
+    }
+    return at;
+}
+
+static void put_attribute(struct guard *g, enum attribute id, struct str value)
+{
+    char name[] = {' ', (char)('a' + id / LETTERS), (char)('a' + id % LETTERS), '=', '"'};
+
+    buf_append(&g->out, name, sizeof name);
+    while (value.n > 0) {
+        size_t at = str_find_char(value, '"', 0);
+        put_text(g, str_sub(value, 0, at), true);
+        if (at < value.n) {
+            put_mask(g, '"');
+        }
+        value = str_sub(value, at + 1, value.n);
+    }
+    buf_append_char(&g->out, '"');
+}
+
+/* Writes those that are asked for, each once. Returns where the ">" of the tag is; the length of the page: there is none. */
+static size_t put_attributes(struct guard *g, size_t at, bool *is_closed)
+{
+    struct str s = g->html;
+    bool has[ATTR_COUNT] = {false};
+    size_t count = 0;
+    size_t last = at;
+
+    for (at = blanks_end(s, at); at < s.n && s.p[at] != '>'; at = blanks_end(s, at)) {
+        struct attribute_span a = read_attribute(s, at);
+        enum attribute id = attribute_find(g->reader->asked, a.name);
+        at = last = a.end;
+        if (id < ATTR_COUNT && !has[id] && count < ATTRIBUTES_MAX && a.value.n <= ATTRIBUTE_BYTES) {
+            has[id] = true;
+            count++;
+            put_attribute(g, id, a.value);
+        }
+    }
+    *is_closed = at > last && s.p[at - 1] == '/'; /* of XHTML; not that of <a href=b/> */
+    return at;
+}
+
+/* ---- elements */
+
 static size_t name_end(struct str s, size_t at)
 {
     while (at < s.n && !is_space(s.p[at]) && s.p[at] != '/' && s.p[at] != '>' && s.p[at] != '<') {
         at++;
     }
     return at;
-}
-
-/* Behind the attribute that begins at `at`. */
-static size_t attribute_end(struct str s, size_t at)
-{
-    at++; /* even "=" begins one */
-    while (at < s.n && !is_space(s.p[at]) && s.p[at] != '/' && s.p[at] != '>' && s.p[at] != '=') {
-        at++;
-    }
-    size_t value = at;
-    while (value < s.n && is_space(s.p[value])) {
-        value++;
-    }
-    if (value >= s.n || s.p[value] != '=') {
-        return at;
-    }
-    value++;
-    while (value < s.n && is_space(s.p[value])) {
-        value++;
-    }
-    if (value < s.n && (s.p[value] == '"' || s.p[value] == '\'')) {
-        value = str_find_char(s, s.p[value], value + 1);
-        return value < s.n ? value + 1 : s.n;
-    }
-    while (value < s.n && !is_space(s.p[value]) && s.p[value] != '>') {
-        value++;
-    }
-    return value;
-}
-
-static bool is_like(enum tag open, enum tag t)
-{
-    switch (t) {
-    case TAG_P:
-    case TAG_LI:
-    case TAG_OPTION:
-    case TAG_A:
-        return open == t;
-    case TAG_DT:
-    case TAG_DD:
-        return open == TAG_DT || open == TAG_DD;
-    case TAG_TD:
-    case TAG_TH:
-        return open == TAG_TD || open == TAG_TH;
-    case TAG_TR:
-        return open == TAG_TD || open == TAG_TH || open == TAG_TR;
-    case TAG_THEAD:
-    case TAG_TBODY:
-    case TAG_TFOOT:
-        return (open >= TAG_TBODY && open <= TAG_TR) && open != TAG_TEXTAREA && open != TAG_TEMPLATE &&
-               open != TAG_TITLE;
-    default:
-        return false;
-    }
-}
-
-/* False: too deep. */
-static bool open_element(struct guard *g, enum tag t)
-{
-    while (g->depth > 0) {
-        enum tag top = (enum tag)g->open[g->depth - 1];
-        if (!is_like(top, t) && !(top == TAG_P && tag_has(t, TAG_IS_BLOCK))) {
-            break;
-        }
-        g->depth--;
-    }
-    if (g->depth == GUARD_DEPTH_MAX) {
-        return false;
-    }
-    g->open[g->depth++] = (uint8_t)t;
-    return true;
-}
-
-/* False: nothing is open that it would end. */
-static bool close_element(struct guard *g, enum tag t)
-{
-    for (size_t i = g->depth; i-- > 0;) {
-        if (g->open[i] == (uint8_t)t) {
-            g->depth = i;
-            return true;
-        }
-        if (tag_table[g->open[i]].priority > tag_table[t].priority) {
-            break;
-        }
-    }
-    return false;
 }
 
 /* Behind the end tag of a raw element; 0: there is none. */
@@ -167,52 +260,20 @@ static size_t raw_end(struct str s, size_t at, struct str name)
     return 0;
 }
 
-static void read_raw(struct guard *g, enum tag t, size_t tag_end)
+static void skip_raw(struct guard *g, enum tag t)
 {
+    struct guard_counts *counts = &g->reader->counts;
     bool is_script = t == TAG_SCRIPT;
-    size_t end = g->has_no_end[t] ? 0 : raw_end(g->html, tag_end, str_from(tag_table[t].name));
+    size_t from = g->at;
+    size_t end = g->has_no_end[t] ? 0 : raw_end(g->html, from, str_from(tag_table[t].name));
 
     g->has_no_end[t] = !end;
     if (!end) { /* what a browser hides to the end of the page; a forgotten end of the others hides nothing */
-        end = is_script || t == TAG_STYLE || t == TAG_TEXTAREA ? g->html.n : tag_end;
+        end = is_script || t == TAG_STYLE || t == TAG_TEXTAREA ? g->html.n : from;
     }
-    g->counts->script_count += is_script;
-    g->counts->script_bytes += is_script ? end - tag_end : 0;
-    skip_to(g, end);
-}
-
-static size_t blanks_end(struct str s, size_t at)
-{
-    while (at < s.n && (is_space(s.p[at]) || s.p[at] == '/')) {
-        at++;
-    }
-    return at;
-}
-
-/* Where the ">" of the tag is whose attributes begin at `at`; the length of the page when there is none. */
-static size_t tag_end(struct str s, size_t at)
-{
-    for (at = blanks_end(s, at); at < s.n && s.p[at] != '>'; at = blanks_end(s, at)) {
-        at = attribute_end(s, at);
-    }
-    return at;
-}
-
-/* As tag_end, for a tag that is handed on: without the attributes that are over a limit. */
-static size_t read_attributes(struct guard *g, size_t at)
-{
-    struct str s = g->html;
-    size_t count = 0;
-
-    for (at = blanks_end(s, at); at < s.n && s.p[at] != '>'; at = blanks_end(s, at)) {
-        size_t end = attribute_end(s, at);
-        if (++count > ATTRIBUTES_MAX || end - at > ATTRIBUTE_BYTES) {
-            g->at = at;
-            skip_to(g, end);
-        }
-        at = end;
-    }
-    return at;
+    counts->script_count += is_script;
+    counts->script_bytes += is_script ? end - from : 0;
+    g->at = end;
 }
 
 static void read_start_tag(struct guard *g)
@@ -222,20 +283,22 @@ static void read_start_tag(struct guard *g)
     struct str name = str_sub(s, g->at + 1, word);
     enum tag t = tag_find(name);
     bool is_raw = tag_has(t, TAG_IS_RAW);
+    bool is_closed = false;
+    size_t from = g->out.n;
 
-    if (is_raw || name.n > TAG_NAME_BYTES || (!tag_has(t, TAG_IS_VOID) && !open_element(g, t))) {
-        size_t end = tag_end(s, word);
-        skip_to(g, end < s.n ? end + 1 : s.n);
-        if (is_raw && !(t == TAG_SVG && s.p[end - 1] == '/')) {
-            read_raw(g, t, g->at);
-        }
-        return;
-    }
-    size_t end = read_attributes(g, word);
-    if (end >= s.n) { /* the page ends inside the tag */
-        g->from = s.n;
-    }
+    buf_append_char(&g->out, '<');
+    put_name(g, t, name);
+    size_t end = put_attributes(g, word, &is_closed);
     g->at = end < s.n ? end + 1 : s.n;
+    bool is_there = end < s.n && !is_raw && name.n <= TAG_NAME_BYTES;
+    if (is_there && (tag_has(t, TAG_IS_VOID) || is_closed || nesting_open(&g->nesting, t))) {
+        buf_append_c(&g->out, is_closed ? "/>" : ">");
+    } else {
+        g->out.n = from; /* too deep, or the page ends inside the tag */
+    }
+    if (is_raw && !(t == TAG_SVG && is_closed)) {
+        skip_raw(g, t);
+    }
 }
 
 static void read_end_tag(struct guard *g)
@@ -244,18 +307,18 @@ static void read_end_tag(struct guard *g)
     size_t word = name_end(s, g->at + 2);
     size_t end = str_find_char(s, '>', word);
     struct str name = str_sub(s, g->at + 2, word);
-    size_t next = end < s.n ? end + 1 : s.n;
     enum tag t = tag_find(name);
 
-    if (end >= s.n || t == TAG_BODY || t == TAG_HTML || /* what comes behind them belongs to the page, too */
-        name.n > TAG_NAME_BYTES || !close_element(g, t)) {
-        skip_to(g, next);
-    } else {
-        g->at = next;
+    g->at = end < s.n ? end + 1 : s.n;
+    if (end < s.n && t != TAG_BODY && t != TAG_HTML && /* what comes behind them belongs to the page, too */
+        name.n <= TAG_NAME_BYTES && nesting_close(&g->nesting, t)) {
+        buf_append_c(&g->out, "</");
+        put_name(g, t, name);
+        buf_append_char(&g->out, '>');
     }
 }
 
-static void read_comment(struct guard *g)
+static void skip_comment(struct guard *g)
 {
     struct str s = g->html;
     size_t body = g->at + 4;
@@ -272,7 +335,7 @@ static void read_comment(struct guard *g)
         end = str_find_char(s, '>', end < s.n ? end : s.n);
         end = end < s.n ? end + 1 : s.n;
     }
-    skip_to(g, end);
+    g->at = end;
 }
 
 static void read_tag(struct guard *g)
@@ -280,7 +343,7 @@ static void read_tag(struct guard *g)
     struct str rest = str_sub(g->html, g->at, g->html.n);
     char next = rest.n > 1 ? rest.p[1] : ' ';
 
-    if (g->at - g->from > PIECE_BYTES) {
+    if (g->out.n > PIECE_BYTES) {
         flush(g);
     }
     if (is_letter(next)) {
@@ -288,45 +351,29 @@ static void read_tag(struct guard *g)
     } else if (next == '/' && rest.n > 2 && is_letter(rest.p[2])) {
         read_end_tag(g);
     } else if (str_starts(rest, STR("<!--"))) {
-        read_comment(g);
+        skip_comment(g);
     } else if (next == '!' || next == '?' ||
                next == '/') { /* <!DOCTYPE, <?xml, <![CDATA[, and what is nothing */
         size_t end = str_find_char(g->html, '>', g->at);
-        skip_to(g, end < g->html.n ? end + 1 : g->html.n);
+        g->at = end < g->html.n ? end + 1 : g->html.n;
     } else {
-        flush(g);
-        hand_on(g, STR("&lt;"));
-        g->at = g->from = g->at + 1;
+        put_mask(g, '<');
+        g->at++;
     }
 }
 
-/* Text without a tag, in pieces that split no character and no entity (which are short). */
-static void read_text(struct guard *g, size_t end)
+void guard_feed(struct str html, struct guard_reader *r)
 {
-    while (end - g->from > PIECE_MAX_BYTES && !g->is_over) {
-        size_t at = g->from + PIECE_BYTES;
-        while (at > g->from + PIECE_BYTES / 2 && !is_space(g->html.p[at])) {
-            at--;
-        }
-        while (at > g->from && ((unsigned char)g->html.p[at] & 0xC0) == 0x80) {
-            at--;
-        }
-        g->at = at;
-        flush(g);
-    }
-    g->at = end;
-}
-
-void guard_feed(struct str html, bool (*take)(void *ctx, struct str piece), void *ctx,
-                struct guard_counts *counts)
-{
-    struct guard g = {.html = html, .take = take, .ctx = ctx, .counts = counts};
+    struct guard g = {.html = html, .reader = r, .out = BUF_LIMIT(SIZE_MAX)};
 
     while (g.at < html.n && !g.is_over) {
-        read_text(&g, str_find_char(html, '<', g.at));
-        if (g.at < html.n) {
+        size_t end = str_find_char(html, '<', g.at);
+        put_text(&g, str_sub(html, g.at, end), false);
+        g.at = end;
+        if (end < html.n) {
             read_tag(&g);
         }
     }
     flush(&g);
+    buf_dispose(&g.out);
 }

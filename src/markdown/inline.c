@@ -16,14 +16,17 @@ static const struct {
 
 void inline_init(struct inline_text *t, size_t max_bytes)
 {
-    *t = (struct inline_text){
-        .text = BUF_LIMIT(max_bytes), .code = BUF_LIMIT(max_bytes), .scratch = BUF_LIMIT(4 * max_bytes)};
+    *t = (struct inline_text){.text = BUF_LIMIT(max_bytes),
+                              .code = BUF_LIMIT(max_bytes),
+                              .url = BUF_LIMIT(max_bytes),
+                              .scratch = BUF_LIMIT(4 * max_bytes)};
 }
 
 void inline_dispose(struct inline_text *t)
 {
     buf_dispose(&t->text);
     buf_dispose(&t->code);
+    buf_dispose(&t->url);
     buf_dispose(&t->scratch);
 }
 
@@ -41,6 +44,8 @@ void inline_clear(struct inline_text *t)
     for (size_t i = 0; i < kept_marks(t); i++) {
         t->marks[i].is_open = false;
     }
+    t->has_waiting = t->mark_count > 0;
+    t->in_link = false;
 }
 
 bool inline_is_empty(const struct inline_text *t)
@@ -130,6 +135,7 @@ static void open_mark(struct inline_text *t, struct mark *m, unsigned char next)
     }
     m->at = t->text.n;
     m->is_open = true;
+    t->in_link |= m->kind == MARK_LINK;
     buf_append_c(&t->text, mark_texts[m->kind].begin);
     t->is_own_end = true;
 }
@@ -141,12 +147,13 @@ static void get_ready(struct inline_text *t, unsigned char next)
         t->closed_to = 0;
         put_blank(t);
     }
-    for (size_t i = 0; i < kept_marks(t); i++) {
+    for (size_t i = 0; t->has_waiting && i < kept_marks(t); i++) {
         struct mark *m = &t->marks[i];
         if (!m->is_open && !m->is_silent) {
             open_mark(t, m, i + 1 < kept_marks(t) && is_flanked(&t->marks[i + 1]) ? '*' : next);
         }
     }
+    t->has_waiting = false;
     check_closed(t, next);
 }
 
@@ -248,21 +255,17 @@ static void put_escaped(struct inline_text *t, struct str s, size_t i)
         .rest = str_sub(s, i, s.n),
         .is_start = t->text.n == 0,
         .is_cell = t->is_cell,
+        .is_link = t->in_link,
     };
 
-    for (size_t k = 0; k < kept_marks(t); k++) {
-        place.is_link |= t->marks[k].kind == MARK_LINK && t->marks[k].is_open;
-    }
     if (escape_is_needed(&place)) {
         buf_append_char(&t->text, '\\');
     }
     buf_append_char(&t->text, s.p[i]);
 }
 
-void inline_put_text(struct inline_text *t, struct str given)
+static void put_piece(struct inline_text *t, struct str s)
 {
-    struct str s = escape_normalize(given, &t->scratch);
-
     if (t->code_depth > 0) {
         put_code(t, s);
         return;
@@ -283,6 +286,13 @@ void inline_put_text(struct inline_text *t, struct str given)
             put_escaped(t, s, i++);
             t->is_own_end = false;
         }
+    }
+}
+
+void inline_put_text(struct inline_text *t, struct str text)
+{
+    while (text.n > 0) {
+        put_piece(t, escape_normalize(escape_cut(&text), &t->scratch));
     }
 }
 
@@ -323,7 +333,7 @@ void inline_put_checkbox(struct inline_text *t, bool is_checked)
 
 void inline_open_mark(struct inline_text *t, enum mark_kind kind, struct str url)
 {
-    struct mark m = {.kind = kind, .url = url, .is_silent = kind == MARK_NONE};
+    struct mark m = {.kind = kind, .is_silent = kind == MARK_NONE};
 
     for (size_t i = 0; i < kept_marks(t); i++) {
         m.is_silent |= t->marks[i].kind == kind;
@@ -334,8 +344,13 @@ void inline_open_mark(struct inline_text *t, enum mark_kind kind, struct str url
     if (!m.is_silent) {
         flush_code(t);
     }
+    if (kind == MARK_LINK && !m.is_silent && t->mark_count < INLINE_MARKS_MAX) {
+        buf_clear(&t->url);
+        buf_append_str(&t->url, url);
+    }
     if (t->mark_count < INLINE_MARKS_MAX) {
         t->marks[t->mark_count] = m;
+        t->has_waiting |= !m.is_silent;
     }
     t->mark_count++;
 }
@@ -349,9 +364,10 @@ static void end_mark(struct inline_text *t, struct mark *m)
     t->closed_from = t->text.n;
     buf_append_c(&t->text, mark_texts[m->kind].end);
     if (m->kind == MARK_LINK) {
-        buf_append_str(&t->text, m->url);
+        buf_append_str(&t->text, buf_str(&t->url));
         buf_append_char(&t->text, ')');
         m->is_silent = true; /* one link is one link, also when a paragraph ends in it */
+        t->in_link = false;
     }
     t->closed_to = is_flanked(m) ? t->text.n : 0;
     m->is_open = false;
@@ -389,5 +405,5 @@ struct str inline_take(struct inline_text *t)
     for (size_t i = kept_marks(t); i-- > 0;) {
         end_mark(t, &t->marks[i]);
     }
-    return t->is_cell ? buf_str(&t->text) : escape_line_starts(buf_str(&t->text), t->is_heading, &t->scratch);
+    return buf_str(&t->text);
 }

@@ -14,7 +14,6 @@ struct mark {
     bool is_open;   /* its beginning is written */
     bool is_silent; /* never written: it would not work here, or is there already */
     size_t at;      /* where its beginning stands */
-    struct str url;
 };
 
 struct inline_text {
@@ -22,6 +21,8 @@ struct inline_text {
     struct buf code; /* what waits to stand between backticks */
     struct mark marks[INLINE_MARKS_MAX];
     size_t mark_count; /* may be more than are kept */
+    bool has_waiting;  /* one of them may have to be written before the next text */
+    bool in_link;      /* one of them is a link that is written */
     int code_depth;
     bool has_blank;                /* one waits */
     bool has_break;                /* so does a line break */
@@ -31,6 +32,7 @@ struct inline_text {
     size_t code_end;               /* where the last code span ended; 0: none */
     struct mark closed;            /* the last mark that was written whole */
     size_t closed_from, closed_to; /* its end */
+    struct buf url;                /* of the link that is open: there is no link in a link */
     struct buf scratch;
 };
 
@@ -46,7 +48,7 @@ void inline_close_mark(struct inline_text *t);
 void inline_open_code(struct inline_text *t);
 void inline_close_code(struct inline_text *t);
 bool inline_is_empty(const struct inline_text *t);
-/* All of it, with marks closed and line starts escaped; until the next change. */
+/* All of it, with marks closed, until the next change; its lines may want a backslash (escape_line_trouble). */
 struct str inline_take(struct inline_text *t);
 
 #endif

@@ -11,11 +11,13 @@
 #include "markdown/select.h"
 #include "markdown/words.h"
 
+#define TEXT_USUAL_MAX   ((size_t)28 << 20)
 #define TEXT_DEFAULT_MAX ((size_t)32 << 20)
 #define FEW_WORDS        15 /* a page that scripts make says no more than "Loading…" */
 
 void markdown_prepare(void)
 {
+    mem_keep_some();
     charset_prepare();
     page_prepare();
 }
@@ -44,7 +46,7 @@ static void drop(void *ctx, uint32_t node)
 struct selectors {
     struct selector *root;
     struct selector *removals[MARKDOWN_SELECTORS_MAX];
-    bool needs_all;
+    struct asked_attributes asked;
 };
 
 static enum rc parse_selector(struct str css, struct arena *a, struct selectors *all, struct selector **out,
@@ -54,11 +56,7 @@ static enum rc parse_selector(struct str css, struct arena *a, struct selectors 
         return err_set_code(e, RC_INVALID, "bad_selector", NULL, "a selector of more than %d bytes",
                             MARKDOWN_SELECTOR_BYTES);
     }
-    enum rc rc = select_parse(css, a, out, e);
-    if (!rc) {
-        all->needs_all |= select_needs_all_attributes(*out);
-    }
-    return rc;
+    return select_parse(css, &all->asked, a, out, e);
 }
 
 static enum rc parse_selectors(const struct markdown_options *o, struct arena *a, struct selectors *out,
@@ -152,8 +150,7 @@ static enum rc take_text(struct render *r, size_t max_bytes, struct arena *a, st
     for (size_t i = 0; i < w->block_count; i++) {
         out->words += w->blocks[i].words;
     }
-    out->text = arena_str(a, buf_str(&w->text));
-    buf_dispose(&w->text);
+    out->text = buf_give(&w->text, a);
     struct markdown_block *blocks = arena_array(a, struct markdown_block, w->block_count + 1);
     if (w->block_count > 0) {
         memcpy(blocks, w->blocks, w->block_count * sizeof *blocks);
@@ -181,11 +178,39 @@ static void measure(bool has_mount, const struct root *root, const struct charse
     out->quality = out->needs_js ? 0 : quality_of(root, out->words, t->garbled_count);
 }
 
-enum rc markdown_convert(struct str html, const struct markdown_options *o, struct arena *a,
-                         struct markdown_page *out, struct err *e)
+static size_t text_limit(const struct markdown_options *o, size_t page_bytes)
+{
+    if (o->max_text_bytes) {
+        return o->max_text_bytes;
+    }
+    return page_bytes > TEXT_USUAL_MAX / 2 ? TEXT_DEFAULT_MAX : TEXT_USUAL_MAX;
+}
+
+/* `owner`, if there is one, has the memory of html. */
+static enum rc read_text(struct str html, struct buf *owner, const struct markdown_options *o,
+                         struct charset_text *t, struct page *p, struct err *e)
+{
+    enum rc rc = charset_read(html, o->content_type, t, e);
+
+    if (!rc && owner && t->own.p) {
+        buf_dispose(owner);
+    }
+    if (!rc) {
+        page_read(p, t->utf8);
+        t->utf8 = (struct str){NULL, t->utf8.n};
+        buf_dispose(&t->own);
+    }
+    if (!rc && owner) {
+        buf_dispose(owner);
+    }
+    return rc;
+}
+
+static enum rc convert(struct str html, struct buf *owner, const struct markdown_options *o, struct arena *a,
+                       struct markdown_page *out, struct err *e)
 {
     struct selectors selectors = {0};
-    struct charset_text text = {0};
+    struct charset_text text = {.charset = ""};
     struct page page = {0};
     struct root root;
     struct markdown_page m = {.language = STR(""), .description = STR("")};
@@ -202,15 +227,14 @@ enum rc markdown_convert(struct str html, const struct markdown_options *o, stru
     if (rc) {
         goto out;
     }
-    rc = charset_read(html, o->content_type, scratch, &text, e);
+    page.asked = selectors.asked;
+    rc = read_text(html, owner, o, &text, &page, e);
     if (rc) {
         goto out;
     }
-    page.keeps_all = selectors.needs_all;
-    page_read(&page, text.utf8);
     find_content(&page, &selectors, o->removal_count, &root);
     struct url_base base = meta_base(&page, o->url, scratch);
-    struct render_options options = {base, o->max_text_bytes ? o->max_text_bytes : TEXT_DEFAULT_MAX, scratch};
+    struct render_options options = {base, text_limit(o, text.utf8.n)};
     render(r, &page, &root, &options);
     read_around(&page, &base, &text, a, &m);
     bool is_mounted = has_mount(&page);
@@ -227,4 +251,16 @@ out:
     page_dispose(&page);
     arena_free(scratch);
     return rc;
+}
+
+enum rc markdown_convert(struct str html, const struct markdown_options *o, struct arena *a,
+                         struct markdown_page *out, struct err *e)
+{
+    return convert(html, NULL, o, a, out, e);
+}
+
+enum rc markdown_convert_buf(struct buf *html, const struct markdown_options *o, struct arena *a,
+                             struct markdown_page *out, struct err *e)
+{
+    return convert(buf_str(html), html, o, a, out, e);
 }

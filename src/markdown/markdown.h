@@ -6,12 +6,15 @@
 #define STINT_MARKDOWN_MARKDOWN_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 #define MARKDOWN_HTML_MAX_BYTES  ((size_t)32 << 20)
 #define MARKDOWN_SELECTORS_MAX   64
 #define MARKDOWN_SELECTOR_BYTES  1024
-#define MARKDOWN_LINKS_MAX       20000 /* more are not listed */
-#define MARKDOWN_LINK_TEXT_BYTES 200   /* longer texts of links are cut in the list */
+#define MARKDOWN_LINKS_MAX       20000             /* more are not listed */
+#define MARKDOWN_LINKS_BYTES     ((size_t)4 << 20) /* of their addresses: likewise */
+#define MARKDOWN_LINK_TEXT_BYTES 200               /* longer texts of links are cut in the list */
+#define MARKDOWN_BLOCKS_MAX      100000            /* the last one is all the rest */
 
 struct markdown_options {
     struct str url;             /* where the page is from; empty: relative links stay what they are */
@@ -19,7 +22,7 @@ struct markdown_options {
     struct str selector;        /* CSS; its first match is the content. Empty, or no match: we choose */
     const struct str *removals; /* CSS; every match is left out */
     size_t removal_count;
-    size_t max_text_bytes; /* of the Markdown; 0 = 32 MiB */
+    size_t max_text_bytes; /* of the Markdown; 0 = 28 MiB, or 32 MiB for a page of more than 14 */
 };
 
 enum markdown_place {
@@ -77,8 +80,8 @@ struct markdown_page {
     int quality; /* 0 to 100: how much of the page was content, and how little of it was garbled or only links */
 };
 
-/* Reads the character sets that need the C library's tables. Before the process is walled in (no files any more), and before
- * there are threads; without it, they are opened when a page asks. */
+/* Reads the character sets that need the C library's tables, and has large memory given back at once. Before the process is
+ * walled in (no files any more), and before there are threads; without it, tables are opened when a page asks. */
 void markdown_prepare(void);
 
 /* RC_OK: *out is filled, and lives in `a`; an empty text is RC_OK, see needs_js. Else e->code says what happened:
@@ -88,5 +91,8 @@ void markdown_prepare(void);
  * One thread at a time. */
 MUST_CHECK enum rc markdown_convert(struct str html, const struct markdown_options *o, struct arena *a,
                                     struct markdown_page *out, struct err *e);
+/* The same, and gives the page's memory back as soon as it is read, before the text is written: *html is empty then. */
+MUST_CHECK enum rc markdown_convert_buf(struct buf *html, const struct markdown_options *o, struct arena *a,
+                                        struct markdown_page *out, struct err *e);
 
 #endif

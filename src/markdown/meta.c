@@ -4,20 +4,22 @@
 #include "markdown/escape.h"
 #include "markdown/words.h"
 
-#define TITLE_BYTES 400
+#define TITLE_BYTES    400
+#define URL_ROOM_BYTES ((size_t)1 << 20)
 
 struct url_base meta_base(const struct page *p, struct str url, struct arena *a)
 {
     struct url_base own = url_read_base(url);
+    struct buf room = BUF_LIMIT(URL_ROOM_BYTES);
+    struct str address = STR_NONE;
 
-    for (uint32_t i = 0; i < p->count; i++) {
+    for (uint32_t i = 0; !address.n && i < p->count; i++) { /* the first one counts */
         struct str href = p->nodes[i].tag == TAG_BASE ? page_attribute(p, i, ATTR_HREF) : STR_NONE;
-        if (href.n) { /* the first one counts */
-            struct url_base base = url_read_base(url_resolve(&own, href, URL_LINK, a));
-            return base.scheme.n ? base : own;
-        }
+        address = href.n ? url_resolve(&own, href, URL_LINK, &room) : STR_NONE;
     }
-    return own;
+    struct url_base base = url_read_base(arena_str(a, address));
+    buf_dispose(&room);
+    return base.scheme.n ? base : own;
 }
 
 /* As it may stand in one line of Markdown or of a terminal. */
@@ -28,6 +30,16 @@ static struct str clean_text(struct str s, struct arena *a)
 
     buf_dispose(&scratch);
     return text;
+}
+
+static struct str resolve(const struct url_base *base, struct str reference, struct arena *a)
+{
+    struct buf room = BUF_LIMIT(URL_ROOM_BYTES);
+    struct str url = url_resolve(base, reference, URL_IMAGE, &room);
+
+    url = url.n ? arena_str(a, url) : STR_NONE;
+    buf_dispose(&room);
+    return url;
 }
 
 static struct str inner_text(const struct page *p, uint32_t i, size_t max, struct arena *a)
@@ -101,7 +113,7 @@ void meta_read(const struct page *p, const struct url_base *base, struct arena *
             break;
         case TAG_LINK:
             if (!out->canonical.n && page_has_word(page_attribute(p, i, ATTR_REL), STR("canonical"))) {
-                out->canonical = url_resolve(base, page_attribute(p, i, ATTR_HREF), URL_IMAGE, a);
+                out->canonical = resolve(base, page_attribute(p, i, ATTR_HREF), a);
             }
             break;
         default:
@@ -117,18 +129,13 @@ struct seen {
     size_t count; /* a power of two */
 };
 
-static bool see(struct seen *s, struct str url)
+/* Where it is, or would be. */
+static struct str *find_seen(struct seen *s, struct str url)
 {
-    size_t at = (size_t)str_hash(url);
-
-    for (;; at++) {
+    for (size_t at = (size_t)str_hash(url);; at++) {
         struct str *slot = &s->slots[at & (s->count - 1)];
-        if (!slot->p) {
-            *slot = url;
-            return true;
-        }
-        if (str_eq(*slot, url)) {
-            return false;
+        if (!slot->p || str_eq(*slot, url)) {
+            return slot;
         }
     }
 }
@@ -168,21 +175,23 @@ void meta_list_links(const struct page *p, const struct url_base *base, struct a
     size_t max = count_links(p);
     struct markdown_link *links = arena_array(a, struct markdown_link, max + 1);
     struct seen seen = {.count = 2};
+    struct buf room = BUF_LIMIT(URL_ROOM_BYTES);
     size_t count = 0;
+    size_t bytes = 0;
 
     while (seen.count < 2 * max + 2) {
         seen.count *= 2;
     }
     seen.slots = mem_alloc(seen.count * sizeof *seen.slots);
-    for (uint32_t i = 0; i < p->count && count < max; i++) {
-        if (!is_link(p, i)) {
+    for (uint32_t i = 0; i < p->count && count < max && bytes < MARKDOWN_LINKS_BYTES; i++) {
+        struct str href = is_link(p, i) ? page_attribute(p, i, ATTR_HREF) : STR_NONE;
+        struct str url = href.p ? url_resolve(base, href, URL_IMAGE, &room) : STR_NONE;
+        struct str *slot = url.n && is_web(url) ? find_seen(&seen, url) : NULL;
+        if (!slot || slot->p) {
             continue;
         }
-        struct str href = page_attribute(p, i, ATTR_HREF);
-        struct str url = href.p ? url_resolve(base, href, URL_IMAGE, a) : STR_NONE;
-        if (!url.n || !is_web(url) || !see(&seen, url)) {
-            continue;
-        }
+        url = *slot = arena_str(a, url);
+        bytes += url.n;
         struct str rel = clean_text(page_attribute(p, i, ATTR_REL), a);
         links[count++] = (struct markdown_link){
             .url = url,
@@ -193,6 +202,7 @@ void meta_list_links(const struct page *p, const struct url_base *base, struct a
         };
     }
     mem_free(seen.slots);
+    buf_dispose(&room);
     out->links = links;
     out->link_count = count;
 }

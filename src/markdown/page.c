@@ -8,9 +8,13 @@
 
 #include "markdown/guard.h"
 
-#define STACK_MAX    1024 /* the guard lets less through; what libxml2 makes of its own fits, too */
-#define PARSER_DEPTH 4096
-#define TEXT_ROOM    64
+#define STACK_MAX       1024 /* the guard lets less through; what libxml2 makes of its own fits, too */
+#define PARSER_DEPTH    4096
+#define TEXT_ROOM       64
+#define INNER_NODES_MAX 1000 /* looked at for a line of text */
+
+#define ATTRIBUTE_HEAD  3
+#define VALUE_BYTES_MAX 0xFFFF
 
 struct reader {
     struct page *page;
@@ -20,76 +24,48 @@ struct reader {
     size_t hidden; /* open elements that are not kept */
 };
 
-static const char *const attribute_names[ATTR_OTHER] = {
-    "align",   "alt",       "aria-hidden",   "aria-label", "charset", "checked", "class", "colspan",
-    "content", "data-lang", "data-language", "data-src",   "height",  "hidden",  "href",  "id",
-    "lang",    "name",      "property",      "rel",        "role",    "rowspan", "src",   "start",
-    "style",   "title",     "type",          "value",      "width",
-};
-
-static enum attribute find_attribute(struct str name)
-{
-    int from = 0;
-    int to = ATTR_OTHER;
-
-    while (from < to) {
-        int mid = (from + to) / 2;
-        int d = str_compare(name, str_from(attribute_names[mid]));
-        if (d == 0) {
-            return (enum attribute)mid;
-        }
-        from = d > 0 ? mid + 1 : from;
-        to = d < 0 ? mid : to;
-    }
-    return ATTR_OTHER;
-}
-
-static uint32_t keep_text(struct page *p, struct str s)
-{
-    uint32_t at = (uint32_t)p->text.n;
-
-    buf_append_str(&p->text, s);
-    return at;
-}
-
 static struct node *add_node(struct reader *r, enum tag tag)
 {
     struct page *p = r->page;
 
-    if (p->count == p->capacity) {
+    if (p->count + 1 >= p->capacity) { /* one more: see page_read */
         p->capacity = p->capacity ? p->capacity + p->capacity / 2 : 1024;
         p->nodes = mem_grow(p->nodes, p->capacity * sizeof *p->nodes);
     }
     assert(p->nodes);
     struct node *n = &p->nodes[p->count++];
-    *n = (struct node){
-        .end = p->count,
-        .parent = r->depth ? r->open[r->depth - 1] : NO_NODE,
-        .tag = (uint8_t)tag,
-    };
+    *n = (struct node){.end = p->count & NODE_BITS,
+                       .parent = (r->depth ? r->open[r->depth - 1] : NO_NODE) & NODE_BITS,
+                       .tag = tag,
+                       .at = (uint32_t)p->text.n};
     return n;
 }
 
-static void add_attribute(struct page *p, struct str name, struct str value)
+static void add_text(struct reader *r, struct str text)
 {
-    enum attribute known = find_attribute(name);
+    struct page *p = r->page;
+    const struct node *last = p->count ? &p->nodes[p->count - 1] : NULL;
+    bool goes_on =
+        last && last->tag == TAG_TEXT && last->parent == (r->depth ? r->open[r->depth - 1] : NO_NODE);
 
-    if (known == ATTR_OTHER && !p->keeps_all) {
-        return;
+    if (!goes_on && p->count < 2 * PAGE_NODES_MAX) {
+        (void)add_node(r, TAG_TEXT);
     }
-    if (p->attribute_count == p->attribute_capacity) {
-        p->attribute_capacity =
-            p->attribute_capacity ? p->attribute_capacity + p->attribute_capacity / 2 : 1024;
-        p->attributes = mem_grow(p->attributes, p->attribute_capacity * sizeof *p->attributes);
+    if (goes_on || p->count < 2 * PAGE_NODES_MAX) {
+        guard_unmask(text, &p->text);
     }
-    struct page_attribute *a = &p->attributes[p->attribute_count++];
-    *a = (struct page_attribute){.name = known};
-    if (known == ATTR_OTHER) {
-        a->name_at = keep_text(p, name);
-        a->name_n = (uint32_t)name.n;
-    }
-    a->at = keep_text(p, value);
-    a->n = (uint32_t)value.n;
+}
+
+/* A byte says which, two how long the value is, which follows. */
+static void add_attribute(struct page *p, enum attribute id, struct str value)
+{
+    size_t at = p->text.n;
+
+    buf_append(&p->text, (char[]){(char)id, 0, 0}, ATTRIBUTE_HEAD);
+    guard_unmask(str_sub(value, 0, VALUE_BYTES_MAX), &p->text);
+    size_t n = p->text.n - at - ATTRIBUTE_HEAD;
+    p->text.p[at + 1] = (char)(n >> 8);
+    p->text.p[at + 2] = (char)(n & 0xFF);
 }
 
 static void on_start(void *ctx, const xmlChar *name, const xmlChar **attributes)
@@ -100,15 +76,19 @@ static void on_start(void *ctx, const xmlChar *name, const xmlChar **attributes)
 
     if (r->depth == STACK_MAX || p->count >= PAGE_NODES_MAX || r->hidden > 0) {
         r->hidden++;
+        if (tag_has(tag, TAG_IS_BLOCK)) {
+            add_text(r, STR(" "));
+        }
         return;
     }
-    struct node *n = add_node(r, tag);
-    n->at = p->attribute_count;
-    for (; attributes && attributes[0]; attributes += 2) {
-        add_attribute(p, str_from((const char *)attributes[0]), str_from((const char *)attributes[1]));
-    }
-    n->n = p->attribute_count - n->at;
+    (void)add_node(r, tag);
     r->open[r->depth++] = p->count - 1;
+    for (; attributes && attributes[0]; attributes += 2) {
+        enum attribute id = guard_attribute(str_from((const char *)attributes[0]));
+        if (id < ATTR_COUNT) {
+            add_attribute(p, id, str_from((const char *)attributes[1]));
+        }
+    }
     if (r->parser->nameNr > PARSER_DEPTH) {
         xmlStopParser(r->parser);
     }
@@ -122,28 +102,13 @@ static void on_end(void *ctx, const xmlChar *name)
     if (r->hidden > 0) {
         r->hidden--;
     } else if (r->depth > 1) {
-        r->page->nodes[r->open[--r->depth]].end = r->page->count;
+        r->page->nodes[r->open[--r->depth]].end = r->page->count & NODE_BITS;
     }
 }
 
 static void on_text(void *ctx, const xmlChar *bytes, int n)
 {
-    struct reader *r = ctx;
-    struct page *p = r->page;
-    struct node *last = p->count ? &p->nodes[p->count - 1] : NULL;
-    struct str text = {(const char *)bytes, (size_t)n};
-
-    if (last && last->tag == TAG_TEXT && last->at + last->n == p->text.n &&
-        last->parent == (r->depth ? r->open[r->depth - 1] : NO_NODE)) {
-        last->n += (uint32_t)text.n;
-        keep_text(p, text);
-        return;
-    }
-    if (p->count < 2 * PAGE_NODES_MAX) {
-        last = add_node(r, TAG_TEXT);
-        last->at = keep_text(p, text);
-        last->n = (uint32_t)text.n;
-    }
+    add_text(ctx, (struct str){(const char *)bytes, (size_t)n});
 }
 
 static bool feed(void *ctx, struct str piece)
@@ -162,7 +127,7 @@ void page_prepare(void)
 void page_read(struct page *p, struct str html)
 {
     struct reader r = {.page = p};
-    struct guard_counts counts = {0};
+    struct guard_reader guard = {.take = feed, .ctx = &r, .asked = &p->asked};
     htmlSAXHandler sax = {.startElement = on_start,
                           .endElement = on_end,
                           .characters = on_text,
@@ -179,59 +144,55 @@ void page_read(struct page *p, struct str html)
                                            HTML_PARSE_NONET | HTML_PARSE_IGNORE_ENC);
     (void)add_node(&r, TAG_OTHER); /* all of the page, whatever it begins with */
     r.open[r.depth++] = 0;
-    guard_feed(html, feed, &r, &counts);
+    guard_feed(html, &guard);
     (void)htmlParseChunk(r.parser, NULL, 0, 1);
     htmlFreeParserCtxt(r.parser);
     while (r.depth > 0) {
-        p->nodes[r.open[--r.depth]].end = p->count;
+        p->nodes[r.open[--r.depth]].end = p->count & NODE_BITS;
     }
-    p->script_count = counts.script_count;
-    p->script_bytes = counts.script_bytes;
+    p->nodes[p->count].at = (uint32_t)p->text.n;
+    p->script_count = guard.counts.script_count;
+    p->script_bytes = guard.counts.script_bytes;
 }
 
 void page_dispose(struct page *p)
 {
     mem_free(p->nodes);
-    mem_free(p->attributes);
     buf_dispose(&p->text);
     *p = (struct page){0};
 }
 
 struct str page_text(const struct page *p, uint32_t i)
 {
-    return (struct str){p->text.p + p->nodes[i].at, p->nodes[i].n};
+    return (struct str){p->text.p + p->nodes[i].at, p->nodes[i + 1].at - p->nodes[i].at};
 }
 
-static struct str value_of(const struct page *p, const struct page_attribute *a)
+bool page_has_attributes(const struct page *p, uint32_t i)
 {
-    return (struct str){p->text.p + a->at, a->n};
+    return p->nodes[i].tag != TAG_TEXT && p->nodes[i + 1].at > p->nodes[i].at;
+}
+
+bool page_next_attribute(const struct page *p, uint32_t i, uint32_t *at, struct page_attribute *out)
+{
+    struct str all = page_text(p, i);
+
+    if (*at >= all.n || p->nodes[i].tag == TAG_TEXT) {
+        return false;
+    }
+    const unsigned char *head = (const unsigned char *)all.p + *at;
+    size_t n = (size_t)head[1] << 8 | head[2];
+    *out = (struct page_attribute){(enum attribute)head[0], {all.p + *at + ATTRIBUTE_HEAD, n}};
+    *at += ATTRIBUTE_HEAD + (uint32_t)n;
+    return true;
 }
 
 struct str page_attribute(const struct page *p, uint32_t i, enum attribute name)
 {
-    const struct node *n = &p->nodes[i];
+    struct page_attribute a;
 
-    for (uint32_t k = 0; n->tag != TAG_TEXT && k < n->n; k++) {
-        if (p->attributes[n->at + k].name == name) {
-            return value_of(p, &p->attributes[n->at + k]);
-        }
-    }
-    return STR_NONE;
-}
-
-struct str page_other_attribute(const struct page *p, uint32_t i, struct str name)
-{
-    const struct node *n = &p->nodes[i];
-    enum attribute known = find_attribute(name);
-
-    if (known != ATTR_OTHER) {
-        return page_attribute(p, i, known);
-    }
-    for (uint32_t k = 0; n->tag != TAG_TEXT && k < n->n; k++) {
-        const struct page_attribute *a = &p->attributes[n->at + k];
-        struct str other = {p->text.p + a->name_at, a->name_n};
-        if (a->name == ATTR_OTHER && str_eq_nocase(other, name)) {
-            return value_of(p, a);
+    for (uint32_t at = 0; page_next_attribute(p, i, &at, &a);) {
+        if (a.name == name) {
+            return a.value;
         }
     }
     return STR_NONE;
@@ -271,7 +232,7 @@ bool page_is_code(const struct page *p, uint32_t i)
 struct str page_inner_text(const struct page *p, uint32_t i, size_t max, struct arena *a)
 {
     struct buf b = BUF_LIMIT(max + TEXT_ROOM);
-    uint32_t end = p->nodes[i].end;
+    uint32_t end = p->nodes[i].end - i > INNER_NODES_MAX ? i + INNER_NODES_MAX : p->nodes[i].end;
     bool has_blank = false;
 
     for (uint32_t k = i; k < end && b.n < max; k++) {

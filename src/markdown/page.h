@@ -9,75 +9,41 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "markdown/attributes.h"
 #include "markdown/tags.h"
 
 #define PAGE_NODES_MAX ((uint32_t)2000000) /* more elements are taken for not there; their text stays */
-#define NO_NODE        UINT32_MAX
-
-/* The attributes that we ask for; others are kept only if `keeps_all`. */
-enum attribute {
-    ATTR_ALIGN,
-    ATTR_ALT,
-    ATTR_ARIA_HIDDEN,
-    ATTR_ARIA_LABEL,
-    ATTR_CHARSET,
-    ATTR_CHECKED,
-    ATTR_CLASS,
-    ATTR_COLSPAN,
-    ATTR_CONTENT,
-    ATTR_DATA_LANG,
-    ATTR_DATA_LANGUAGE,
-    ATTR_DATA_SRC,
-    ATTR_HEIGHT,
-    ATTR_HIDDEN,
-    ATTR_HREF,
-    ATTR_ID,
-    ATTR_LANG,
-    ATTR_NAME,
-    ATTR_PROPERTY,
-    ATTR_REL,
-    ATTR_ROLE,
-    ATTR_ROWSPAN,
-    ATTR_SRC,
-    ATTR_START,
-    ATTR_STYLE,
-    ATTR_TITLE,
-    ATTR_TYPE,
-    ATTR_VALUE,
-    ATTR_WIDTH,
-    ATTR_OTHER,
-};
+#define NODE_BITS      0xFFFFFFu
+#define NO_NODE        ((uint32_t)NODE_BITS)
 
 struct page_attribute {
-    uint32_t at, n;           /* the value, in the page's text */
-    uint32_t name_at, name_n; /* of ATTR_OTHER */
     enum attribute name;
+    struct str value;
 };
 
 enum {
     NODE_IS_DROPPED = 1, /* boilerplate, with all below it */
-    NODE_IS_ROOT = 2,    /* of the content */
-    NODE_IN_CONTENT = 4,
+    NODE_IN_CONTENT = 2,
+    NODE_HAS_TEXT = 4,        /* somewhere below it, that is not dropped */
+    NODE_HAS_NO_LANGUAGE = 8, /* looked for and not found */
 };
 
+/* As small as can be: a page of 10 MB may have two millions. What is in [at, at of the next node) of the page's text is the
+ * text of a text node, and of an element its attributes. */
 struct node {
-    uint32_t end;    /* behind its last descendant */
-    uint32_t parent; /* NO_NODE of node 0 */
-    uint32_t at;     /* of its first attribute, or of its text */
-    uint32_t n;      /* attributes, or bytes of text */
-    uint8_t tag;     /* enum tag; TAG_TEXT */
-    uint8_t flags;
+    uint32_t end : 24;    /* behind its last descendant */
+    uint32_t tag : 8;     /* enum tag; TAG_TEXT */
+    uint32_t parent : 24; /* NO_NODE of node 0 */
+    uint32_t flags : 8;
+    uint32_t at;
 };
 
 struct page {
-    struct node *nodes;
+    struct node *nodes; /* one more than count, which ends the last one */
     uint32_t count;
     uint32_t capacity;
-    struct page_attribute *attributes;
-    uint32_t attribute_count;
-    uint32_t attribute_capacity;
-    struct buf text; /* of all text nodes and attributes */
-    bool keeps_all;
+    struct buf text;               /* of all text nodes and attributes */
+    struct asked_attributes asked; /* by selectors; before the page is read */
     size_t script_count, script_bytes;
 };
 
@@ -87,9 +53,11 @@ void page_read(struct page *p, struct str html);
 void page_dispose(struct page *p);
 
 struct str page_text(const struct page *p, uint32_t i); /* of a text node */
+bool page_has_attributes(const struct page *p, uint32_t i);
+/* For each attribute of an element: begins with *at = 0; false behind the last. */
+bool page_next_attribute(const struct page *p, uint32_t i, uint32_t *at, struct page_attribute *out);
 /* The value, "" when it has none; STR_NONE (p == NULL) when the attribute is not there. */
 struct str page_attribute(const struct page *p, uint32_t i, enum attribute name);
-struct str page_other_attribute(const struct page *p, uint32_t i, struct str name); /* any, if keeps_all */
 bool page_has_class(const struct page *p, uint32_t i, struct str name);
 bool page_is_code(const struct page *p, uint32_t i);  /* a block of it: <pre>, or Doxygen's <div> */
 bool page_has_word(struct str list, struct str word); /* blank-separated, any case */

@@ -12,6 +12,9 @@
 #define COLUMNS_MAX 64
 #define LISTS_MAX   64 /* deeper ones are counted, and written as the last */
 
+#define LANGUAGE_BYTES 24
+#define LANGUAGES_KEPT 4
+
 /* What is to be done when the walk leaves an element. */
 enum leave {
     LEAVE_NOTHING,
@@ -57,14 +60,28 @@ struct table {
     size_t row;
     uint8_t spans[COLUMNS_MAX]; /* rows that a cell above still reaches into */
     size_t cell_columns;
+    size_t empty_cells; /* at the end of the line */
+    size_t full_bytes;  /* of the line, up to there */
     struct buf line;
     bool row_is_head;
 };
 
+/* A row of a table that is taken apart. */
+struct plain_row {
+    uint32_t node;
+    bool is_short; /* its cells stand behind each other */
+};
+
+/* Of an element with code in it; n == 0: none is kept here. */
+struct language {
+    uint32_t node;
+    char name[LANGUAGE_BYTES];
+    size_t n;
+};
+
 struct render {
-    const struct page *page;
+    struct page *page;
     struct url_base base;
-    struct arena *arena;
     struct writer writer;
     struct inline_text text;
     struct frame frames[FRAMES_MAX];
@@ -72,6 +89,7 @@ struct render {
     struct list lists[LISTS_MAX];
     size_t list_count;
     struct table table;
+    struct plain_row row;
     int heading;          /* level of the one that is open; 0 = none */
     bool is_inline;       /* no blocks now: in a heading, a title, a term */
     bool term_is_code;    /* and holds no links then */
@@ -79,15 +97,17 @@ struct render {
     bool was_list;        /* the last block was a list, in the same place */
     struct list last_list;
     struct buf code;
+    struct buf url; /* the last address */
+    struct language languages[LANGUAGES_KEPT];
+    size_t next_language;
 };
 
 struct render_options {
     struct url_base base;
     size_t max_text_bytes;
-    struct arena *scratch;
 };
 
-void render_init(struct render *r, const struct page *p, const struct render_options *o);
+void render_init(struct render *r, struct page *p, const struct render_options *o);
 void render_dispose(struct render *r);
 void render_node(struct render *r, uint32_t node); /* and what is in it; NO_NODE is nothing */
 

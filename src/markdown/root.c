@@ -1,19 +1,14 @@
 /* root.c: the containers that generators put the content into, tried by what they hold; else the way down from <body> along the
- * text. Sums of text before each node say what a node holds without looking into it. */
+ * text. */
 #include "markdown/root.h"
 
-#include "markdown/words.h"
+#include "markdown/sums.h"
 
 #define SHARE_MIN       40   /* per cent of the page's text that a known container holds */
 #define SHARE_DEEPER    85   /* of the container's text: the one in it is the better one */
 #define SHARE_DOWN      80   /* without a known container: down to the child that holds so much */
 #define MENU_DENSITY    60   /* per cent of the text in links */
 #define TITLE_BYTES_MAX 2000 /* of what a title outside the content stands in */
-
-struct sums {
-    uint32_t *all; /* letters and digits of the nodes before this one, without what is dropped */
-    uint32_t *in_links;
-};
 
 /* One row a container; earlier rows are better. A row asks for all that it names. */
 static const struct container {
@@ -47,31 +42,6 @@ static const struct container {
 
 #define CONTAINER_COUNT (sizeof containers / sizeof containers[0])
 
-static uint32_t held(const uint32_t *sums, const struct page *p, uint32_t i)
-{
-    return sums[p->nodes[i].end] - sums[i];
-}
-
-static void sum_up(const struct page *p, struct sums *s)
-{
-    uint32_t dropped_end = 0;
-    uint32_t link_end = 0;
-
-    for (uint32_t i = 0; i < p->count; i++) {
-        const struct node *n = &p->nodes[i];
-        uint32_t here = 0;
-        if (i >= dropped_end && (n->flags & NODE_IS_DROPPED)) {
-            dropped_end = n->end;
-        } else if (i >= link_end && n->tag == TAG_A) {
-            link_end = n->end;
-        } else if (n->tag == TAG_TEXT && i >= dropped_end) {
-            here = (uint32_t)words_count_letters(page_text(p, i));
-        }
-        s->all[i + 1] = s->all[i] + here;
-        s->in_links[i + 1] = s->in_links[i] + (i < link_end ? here : 0);
-    }
-}
-
 static bool is_container(const struct page *p, uint32_t i, const struct container *c)
 {
     return (c->tag == TAG_OTHER || p->nodes[i].tag == (uint8_t)c->tag) &&
@@ -84,7 +54,7 @@ static bool is_container(const struct page *p, uint32_t i, const struct containe
 static void find_containers(const struct page *p, const struct sums *s, uint32_t found[CONTAINER_COUNT])
 {
     size_t counts[CONTAINER_COUNT] = {0};
-    uint64_t all = s->all[p->count];
+    uint64_t all = sums_of(s, p, 0);
 
     for (size_t k = 0; k < CONTAINER_COUNT; k++) {
         found[k] = NO_NODE;
@@ -95,13 +65,14 @@ static void find_containers(const struct page *p, const struct sums *s, uint32_t
             i = n->end;
             continue;
         }
-        bool may = n->tag != TAG_TEXT && (n->n > 0 || n->tag == TAG_MAIN || n->tag == TAG_ARTICLE);
+        bool may =
+            n->tag != TAG_TEXT && (page_has_attributes(p, i) || n->tag == TAG_MAIN || n->tag == TAG_ARTICLE);
         for (size_t k = 0; may && k < CONTAINER_COUNT; k++) {
             if (!is_container(p, i, &containers[k])) {
                 continue;
             }
             counts[k]++;
-            if (found[k] == NO_NODE && 100 * (uint64_t)held(s->all, p, i) >= SHARE_MIN * all) {
+            if (found[k] == NO_NODE && 100 * (uint64_t)sums_of(s, p, i) >= SHARE_MIN * all) {
                 found[k] = i;
             }
         }
@@ -125,8 +96,8 @@ static bool has_sections_beside(const struct page *p, const struct sums *s, uint
         has_heading = n->tag >= TAG_H2 && n->tag <= TAG_H6 && i != best && !(n->flags & NODE_IS_DROPPED);
         i = i == best || (n->flags & NODE_IS_DROPPED) ? n->end : i + 1;
     }
-    uint64_t all = s->all[end] - s->all[from] - held(s->all, p, best);
-    uint64_t links = s->in_links[end] - s->in_links[from] - held(s->in_links, p, best);
+    uint64_t all = sums_between(s, from, end) - sums_of(s, p, best);
+    uint64_t links = sums_links_between(s, from, end) - sums_links_of(s, p, best);
     return has_heading && 100 * links < MENU_DENSITY * all;
 }
 
@@ -145,7 +116,7 @@ static uint32_t choose_known(const struct page *p, const struct sums *s)
     for (size_t k = 0; k < CONTAINER_COUNT && root != NO_NODE; k++) {
         uint32_t i = found[k];
         if (i != NO_NODE && i > root && i < p->nodes[root].end &&
-            100 * (uint64_t)held(s->all, p, i) >= SHARE_DEEPER * (uint64_t)held(s->all, p, root) &&
+            100 * (uint64_t)sums_of(s, p, i) >= SHARE_DEEPER * (uint64_t)sums_of(s, p, root) &&
             !has_sections_beside(p, s, i, root + 1, p->nodes[root].end)) {
             root = i;
         }
@@ -174,7 +145,7 @@ static bool may_hold_all(enum tag t)
 /* Text that is not in links, all but. */
 static uint64_t weight(const struct page *p, const struct sums *s, uint32_t i)
 {
-    return 10 * (uint64_t)held(s->all, p, i) - 9 * (uint64_t)held(s->in_links, p, i);
+    return 10 * (uint64_t)sums_of(s, p, i) - 9 * (uint64_t)sums_links_of(s, p, i);
 }
 
 static uint32_t go_down(const struct page *p, const struct sums *s)
@@ -182,7 +153,7 @@ static uint32_t go_down(const struct page *p, const struct sums *s)
     uint32_t root = 0;
     uint32_t from = 0;
     uint32_t end = p->count;
-    uint64_t all = 10 * (uint64_t)s->all[p->count] - 9 * (uint64_t)s->in_links[p->count];
+    uint64_t all = weight(p, s, 0);
 
     for (;;) {
         uint32_t best = NO_NODE;
@@ -197,7 +168,7 @@ static uint32_t go_down(const struct page *p, const struct sums *s)
             return root;
         }
         /* Where nothing is left out, there is no reason to go: the last <div> may be a note or code. */
-        root = held(s->all, p, best) < s->all[end] - s->all[from] ? best : root;
+        root = sums_of(s, p, best) < sums_between(s, from, end) ? best : root;
         all = weight(p, s, best);
         from = best + 1;
         end = p->nodes[best].end;
@@ -229,8 +200,8 @@ static uint32_t find_title(const struct page *p, const struct sums *s, uint32_t 
     }
     while (title != NO_NODE) {
         uint32_t up = p->nodes[title].parent;
-        if (up == NO_NODE || p->nodes[up].end > root || held(s->all, p, up) > TITLE_BYTES_MAX ||
-            4 * held(s->in_links, p, up) > held(s->all, p, up)) {
+        if (up == NO_NODE || p->nodes[up].end > root || sums_of(s, p, up) > TITLE_BYTES_MAX ||
+            4 * sums_links_of(s, p, up) > sums_of(s, p, up)) {
             break;
         }
         title = up;
@@ -251,11 +222,9 @@ static void mark(struct page *p, uint32_t root)
 
 void root_find(struct page *p, uint32_t chosen, struct root *out)
 {
-    struct sums s = {mem_alloc(((size_t)p->count + 1) * sizeof *s.all),
-                     mem_alloc(((size_t)p->count + 1) * sizeof *s.in_links)};
+    struct sums s = sums_new(p);
     struct root r = {.title = NO_NODE, .node = chosen};
 
-    sum_up(p, &s);
     if (r.node == NO_NODE) {
         r.node = choose_known(p, &s);
     }
@@ -264,13 +233,12 @@ void root_find(struct page *p, uint32_t chosen, struct root *out)
     }
     if (r.node != NO_NODE) {
         r.title = chosen == NO_NODE ? find_title(p, &s, r.node) : NO_NODE;
-        r.text_bytes = held(s.all, p, r.node);
-        r.link_bytes = held(s.in_links, p, r.node);
+        r.text_bytes = sums_of(&s, p, r.node);
+        r.link_bytes = sums_links_of(&s, p, r.node);
     }
-    r.page_bytes = s.all[p->count];
+    r.page_bytes = sums_of(&s, p, 0);
     mark(p, r.title);
     mark(p, r.node);
-    mem_free(s.all);
-    mem_free(s.in_links);
+    sums_dispose(&s);
     *out = r;
 }

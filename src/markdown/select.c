@@ -23,6 +23,7 @@ enum test_kind {
 struct test {
     enum test_kind kind;
     enum tag tag;
+    enum attribute attribute;
     struct str name, value;
 };
 
@@ -37,13 +38,13 @@ struct selector {
     struct step steps[STEPS_MAX];
     struct test tests[TESTS_MAX];
     size_t step_count, test_count;
-    bool needs_all;
 };
 
 struct parser {
     struct str css;
     size_t at;
     struct selector *s;
+    struct asked_attributes *asked;
 };
 
 static char peek(const struct parser *p)
@@ -121,15 +122,25 @@ static bool read_value(struct parser *p, struct test *t)
     return t->value.n > 0;
 }
 
+/* The page keeps it, although nobody else asks for it. */
+static bool ask_for(struct parser *p, struct test *t)
+{
+    t->attribute = attribute_find(p->asked, t->name);
+    if (t->attribute == ATTR_COUNT && p->asked->count < ATTRIBUTES_ASKED_MAX) {
+        t->attribute = (enum attribute)(ATTR_ASKED + (int)p->asked->count);
+        p->asked->names[p->asked->count++] = t->name;
+    }
+    return t->attribute < ATTR_COUNT;
+}
+
 static bool read_attribute(struct parser *p)
 {
     p->at++;
     skip_spaces(p);
     struct test *t = add_test(p, TEST_HAS, take_name(p));
-    if (!t) {
+    if (!t || !ask_for(p, t)) {
         return false;
     }
-    p->s->needs_all = true;
     skip_spaces(p);
     if (peek(p) != ']' && !read_value(p, t)) {
         return false;
@@ -208,9 +219,10 @@ static bool read_chain(struct parser *p)
     }
 }
 
-enum rc select_parse(struct str css, struct arena *a, struct selector **out, struct err *e)
+enum rc select_parse(struct str css, struct asked_attributes *asked, struct arena *a, struct selector **out,
+                     struct err *e)
 {
-    struct parser p = {.css = css, .s = arena_alloc(a, sizeof *p.s)};
+    struct parser p = {.css = css, .s = arena_alloc(a, sizeof *p.s), .asked = asked};
     bool is_good;
 
     do {
@@ -226,11 +238,6 @@ enum rc select_parse(struct str css, struct arena *a, struct selector **out, str
     return RC_OK;
 }
 
-bool select_needs_all_attributes(const struct selector *s)
-{
-    return s->needs_all;
-}
-
 static bool passes(const struct test *t, const struct page *p, uint32_t i)
 {
     if (t->kind == TEST_TAG) {
@@ -242,7 +249,7 @@ static bool passes(const struct test *t, const struct page *p, uint32_t i)
     if (t->kind == TEST_CLASS) {
         return page_has_class(p, i, t->name);
     }
-    struct str v = page_other_attribute(p, i, t->name);
+    struct str v = page_attribute(p, i, t->attribute);
     if (!v.p || t->kind == TEST_HAS) {
         return v.p != NULL;
     }

@@ -6,8 +6,12 @@
 
 #include "markdown/words.h"
 
-#define CELL_BYTES_MAX 6000 /* who puts more into a cell arranges a page */
-#define SPAN_MAX       255
+#define CELL_BYTES_MAX      6000 /* who puts more into a cell, in so many elements, arranges a page */
+#define CELL_NODES_MAX      100
+#define LONG_CELL_BYTES_MAX ((size_t)64 << 10) /* in how few ever */
+#define ROW_NODES_MAX       200
+#define SPAN_MAX            255
+#define EMPTY_CELLS_MAX     8 /* at the end of a row; GFM adds what is missing */
 
 struct shape {
     size_t rows, columns;
@@ -24,19 +28,12 @@ static size_t span_of(const struct page *p, uint32_t i, enum attribute name)
                : 1;
 }
 
-static size_t text_bytes(const struct page *p, uint32_t i)
-{
-    size_t n = 0;
-
-    for (uint32_t k = i + 1; k < p->nodes[i].end; k++) {
-        n += p->nodes[k].tag == TAG_TEXT ? p->nodes[k].n : 0;
-    }
-    return n;
-}
-
 static void measure(const struct page *p, uint32_t table, struct shape *s)
 {
     size_t columns = 0;
+    size_t cell_bytes = 0;
+    size_t cell_max = 0;
+    uint32_t cell_end = 0; /* of the last one that is in none */
 
     for (uint32_t i = table + 1; i < p->nodes[table].end && !s->has_blocks;) {
         const struct node *n = &p->nodes[i];
@@ -51,9 +48,14 @@ static void measure(const struct page *p, uint32_t table, struct shape *s)
         } else if (tag == TAG_TD || tag == TAG_TH) {
             columns += span_of(p, i, ATTR_COLSPAN);
             s->columns = columns > s->columns ? columns : s->columns;
-            s->has_long_cell |= n->end - i > 100 && text_bytes(p, i) > CELL_BYTES_MAX;
+            cell_bytes = i < cell_end ? cell_bytes : 0;
+            cell_max = n->end - i > CELL_NODES_MAX ? CELL_BYTES_MAX : LONG_CELL_BYTES_MAX;
+            cell_end = i < cell_end ? cell_end : n->end;
         } else if (tag == TAG_TABLE || tag_is_heading(tag) || (tag != TAG_TEXT && page_is_code(p, i))) {
             s->has_blocks = true;
+        } else if (tag == TAG_TEXT && i < cell_end) {
+            cell_bytes += page_text(p, i).n;
+            s->has_long_cell |= cell_bytes > cell_max;
         }
         i++;
     }
@@ -133,6 +135,8 @@ static void put_cell(struct render *r, struct str text)
         buf_append_c(&t->line, text.n ? " " : "");
         buf_append_str(&t->line, text);
         buf_append_c(&t->line, text.n ? " |" : "  |");
+        t->empty_cells = text.n ? 0 : t->empty_cells + 1;
+        t->full_bytes = text.n || t->column == 0 ? t->line.n : t->full_bytes;
         t->column++;
     }
 }
@@ -188,6 +192,9 @@ static void leave_row(struct render *r)
     }
     if (!t->has_head && !t->row_is_head) {
         put_made_up_head(r);
+    }
+    if (t->has_head && t->empty_cells > EMPTY_CELLS_MAX) {
+        t->line.n = t->full_bytes;
     }
     put_line(r, buf_str(&t->line));
     if (!t->has_head) {
@@ -286,8 +293,11 @@ static bool enter_plain(struct render *r, uint32_t i)
     }
     if (tag == TAG_TD || tag == TAG_TH) {
         uint32_t row = p->nodes[i].parent;
-        bool is_short = row != NO_NODE && p->nodes[row].tag == TAG_TR && p->nodes[row].end - row < 200 &&
-                        is_plain(p, row);
+        if (row != r->row.node) {
+            r->row = (struct plain_row){row, row != NO_NODE && p->nodes[row].tag == TAG_TR &&
+                                                 p->nodes[row].end - row < ROW_NODES_MAX && is_plain(p, row)};
+        }
+        bool is_short = r->row.is_short;
         inline_put_text(&r->text, STR(" "));
         if (!is_short) {
             render_flush(r);

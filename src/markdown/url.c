@@ -1,8 +1,6 @@
 /* url.c: RFC 3986, 5.2, over text that browsers would forgive. */
 #include "markdown/url.h"
 
-#include <string.h>
-
 #include "base/buf.h"
 
 #define URL_MAX_BYTES 8192
@@ -166,33 +164,42 @@ static void put_parts(const struct url_base *b, const struct parts *u, struct bu
 }
 
 /* What would end the address in Markdown, or is no part of one, becomes %XX. */
-static struct str escape(struct str s, struct arena *a)
+static struct str escape(struct str s, struct buf *room)
 {
     static const char hex[] = "0123456789ABCDEF";
-    char *to = arena_alloc(a, 3 * s.n + 1);
-    size_t n = 0;
+    static const bool is_unsafe[256] = {
+        [0 ... ' '] = true, ['<'] = true, ['>'] = true,           ['('] = true, [')'] = true,
+        ['"'] = true,       ['`'] = true, ['{'] = true,           ['}'] = true, ['|'] = true,
+        ['\\'] = true,      ['^'] = true, [0x7f ... 0xff] = true,
+    };
 
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c <= ' ' || c >= 0x7f || strchr("<>()\"`{}|\\^", c)) {
-            to[n++] = '%';
-            to[n++] = hex[c >> 4];
-            to[n++] = hex[c & 15];
-        } else {
-            to[n++] = (char)c;
-        }
-    }
-    return (struct str){to, n};
-}
-
-struct str url_resolve(const struct url_base *b, struct str reference, enum url_use use, struct arena *a)
-{
-    char room[URL_MAX_BYTES];
-
-    if (reference.n > sizeof room) {
+    buf_clear(room);
+    char *to = buf_reserve(room, 3 * s.n + 1);
+    if (!to) {
         return STR_NONE;
     }
-    struct str cleaned = {room, clean(reference, room)};
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (is_unsafe[c]) {
+            *to++ = '%';
+            *to++ = hex[c >> 4];
+            *to++ = hex[c & 15];
+        } else {
+            *to++ = (char)c;
+        }
+    }
+    room->n = (size_t)(to - room->p);
+    return buf_str(room);
+}
+
+struct str url_resolve(const struct url_base *b, struct str reference, enum url_use use, struct buf *room)
+{
+    char bytes[URL_MAX_BYTES];
+
+    if (reference.n > sizeof bytes) {
+        return STR_NONE;
+    }
+    struct str cleaned = {bytes, clean(reference, bytes)};
     struct parts u = split(cleaned);
     if (!cleaned.n && (!reference.p || !b->scheme.n)) {
         return STR_NONE;
@@ -208,11 +215,11 @@ struct str url_resolve(const struct url_base *b, struct str reference, enum url_
         u.scheme = STR_NONE;
     }
     if ((u.scheme.n && !is_web(u.scheme)) || (!u.scheme.n && !b->scheme.n)) {
-        return escape(cleaned, a);
+        return escape(cleaned, room);
     }
     struct buf out = BUF_LIMIT((size_t)4 * URL_MAX_BYTES);
     put_parts(b, &u, &out);
-    struct str address = escape(buf_str(&out), a);
+    struct str address = escape(buf_str(&out), room);
     buf_dispose(&out);
     return address;
 }

@@ -71,6 +71,9 @@ static void put_boxes(struct writer *w, bool is_empty_line)
 
 static void add_block(struct writer *w, enum markdown_block_kind kind)
 {
+    if (w->block_count == MARKDOWN_BLOCKS_MAX) {
+        return;
+    }
     if (w->block_count == w->block_capacity) {
         w->block_capacity = w->block_capacity ? 2 * w->block_capacity : 64;
         w->blocks = mem_grow(w->blocks, w->block_capacity * sizeof *w->blocks);
@@ -119,13 +122,19 @@ void writer_end(struct writer *w)
     buf_append_char(&w->text, '\n');
 }
 
-void writer_put_lines(struct writer *w, struct str lines)
+void writer_put_lines(struct writer *w, struct str lines, writer_trouble *trouble)
 {
-    struct str rest = lines;
+    bool is_first = true;
 
-    for (;;) {
+    for (struct str rest = lines;; is_first = false) {
         size_t end = str_find_char(rest, '\n', 0);
-        writer_put(w, str_sub(rest, 0, end));
+        struct str line = str_sub(rest, 0, end);
+        size_t at = trouble ? trouble(line, is_first) : line.n;
+        writer_put(w, str_sub(line, 0, at));
+        if (at < line.n) {
+            buf_append_char(&w->text, '\\');
+            writer_put(w, str_sub(line, at, line.n));
+        }
         if (end >= rest.n) {
             break;
         }

@@ -44,8 +44,10 @@ void writer_line_feed(
     struct writer *w); /* the block's next line begins; a line without text gets no blanks at its end */
 void writer_put(struct writer *w, struct str text);
 void writer_end(struct writer *w); /* of the block */
-/* Several lines, separated by line feeds. */
-void writer_put_lines(struct writer *w, struct str lines);
+/* Where a line wants a backslash before it; its length: nowhere. */
+typedef size_t writer_trouble(struct str line, bool is_first);
+/* Several lines, separated by line feeds; `trouble` may be NULL. */
+void writer_put_lines(struct writer *w, struct str lines, writer_trouble *trouble);
 /* Ends the last line, closes the list of blocks and hashes them. */
 void writer_finish(struct writer *w);
 

@@ -1,6 +1,6 @@
 // stint md: a file, standard input, a URL under the connect policy, and what it says of a page with --json.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -61,4 +61,19 @@ test('what cannot be read says why', async () => {
     assert.match((await md(['-'], '\x01\x02\x03\x04\x05\x06\x07\x08')).stderr, /no text/);
     assert.equal((await md([dir.file('absent.html')])).code, 4);
     assert.match((await md(['-'], '<div id=root></div><script src=a.js></script>')).stderr, /scripts/);
+});
+
+const ORACLE = `
+import html.entities, json, unicodedata
+print(json.dumps({name: unicodedata.normalize('NFC', text) for name, text in html.entities.html5.items()}))
+`;
+const oracle = spawnSync('python3', ['-c', ORACLE], { encoding: 'utf8' });
+
+test('every character reference of HTML5 is what Python says', { skip: oracle.status === 0 ? false : 'python3 is not installed' }, async () => {
+    const names = Object.entries(JSON.parse(oracle.stdout));
+    assert.equal(names.length, 2231);
+    const page = `<pre>\n${names.map(([name]) => `${name.replace(';', '')}=&${name}|\n`).join('')}</pre>`;
+    const shown = (text) => text.replace(/[\u00ad\u200b\u2060]/g, '').replace(/[\u00a0\u2007]/g, ' ');
+    const want = names.map(([name, text]) => `${name.replace(';', '')}=${shown(text)}|\n`).join('');
+    assert.equal((await md(['-'], page)).stdout, `\`\`\`\n${want}\`\`\`\n`);
 });
