@@ -37,7 +37,7 @@ struct fixture {
     bool is_done;
     struct str feed_bytes;
     int feed_times, feed_taken;
-    int64_t skip_ms;
+    int64_t skip_ms, connected_at_ms;
     struct http_server_counts counts;
     int seen_closes, seen_parked;
     bool seen_drained;
@@ -226,16 +226,13 @@ void fixture_skip(struct fixture *f, int64_t ms)
     fixture_sync(f);
 }
 
-int fixture_seconds_until_cut(struct fixture *f)
+int64_t fixture_ms_until_cut(struct fixture *f)
 {
-    int seconds = 0;
-
-    while (fixture_counts(f).cut_slow == 0 && seconds < 1000) {
+    for (int i = 0; fixture_counts(f).cut_slow == 0 && i < 1000; i++) {
         fixture_skip(f, 1000);
-        seconds++;
     }
     CHECK_INT(fixture_counts(f).cut_slow, 1);
-    return seconds;
+    return loop_now_ms(f->l) - f->connected_at_ms;
 }
 
 static void do_release(struct fixture *f)
@@ -334,6 +331,7 @@ int fixture_connect(struct fixture *f)
     int one = 1;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+    f->connected_at_ms = loop_now_ms(f->l);
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     ck_assert_int_ge(fd, 0);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);

@@ -19,8 +19,9 @@ void fixture_stop(struct fixture *f); /* closes what is open, joins the thread *
 void fixture_call(struct fixture *f, void (*fn)(struct fixture *f));
 void fixture_sync(struct fixture *f);             /* what was sent before has been read and answered */
 void fixture_skip(struct fixture *f, int64_t ms); /* moves the server's clock */
-/* Moves the clock second by second until the server cuts a slow client: how many. */
-int fixture_seconds_until_cut(struct fixture *f);
+/* Moves the clock second by second until the server cuts a slow client: how long after the last connection that was, by that
+ * clock, which goes on meanwhile. */
+int64_t fixture_ms_until_cut(struct fixture *f);
 void fixture_release(struct fixture *f); /* answers what is parked, last first */
 /* Sends the bytes to every open stream, times over; returns how many streams took the last one. */
 int fixture_feed(struct fixture *f, struct str bytes, int times);

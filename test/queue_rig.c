@@ -152,8 +152,8 @@ static void on_claim_done(struct queue_claim *c)
     rc->order = ++done_count;
 }
 
-struct rig_claim *rig_claim(struct rig *r, const char *worker, const char *queue, const char *kinds,
-                            int64_t wait_ms)
+struct rig_claim *rig_claim_prepare(struct rig *r, const char *worker, const char *queue, const char *kinds,
+                                    int64_t wait_ms)
 {
     struct rig_claim *k = arena_alloc(r->a, sizeof *k);
     struct str rest = str_from(kinds);
@@ -174,6 +174,14 @@ struct rig_claim *rig_claim(struct rig *r, const char *worker, const char *queue
     k->c.wait_ms = wait_ms;
     k->c.owner = k;
     k->c.done = on_claim_done;
+    return k;
+}
+
+struct rig_claim *rig_claim(struct rig *r, const char *worker, const char *queue, const char *kinds,
+                            int64_t wait_ms)
+{
+    struct rig_claim *k = rig_claim_prepare(r, worker, queue, kinds, wait_ms);
+
     queue_claim(r->q, &k->c);
     return k;
 }

@@ -12,7 +12,7 @@ struct rig {
     struct queue *q;
     struct arena *a; /* of the test's own thread; freed by rig_close */
     struct arena
-        *op_arenas[2048]; /* one an operation: the store's threads use it while the operation is theirs */
+        *op_arenas[8192]; /* one an operation: the store's threads use it while the operation is theirs */
     size_t op_arena_count;
     int64_t wall_at_zero; /* the store's clock is this + the loop's */
     int awaited;          /* rig_wait returns when it is 0 */
@@ -48,6 +48,9 @@ struct id rig_enqueue(struct rig *r, const char *queue, const char *kind); /* wa
 /* Starts a claim for one job by worker `worker` of the kinds (NULL = every kind, else blank-separated); waits up to wait_ms. */
 struct rig_claim *rig_claim(struct rig *r, const char *worker, const char *queue, const char *kinds,
                             int64_t wait_ms);
+/* The same, for the test to change and to give to queue_claim. */
+struct rig_claim *rig_claim_prepare(struct rig *r, const char *worker, const char *queue, const char *kinds,
+                                    int64_t wait_ms);
 /* Claims one job at once, and fails the test when there is none. */
 struct job *rig_take(struct rig *r, const char *worker, const char *queue);
 struct report_verdict rig_report(struct rig *r, const struct job *j, int64_t n, enum report_op op);

@@ -25,12 +25,14 @@ run_e2e() {
     run_node --test-concurrency=$at_once "${files[@]}"
 }
 run_e2e_nodes() {
-    run_node test/e2e/nodes.test.mjs test/e2e/pg_*.test.mjs
+    local at_once=2 # one of them waits for half a minute
+    [ "${STINT_SMALL:-}" != 1 ] || at_once=1
+    run_node --test-concurrency=$at_once test/e2e/nodes.test.mjs test/e2e/pg_*.test.mjs
 }
 
 # What the API means must not depend on the engine: the same tests, on a database for each server.
 run_e2e_pg() {
-    local names="artifacts auth batches bulk depends errors families history hostile index_api jobs leases limits openapi proxy schedule_command schedules streams tenants workers" name files=()
+    local names="artifacts auth batches bulk depends errors families history hostile index_api jobs leases limits openapi proxy schedule_command schedules streams tenants work_all workers" name files=()
     for name in $names; do
         files+=("test/e2e/$name.test.mjs")
     done

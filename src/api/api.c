@@ -184,7 +184,7 @@ static void queue_known(struct store_op *op)
     c->route->handle(c);
 }
 
-static void run(struct api_call *c)
+static void run_for_tenant(struct api_call *c)
 {
     if ((c->route->flags & API_JOB_IN_PATH) == 0 || c->key.queues.n == 0) {
         c->route->handle(c);
@@ -194,6 +194,15 @@ static void run(struct api_call *c)
     get->tenant = c->tenant;
     get->id = c->job;
     api_submit(c, &get->op);
+}
+
+static void run(struct api_call *c)
+{
+    if (api_is_of_all(c) && !(c->route->flags & API_NAMES_LEASES)) {
+        api_under_lease(c, run_for_tenant);
+    } else {
+        run_for_tenant(c);
+    }
 }
 
 static void on_request(void *ctx, struct http_exchange *x)

@@ -154,13 +154,13 @@ static void on_staged(struct store_op *op)
     api_answer(c, 201);
 }
 
-static void stage(struct upload *u)
+static void stage_for(struct upload *u, int64_t tenant)
 {
     struct api_call *c = u->c;
     struct store_stage_artifact *op = api_op(c, sizeof *op, STORE_STAGE_ARTIFACT, on_staged);
     struct str type = http_request_header(c->x, STR("Content-Type"));
 
-    op->tenant = c->tenant;
+    op->tenant = tenant;
     op->only_queues = c->key.queues;
     op->job = c->job;
     op->lease = u->lease;
@@ -175,6 +175,34 @@ static void stage(struct upload *u)
         op->artifact.bytes = http_body(c->x);
     }
     api_submit(c, &op->op);
+}
+
+static void on_lease_found(struct store_op *op)
+{
+    struct api_call *c = op->owner;
+    struct upload *u = c->state;
+    int64_t tenant = op->rc ? 0 : LOOP_OWNER(op, struct store_find_leases, op)->places[0].tenant;
+    struct err e = op->e;
+
+    if (tenant) {
+        stage_for(u, tenant);
+        return;
+    }
+    discard(u);
+    api_problem(c, op->rc ? op->rc : api_lease_lost(&e), &e);
+}
+
+static void stage(struct upload *u)
+{
+    struct api_call *c = u->c;
+
+    if (api_is_of_all(c)) {
+        struct lease_name *name = arena_alloc(c->a, sizeof *name);
+        *name = (struct lease_name){c->job, u->lease};
+        api_find_leases(c, name, 1, on_lease_found);
+    } else {
+        stage_for(u, c->tenant);
+    }
 }
 
 /* In a worker thread. */

@@ -42,6 +42,11 @@ static void take_key(struct api_call *c, const struct api_key *key)
     c->key.public_id = arena_str(c->a, key->public_id);
     c->key.queues = key->queues.n > 0 ? arena_str(c->a, key->queues) : STR_NONE;
     c->key.tenant_name = c->key.name = c->key.last4 = STR_NONE;
+    if (key->scopes &
+        SCOPE_WORK_ALL) { /* whatever else stands there: it is of no tenant, and does nothing but work */
+        c->key.scopes = SCOPE_WORK_ALL;
+        c->key.tenant = c->tenant = API_NO_TENANT;
+    }
 }
 
 bool api_key_still_good(struct api *api, struct str public_id)

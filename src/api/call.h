@@ -54,6 +54,8 @@ struct api_route {
 enum api_flags {
     API_JOB_IN_PATH = 1, /* the first parameter is a job's id: anything else is 404 */
     API_TENANT_WIDE = 2, /* a key that is limited to queues may not */
+    API_NAMES_LEASES =
+        4, /* what it asks for names leases: a key for all tenants needs no other word for whom it acts */
 };
 
 extern const struct api_route api_routes[];
@@ -72,13 +74,15 @@ struct api {
     bool draining;
 };
 
+#define API_NO_TENANT (-1)
+
 struct api_call {
     struct api_holder holder; /* on_left may be set by a handler that waits */
     struct api *api;
     struct http_exchange *x;
     struct arena *a;
     const struct api_route *route;
-    int64_t tenant;
+    int64_t tenant;     /* API_NO_TENANT: the key is for all tenants, and acts for none of them yet */
     struct api_key key; /* a copy; tenant 0 and no scopes on open routes */
     struct str params[API_PARAMS_MAX];
     struct id job; /* with API_JOB_IN_PATH */
@@ -109,6 +113,16 @@ MUST_CHECK bool api_cursor_parse(struct api_call *c, struct str filter, struct s
 /* A token that opens the stream of one job until `expires_at` (store time), for those who can send no header. */
 struct str api_stream_token(struct api_call *c, struct id job, int64_t expires_at);
 void api_sha256(struct str bytes, unsigned char out[32]);
+
+/* ---- leases.c: keys for all tenants ---- */
+bool api_is_of_all(const struct api_call *c);
+/* Goes on with c->tenant set, that of the lease that the request names; or it is answered. */
+void api_under_lease(struct api_call *c, void (*then)(struct api_call *c));
+/* Where they are, of those that claims of all tenants were given (store_find_leases). */
+void api_find_leases(struct api_call *c, const struct lease_name *leases, size_t count,
+                     void (*done)(struct store_op *op));
+/* What is said of one that is not there. */
+enum rc api_lease_lost(struct err *e);
 
 /* ---- call.c: answers ---- */
 /* Begins an answer of JSON. Write it in one go and send it with api_answer. */

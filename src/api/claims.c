@@ -19,24 +19,48 @@ static void refuse(struct store_op *op)
     }
 }
 
-static void release_all(struct api_call *c, const struct store_claim *claim,
-                        void (*done)(struct store_op *op))
-{
-    struct store_report *op = api_op(c, sizeof *op, STORE_REPORT, done);
-    struct report *items = arena_array(c->a, struct report, claim->count);
+struct release { /* c->state meanwhile */
+    const struct job *jobs;
+    size_t count;
+    void (*done)(struct store_op *op);
+};
 
-    for (size_t i = 0; i < claim->count; i++) {
-        items[i] = (struct report){.job = claim->jobs[i].id,
-                                   .lease = claim->jobs[i].lease,
+/* Those of one tenant, then those of the next. */
+static void release_next(struct store_op *last)
+{
+    struct api_call *c = last->owner;
+    struct release *r = c->state;
+
+    if (r->count == 0) {
+        r->done(last);
+        return;
+    }
+    struct store_report *op = api_op(c, sizeof *op, STORE_REPORT, release_next);
+    op->tenant = r->jobs->tenant;
+    while (op->count < r->count && r->jobs[op->count].tenant == op->tenant) {
+        op->count++;
+    }
+    struct report *items = arena_array(c->a, struct report, op->count);
+    op->items = items;
+    for (size_t i = 0; i < op->count; i++, r->jobs++, r->count--) {
+        items[i] = (struct report){.job = r->jobs->id,
+                                   .lease = r->jobs->lease,
                                    .n = 1,
                                    .op = REPORT_RELEASE,
                                    .progress_permille = -1,
                                    .retry_after_ms = -1};
     }
-    op->tenant = c->tenant;
-    op->items = items;
-    op->count = claim->count;
     api_submit(c, &op->op);
+}
+
+static void release_all(struct api_call *c, struct store_claim *claim, void (*done)(struct store_op *op))
+{
+    struct release *r = arena_alloc(c->a, sizeof *r);
+
+    *r = (struct release){claim->jobs, claim->count, done};
+    c->state = r;
+    claim->op.owner = c;
+    release_next(&claim->op);
 }
 
 static void answer_jobs(struct api_call *c, const struct queue_claim *q)
@@ -47,7 +71,8 @@ static void answer_jobs(struct api_call *c, const struct queue_claim *q)
     json_name(&w, "jobs");
     json_array_begin(&w);
     for (size_t i = 0; i < q->claim.count; i++) {
-        wire_claimed_write(&w, &q->claim.jobs[i]);
+        const struct job *j = &q->claim.jobs[i];
+        wire_claimed_write(&w, j, api_is_of_all(c) ? queue_tenant_name(c->api->queue, j->tenant) : STR_NONE);
     }
     json_array_end(&w);
     if (q->cancel_count > 0) {
@@ -130,7 +155,7 @@ void api_claim(struct api_call *c)
     }
     struct queue_claim *q = arena_alloc(c->a, sizeof *q);
     store_init(&q->claim.op, sizeof q->claim, STORE_CLAIM, c->a);
-    q->claim.tenant = c->tenant;
+    q->claim.tenant = api_is_of_all(c) ? 0 : c->tenant;
     q->claim.worker = in.worker;
     q->claim.queues = in.queues;
     q->claim.queue_count = in.queue_count;

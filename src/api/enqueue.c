@@ -307,6 +307,7 @@ void api_enqueue(struct api_call *c)
         return;
     }
     op->tenant = c->tenant;
+    op->only_queues = c->key.queues;
     op->specs = q->specs;
     op->count = q->good;
     op->partial = q->is_partial;

@@ -11,7 +11,11 @@
 static const struct {
     const char *name;
     unsigned bit;
-} scopes[] = {{"enqueue", SCOPE_ENQUEUE}, {"read", SCOPE_READ}, {"work", SCOPE_WORK}, {"admin", SCOPE_ADMIN}};
+} scopes[] = {{"enqueue", SCOPE_ENQUEUE},
+              {"read", SCOPE_READ},
+              {"work", SCOPE_WORK},
+              {"admin", SCOPE_ADMIN},
+              {"work_all", SCOPE_WORK_ALL}};
 
 #define SCOPES (sizeof scopes / sizeof scopes[0])
 

@@ -265,25 +265,35 @@ void api_delete_queue(struct api_call *c)
 
 /* ---- workers and statistics ---- */
 
-void api_list_workers(struct api_call *c)
+static void write_workers(struct api_call *c, struct json_out *w, int64_t tenant)
 {
     struct queue_worker *workers = NULL;
-    size_t count = queue_workers(c->api->queue, c->tenant, c->a, &workers);
+    size_t count = queue_workers(c->api->queue, tenant, c->a, &workers);
+
+    for (size_t i = 0; i < count; i++) {
+        json_object_begin(w);
+        json_put_str(w, "name", workers[i].name);
+        json_put_time(w, "seen_at", workers[i].seen_at);
+        json_put_bool(w, "waiting", workers[i].is_waiting);
+        json_put_int(w, "claimed", workers[i].claimed);
+        json_put_int(w, "reported", workers[i].reported);
+        json_put_raw(w, "queues", workers[i].queues.n ? workers[i].queues : STR("[]"));
+        json_put_raw(w, "kinds", workers[i].kinds.n ? workers[i].kinds : STR("[]"));
+        json_object_end(w);
+    }
+}
+
+/* The server's own tenant sees those that work for all, too. */
+void api_list_workers(struct api_call *c)
+{
     struct json_out w = api_json(c);
 
     json_object_begin(&w);
     json_name(&w, "workers");
     json_array_begin(&w);
-    for (size_t i = 0; i < count; i++) {
-        json_object_begin(&w);
-        json_put_str(&w, "name", workers[i].name);
-        json_put_time(&w, "seen_at", workers[i].seen_at);
-        json_put_bool(&w, "waiting", workers[i].is_waiting);
-        json_put_int(&w, "claimed", workers[i].claimed);
-        json_put_int(&w, "reported", workers[i].reported);
-        json_put_raw(&w, "queues", workers[i].queues.n ? workers[i].queues : STR("[]"));
-        json_put_raw(&w, "kinds", workers[i].kinds.n ? workers[i].kinds : STR("[]"));
-        json_object_end(&w);
+    write_workers(c, &w, c->tenant);
+    if (api_is_operator(c)) {
+        write_workers(c, &w, 0);
     }
     json_array_end(&w);
     json_object_end(&w);

@@ -11,17 +11,18 @@ static const char no_query[] = " ";
 
 #define R   SCOPE_READ
 #define EN  SCOPE_ENQUEUE
-#define WO  SCOPE_WORK
-#define RW  (SCOPE_READ | SCOPE_WORK)
+#define WO  (SCOPE_WORK | SCOPE_WORK_ALL)
+#define RW  (SCOPE_READ | SCOPE_WORK | SCOPE_WORK_ALL)
 #define AD  SCOPE_ADMIN
 #define JOB API_JOB_IN_PATH
 #define ALL API_TENANT_WIDE
+#define NL  API_NAMES_LEASES
 
 /* clang-format off */
 const struct api_route api_routes[] = {
     {HTTP_POST,   "/v1/jobs",         "enqueueJobs",   EN, API_KEY, API_JOBS, BULK, " partial ", 0, api_enqueue},
-    {HTTP_POST,   "/v1/claims",       "claimJobs",     WO, API_KEY, API_JSON, 0, no_query, 0, api_claim},
-    {HTTP_POST,   "/v1/reports",      "reportJobs",    WO, API_KEY, API_JSON, BULK, no_query, 0, api_report},
+    {HTTP_POST,   "/v1/claims",       "claimJobs",     WO, API_KEY, API_JSON, 0, no_query, NL, api_claim},
+    {HTTP_POST,   "/v1/reports",      "reportJobs",    WO, API_KEY, API_JSON, BULK, no_query, NL, api_report},
     {HTTP_GET,    "/v1/jobs/{id}",    "getJob",        RW,  API_KEY, API_NO_BODY, 0, " wait ", JOB, api_get_job},
     {HTTP_GET,    "/v1/jobs",         "listJobs",      R,  API_KEY, API_NO_BODY, 0, FILTER, 0, api_list_jobs},
     {HTTP_PATCH,  "/v1/jobs/{id}",    "patchJob",      EN, API_KEY, API_JSON, (size_t)2 << 20, no_query, JOB, api_patch_job},
@@ -32,12 +33,12 @@ const struct api_route api_routes[] = {
     {HTTP_POST,   "/v1/jobs/cancel",  "cancelJobs",    EN, API_KEY, API_JSON, 0, no_query, 0, api_cancel_jobs},
     {HTTP_POST,   "/v1/jobs/retry",   "retryJobs",     EN, API_KEY, API_JSON, 0, no_query, 0, api_retry_jobs},
     {HTTP_POST,   "/v1/jobs/promote", "promoteJobs",   EN, API_KEY, API_JSON, 0, no_query, 0, api_promote_jobs},
-    {HTTP_GET,    "/v1/jobs/{id}/children", "listChildren", RW, API_KEY, API_NO_BODY, 0, " limit cursor ", JOB, api_list_children},
+    {HTTP_GET,    "/v1/jobs/{id}/children", "listChildren", RW, API_KEY, API_NO_BODY, 0, " limit cursor full ", JOB, api_list_children},
     {HTTP_GET,    "/v1/jobs/{id}/events", "readEvents", R, API_KEY_OR_TOKEN, API_NO_BODY, 0, " last_event_id limit token ", JOB, api_read_events},
     {HTTP_POST,   "/v1/jobs/{id}/stream-token", "createStreamToken", R, API_KEY, API_MAYBE_JSON, 0, no_query, JOB, api_create_stream_token},
     {HTTP_GET,    "/v1/jobs/{id}/artifacts", "listArtifacts", RW, API_KEY, API_NO_BODY, 0, no_query, JOB, api_list_artifacts},
     {HTTP_GET,    "/v1/jobs/{id}/artifacts/{name}", "getArtifact", RW, API_KEY, API_NO_BODY, 0, no_query, JOB, api_get_artifact},
-    {HTTP_PUT,    "/v1/jobs/{id}/artifacts/{name}", "putArtifact", WO, API_KEY, API_UPLOAD, (size_t)JOB_ARTIFACT_MAX_BYTES, " lease ", JOB, api_put_artifact},
+    {HTTP_PUT,    "/v1/jobs/{id}/artifacts/{name}", "putArtifact", WO, API_KEY, API_UPLOAD, (size_t)JOB_ARTIFACT_MAX_BYTES, " lease ", JOB | NL, api_put_artifact},
     {HTTP_GET,    "/v1/series",        "listSeries",   RW,  API_KEY, API_NO_BODY, 0, " prefix after limit ", ALL, api_list_series},
     {HTTP_GET,    "/v1/series/{name}", "getSeries",    RW,  API_KEY, API_NO_BODY, 0, " limit ", ALL, api_get_series},
     {HTTP_GET,    "/v1/series/{name}/content", "getSeriesContent", RW, API_KEY, API_NO_BODY, 0, " job ", ALL, api_get_series_content},

@@ -99,9 +99,16 @@ static void go_put(struct api_call *c, struct change *change, const struct sched
     if (!next_tick(c, &change->plan, &next_at)) {
         return;
     }
+    bool is_same = found && has_same_ticks(c, found, &change->plan);
+    if (!next_at && !is_same) { /* one that has come to its end may be stated again */
+        struct err e = {0};
+        (void)err_set_code(&e, RC_INVALID, "never_fires", "/end", "end: no tick is left before it");
+        api_problem(c, RC_INVALID, &e);
+        return;
+    }
     struct store_set_schedule *op = set_op(c, found);
     op->definition = change->definition;
-    op->next_at = found && has_same_ticks(c, found, &change->plan) ? -1 : next_at;
+    op->next_at = is_same ? -1 : next_at;
     api_submit(c, &op->op);
 }
 

@@ -57,6 +57,27 @@ static enum stint_code code_of_status(int status)
     }
 }
 
+/* Where it is, unless the text says so. Of many items the first that is wrong is told of. */
+static void tell_place(const struct json *problem, struct str *text, struct arena *a)
+{
+    const struct json *errors = json_get(problem, STR("errors"));
+    const struct json *first = errors && errors->type == JSON_ARRAY ? errors->first : NULL;
+    const struct json *index = json_get(first, STR("index"));
+    struct str detail = *text, field = STR_NONE;
+    (void)!json_get_str(first ? first : problem, "detail", &detail, NULL);
+    (void)!json_get_str(first ? first : problem, "field", &field, NULL);
+    size_t slash = field.n;
+    while (slash > 0 && field.p[slash - 1] != '/') {
+        slash--;
+    }
+    bool is_said = slash <= 1 && str_find(detail, str_sub(field, slash, field.n), 0) < detail.n;
+    if (index && index->type == JSON_INT) {
+        *text = arena_printf(a, "%.*s, at /%lld%.*s", STR_ARG(detail), (long long)index->i, STR_ARG(field));
+    } else if (field.n && !is_said) {
+        *text = arena_printf(a, "%.*s, at %.*s", STR_ARG(detail), STR_ARG(field));
+    }
+}
+
 int client_error_from_problem(struct stint_error *e, int status, struct str body)
 {
     struct arena *a = arena_new();
@@ -79,6 +100,7 @@ int client_error_from_problem(struct stint_error *e, int status, struct str body
     }
     struct str text = detail.n ? detail : title;
     if (text.n) {
+        tell_place(problem, &text, a);
         client_error(e, code, "%.*s", STR_ARG(text));
     } else {
         client_error(e, code, "the server answered %d", status);

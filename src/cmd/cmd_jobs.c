@@ -44,7 +44,7 @@ int cmd_enqueue(const struct options *o)
     }
     struct str args = remote_text(&r, options_arg(o, 1), STR("{}"), &e);
     if (!args.p || json_validate(args, &e)) {
-        code = command_fail(o, EXIT_USAGE, "the args are not JSON: %s", e.text);
+        code = command_fail(o, EXIT_USAGE, "the args: %s", e.text);
         goto out;
     }
     json_object_begin(&w);
@@ -84,7 +84,7 @@ int cmd_watch(const struct options *o)
 
 /* ---- ls ---- */
 
-/* So many at most; how many it were. */
+/* So many at most; how many it were. How far one had come is of interest while it is on its way. */
 static int64_t add_jobs(struct term_table *t, const struct json *jobs, int64_t most, int64_t now)
 {
     int64_t count = 0;
@@ -92,7 +92,7 @@ static int64_t add_jobs(struct term_table *t, const struct json *jobs, int64_t m
         struct str state = text_of(j, "state");
         const struct json *p = json_get(json_get(j, STR("progress")), STR("percent"));
         char progress[16] = "";
-        if (p && p->type != JSON_NULL) {
+        if (p && p->type != JSON_NULL && !remote_is_final(j)) {
             str_print(progress, sizeof(progress), "%.0f %%", p->d);
         }
         term_cell(t, TERM_PLAIN, text_of(j, "id"));

@@ -13,7 +13,11 @@
 static const struct {
     const char *name;
     unsigned bit;
-} scopes[] = {{"enqueue", SCOPE_ENQUEUE}, {"read", SCOPE_READ}, {"work", SCOPE_WORK}, {"admin", SCOPE_ADMIN}};
+} scopes[] = {{"enqueue", SCOPE_ENQUEUE},
+              {"read", SCOPE_READ},
+              {"work", SCOPE_WORK},
+              {"admin", SCOPE_ADMIN},
+              {"work_all", SCOPE_WORK_ALL}};
 
 #define SCOPES (sizeof scopes / sizeof scopes[0])
 
@@ -108,10 +112,15 @@ static enum rc parse_scopes(struct str list, unsigned *out, struct err *e)
             i++;
         }
         if (i == SCOPES) {
-            return err_set(e, RC_INVALID, "--scopes: '%.*s' is none of enqueue, read, work, admin",
+            return err_set(e, RC_INVALID, "--scopes: '%.*s' is none of enqueue, read, work, admin, work_all",
                            STR_ARG(word));
         }
         bits |= scopes[i].bit;
+    }
+    if (bits & SCOPE_WORK_ALL && bits != SCOPE_WORK_ALL) {
+        return err_set(
+            e, RC_INVALID,
+            "--scopes: a key that works for all tenants does nothing else: give it work_all alone");
     }
     *out = bits;
     return bits ? RC_OK : err_set(e, RC_INVALID, "--scopes: a key that may do nothing");
@@ -184,6 +193,10 @@ static enum rc fill_key(struct place *p, struct api_key *key, const struct api_k
     enum rc rc = read_name(p->o, &key->name, e);
 
     rc = rc ? rc : parse_scopes(options_str(p->o, "scopes"), &key->scopes, e);
+    if (!rc && key->scopes == SCOPE_WORK_ALL && !str_eq(key->tenant_name, STR("default"))) {
+        rc = err_set(e, RC_INVALID,
+                     "--tenant: a key for all tenants is the server's, whose tenant is default");
+    }
     return rc ? rc : queues_json(options_str(p->o, "queues"), p->a, &key->queues, e);
 }
 

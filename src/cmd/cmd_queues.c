@@ -157,11 +157,12 @@ static void print_stats(const struct json *s)
         (void)printf("%*s%s\n", (int)(14 - str_from(states[i]).n), "",
                      term_count(number_of(counts, states[i])).s);
     }
-    for (const struct json *k = first_of(s, "kinds"); k; k = k->next) {
+    for (const struct json *k = first_of(s, "queued"); k; k = k->next) {
         const struct json *served = json_get(k, STR("has_worker"));
         if (served && !served->i) {
-            term_print(TERM_YELLOW, "%s queued of kind %.*s: no worker declares it\n",
-                       term_count(number_of(k, "queued")).s, STR_ARG(text_of(k, "kind")));
+            term_print(TERM_YELLOW, "%s queued in %.*s of kind %.*s: no worker asks for it\n",
+                       term_count(number_of(k, "queued")).s, STR_ARG(text_of(k, "queue")),
+                       STR_ARG(text_of(k, "kind")));
         }
     }
 }

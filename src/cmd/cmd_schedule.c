@@ -181,8 +181,7 @@ static int read_body(struct remote *r, struct buf *out)
     }
     struct str text = remote_text(r, is_whole ? word : options_arg(o, 3), STR("{}"), &e);
     if (!text.p || json_validate(text, &e)) {
-        return command_fail(o, EXIT_USAGE, "%s not JSON: %s", is_whole ? "the definition is" : "the args are",
-                            e.text);
+        return command_fail(o, EXIT_USAGE, "%s: %s", is_whole ? "the definition" : "the args", e.text);
     }
     if (is_whole) {
         buf_append(out, text.p, text.n);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cmd/term.h"
 
 #define VARIABLE_BYTES 64
 #define OPTIONS_MAX    128
@@ -16,6 +17,9 @@ struct option_value {
     struct str *list;
     size_t list_count;
 };
+
+/* The one short option, since everybody types it: --output. */
+#define SHORT_OUTPUT STR("-o")
 
 struct options {
     const struct command *command;
@@ -161,6 +165,13 @@ static bool parse_bool(struct str text, int64_t *out)
     return *out || str_eq(text, STR("0")) || str_eq(text, STR("false")) || str_eq(text, STR("no"));
 }
 
+static struct term_text bound_text(const struct option *o, int64_t bound)
+{
+    return o->type == OPT_DURATION ? term_duration(bound)
+           : o->type == OPT_SIZE   ? term_bytes(bound)
+                                   : term_count(bound);
+}
+
 static enum rc read_number(const struct option *o, const char *said, struct str text, int64_t *out,
                            struct err *e)
 {
@@ -177,10 +188,8 @@ static enum rc read_number(const struct option *o, const char *said, struct str 
         return err_set(e, RC_INVALID, "%s: '%.*s' is not %s", said, STR_ARG(text), forms[o->type]);
     }
     if (o->type != OPT_FLAG && (*out < o->min || *out > o->max)) {
-        const char *unit = o->type == OPT_DURATION ? " ms" : o->type == OPT_SIZE ? " bytes" : "";
-
-        return err_set(e, RC_INVALID, "%s: '%.*s' is outside %lld … %lld%s", said, STR_ARG(text),
-                       (long long)o->min, (long long)o->max, unit);
+        return err_set(e, RC_INVALID, "%s: '%.*s' is outside %s … %s", said, STR_ARG(text),
+                       bound_text(o, o->min).s, bound_text(o, o->max).s);
     }
     return RC_OK;
 }
@@ -218,7 +227,7 @@ static enum rc read_flag(struct options *os, int *at, int argc, const char *cons
     struct str value = STR_NONE, name = str_from(argv[*at] + 2);
     char said[VARIABLE_BYTES];
 
-    name = str_cut(name, '=', &value);
+    name = str_eq(str_from(argv[*at]), SHORT_OUTPUT) ? STR("output") : str_cut(name, '=', &value);
     const struct option *o = option_find(name);
     bool is_off = false;
 
@@ -256,7 +265,7 @@ static enum rc read_arguments(struct options *os, int argc, const char *const *a
             is_flags_over = true;
         } else if (str_eq(word, STR("--help")) || str_eq(word, STR("-h"))) {
             os->wants_help = true;
-        } else if (!str_starts(word, STR("--"))) {
+        } else if (!str_starts(word, STR("--")) && !str_eq(word, SHORT_OUTPUT)) {
             return err_set(e, RC_INVALID, "unknown option %s; options are written out: --name VALUE", word.p);
         } else {
             enum rc rc = read_flag(os, &i, argc, argv, e);

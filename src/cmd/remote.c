@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "client/client.h"
+#include "core/job.h"
 
 int remote_open(struct remote *r, const struct options *o)
 {
@@ -124,6 +125,12 @@ struct str text_of(const struct json *o, const char *name)
 {
     const struct json *v = json_get(o, str_from(name));
     return v && v->type == JSON_STRING ? v->s : STR("");
+}
+
+bool remote_is_final(const struct json *job)
+{
+    enum job_state state = JOB_BLOCKED;
+    return job_state_parse(text_of(job, "state"), &state) && job_state_is_final(state);
 }
 
 int64_t number_of(const struct json *o, const char *name)

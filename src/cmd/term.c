@@ -36,12 +36,26 @@ int term_width(void)
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : 80;
 }
 
+/* Bytes of the control character there, of C0 or C1; 0: it is none. */
+static size_t control_at(struct str s, size_t i)
+{
+    unsigned char c = (unsigned char)s.p[i], next = i + 1 < s.n ? (unsigned char)s.p[i + 1] : 0;
+    return c < 0x20 || c == 0x7f ? 1 : c == 0xc2 && next >= 0x80 && next < 0xa0 ? 2 : 0;
+}
+
+void term_put(FILE *f, struct str s, const char *kept)
+{
+    for (size_t i = 0, n = 0; i < s.n; i += n) {
+        size_t control = control_at(s, i);
+        bool is_kept = !control || (control == 1 && strchr(kept, s.p[i]) && s.p[i]);
+        n = control ? control : 1;
+        (void)putc(is_kept ? s.p[i] : s.p[i] == '\t' ? ' ' : '?', f);
+    }
+}
+
 static void put_visible(struct str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        (void)putchar(c < 0x20 || c == 0x7f ? (c == '\t' ? ' ' : '?') : c);
-    }
+    term_put(stdout, s, "");
 }
 
 void term_str(enum term_color color, struct str s)
@@ -173,6 +187,11 @@ struct term_text term_duration(int64_t ms)
         str_print(t.s, sizeof(t.s), "%lld d", (long long)(ms / 86400000));
     }
     return t;
+}
+
+const char *term_s(int64_t n)
+{
+    return n == 1 ? "" : "s";
 }
 
 struct term_text term_bytes(int64_t bytes)

@@ -4,6 +4,8 @@
 #ifndef STINT_CMD_TERM_H
 #define STINT_CMD_TERM_H
 
+#include <stdio.h>
+
 #include "base/str.h"
 
 enum term_color { TERM_PLAIN, TERM_BOLD, TERM_DIM, TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_CYAN };
@@ -12,7 +14,9 @@ bool term_is_terminal(void); /* standard output; NO_COLOR and TERM=dumb switch c
 int term_width(void);
 /* To standard output. */
 void term_print(enum term_color color, const char *format, ...) PRINTF_LIKE(2, 3);
-void term_str(enum term_color color, struct str s); /* control bytes shown as '?' */
+void term_str(enum term_color color, struct str s); /* control characters shown as '?' */
+/* What others wrote, for a terminal that shall not obey it: control characters but the kept ones are '?'. */
+void term_put(FILE *f, struct str s, const char *kept);
 /* A line "name   value" of what is shown; nothing when the value is empty. */
 void term_field(const char *name, struct str value);
 enum term_color term_color_of_state(struct str state);
@@ -31,6 +35,7 @@ struct term_text term_duration(int64_t ms);
 struct term_text term_bytes(int64_t bytes);
 struct term_text term_ago(int64_t at, int64_t now);
 struct term_text term_count(int64_t n); /* 12,345 */
+const char *term_s(int64_t n);          /* of so many: "s" or not */
 
 /* A table: header, then rows cell by cell; printed when it ends, each column as wide as it must be, the last one free. */
 struct term_table;

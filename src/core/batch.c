@@ -59,8 +59,8 @@ enum rc batch_filling_job(const struct batch_filling *f, int64_t at, struct aren
         s.tags = schedule_tags(s.tags, f->schedule, a);
     }
     if (f->tick) {
-        s.unique_key = arena_printf(a, "schedule:%.*s:%s:%lld", STR_ARG(f->schedule), time_text(f->tick).s,
-                                    (long long)at);
+        s.unique_key = arena_printf(a, JOB_TICK_KEYS "%.*s:%s:%lld", STR_ARG(f->schedule),
+                                    time_text(f->tick).s, (long long)at);
         s.unique_for_ms = JOB_FOREVER_MS;
     }
     enum rc rc = matrix_limits(&f->matrix, s.limit_keys, &place, a, &s.limit_keys, e);

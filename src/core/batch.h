@@ -53,6 +53,7 @@ struct batch {
     int64_t round;              /* 1; the retry of a job of a finished batch begins the next */
     struct job_children counts; /* of its jobs, without the failures */
     int64_t created_at, finished_at;
+    int64_t fill_at; /* of one that is filling, and that nobody has begun: not before; else 0 */
 };
 
 struct batch_progress {

@@ -63,7 +63,8 @@ enum job_on_duplicate { JOB_ON_DUPLICATE_KEEP, JOB_ON_DUPLICATE_REPLACE, JOB_ON_
 #define JOB_ARTIFACT_ROW_BYTES   (256 << 10) /* larger artifacts are files */
 #define JOB_ERROR_MAX_BYTES      (16 << 10)  /* message and stack together; longer ones are cut */
 #define JOB_NAME_MAX_BYTES       128
-#define JOB_KEY_MAX_BYTES        256 /* unique keys, groups */
+#define JOB_KEY_MAX_BYTES        256         /* unique keys, groups */
+#define JOB_TICK_KEYS            "schedule:" /* so begin the unique keys of schedules' ticks, and nobody else's */
 #define JOB_TAGS_MAX             16
 #define JOB_PRIORITY_MIN         (-32768)
 #define JOB_PRIORITY_MAX         32767

@@ -170,7 +170,7 @@ static enum rc check_members(const struct job_spec *s, struct err *e)
 
 static void set_key(struct job_spec *s, struct str name, int64_t tick, struct arena *a)
 {
-    s->unique_key = arena_printf(a, "schedule:%.*s:%s", STR_ARG(name), time_text(tick).s);
+    s->unique_key = arena_printf(a, JOB_TICK_KEYS "%.*s:%s", STR_ARG(name), time_text(tick).s);
     s->unique_for_ms = JOB_FOREVER_MS;
 }
 

@@ -83,7 +83,11 @@ void claims_send(struct claim_wait *w)
     err_clear(&c->op.e);
     c->jobs = NULL;
     c->count = 0;
-    submit(w->q, &c->op);
+    if (c->tenant) {
+        submit(w->q, &c->op);
+    } else {
+        claims_send_all(w);
+    }
 }
 
 void claims_stop_answering(struct claim_wait *w)
@@ -127,6 +131,8 @@ static void forget(struct claim_wait *w)
     c->next = c->prev = NULL;
     c->wait = NULL;
     q->claim_count--;
+    q->all_claim_count -= !c->claim.tenant;
+    claims_forget_all(w);
     mem_free(w->links);
     mem_free(w->cancels);
     mem_free(w);
@@ -205,7 +211,20 @@ static struct claim_wait *wait_new(struct queue *q, struct queue_claim *c)
     }
     q->claims = c;
     q->claim_count++;
+    q->all_claim_count += !c->claim.tenant;
     return w;
+}
+
+/* By its name a worker of all tenants is known, wherever it stands. */
+static enum rc name_worker(struct store_claim *c)
+{
+    if (!c->tenant) {
+        c->worker = arena_printf(c->op.a, QUEUE_OF_ALL "%.*s", STR_ARG(c->worker));
+    } else if (str_starts(c->worker, STR(QUEUE_OF_ALL))) {
+        return err_set_code(&c->op.e, RC_INVALID, "invalid_field", "worker",
+                            "only workers of all tenants are called " QUEUE_OF_ALL "…");
+    }
+    return RC_OK;
 }
 
 void queue_claim(struct queue *q, struct queue_claim *c)
@@ -217,6 +236,11 @@ void queue_claim(struct queue *q, struct queue_claim *c)
     c->cancels = NULL;
     c->cancel_count = 0;
     if (q->is_draining) {
+        refuse(q, op);
+        return;
+    }
+    op->rc = name_worker(&c->claim);
+    if (op->rc) {
         refuse(q, op);
         return;
     }

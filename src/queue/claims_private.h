@@ -8,7 +8,7 @@ enum place { WAITING, IN_STORE };
 
 struct line { /* the claims that take from one queue, in order of arrival */
     struct table_node node;
-    int64_t tenant;
+    int64_t tenant; /* 0: from all of that name */
     struct str name;
     struct line_link *first, *last;
 };
@@ -30,7 +30,9 @@ struct claim_wait {
     size_t link_count;
     bool is_expired, is_abandoned, again, is_scout;
     uint64_t sent_in_round;
+    struct claim_all *all;   /* claims_all.c; NULL: of one tenant, or not sent yet */
     struct line *token_line; /* NULL: it was not woken for a job */
+    int64_t token_tenant;    /* whose job that is */
     char token_kind[JOB_NAME_MAX_BYTES + 1];
     struct id *cancels;
     size_t cancel_count;
@@ -44,6 +46,10 @@ struct line *claims_find_line(const struct queue *q, int64_t tenant,
 void claims_send(struct claim_wait *w);         /* to the store */
 void claims_finish(struct claim_wait *w);       /* answers it, as it is; it is gone then */
 void claims_stop_answering(struct claim_wait *w);
+
+/* ---- claims_all.c */
+void claims_send_all(struct claim_wait *w); /* its op->done is called when all of it is back */
+void claims_forget_all(struct claim_wait *w);
 
 /* ---- wakes.c */
 /* The claim came back: who else has to look? */

@@ -2,6 +2,8 @@
  *
  *   queue.c     the way in (submit) and the way back (rounds): everything passes here
  *   claims.c    claims that wait: their lines, deadlines, answers
+ *   claims_all.c  those of all tenants, in parts
+ *   tenants.c   whose turn it is for those
  *   wakes.c     who is woken: for jobs, along with an enqueue, for cancels
  *   looks.c     what they wait for, as the store has it
  *   reports.c   jobs that are being worked on here: thinned progress, who works on what
@@ -20,6 +22,7 @@
 
 #include "queue/queue.h"
 #include "queue/table.h"
+#include "queue/tenants.h"
 
 struct op_list { /* linked by next */
     struct store_op *first, *last;
@@ -97,6 +100,7 @@ struct queue {
     struct table lines;         /* claims.c: (tenant, queue) with claims that may wait */
     struct queue_claim *claims; /* all that are not done */
     int64_t claim_count;
+    int64_t all_claim_count;       /* of them, those of all tenants */
     struct claim_wait *to_answer;  /* claims that got cancels in this round */
     struct cancel_lookup *lookups; /* reads of who works on a job that should stop */
     struct table running;          /* reports.c */
@@ -108,6 +112,7 @@ struct queue {
     bool must_look_again;
     struct table keys;
     struct keys_reading keys_reading;
+    struct tenants tenants;
     struct workers workers;
     struct services services;
     struct looks looks;
@@ -137,6 +142,7 @@ void wakes_ride(struct queue *q, const struct store_enqueue *enqueue);
 void wakes_see_changes(struct queue *q, const struct folded *f, size_t count);
 void wakes_see_line(struct queue *q, const struct store_line *line); /* as other nodes tell it */
 void wakes_wake_queue(struct queue *q, int64_t tenant, struct str queue);
+void wakes_resumed(struct queue *q, const struct store_change *c); /* a line of a queue that gives again */
 void wakes_dispose(struct queue *q);
 
 /* ---- looks.c */

@@ -268,6 +268,11 @@ static void see_changes(struct queue *q, const struct store_round *r)
     for (size_t i = 0; i < count; i++) {
         watches_see_change(q, &folded[i]);
     }
+    for (size_t i = 0; q->tenants.count > 0 && i < r->change_count; i++) {
+        if (id_is_zero(r->changes[i].job) && r->changes[i].became_queued) {
+            wakes_resumed(q, &r->changes[i]); /* each line of its own: above they were one */
+        }
+    }
     for (size_t i = 0; q->feeds && i < r->change_count; i++) {
         feeds_see_change(q, &r->changes[i]);
     }
@@ -284,6 +289,7 @@ static void see_news(struct queue *q, const struct store_round *r)
         wakes_see_line(q, &r->lines[i]);
     }
     if (r->has_gap) {
+        tenants_doubt(q);
         looks_begin(q);
         watches_look(q);
     }
@@ -425,6 +431,7 @@ void queue_close(struct queue *q)
     looks_dispose(q);
     watches_dispose(q);
     reports_dispose(q);
+    tenants_dispose(q);
     workers_dispose(q);
     keys_dispose(q);
     for (struct table_node *n; (n = table_any(&q->idempotent));) {

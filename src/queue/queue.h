@@ -53,7 +53,13 @@ void queue_submit(struct queue *q, struct store_op *op);
 
 /* A claim that may wait for jobs. Fill claim's inputs with store_init(&c.claim.op, …), but leave its op.done and op.owner to
  * queue/; wait_ms 0 = answer at once. `done` is called once: with jobs, with cancels, with neither after the wait, or with
- * claim.op.rc set. max 0 asks for no job: a worker without a free slot hears which of its jobs should stop. */
+ * claim.op.rc set. max 0 asks for no job: a worker without a free slot hears which of its jobs should stop.
+ *
+ * Tenant 0: a claim of the queues of these names of all tenants, who take turns, job by job, at each node for itself; its queues are
+ * named. Its worker's name gets QUEUE_OF_ALL before it, in whatever the jobs say of it; of a tenant's own claim such a name is
+ * RC_INVALID. So store_find_leases tells whose leases were given to such workers. */
+#define QUEUE_OF_ALL "all-tenants/"
+
 struct queue_claim {
     struct store_claim claim;
     int64_t wait_ms;
@@ -115,6 +121,9 @@ void queue_feed_stop(struct queue *q, struct queue_feed *f);
  * once a second, whether another process made it. The pointer is good until the loop turns. */
 const struct api_key *queue_find_key(struct queue *q, struct str public_id);
 
+/* Of a job that a claim of all tenants has given; the text stays. */
+struct str queue_tenant_name(struct queue *q, int64_t tenant);
+
 /* Workers as they were last heard of (claims and reports), newest first. */
 struct queue_worker {
     struct str name;
@@ -123,8 +132,9 @@ struct queue_worker {
     struct str queues, kinds; /* JSON arrays, as last declared */
 };
 
+/* Tenant 0: those that work for all. */
 size_t queue_workers(struct queue *q, int64_t tenant, struct arena *a, struct queue_worker **out);
-/* True when some live worker of the tenant declares the kind (stats show queued jobs that nobody can do). */
+/* True when some live worker of the tenant, or of all, declares the kind (stats show queued jobs that nobody can do). */
 bool queue_kind_has_worker(struct queue *q, int64_t tenant, struct str kind);
 
 /* ---- schedules: the services expand those that are due */

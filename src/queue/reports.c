@@ -76,7 +76,7 @@ void reports_claimed(struct queue *q, const struct store_claim *c, struct worker
         workers_seen(q, w);
     }
     for (size_t i = 0; i < c->count; i++) {
-        struct running *r = running_get(q, c->tenant, c->jobs[i].id);
+        struct running *r = running_get(q, c->jobs[i].tenant, c->jobs[i].id);
 
         r->is_untold = false; /* of the lease before */
         set_worker(r, w);

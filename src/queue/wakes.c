@@ -41,15 +41,20 @@ static bool takes_kind(const struct claim_wait *w, struct str kind)
 
 /* ------------------------------------------------------------------ wake-ups */
 
-/* Gives n tokens of (line, kind) to waiting claims, first come first served; the header says why `again`. */
-static void wake(struct queue *q, struct line *l, struct str kind, size_t n, bool as_scouts)
+/* Gives n tokens of (line, kind) to waiting claims, first come first served; the header says why `again`. Returns how many are
+ * left. */
+static size_t wake_in(struct queue *q, struct line *l, const struct store_line *what, size_t n,
+                      bool as_scouts)
 {
+    const struct str kind = what->kind;
+
     for (struct line_link *k = l->first; k && n > 0; k = k->next) {
         struct claim_wait *w = k->wait;
 
         if (w->place == WAITING && takes_kind(w, kind)) {
             w->is_scout = as_scouts;
             w->token_line = l; /* it stays while w stands in it */
+            w->token_tenant = what->tenant;
             str_copy(w->token_kind, sizeof w->token_kind, kind);
             claims_send(w);
             n--;
@@ -58,9 +63,24 @@ static void wake(struct queue *q, struct line *l, struct str kind, size_t n, boo
     for (struct line_link *k = l->first; k && n > 0; k = k->next) {
         struct claim_wait *w = k->wait;
 
-        if (w->place == IN_STORE && w->sent_in_round != q->round && takes_kind(w, kind)) {
+        const bool may_miss_it = w->all || w->sent_in_round != q->round;
+
+        if (w->place == IN_STORE && may_miss_it && takes_kind(w, kind)) {
             w->again = true;
         }
+    }
+    return n;
+}
+
+/* The tenant's own first, then those of all tenants. */
+static void wake(struct queue *q, const struct store_line *what, size_t n, bool as_scouts)
+{
+    struct line *own = claims_find_line(q, what->tenant, what->queue);
+    struct line *all = q->all_claim_count > 0 ? claims_find_line(q, 0, what->queue) : NULL;
+
+    n = own ? wake_in(q, own, what, n, as_scouts) : n;
+    if (all && n > 0) {
+        wake_in(q, all, what, n, as_scouts);
     }
 }
 
@@ -69,7 +89,7 @@ static bool got_token_kind(const struct claim_wait *w)
     const struct store_claim *c = &w->c->claim;
 
     for (size_t i = 0; i < c->count; i++) {
-        if (str_eq(c->jobs[i].queue, w->token_line->name) &&
+        if (c->jobs[i].tenant == w->token_tenant && str_eq(c->jobs[i].queue, w->token_line->name) &&
             str_eq(c->jobs[i].kind, str_from(w->token_kind))) {
             return true;
         }
@@ -90,7 +110,7 @@ static void settle_token(struct claim_wait *w)
 
     w->token_line = NULL;
     if (!is_used) {
-        wake(w->q, l, str_from(w->token_kind), 1, w->is_scout);
+        wake(w->q, &(struct store_line){w->token_tenant, l->name, str_from(w->token_kind)}, 1, w->is_scout);
     }
 }
 
@@ -99,11 +119,10 @@ static void settle_scout(struct claim_wait *w)
 {
     const struct store_claim *c = &w->c->claim;
     const struct job *found = w->is_scout && c->count > 0 ? &c->jobs[c->count - 1] : NULL;
-    struct line *l = found ? claims_find_line(w->q, c->tenant, found->queue) : NULL;
 
     w->is_scout = false;
-    if (l) {
-        wake(w->q, l, found->kind, SCOUTS_CALLED, true);
+    if (found) {
+        wake(w->q, &(struct store_line){found->tenant, found->queue, found->kind}, SCOUTS_CALLED, true);
     }
 }
 
@@ -116,15 +135,25 @@ void wakes_settle(struct claim_wait *w)
 /* ------------------------------------------------------------------ rides */
 
 /* Takes up to n claims that wait for this queue and kind along, right behind what was just submitted. */
-static void ride(struct queue *q, int64_t tenant, const struct job_spec *spec, size_t n)
+static size_t ride_in(const struct line *l, struct str kind, size_t n)
 {
-    struct line *l = claims_find_line(q, tenant, spec->queue.n > 0 ? spec->queue : STR("default"));
-
     for (struct line_link *k = l ? l->first : NULL; k && n > 0; k = k->next) {
-        if (k->wait->place == WAITING && takes_kind(k->wait, spec->kind)) {
+        if (k->wait->place == WAITING && takes_kind(k->wait, kind)) {
             claims_send(k->wait);
             n--;
         }
+    }
+    return n;
+}
+
+static void ride(struct queue *q, int64_t tenant, const struct job_spec *spec, size_t n)
+{
+    const struct store_line what = {tenant, spec->queue.n > 0 ? spec->queue : STR("default"), spec->kind};
+
+    n = ride_in(claims_find_line(q, tenant, what.queue), what.kind, n);
+    if (n > 0 && q->all_claim_count > 0) {
+        tenants_note(q, &what);
+        ride_in(claims_find_line(q, 0, what.queue), what.kind, n);
     }
 }
 
@@ -208,7 +237,8 @@ static void on_looked_up(struct store_op *op)
     struct queue *q = k->q;
 
     if (op->rc == RC_OK && k->get.job->state == JOB_PROCESSING) {
-        struct worker *w = workers_find(q, k->get.tenant, k->get.job->worker);
+        const bool is_of_all = str_starts(k->get.job->worker, STR(QUEUE_OF_ALL));
+        struct worker *w = workers_find(q, is_of_all ? 0 : k->get.tenant, k->get.job->worker);
 
         if (w) {
             tell_worker(q, w, k->get.id, k->get.job->queue);
@@ -255,10 +285,11 @@ static bool is_same_line(const struct store_change *a, const struct store_change
 
 static void wake_for(struct queue *q, const struct store_change *group, size_t n)
 {
-    struct line *l = group ? claims_find_line(q, group->tenant, group->queue) : NULL;
+    if (group) {
+        const struct store_line what = {group->tenant, group->queue, group->kind};
 
-    if (l) {
-        wake(q, l, group->kind, n, false);
+        tenants_note(q, &what);
+        wake(q, &what, n, false);
     }
 }
 
@@ -267,7 +298,7 @@ void wakes_see_changes(struct queue *q, const struct folded *f, size_t count)
     const struct store_change *group = NULL; /* jobs of one bulk stand together: one look for all of them */
     size_t n = 0;
 
-    if (!q->claims) {
+    if (!q->claims && !q->tenants.count) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -288,10 +319,8 @@ void wakes_see_changes(struct queue *q, const struct folded *f, size_t count)
     answer_cancels(q);
 }
 
-void wakes_wake_queue(struct queue *q, int64_t tenant, struct str queue)
+static void wake_line(const struct line *l)
 {
-    struct line *l = claims_find_line(q, tenant, queue);
-
     for (struct line_link *k = l ? l->first : NULL; k; k = k->next) {
         if (k->wait->place == WAITING) {
             claims_send(k->wait);
@@ -301,15 +330,23 @@ void wakes_wake_queue(struct queue *q, int64_t tenant, struct str queue)
     }
 }
 
+void wakes_wake_queue(struct queue *q, int64_t tenant, struct str queue)
+{
+    wake_line(claims_find_line(q, tenant, queue));
+}
+
+void wakes_resumed(struct queue *q, const struct store_change *c)
+{
+    tenants_note(q, &(struct store_line){c->tenant, c->queue, c->kind});
+    wake_line(q->all_claim_count > 0 ? claims_find_line(q, 0, c->queue) : NULL);
+}
+
 /* ------------------------------------------------------------------ other nodes */
 
 void wakes_see_line(struct queue *q, const struct store_line *line)
 {
-    struct line *l = claims_find_line(q, line->tenant, line->queue);
-
-    if (l) {
-        wake(q, l, line->kind, 1, true);
-    }
+    tenants_note(q, line);
+    wake(q, line, 1, true);
 }
 
 void wakes_dispose(struct queue *q)

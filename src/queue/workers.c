@@ -213,7 +213,7 @@ bool queue_kind_has_worker(struct queue *q, int64_t tenant, struct str kind)
         const bool is_live =
             w->claim_count > 0 || w->job_count > 0 || now - w->view.seen_at <= FORGET_AFTER_MS;
 
-        if (is_live && w->view.tenant == tenant && does_kind(w, kind)) {
+        if (is_live && (w->view.tenant == tenant || w->view.tenant == 0) && does_kind(w, kind)) {
             return true;
         }
     }

@@ -99,6 +99,16 @@ void ops_add_line(struct store_look *op, const struct store_line *line)
     op->lines[op->count++] = *line;
 }
 
+bool ops_wants(struct str name, const struct str *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq(names[i], name)) {
+            return true;
+        }
+    }
+    return count == 0;
+}
+
 void ops_answer(struct store_op *list, enum rc rc, const struct err *e)
 {
     for (struct store_op *op = list; op; op = op->next) {

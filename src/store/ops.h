@@ -22,6 +22,8 @@ struct store_op *ops_append(struct store_op *list, struct store_op *rest);
 struct store_op *ops_halve(struct store_op *list);
 /* Behind those that were found so far; its texts stay whose they are. */
 void ops_add_line(struct store_look *op, const struct store_line *line);
+/* Is it among what a claim names? Who names nothing wants all. */
+bool ops_wants(struct str name, const struct str *names, size_t count);
 /* The same answer for each. */
 void ops_answer(struct store_op *list, enum rc rc, const struct err *e);
 

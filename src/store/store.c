@@ -45,6 +45,8 @@ static const struct {
     {STORE_LIST_RESULTS, false, "list_results"},
     {STORE_STATS, false, "stats"},
     {STORE_LIST_KEYS, false, "list_keys"},
+    {STORE_LIST_TENANTS, false, "list_tenants"},
+    {STORE_FIND_LEASES, false, "find_leases"},
     {STORE_LOOK, false, "look"},
 };
 

@@ -67,6 +67,8 @@ enum store_op_kind {
     STORE_LIST_RESULTS,
     STORE_STATS,
     STORE_LIST_KEYS,
+    STORE_LIST_TENANTS,
+    STORE_FIND_LEASES,
     STORE_LOOK,
     STORE_OP_KINDS,
 };
@@ -212,8 +214,9 @@ struct schedule_step {
     int64_t version, from, next_at;
     int64_t last_tick; /* 0: none fired */
     int64_t fired, dropped;
-    struct id
-        cancel; /* zero: none. This job is cancelled first if it lives, also when its queue is still too full for the specs */
+    /* Zero: none. This job is cancelled if it lives and, with the place that it leaves, there is room for the specs; a batch when
+     * there may be behind the end of its open jobs: RC_BUSY then, until it is there. */
+    struct id cancel;
 };
 
 /* Is it none of people's, but the filling of a batch, last_job (store_fill)? Its definition is then batch_plan.filling_text. No list
@@ -331,10 +334,13 @@ int64_t store_limit_tenant(int64_t tenant, struct str key);
  * idempotency_key: kept 24 h with the body's hash in the same transaction: the same again gives the same verdicts
  * with replayed; another hash gives RC_INVALID, code `idempotency_mismatch`.
  * An item that joins a batch: RC_INVALID, code `unknown_batch`; RC_CONFLICT, code `batch_closed`; dropped when that has as many
- * jobs as it takes (RC_CONFLICT, code `batch_full`, for one that depends on others of the call: part of them makes no sense). */
+ * jobs as it takes (RC_CONFLICT, code `batch_full`, for one that depends on others of the call, or for which they wait: part of
+ * them makes no sense). */
 struct store_enqueue {
     struct store_op op;
     int64_t tenant;
+    struct str
+        only_queues; /* as in api_key: a job of other queues that holds a unique key stays as it is (on_duplicate) */
     const struct job_spec *specs;
     size_t count;
     bool partial;
@@ -373,7 +379,7 @@ struct store_claim {
 #define STORE_LOOK_LINES 1000 /* at once */
 
 /* In which of the wanted lines, of any tenants, a claim would have found something; of one without a kind, which lines of its
- * queue. Of a line that is wanted twice it may be told twice. */
+ * queue; of one of tenant 0, those of all tenants. Of a line that is wanted twice it may be told twice. */
 struct store_look {
     struct store_op op;
     const struct store_line *wanted;
@@ -658,7 +664,13 @@ struct store_stats {
 
 /* ------------------------------------------------------------------ keys and tenants */
 
-enum key_scope { SCOPE_ENQUEUE = 1, SCOPE_READ = 2, SCOPE_WORK = 4, SCOPE_ADMIN = 8 };
+enum key_scope {
+    SCOPE_ENQUEUE = 1,
+    SCOPE_READ = 2,
+    SCOPE_WORK = 4,
+    SCOPE_ADMIN = 8,
+    SCOPE_WORK_ALL = 16, /* works for all tenants, and does nothing else: a key has it alone */
+};
 
 struct api_key {
     struct str public_id; /* the 8 characters that name it */
@@ -690,6 +702,38 @@ struct store_list_keys {
     int64_t tenant;
     struct api_key *keys; /* out */
     size_t count;
+};
+
+struct tenant {
+    int64_t id;
+    struct str name;
+};
+
+/* All of them, in the order in which they came. */
+struct store_list_tenants {
+    struct store_op op;
+    struct tenant *tenants; /* out */
+    size_t count;
+};
+
+struct lease_name {
+    struct id job;
+    int64_t lease;
+};
+
+struct lease_place {
+    int64_t tenant; /* 0: there is no such lease */
+    bool is_live;   /* it has not ended */
+};
+
+/* Of whichever tenants the jobs are: where each is whose last lease has this number, and was given to a worker whose name begins
+ * with `worker`. */
+struct store_find_leases {
+    struct store_op op;
+    struct str worker;
+    const struct lease_name *leases;
+    size_t count;
+    struct lease_place *places; /* out: one for each */
 };
 
 /* ------------------------------------------------------------------ services */

@@ -162,6 +162,7 @@ void wire_batch_write(struct json_out *w, const struct batch *b, int64_t now)
     json_object_end(w);
     write_progress(w, b, now);
     json_put_time(w, "created_at", b->created_at);
+    json_put_time(w, "run_at", b->fill_at > now ? b->fill_at : 0);
     json_put_time(w, "finished_at", b->finished_at);
     json_object_end(w);
 }

@@ -213,10 +213,13 @@ void wire_job_write(struct json_out *w, const struct job *j, enum wire_parts par
     json_object_end(w);
 }
 
-void wire_claimed_write(struct json_out *w, const struct job *j)
+void wire_claimed_write(struct json_out *w, const struct job *j, struct str tenant)
 {
     json_object_begin(w);
     json_put_id(w, "id", j->id);
+    if (tenant.n) {
+        json_put_str(w, "tenant", tenant);
+    }
     json_put_int(w, "lease", j->lease);
     wire_put_seconds(w, "lease_s", j->lease_ms);
     json_put_str(w, "queue", j->queue);

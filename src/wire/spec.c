@@ -208,6 +208,9 @@ static enum rc read_spec(const struct json *v, struct wire_shape shape, struct a
     if (HAS(seen, ROW_RUN_AT) && HAS(seen, ROW_DELAY)) {
         return wire_invalid(e, "delay_s", "run_at and delay_s exclude each other");
     }
+    if (str_starts(s.unique_key, STR(JOB_TICK_KEYS))) { /* who held one would keep a tick from its job */
+        return wire_invalid(e, "unique_key", "unique_key must not begin with " JOB_TICK_KEYS);
+    }
     if (HAS(seen, ROW_UNIQUE_FOR) && s.unique_key.n == 0) {
         return wire_invalid(e, "unique_for_s", "unique_for_s needs a unique_key");
     }

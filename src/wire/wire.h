@@ -107,7 +107,7 @@ MUST_CHECK enum rc wire_claim_read(const struct json *v, struct arena *a, struct
 void wire_claim_write(struct json_out *w, const struct wire_claim *c);
 /* One job of a claim's answer: what a worker needs: id, lease, args, checkpoint, attempt, timeout, what became of its
  * children. */
-void wire_claimed_write(struct json_out *w, const struct job *j);
+void wire_claimed_write(struct json_out *w, const struct job *j, struct str tenant);
 
 /* ---- reports ---- */
 MUST_CHECK enum rc wire_report_read(const struct json *v, struct arena *a, struct report *out, struct err *e);

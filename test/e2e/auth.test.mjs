@@ -88,6 +88,10 @@ test('a key that is limited to queues does nothing outside of them', async () =>
     ]) {
         assert.equal((await call(method, path, body, { key })).status, 403, `${method} ${path} ${JSON.stringify(body)}`);
     }
+    const holder = (await call('POST', '/v1/jobs', { kind: 'k', queue: 'keys', unique_key: 'held', args: 1, delay_s: 60 })).json.id;
+    const dup = (await call('POST', '/v1/jobs', { kind: 'k', queue: 'mail', unique_key: 'held', args: 2, on_duplicate: 'replace' }, { key })).json;
+    assert.deepEqual(dup, { id: holder, state: 'scheduled', duplicate: true });
+    assert.equal((await call('GET', `/v1/jobs/${holder}`)).json.args, 1);
     const held = (await call('POST', '/v1/claims', { worker: 'w', queues: ['other'] })).json.jobs[0];
     const said = { job: held.id, lease: held.lease, n: 1, op: 'complete' };
     const own = (await call('POST', '/v1/claims', { worker: 'w', queues: ['mail'] }, { key })).json.jobs[0];

@@ -111,7 +111,7 @@ test('what is wrong is refused, with the way to it, and nothing is made', async 
         [{ finally: [{ kind: 'k', priority: 'x' }] }, 422, '/finally/0/priority'],
         [{ jobs: [{ kind: 'k', depends_on: ['nobody'] }] }, 422, '/jobs/0/depends_on/0'],
         [{ max_jobs: 0 }, 422, '/max_jobs'],
-        [{ max_jobs: 1, jobs: [{ kind: 'k', ref: 'a' }, { kind: 'k', depends_on: ['a'] }] }, 409, '/jobs/1/batch'],
+        [{ max_jobs: 1, jobs: [{ kind: 'k', ref: 'a' }, { kind: 'k', depends_on: ['a'] }] }, 409, '/jobs/0/batch'],
         [{ labels: { a: 1 } }, 422, '/labels'],
         [{ labels: { a: 'x'.repeat(5000) } }, 422, '/labels'],
         [{ nonsense: 1 }, 422, '/nonsense'],
@@ -185,4 +185,12 @@ test('whoever watches a batch sees how far it is, and whoever waits for its end 
     assert.deepEqual((({ state, pct, eta_s }) => [state, pct, eta_s])(await over), ['finished', 100, null]);
     assert.equal((await call('GET', `/v1/batches/${id}?wait=30`)).id, id);
     assert.equal(jobs.length, 4);
+});
+
+test('a batch that is to be filled later tells when', async () => {
+    const run_at = '2999-01-01T00:00:00.000Z';
+    const { id } = await make({ job: { kind: 'k', queue: 'later', run_at }, matrix: { a: [1, 2] } });
+    assert.deepEqual((({ state, run_at }) => [state, run_at])(await get(id)), ['filling', run_at]);
+    await call('POST', `/v1/batches/${id}/cancel`);
+    assert.equal((await get(id)).run_at, null);
 });

@@ -73,6 +73,25 @@ test('children are listed in pages, with counts', async () => {
     assert.equal(foreign.json.code, 'invalid_cursor');
 });
 
+test('whole children are what each is by itself, and a page of them ends when it is big', async () => {
+    const id = await enqueue('whole');
+    const parent = await claim('whole', 'parent');
+    const big = Array.from({ length: 20 }, (_, i) => ({ kind: 'child', args: { i } }));
+    const { children } = await report(parent, 1, 'progress', { children: big });
+    for (let i = 0; i < 20; i++) await report(await claim('whole', 'child'), 1, 'complete', { result: `${i} ${'x'.repeat(900_000)}` });
+    const found = [];
+    let pages = 0;
+    for (let cursor = ''; cursor !== null; pages++) {
+        const page = await get(`/v1/jobs/${id}/children?limit=1000&full=true${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+        found.push(...page.jobs);
+        cursor = page.next_cursor;
+    }
+    assert.equal(pages, 2);
+    assert.deepEqual(found.map((j) => j.id), children.map((c) => c.id));
+    for (const i of [0, 19]) assert.deepEqual(found[i], await get(`/v1/jobs/${found[i].id}`));
+    assert.equal((await server.call('GET', `/v1/jobs/${id}/children?full=perhaps`)).json.code, 'invalid_field');
+});
+
 test('what is attached to the root hangs under it, and the root waits for it too', async () => {
     const id = await enqueue('c');
     await report(await claim('c', 'parent'), 1, 'wait', { children: [{ kind: 'child' }] });

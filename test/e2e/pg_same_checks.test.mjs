@@ -207,6 +207,8 @@ const MEMBERS = [
     ['"limits":[["a"]]', 'limits'],
     ['"limits":{}', 'limits'],
     ['"limits":null', 'limits'],
+    ['"unique_key":"schedule:nightly:2026-11-23T02:30:00.000Z"', 'unique_key'],
+    ['"unique_key":"schedules"', null],
     ['"batch":"b"', 'batch'],
     ['"secrets":[]', 'secrets'],
     ['"attach":"root"', 'attach'],

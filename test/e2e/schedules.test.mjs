@@ -119,6 +119,7 @@ test('what is no schedule is refused by name, and nothing of it is kept', async 
         [{ every_s: 60, tz: 'UTC' }, 'invalid_field', '/tz'],
         [{ every_s: 60, start: '2030-01-01T00:00:00Z', end: '2029-01-01T00:00:00Z' }, 'invalid_field', '/end'],
         [{ every_s: 60, end: '1970-01-01T00:00:00Z' }, 'invalid_field', '/end'],
+        [{ every_s: 60, end: '2020-01-01T00:00:00Z' }, 'never_fires', '/end'],
         [{ every_s: 60, start: 'tomorrow' }, 'invalid_field', '/start'],
         [{ cron: '0 0 1 1 *', start: '2030-02-01T00:00:00Z', end: '2030-03-01T00:00:00Z' }, 'never_fires', '/end'],
         [{ every_s: 60, overlap: 'sometimes' }, 'invalid_field', '/overlap'],

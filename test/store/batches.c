@@ -219,6 +219,13 @@ STORE_TEST(jobs_over_the_cap_are_dropped_and_told)
     VERDICT_CODE(op.verdicts[2], RC_CONFLICT, "batch_full");
     CHECK_TRUE(strstr(op.verdicts[2].e.text, "the batch has no room") != NULL); /* it has no id yet */
     CHECK_INT(batches_of(s, (struct id){{0}}, 0, 10).count, 1);
+    const struct job_spec outside[] = {
+        {.batch = m.id, .kind = STR("job"), .ref = STR("a")},
+        {.kind = STR("job"), .depends_on = (struct str[]){STR("a")}, .depends_count = 1}};
+    op.specs = outside; /* one that waits outside for who has no room */
+    op.count = 2;
+    (void)!store_run(s->store, &op.op, NULL);
+    VERDICT_CODE(op.verdicts[0], RC_CONFLICT, "batch_full");
 }
 
 STORE_TEST(a_job_that_depends_on_a_batch_is_queued_when_that_has_finished)

@@ -303,9 +303,16 @@ static void fill_with_children(struct pair *p, struct report *r)
 {
     size_t count = p->m->count < MODEL_JOBS_MAX - 500 ? 1 + (size_t)word_below(p, 4) : 0;
     struct job_spec *specs = arena_array(p->a, struct job_spec, count + 1);
+    bool has_links = word_percent(p, 30);
     for (size_t i = 0; i < count; i++) {
         specs[i] = word_spec(p);
         specs[i].at_root = word_percent(p, 30);
+        specs[i].ref = has_links ? arena_printf(p->a, "c%zu", i) : STR_NONE;
+        if (has_links && i && word_percent(p, 60)) { /* on one before it */
+            specs[i].depends_on = &specs[word_below(p, (int64_t)i)].ref;
+            specs[i].depends_count = 1;
+            specs[i].on_parent_failure = (enum job_on_parent)word_below(p, 3);
+        }
     }
     r->children = specs;
     r->child_count = count;
@@ -381,6 +388,7 @@ static void put_into_file(struct pair *p, struct artifact *a)
     a->path = arena_printf(p->a, "%s/%s", folder, name.p);
     a->size = (int64_t)name.n;
     a->bytes = STR_NONE;
+    memcpy(a->sha256, name.p, name.n); /* other contents, another hash */
     FILE *f = fopen(a->path.p, "wx");
     ck_assert_msg(f && fwrite(name.p, name.n, 1, f) == 1 && fclose(f) == 0, "cannot write %s", a->path.p);
 }

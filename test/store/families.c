@@ -347,6 +347,78 @@ STORE_TEST(a_job_that_is_asked_to_stop_gets_no_more_children)
     check_tally(s, root->id, 0, 0, 0, 1);
 }
 
+/* A root, under it one that waits, under that one that runs. */
+static struct job *a_grandchild(struct store_test *s, struct job *root)
+{
+    (void)one_child(s, root, 1);
+    struct job *middle = take_child(s);
+    (void)one_child(s, middle, 1);
+    VERDICT(wait_for(s, middle, 2), RC_OK);
+    return take_child(s);
+}
+
+STORE_TEST(a_root_that_was_cancelled_gets_no_more_from_those_who_do_not_know_it_yet)
+{
+    for (int way = 0; way < 3; way++) {
+        struct job *root = a_processing_job(s, .kind = STR("parent"),
+                                            .on_cancel = way == 1 ? JOB_ON_CANCEL_RUN : JOB_ON_CANCEL_STOP);
+        struct job *leaf = a_grandchild(s, root);
+        if (way < 2) {
+            VERDICT(wait_for(s, root, 2), RC_OK);
+        }
+        VERDICT(cancel(s, root->id), RC_OK);
+        if (way == 2) { /* its worker was done */
+            CHECK_INT(complete(s, root, 2).state, JOB_COMPLETED);
+        }
+        struct job_spec specs[] = {CHILD(.at_root = true), CHILD()};
+        struct report_verdict v = progress(s, leaf, 1, .children = specs, .child_count = 2);
+        VERDICT(v, RC_OK);
+        CHECK_TRUE(v.children[0].dropped);
+        CHECK_FALSE(v.children[1].dropped);
+        (void)tick(s);
+        CHECK_STATE(s, v.children[1].job, JOB_CANCELLED);
+        CHECK_TRUE(job_of(s, leaf->id)->cancel_requested);
+        (void)pass(s, JOB_CANCEL_GRACE_MS);
+        claim_none(s, .kind = STR("child"));
+        check_tally(s, root->id, 0, 0, 0, 1);
+        if (way == 1) {
+            VERDICT(complete(s, claim_one(s, .kind = STR("parent")), 1), RC_OK);
+        }
+    }
+    check_counts(s);
+}
+
+STORE_TEST(children_that_wait_for_one_that_a_cancelled_root_does_not_get_are_dropped_with_it)
+{
+    struct job *root = a_processing_job(s, .kind = STR("parent"));
+    struct job *leaf = a_grandchild(s, root);
+    VERDICT(cancel(s, root->id), RC_OK);
+    const struct str on[] = {STR("a")};
+    struct job_spec specs[] = {CHILD(.at_root = true, .ref = STR("a")),
+                               CHILD(.depends_on = on, .depends_count = 1), CHILD()};
+    struct report_verdict v = progress(s, leaf, 1, .children = specs, .child_count = 3);
+    VERDICT(v, RC_OK);
+    CHECK_TRUE(v.children[0].dropped && v.children[1].dropped);
+    CHECK_FALSE(v.children[2].dropped);
+}
+
+STORE_TEST(a_root_that_lives_again_takes_children_again)
+{
+    struct job *root = a_processing_job(s, .kind = STR("parent"));
+    struct job *leaf = a_grandchild(s, root);
+    VERDICT(cancel(s, root->id), RC_OK);
+    VERDICT(release(s, root, 2), RC_OK);
+    CHECK_STATE(s, root->id, JOB_CANCELLED);
+    (void)tick(s);
+    VERDICT(release(s, leaf, 1), RC_OK);
+    VERDICT(retry(s, leaf->id), RC_OK); /* alone */
+    leaf = take_child(s);
+    struct job_spec spec = CHILD(.at_root = true);
+    CHECK_TRUE(progress(s, leaf, 1, .children = &spec, .child_count = 1).children[0].dropped);
+    VERDICT(retry(s, root->id), RC_OK);
+    CHECK_FALSE(progress(s, leaf, 2, .children = &spec, .child_count = 1).children[0].dropped);
+}
+
 STORE_TEST_WITHIN(cancel_of_a_wide_tree_takes_several_ticks, 60)
 {
     struct job *root = a_processing_job(s, .kind = STR("parent"));
@@ -358,6 +430,7 @@ STORE_TEST_WITHIN(cancel_of_a_wide_tree_takes_several_ticks, 60)
     VERDICT(wait_for(s, root, 2), RC_OK);
     VERDICT(cancel(s, root->id), RC_OK);
     AN_OP(s, first, store_tick, STORE_TICK);
+    first.limit = 1;
     run_op(s, &first.op);
     CHECK_TRUE(first.more);
     CHECK_TRUE(children_of(s, root->id, 0, 1).counts.open > 0);

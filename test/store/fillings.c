@@ -34,8 +34,8 @@ static struct batch_filling *a_filling(struct store_test *s, int64_t count, stru
 }
 
 /* With a job that runs when it has finished. */
-static struct store_enqueue begin(struct store_test *s, const struct batch_filling *f, int64_t fill_at,
-                                  struct str key)
+static struct store_enqueue begin_with(struct store_test *s, const struct batch_filling *f, int64_t fill_at,
+                                       struct str key, const struct schedule_step *step)
 {
     static const struct str after_batch[] = {BATCH_REF};
     struct batch_plan *plan = arena_alloc(s->a, sizeof *plan);
@@ -54,9 +54,16 @@ static struct store_enqueue begin(struct store_test *s, const struct batch_filli
     op.tenant = s->tenant;
     op.specs = specs;
     op.count = 2;
+    op.step = step;
     struct err e = {0};
     (void)!store_run(s->store, &op.op, &e);
     return op;
+}
+
+static struct store_enqueue begin(struct store_test *s, const struct batch_filling *f, int64_t fill_at,
+                                  struct str key)
+{
+    return begin_with(s, f, fill_at, key, NULL);
 }
 
 static struct id a_batch(struct store_test *s, const struct batch_filling *f)
@@ -289,6 +296,7 @@ STORE_TEST(a_batch_that_nobody_fills_is_given_out_again)
 {
     struct batch_filling *f = a_filling(s, 4, (struct job_spec){.queue = STR("default")});
     struct store_enqueue op = begin(s, f, TEST_BEGINS + MINUTE, STR_NONE);
+    CHECK_INT(batch_of(s, op.verdicts[0].job)->fill_at, TEST_BEGINS + MINUTE);
     VERDICT(op.op, RC_OK);
     CHECK_TRUE(!given(s));
     advance(s, MINUTE);
@@ -472,6 +480,55 @@ STORE_TEST(a_batch_whose_jobs_have_no_room_is_not_begun)
     CHECK_TRUE(!given(s));
     op = begin(s, a_filling(s, 4, (struct job_spec){.queue = STR("small")}), 0, STR_NONE);
     VERDICT(op.op, RC_OK);
+}
+
+/* The next tick of a schedule, which cancels the batch of the last one. */
+static struct store_enqueue step_over(struct store_test *s, struct id last, const struct batch_filling *f)
+{
+    AN_OP(s, list, store_list_schedules, STORE_LIST_SCHEDULES);
+    list.tenant = s->tenant;
+    list.name = STR("daily");
+    run_op(s, &list.op);
+    const struct schedule *now = list.schedules;
+    const struct schedule_step step = {.name = now->name,
+                                       .version = now->version,
+                                       .from = now->next_at,
+                                       .next_at = now->next_at + DAY,
+                                       .last_tick = now->next_at,
+                                       .fired = 1,
+                                       .cancel = last};
+    struct str key = arena_printf(s->a, "schedule:daily:%lld", (long long)now->next_at);
+    return begin_with(s, f, 0, key, &step);
+}
+
+STORE_TEST(a_tick_cancels_the_last_batch_when_its_own_may_have_the_room_of_that)
+{
+    const struct batch_filling *f = a_filling(s, 4, (struct job_spec){.queue = STR("small")});
+    AN_OP(s, set, store_set_schedule, STORE_SET_SCHEDULE);
+    set.tenant = s->tenant;
+    set.name = STR("daily");
+    set.definition = STR("{}");
+    set.next_at = TEST_BEGINS + DAY;
+    set.pause = -1;
+    run_op(s, &set.op);
+    (void)set_queue(s, STR("small"), settings_with(.max_queued = 4));
+    struct id none = {{0}}, first = step_over(s, none, f).verdicts[0].job;
+    fill_whole(s, given(s), f);
+    CHECK_INT(claim(s, .queue = STR("small"), .max = 2).count, 2);
+    struct id others[] = {a_queued_job(s, .queue = STR("small")), a_queued_job(s, .queue = STR("small"))};
+    (void)set_queue(s, STR("small"), settings_with(.max_queued = 3)); /* too few, whatever goes */
+    CHECK_INT(step_over(s, first, f).op.rc, RC_BUSY);
+    CHECK_FALSE(batch_of(s, first)->is_cancelled);
+    (void)set_queue(s, STR("small"), settings_with(.max_queued = 4));
+    VERDICT(cancel(s, others[0]), RC_OK);
+    VERDICT(cancel(s, others[1]), RC_OK);
+    CHECK_INT(step_over(s, first, f).op.rc, RC_BUSY); /* it stays due */
+    CHECK_TRUE(batch_of(s, first)->is_cancelled);
+    tick(s);
+    struct store_enqueue second = step_over(s, first, f);
+    VERDICT(second.op, RC_OK);
+    CHECK_FALSE(second.verdicts[0].duplicate);
+    check_counts(s);
 }
 
 STORE_TEST(a_tick_has_one_batch_whatever_becomes_of_its_schedule)

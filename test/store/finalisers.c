@@ -116,6 +116,32 @@ STORE_TEST(a_finaliser_that_runs_when_the_next_round_ends_runs_again_behind_its_
     check_counts(s);
 }
 
+/* It has begun, though no attempt of it counts: what it has seen is of the round before. */
+STORE_TEST(a_finaliser_that_was_put_off_or_given_back_runs_again_behind_the_next_end)
+{
+    for (int how = 0; how < 2; how++) {
+        struct made m = make(s, (struct job_spec){0});
+        end_round(s, &m);
+        struct job *j = LAST(s);
+        VERDICT(
+            how ? release(s, j, 1, .checkpoint = STR("{\"at\":1}"))
+                : fail(s, j, 1, ERROR_RATE_LIMITED, .retry_after_ms = HOUR, .checkpoint = STR("{\"at\":1}")),
+            RC_OK);
+        VERDICT(retry(s, m.job), RC_OK);
+        end_round(s, &m);
+        (void)pass(s, HOUR);
+        j = LAST(s);
+        CHECK_STR(j->checkpoint, STR("{\"at\":1}"));
+        VERDICT(complete(s, j, 1), RC_OK);
+        (void)tick(s);
+        CHECK_STATE(s, m.last, JOB_QUEUED);
+        CHECK_INT(job_of(s, m.last)->checkpoint.n, 0);
+        VERDICT(complete(s, LAST(s), 1), RC_OK);
+        (void)tick(s);
+        CHECK_STATE(s, m.last, JOB_COMPLETED);
+    }
+}
+
 /* Behind a round that ended while it ran there is another that is open: the end of that counts for both. */
 STORE_TEST(a_finaliser_runs_again_when_the_round_that_is_open_ends)
 {

@@ -342,3 +342,18 @@ STORE_TEST(groups_take_turns_at_a_key_that_is_full)
     }
     CHECK_STR(str_from(order), STR("ABABAA"));
 }
+
+/* A node that does not know yet how keys stand must not take them for open again and again. */
+STORE_TEST(a_job_behind_those_of_many_keys_that_were_just_paused_is_found_at_once)
+{
+    enum { KEYS = 60 };
+    for (int i = 0; i < KEYS; i++) {
+        struct str key = arena_printf(s->a, "host:%d", i);
+        (void)a_queued_job(s, .limit_keys = arena_printf(s->a, "[\"%.*s\"]", STR_ARG(key)));
+        pause_limit(s, key, JOB_FOREVER_MS);
+    }
+    struct id id = a_queued_job(s, .limit_keys = STR("[\"free\"]"));
+    CHECK_ID(claim_one(s)->id, id);
+    claim_none(s);
+    check_counts(s);
+}

@@ -281,6 +281,50 @@ STORE_TEST(many_jobs_hear_of_the_end_of_one)
     check_counts(s);
 }
 
+#define CHAIN 1000
+
+/* Each on the one before. What runs anyway in the middle of it ends it: nothing behind that one has failed. */
+static struct id *a_chain(struct store_test *s, size_t anyway)
+{
+    struct job_spec *specs = arena_array(s->a, struct job_spec, CHAIN);
+    for (size_t i = 0; i < CHAIN; i++) {
+        struct str *on = arena_alloc(s->a, sizeof *on);
+        *on = arena_printf(s->a, "r%zu", i ? i - 1 : 0);
+        specs[i] = (struct job_spec){.kind = i ? STR("then") : STR("k"),
+                                     .args = STR("{}"),
+                                     .ref = arena_printf(s->a, "r%zu", i),
+                                     .depends_on = on,
+                                     .depends_count = i > 0,
+                                     .on_parent_failure = i == anyway  ? JOB_ON_PARENT_CONTINUE
+                                                          : i % 7 == 1 ? JOB_ON_PARENT_SKIP
+                                                                       : JOB_ON_PARENT_FAIL};
+    }
+    return enqueue_all(s, specs, CHAIN);
+}
+
+STORE_TEST(a_failure_goes_down_a_long_chain_many_jobs_at_a_time)
+{
+    const size_t anyway = CHAIN - 10;
+    struct id *ids = a_chain(s, anyway);
+    bool more = true;
+    int rounds = 0;
+    VERDICT(fail(s, claim_one(s, .kind = STR("k")), 1, ERROR_PERMANENT), RC_OK);
+    for (; more; rounds++) {
+        AN_OP(s, op, store_tick, STORE_TICK);
+        op.limit = 1000;
+        run_op(s, &op.op);
+        more = op.more;
+    }
+    CHECK_TRUE(rounds < CHAIN / 4);
+    CHECK_INT(count_of(s, (struct job_filter){.states = 1u << JOB_SKIPPED}), (anyway + 5) / 7);
+    CHECK_INT(count_of(s, (struct job_filter){.states = 1u << JOB_FAILED}), anyway - (anyway + 5) / 7);
+    CHECK_STATE(s, ids[anyway - 1], JOB_FAILED);
+    CHECK_STATE(s, ids[anyway], JOB_QUEUED);
+    CHECK_STATE(s, ids[CHAIN - 1], JOB_BLOCKED);
+    CHECK_INT(job_of(s, ids[CHAIN - 1])->depends_count, 1);
+    check_counts(s);
+}
+
 STORE_TEST(with_partial_nothing_may_depend)
 {
     struct job_spec specs[] = {{.kind = STR("k"), .ref = STR("a")}, {.kind = STR("k"), ON(STR("a"))}};

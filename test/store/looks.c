@@ -105,3 +105,26 @@ STORE_TEST(what_a_look_has_not_found_a_claim_finds_when_it_comes)
         CHECK_ID(claim_one(s, .kind = STR("k"))->id, id);
     }
 }
+
+/* Of a queue of this name, whosever it is. */
+#define OF_ALL(queue_, kind_)                                                                                \
+    (struct store_line)                                                                                      \
+    {                                                                                                        \
+        .queue = STR(queue_), .kind = STR(kind_)                                                             \
+    }
+
+STORE_TEST(a_look_for_all_tenants_tells_whose_lines_have_something)
+{
+    int64_t me = s->tenant;
+    CHECK_LOOK("", OF_ALL("mail", ""));
+    (void)a_queued_job(s, .queue = STR("mail"), .kind = STR("send"));
+    (void)a_queued_job(s, .queue = STR("news"), .kind = STR("print"));
+    as_tenant(s, s->foreign);
+    (void)a_queued_job(s, .queue = STR("mail"), .kind = STR("send"));
+    (void)a_queued_job(s, .queue = STR("mail"), .kind = STR("sort"), .group = STR("g"));
+    as_tenant(s, me);
+    CHECK_LOOK("mail/send foreign mail/send foreign mail/sort ", OF_ALL("mail", ""));
+    CHECK_LOOK("mail/send news/print foreign mail/send ", OF_ALL("mail", "send"), ANY_KIND("news"));
+    pause_queue(s, STR("mail"));
+    CHECK_LOOK("foreign mail/send foreign mail/sort ", OF_ALL("mail", "sort"), OF_ALL("mail", "send"));
+}

@@ -33,6 +33,25 @@ int model_place(const struct model *m, struct id id)
     return from;
 }
 
+static int64_t nth_ordinal(const struct id *first, size_t step, size_t n)
+{
+    return id_ordinal(*(const struct id *)((const char *)first + n * step));
+}
+
+size_t model_page_end(const struct id *first, size_t step, size_t count, int64_t limit)
+{
+    size_t end = count;
+    bool is_page = false;
+    for (size_t i = 1; i < count; i++) {
+        bool is_between = nth_ordinal(first, step, i) != nth_ordinal(first, step, i - 1);
+        if (is_between && (!is_page || (int64_t)i <= limit)) {
+            end = i;
+            is_page = true;
+        }
+    }
+    return (int64_t)count <= limit ? count : end;
+}
+
 struct model_job *model_find(const struct model *m, int64_t tenant, struct id id)
 {
     int at = model_place(m, id);

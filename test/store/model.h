@@ -75,6 +75,7 @@ struct model_job {
     bool is_lost;   /* its lease ended, and nobody has claimed since: its result is still welcome */
     bool is_erased, holds_key;
     bool waits;                   /* blocked until its children are final */
+    bool is_stopped;              /* it was cancelled in this round: nothing is attached to it any more */
     bool must_stop_children;      /* it was cancelled: the next tick cancels what hangs under it */
     struct job_children tally;    /* of all that ever hung under it */
     struct model_link *links;     /* blocked until these have ended */
@@ -189,8 +190,9 @@ struct model {
     int entry_count;
     struct api_key api_keys[MODEL_KEYS_MAX];
     int api_key_count;
-    int64_t
-        before; /* where a walk by cursor stands: the ordinal of the last job that was shown; 0 = at the newest */
+    struct str
+        only_queues; /* of the report that is run: its children change no holder of their key in another queue */
+    int64_t before; /* where a walk by cursor stands: the ordinal of the last job that was shown */
     struct job *(*peek)(void *ctx, int64_t tenant,
                         struct id id); /* the engine's view, where it had a choice */
     void *peek_ctx;
@@ -202,6 +204,9 @@ void model_free(struct model *m);
 void model_run(struct model *m, struct store_op *op, const struct store_op *got);
 /* Its place among the jobs, which are in order of their ids, or where it would be. */
 int model_place(const struct model *m, struct id id);
+/* How many of so many ids, each `step` bytes behind the one before, in the order of a list, are its first page. It ends between two
+ * ordinals: several nodes make ids of one. */
+size_t model_page_end(const struct id *first, size_t step, size_t count, int64_t limit);
 struct model_job *model_find(const struct model *m, int64_t tenant, struct id id);
 bool model_has_passed_deadline(
     const struct model *m); /* … of a live job: a claim may end it, or the next tick */
@@ -263,6 +268,7 @@ void model_run_queue(struct model *m, struct store_op *op);    /* set, delete, l
 void model_run_schedule(struct model *m, struct store_op *op); /* set, delete, list */
 struct model_schedule *model_schedule_find(struct model *m, int64_t tenant, struct str name);
 bool model_check_step(struct model *m, struct store_enqueue *op); /* false: it is answered */
+bool model_is_leaving(const struct model *m, const struct store_enqueue *op, const struct model_job *job);
 void model_cancel_last(struct model *m, const struct store_enqueue *op);
 void model_take_step(struct model *m, const struct store_enqueue *op);
 size_t model_give_schedules(struct model *m);  /* how many a tick gives out */
@@ -274,7 +280,8 @@ struct model_batch *model_batch_find(struct model *m, int64_t tenant, struct id 
 bool model_check_batches(struct model *m, struct store_enqueue *op);
 void model_add_batch(struct model *m, int64_t tenant, const struct batch_plan *p, struct enqueue_verdict *v,
                      struct id id);
-bool model_batch_is_full(struct model *m, int64_t tenant, struct id id);
+/* So many more it takes; INT64_MAX: it has no cap, or there is none. */
+int64_t model_batch_room(struct model *m, int64_t tenant, struct id id);
 void model_reopen_batch(struct model *m, const struct model_job *job);
 bool model_stop_batches(struct model *m);                            /* true: something has changed */
 bool model_finish_batches(struct model *m);                          /* the same */

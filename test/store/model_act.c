@@ -51,6 +51,7 @@ static void begin_round(struct model *m, struct model_job *job)
         job->is_raised = true;
     }
     job->n = 0;
+    job->is_stopped = false;
 }
 
 void model_live_again(struct model *m, struct model_job *job)
@@ -176,9 +177,10 @@ static void act_by_filter(struct model *m, struct store_act *op, const struct st
     if (got->next_cursor && (int64_t)got->verdict_count < limit) {
         limit = (int64_t)got->verdict_count;
     }
+    m->before = op->cursor ? m->before : INT64_MAX; /* a page that is empty, but for its cursor, leaves it */
     for (int i = m->count - 1; i >= 0 && !is_more; i--) {
         struct model_job *job = m->jobs[i];
-        bool is_ahead = op->cursor && id_ordinal(job->v.id) >= m->before;
+        bool is_ahead = id_ordinal(job->v.id) >= m->before;
         if (is_ahead || !model_matches(job, op->tenant, &op->filter) || !allows(op->action, job->v.state)) {
             continue;
         }

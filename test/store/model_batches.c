@@ -49,10 +49,10 @@ static int64_t room_of(const struct model *m, const struct model_batch *b)
                      : INT64_MAX;
 }
 
-bool model_batch_is_full(struct model *m, int64_t tenant, struct id id)
+int64_t model_batch_room(struct model *m, int64_t tenant, struct id id)
 {
     const struct model_batch *b = model_batch_find(m, tenant, id);
-    return b && room_of(m, b) <= 0;
+    return b ? room_of(m, b) : INT64_MAX;
 }
 
 static int64_t count_joining(const struct store_enqueue *op, const struct job_spec *s)
@@ -70,12 +70,23 @@ static void refuse(struct enqueue_verdict *v, enum rc rc, const char *code)
     v->rc = err_set_code(&v->e, rc, code, "batch", "refused");
 }
 
+static bool is_awaited(const struct store_enqueue *op, const struct job_spec *s)
+{
+    bool is = false;
+    for (size_t i = 0; i < op->count; i++) {
+        for (size_t k = 0; k < op->specs[i].depends_count; k++) {
+            is = is || (s->ref.n && str_eq(op->specs[i].depends_on[k], s->ref));
+        }
+    }
+    return is;
+}
+
 static void check_one(struct model *m, const struct store_enqueue *op, const struct job_spec *s,
                       struct enqueue_verdict *v)
 {
     const struct model_batch *b = model_batch_find(m, op->tenant, s->batch);
     int64_t max = s->joins_first ? op->specs[0].plan->max_jobs : 0;
-    bool must_fit = s->depends_count > 0;
+    bool must_fit = s->depends_count > 0 || (!op->partial && is_awaited(op, s));
     if (s->joins_first) {
         if (must_fit && max && count_joining(op, s) > max) {
             refuse(v, RC_CONFLICT, "batch_full");
@@ -127,7 +138,7 @@ static void run_again(struct model *m, struct model_job *job, bool is_good)
     struct job *v = &job->v;
     enum job_state to;
     bool is_wanted = is_good || v->on_parent_failure == JOB_ON_PARENT_CONTINUE;
-    bool has_begun = v->state == JOB_PROCESSING || v->attempt + v->lost + v->snoozes + v->waits > 0;
+    bool has_begun = v->state == JOB_PROCESSING || v->attempt + v->lost + v->snoozes + v->waits > 0 || job->n;
     if (!is_wanted || job->is_erased || m->bug == BUG_FINALISER_ONCE) {
         return;
     }
@@ -291,26 +302,31 @@ void model_act_on_batches(struct model *m, struct store_act *op)
 
 /* ---- reads */
 
+static const struct model_batch *newest_before(const struct model *m, const struct store_list_batches *op,
+                                               const struct batch *last)
+{
+    const struct model_batch *newest = NULL;
+    for (int i = 0; i < m->batch_count; i++) {
+        const struct model_batch *b = &m->batches[i];
+        bool is_next = b->tenant == op->tenant && (id_is_zero(op->id) || id_eq(op->id, b->is.id)) &&
+                       (!op->cursor || id_ordinal(b->is.id) < op->cursor) &&
+                       (!last || memcmp(&b->is.id, &last->id, sizeof last->id) < 0) &&
+                       (!newest || memcmp(&b->is.id, &newest->is.id, sizeof newest->is.id) > 0);
+        newest = is_next ? b : newest;
+    }
+    return newest;
+}
+
 static void list_batches(struct model *m, struct store_list_batches *op)
 {
-    int64_t before = op->cursor ? op->cursor : INT64_MAX;
+    const struct model_batch *next = NULL;
     op->batches = arena_array(op->op.a, struct batch, MODEL_BATCHES_MAX);
-    for (;;) {
-        const struct model_batch *newest = NULL;
-        for (int i = 0; i < m->batch_count; i++) {
-            const struct model_batch *b = &m->batches[i];
-            bool is_next = b->tenant == op->tenant && id_ordinal(b->is.id) < before &&
-                           (!newest || id_ordinal(b->is.id) > id_ordinal(newest->is.id)) &&
-                           (id_is_zero(op->id) || id_eq(op->id, b->is.id));
-            newest = is_next ? b : newest;
-        }
-        if (!newest || (int64_t)op->count == op->limit) {
-            op->next_cursor = newest != NULL;
-            break;
-        }
-        before = id_ordinal(newest->is.id);
-        op->batches[op->count++] = newest->is;
+    while ((next = newest_before(m, op, op->count ? &op->batches[op->count - 1] : NULL))) {
+        op->batches[op->count++] = next->is;
     }
+    size_t end = model_page_end(&op->batches->id, sizeof op->batches[0], op->count, op->limit);
+    op->next_cursor = end < op->count;
+    op->count = end;
     if (!op->count && !id_is_zero(op->id)) {
         op->op.rc = err_set(&op->op.e, RC_NOT_FOUND, "none");
     }
@@ -319,8 +335,8 @@ static void list_batches(struct model *m, struct store_list_batches *op)
 /* The engine's cursor tells where it stands. */
 static void list_results(struct model *m, struct store_list_results *op)
 {
-    op->jobs = arena_array(op->op.a, struct job, (size_t)op->limit + 1);
-    for (int i = 0; i < m->count && (int64_t)op->count < op->limit; i++) {
+    op->jobs = arena_array(op->op.a, struct job, (size_t)m->count + 1);
+    for (int i = 0; i < m->count; i++) {
         const struct job *v = &m->jobs[i]->v;
         if (v->tenant == op->tenant && id_eq(v->batch, op->batch) && job_state_is_final(v->state) &&
             id_ordinal(v->id) > op->cursor) {
@@ -329,6 +345,7 @@ static void list_results(struct model *m, struct store_list_results *op)
             to->args = to->checkpoint = STR_NONE;
         }
     }
+    op->count = model_page_end(&op->jobs->id, sizeof op->jobs[0], op->count, op->limit);
 }
 
 static void read_events(struct model *m, struct store_read_events *op)

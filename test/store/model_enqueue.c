@@ -12,12 +12,13 @@ static struct str queue_name(const struct job_spec *s)
     return s->queue.n ? s->queue : STR("default");
 }
 
-static int64_t waiting_in(const struct model *m, int64_t tenant, struct str queue)
+static int64_t waiting_in(const struct model *m, const struct store_enqueue *op, struct str queue)
 {
     int64_t count = 0;
     for (int i = 0; i < m->count; i++) {
         const struct job *v = &m->jobs[i]->v;
-        count += v->tenant == tenant && v->state < JOB_PROCESSING && str_eq(v->queue, queue);
+        count += v->tenant == op->tenant && v->state < JOB_PROCESSING && str_eq(v->queue, queue) &&
+                 !model_is_leaving(m, op, m->jobs[i]);
     }
     return count;
 }
@@ -47,7 +48,7 @@ static bool check_items(struct model *m, struct store_enqueue *op)
         const struct model_queue *q = model_queue_find(m, op->tenant, queue_name(&op->specs[i]));
         v->rc = job_spec_check(&op->specs[i], &v->e);
         if (!v->rc && q && q->settings.max_queued >= 0 &&
-            waiting_in(m, op->tenant, q->name) + asked_before(op, i) >= q->settings.max_queued) {
+            waiting_in(m, op, q->name) + asked_before(op, i) >= q->settings.max_queued) {
             v->rc = err_set_code(&v->e, RC_BUSY, "queue_full", "queue", "full");
         }
         if (!v->rc && op->partial && op->specs[i].depends_count) {
@@ -138,7 +139,7 @@ static struct model_job *add_job(struct model *m, int64_t tenant, struct str que
 
 static bool has_begun(const struct model_job *job)
 {
-    return job->v.state >= JOB_PROCESSING || job->v.waits > 0;
+    return job->v.started_at || job_state_is_final(job->v.state);
 }
 
 static bool replace(struct model *m, const struct job_spec *s, struct model_job *holder)
@@ -167,13 +168,14 @@ void model_enqueue_one(struct model *m, const struct job_spec *s, const struct m
     const struct model_key *k = s->unique_key.n ? model_key_find(m, tenant, s->unique_key) : NULL;
     if (k && (!k->held_until || k->held_until > m->now)) {
         struct model_job *holder = model_find(m, tenant, k->job);
-        bool is_replaced = holder && replace(m, s, holder);
+        bool may_change = holder && store_queue_allowed(m->only_queues, holder->v.queue);
+        bool is_replaced = may_change && replace(m, s, holder);
         *v = (struct enqueue_verdict){.job = k->job,
                                       .duplicate = true,
                                       .pruned = !holder,
                                       .replaced = is_replaced,
                                       .state = holder ? holder->v.state : JOB_COMPLETED};
-        if (!holder || !lets_go(s, holder)) {
+        if (!may_change || !lets_go(s, holder)) {
             return;
         }
         holder->holds_key = false;
@@ -258,7 +260,7 @@ static void insert(struct model *m, struct store_enqueue *op, size_t i, struct i
     s.batch = s.joins_first || s.is_finaliser ? op->verdicts[0].job : s.batch;
     if (s.plan) {
         model_add_batch(m, op->tenant, s.plan, v, id);
-    } else if (!s.is_finaliser && model_batch_is_full(m, op->tenant, s.batch)) {
+    } else if (!s.is_finaliser && model_batch_room(m, op->tenant, s.batch) <= 0) {
         v->dropped = true;
     } else {
         model_enqueue_one(m, &s, NULL, op->tenant, v, id);
@@ -278,9 +280,6 @@ void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct s
     if (op->step && !model_check_step(m, op)) {
         return;
     }
-    if (op->step) {
-        model_cancel_last(m, op);
-    }
     bool is_good = check_items(m, op) && model_check_links(m, op);
     if (is_good || op->partial) {
         is_good = model_check_batches(m, op) && is_good;
@@ -288,6 +287,9 @@ void model_run_enqueue(struct model *m, struct store_enqueue *op, const struct s
     if (!is_good && !op->partial) {
         refuse(op);
         return;
+    }
+    if (op->step) {
+        model_cancel_last(m, op);
     }
     int64_t last = 0; /* in order, whoever counts */
     for (size_t i = 0; i < op->count; i++) {

@@ -34,6 +34,7 @@ void model_cancel(struct model *m, struct model_job *job)
         return;
     }
     job->must_stop_children = job->is_parent;
+    job->is_stopped = true;
     if (is_running) {
         v->cancel_requested = true;
         job->cancel_at = m->now + JOB_CANCEL_GRACE_MS;
@@ -111,20 +112,52 @@ struct job_children *model_children(struct model *m, const struct model_job *job
     return c;
 }
 
+/* Does it wait for one of them, or one of them for it? */
+static bool is_apart(const struct report *in, size_t child)
+{
+    const struct job_spec *s = &in->children[child];
+    bool is = !s->depends_count;
+    for (size_t i = 0; i < in->child_count; i++) {
+        for (size_t k = 0; k < in->children[i].depends_count; k++) {
+            is = is && !str_eq(in->children[i].depends_on[k], s->ref);
+        }
+    }
+    return is;
+}
+
+/* … to the root, which was cancelled: whoever reports may not know it yet. */
+static bool attaches_to_stopped(struct model *m, const struct model_job *job, const struct report *in)
+{
+    const struct model_job *root = id_is_zero(job->v.root) ? NULL : model_find(m, job->v.tenant, job->v.root);
+    bool attaches = false;
+    for (size_t i = 0; i < in->child_count; i++) {
+        attaches |= in->children[i].at_root;
+    }
+    return attaches && root && root->is_stopped;
+}
+
 void model_add_children(struct model *m, struct model_job *job, const struct report *in,
                         struct report_verdict *v, const struct report_verdict *got)
 {
     bool is_ending = job->v.cancel_requested || job->v.cancelling;
+    bool is_stopped = attaches_to_stopped(m, job, in);
+    int64_t room = model_batch_room(m, job->v.tenant, job->v.batch);
+    bool is_short = is_stopped || room < (int64_t)in->child_count;
     v->children = arena_array(m->a, struct enqueue_verdict, in->child_count);
     v->child_count = in->child_count;
     for (size_t i = 0; i < in->child_count; i++) {
         struct id id = got->child_count == in->child_count ? got->children[i].job : (struct id){0};
-        v->children[i].dropped = is_ending || model_batch_is_full(m, job->v.tenant, job->v.batch);
+        bool is_late = is_stopped && in->children[i].at_root;
+        room = model_batch_room(m, job->v.tenant, job->v.batch);
+        v->children[i].dropped = is_ending || is_late || room <= 0 || (is_short && !is_apart(in, i));
         if (!v->children[i].dropped) {
             job->is_parent |= !in->children[i].at_root || id_is_zero(job->v.root);
             model_enqueue_one(m, &in->children[i], job, job->v.tenant, &v->children[i], id);
         }
     }
+    const struct store_enqueue brought = {
+        .tenant = job->v.tenant, .specs = in->children, .count = in->child_count, .verdicts = v->children};
+    model_link(m, &brought);
 }
 
 void model_list_children(struct model *m, struct store_list_children *op)
@@ -135,20 +168,19 @@ void model_list_children(struct model *m, struct store_list_children *op)
         return;
     }
     op->counts = parent->tally;
-    op->jobs = arena_array(op->op.a, struct job, (size_t)op->limit + 1);
+    op->jobs = arena_array(op->op.a, struct job, (size_t)m->count + 1);
     for (int i = 0; i < m->count; i++) {
         if (!is_child_of(m->jobs[i], parent)) {
             continue;
-        }
-        if ((int64_t)op->count == op->limit) {
-            op->next_cursor = 1;
-            break;
         }
         struct job *v = &op->jobs[op->count++];
         *v = model_view(m, m->jobs[i], NULL);
         v->args = v->result = v->checkpoint = v->error.stack = STR_NONE;
         v->lease = 0; /* one that nobody was told is the engine's choice */
     }
+    size_t end = model_page_end(&op->jobs->id, sizeof op->jobs[0], op->count, op->limit);
+    op->next_cursor = end < op->count;
+    op->count = end;
 }
 
 void model_tell_root(struct model *m, const struct model_job *job, const struct report *in)

@@ -50,7 +50,8 @@ void model_link(struct model *m, const struct store_enqueue *op)
     for (size_t i = 0; i < op->count; i++) {
         const struct job_spec *s = &op->specs[i];
         const struct enqueue_verdict *v = &op->verdicts[i];
-        struct model_job *job = v->rc || v->duplicate ? NULL : model_find(m, op->tenant, v->job);
+        struct model_job *job =
+            v->rc || v->duplicate || v->dropped ? NULL : model_find(m, op->tenant, v->job);
         for (size_t k = 0; k < s->depends_count && job; k++) {
             size_t item = item_of(op, s->depends_on[k]);
             struct id on = {0};

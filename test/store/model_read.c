@@ -46,7 +46,7 @@ static void list_jobs(struct model *m, struct store_list_jobs *op, const struct 
     if (got->next_cursor && (int64_t)got->count < limit) {
         limit = (int64_t)got->count;
     }
-    int64_t before = op->cursor ? m->before : INT64_MAX;
+    int64_t before = m->before = op->cursor ? m->before : INT64_MAX;
     for (int i = m->count - 1; i >= 0 && !is_more; i--) {
         const struct model_job *job = m->jobs[i];
         if (id_ordinal(job->v.id) >= before || !model_matches(job, op->tenant, &op->filter)) {

@@ -261,9 +261,11 @@ static void report_one(struct model *m, const struct store_report *op, size_t i,
 void model_run_report(struct model *m, struct store_report *op, const struct store_report *got)
 {
     op->verdicts = arena_array(op->op.a, struct report_verdict, op->count + 1);
+    m->only_queues = op->only_queues;
     for (size_t i = 0; i < op->count; i++) {
         report_one(m, op, i, &op->verdicts[i], &got->verdicts[i]);
     }
+    m->only_queues = STR_NONE;
 }
 
 void model_run_stage(struct model *m, struct store_stage_artifact *op)

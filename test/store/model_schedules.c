@@ -122,6 +122,14 @@ bool model_check_step(struct model *m, struct store_enqueue *op)
     return is_good;
 }
 
+/* Does its cancel free a place of those that wait? */
+bool model_is_leaving(const struct model *m, const struct store_enqueue *op, const struct model_job *job)
+{
+    const struct job *v = &job->v;
+    return op->step && id_eq(v->id, op->step->cancel) && v->tenant == op->tenant && !v->cancelling &&
+           !(job->waits && v->on_cancel == JOB_ON_CANCEL_RUN) && m->bug != BUG_STEP_CANCELS_NOTHING;
+}
+
 void model_cancel_last(struct model *m, const struct store_enqueue *op)
 {
     struct model_job *job = model_find(m, op->tenant, op->step->cancel);

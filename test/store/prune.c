@@ -61,7 +61,10 @@ STORE_TEST(prune_works_in_bounded_chunks_and_says_when_to_come_again)
     }
     struct store_prune before = prune_once(s, 10);
     CHECK_INT(before.removed, 0);
-    CHECK_FALSE(before.more);
+    while (before.more) { /* a round's time may be over before all has been looked at */
+        before = prune_once(s, 10);
+        CHECK_INT(before.removed, 0);
+    }
     CHECK_TRUE(before.next_at > TEST_BEGINS && before.next_at <= TEST_BEGINS + 8 * DAY);
     advance(s, 9 * DAY);
     int64_t calls = 0;

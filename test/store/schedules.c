@@ -318,6 +318,26 @@ STORE_TEST(a_step_cancels_the_last_job_with_it_or_not_at_all)
     check_counts(s);
 }
 
+STORE_TEST(a_step_for_whose_job_there_is_no_room_cancels_nothing)
+{
+    (void)a_schedule(s);
+    (void)set_queue(s, STR("small"), settings_with(.max_queued = 1));
+    const struct job_spec small = {.queue = STR("small")};
+    struct id first = step_with(s, STEP(T), small).verdicts[0].job;
+    const struct job *j = claim_one(s, .queue = STR("small"));
+    struct id other = a_queued_job(s, .queue = STR("small"));
+    CHECK_INT(step_with(s, STEP(T + HOUR, .cancel = first), small).op.rc, RC_BUSY);
+    CHECK_FALSE(job_of(s, first)->cancel_requested); /* it holds no place */
+    VERDICT(snooze(s, j, 1, MINUTE), RC_OK);
+    CHECK_INT(step_with(s, STEP(T + HOUR, .cancel = first), small).op.rc, RC_BUSY); /* two wait: one would */
+    CHECK_STATE(s, first, JOB_SCHEDULED);
+    CHECK_INT(look(s).next_at, T + HOUR);
+    VERDICT(cancel(s, other), RC_OK);
+    OK(step_with(s, STEP(T + HOUR, .cancel = first), small).op.rc);
+    CHECK_STATE(s, first, JOB_CANCELLED);
+    check_counts(s);
+}
+
 DURABLE_STORE_TEST(schedules_and_their_ticks_survive_a_restart)
 {
     (void)a_schedule(s);

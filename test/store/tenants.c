@@ -197,3 +197,57 @@ STORE_TEST(bytes_that_are_no_text_are_refused)
     }
     claim_none(s, .queue = STR("q"));
 }
+
+/* ---- who works for all tenants */
+
+static struct lease_place find_lease(struct store_test *s, struct id job, int64_t lease)
+{
+    AN_OP(s, op, store_find_leases, STORE_FIND_LEASES);
+    const struct lease_name names[] = {{id_random(TEST_BEGINS), 1}, {job, lease}};
+    op.worker = STR("all/");
+    op.leases = names;
+    op.count = 2;
+    run_op(s, &op.op);
+    CHECK_INT(op.places[0].tenant, 0);
+    return op.places[1];
+}
+
+STORE_TEST(tenants_are_listed_with_their_names)
+{
+    AN_OP(s, op, store_list_tenants, STORE_LIST_TENANTS);
+    run_op(s, &op.op);
+    bool is_there = false;
+    for (size_t i = 0; i < op.count; i++) {
+        is_there |= op.tenants[i].id == s->tenant && str_eq(op.tenants[i].name, STR("acme"));
+        CHECK_TRUE(i == 0 || op.tenants[i - 1].id < op.tenants[i].id);
+    }
+    CHECK_TRUE(is_there);
+}
+
+STORE_TEST(a_lease_is_found_by_those_who_gave_it_and_nobody_else)
+{
+    (void)a_queued_job(s);
+    const struct job *j = claim_one(s, .worker = STR("all/w"), .lease_ms = MINUTE);
+    CHECK_INT(find_lease(s, j->id, j->lease).tenant, s->tenant);
+    CHECK_TRUE(find_lease(s, j->id, j->lease).is_live);
+    CHECK_INT(find_lease(s, j->id, j->lease + 1).tenant, 0);
+    CHECK_INT(find_lease(s, j->id, j->lease - 1).tenant, 0);
+    CHECK_INT(find_lease(s, a_queued_job(s), 0).tenant, 0);
+    const struct job *theirs = claim_one(s, .worker = STR("w"));
+    CHECK_INT(find_lease(s, theirs->id, theirs->lease).tenant, 0);
+    CHECK_INT(complete(s, j, 1).rc, RC_OK);
+    CHECK_INT(find_lease(s, j->id, j->lease).tenant, s->tenant); /* the report may come once more */
+    CHECK_FALSE(find_lease(s, j->id, j->lease).is_live);
+}
+
+STORE_TEST(a_lease_that_is_over_is_found_until_the_next_is_given)
+{
+    (void)a_queued_job(s);
+    const struct job *j = claim_one(s, .worker = STR("all/w"), .lease_ms = MINUTE);
+    (void)pass(s, 2 * MINUTE);
+    CHECK_INT(find_lease(s, j->id, j->lease).tenant, s->tenant); /* its end may come late */
+    CHECK_FALSE(find_lease(s, j->id, j->lease).is_live);
+    (void)pass(s, HOUR);
+    (void)claim_one(s, .worker = STR("w"));
+    CHECK_INT(find_lease(s, j->id, j->lease).tenant, 0);
+}

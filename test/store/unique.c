@@ -197,6 +197,39 @@ STORE_TEST(a_later_job_follows_one_that_has_begun)
     CHECK_FALSE(enqueue(s, .unique_key = STR("u")).duplicate);
 }
 
+/* Whatever brought it back: it may have a checkpoint of its args. */
+STORE_TEST(a_later_job_follows_one_that_waits_for_its_next_attempt)
+{
+    for (int how = 0; how < 6; how++) {
+        struct job *first = a_processing_job(s, .unique_key = STR("u"), .args = STR("1"));
+        VERDICT(progress(s, first, 1, .checkpoint = STR("{\"page\":7}")), RC_OK);
+        if (how == 0) {
+            VERDICT(fail(s, first, 2, ERROR_TRANSIENT), RC_OK);
+        } else if (how == 1) {
+            VERDICT(fail(s, first, 2, ERROR_RATE_LIMITED, .retry_after_ms = MINUTE), RC_OK);
+        } else if (how == 2) {
+            VERDICT(snooze(s, first, 2, MINUTE), RC_OK);
+        } else if (how == 3) {
+            VERDICT(release(s, first, 2), RC_OK);
+        } else if (how == 4) {
+            (void)pass(s, HOUR); /* its lease is lost */
+        } else {
+            VERDICT(fail(s, first, 2, ERROR_PERMANENT), RC_OK);
+            VERDICT(retry(s, first->id), RC_OK);
+        }
+        struct enqueue_verdict v =
+            enqueue(s, .unique_key = STR("u"), .args = STR("2"), .on_duplicate = JOB_ON_DUPLICATE_REPLACE);
+        CHECK_FALSE(v.duplicate || v.replaced || id_eq(v.job, first->id));
+        CHECK_STR(job_of(s, first->id)->args, STR("1"));
+        VERDICT(cancel(s, first->id), RC_OK);
+        VERDICT(cancel(s, v.job), RC_OK);
+    }
+    struct id never = a_queued_job(s, .unique_key = STR("u"));
+    VERDICT(cancel(s, never), RC_OK);
+    VERDICT(retry(s, never), RC_OK);
+    CHECK_TRUE(enqueue(s, .unique_key = STR("u"), .on_duplicate = JOB_ON_DUPLICATE_REPLACE).replaced);
+}
+
 STORE_TEST(a_key_of_a_period_is_not_let_go)
 {
     struct job *first = a_processing_job(s, .unique_key = STR("u"), .unique_for_ms = HOUR);
@@ -226,6 +259,55 @@ STORE_TEST(the_last_of_a_burst_in_one_call_is_what_runs)
     CHECK_STR(claim_one(s)->args, STR("49"));
     CHECK_INT(count_of(s, (struct job_filter){0}), 1);
     check_counts(s);
+}
+
+static struct enqueue_verdict enqueue_with_a_limited_key(struct store_test *s, struct str unique_key,
+                                                         enum job_on_duplicate how)
+{
+    struct job_spec spec = {
+        .kind = STR("k"), .queue = STR("b"), .unique_key = unique_key, .args = STR("2"), .on_duplicate = how};
+    AN_OP(s, op, store_enqueue, STORE_ENQUEUE);
+    op.tenant = s->tenant;
+    op.only_queues = STR("[\"b\"]");
+    op.specs = &spec;
+    op.count = 1;
+    run_op(s, &op.op);
+    return op.verdicts[0];
+}
+
+STORE_TEST(a_key_limited_to_queues_changes_no_holder_in_another)
+{
+    struct id waiting =
+        a_scheduled_job(s, MINUTE, .queue = STR("a"), .unique_key = STR("w"), .args = STR("1"));
+    struct job *running = claim_new(s, (struct job_spec){.unique_key = STR("r")});
+    struct enqueue_verdict v = enqueue_with_a_limited_key(s, STR("w"), JOB_ON_DUPLICATE_REPLACE);
+    CHECK_TRUE(v.duplicate && !v.replaced);
+    CHECK_ID(v.job, waiting);
+    CHECK_STR(job_of(s, waiting)->args, STR("1"));
+    CHECK_INT(job_of(s, waiting)->run_at, TEST_BEGINS + MINUTE);
+    CHECK_TRUE(enqueue_with_a_limited_key(s, STR("r"), JOB_ON_DUPLICATE_REPLACE_ARGS).duplicate);
+    CHECK_ID(enqueue(s, .unique_key = STR("r")).job, running->id); /* it holds it still */
+    struct id own = a_queued_job(s, .queue = STR("b"), .unique_key = STR("o"), .args = STR("1"));
+    CHECK_TRUE(enqueue_with_a_limited_key(s, STR("o"), JOB_ON_DUPLICATE_REPLACE).replaced);
+    CHECK_STR(job_of(s, own)->args, STR("2"));
+}
+
+STORE_TEST(a_child_of_a_limited_key_changes_no_holder_in_another_queue)
+{
+    struct id holder = a_queued_job(s, .queue = STR("a"), .unique_key = STR("u"), .args = STR("1"));
+    struct job *parent = a_processing_job(s);
+    struct job_spec child = {
+        .kind = STR("k"), .unique_key = STR("u"), .args = STR("2"), .on_duplicate = JOB_ON_DUPLICATE_REPLACE};
+    struct report item = a_report(parent, 1, REPORT_PROGRESS, .children = &child, .child_count = 1);
+    AN_OP(s, report, store_report, STORE_REPORT);
+    report.tenant = s->tenant;
+    report.only_queues = STR("[\"default\"]");
+    report.items = &item;
+    report.count = 1;
+    run_op(s, &report.op);
+    VERDICT(report.verdicts[0], RC_OK);
+    CHECK_TRUE(report.verdicts[0].children[0].duplicate && !report.verdicts[0].children[0].replaced);
+    CHECK_STR(job_of(s, holder)->args, STR("1"));
 }
 
 STORE_TEST(on_duplicate_needs_a_key)

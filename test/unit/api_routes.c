@@ -100,8 +100,10 @@ TEST(scopes_of_routes_and_document_are_the_same)
                                         [SCOPE_READ | SCOPE_WORK] = "read or work"};
 
     for (size_t i = 0; i < api_route_count; i++) {
-        CHECK_STR(text_of(operation_of(&api_routes[i]), STR("x-scope")),
-                  str_from(names[api_routes[i].scope]));
+        const struct json *op = operation_of(&api_routes[i]);
+        unsigned scope = api_routes[i].scope;
+        CHECK_STR(text_of(op, STR("x-scope")), str_from(names[scope & ~(unsigned)SCOPE_WORK_ALL]));
+        CHECK_INT(text_of(op, STR("x-work-all")).n > 0, (scope & SCOPE_WORK_ALL) != 0);
     }
 }
 

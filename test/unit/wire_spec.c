@@ -82,6 +82,7 @@ TEST(what_a_job_spec_must_not_hold_is_refused_by_name)
         {"{\"kind\":\"a\",\"on_cancel\":\"go\"}", "invalid_field", "/on_cancel"},
         {"{\"kind\":\"a\",\"unique_key\":\"u\",\"on_duplicate\":\"new\"}", "invalid_field", "/on_duplicate"},
         {"{\"kind\":\"a\",\"on_duplicate\":\"replace\"}", "invalid_field", "/on_duplicate"},
+        {"{\"kind\":\"a\",\"unique_key\":\"schedule:a:b\"}", "invalid_field", "/unique_key"},
         {"{\"kind\":\"a\",\"attach\":\"root\"}", "unknown_field", "/attach"},
         {"{\"kind\":\"a\",\"tenant_id\":1}", "unknown_field", "/tenant_id"},
     };

@@ -16,8 +16,10 @@ SELECT finally FROM stint.batch WHERE id = $1
 UPDATE stint.batch SET finally = $2 WHERE id = $1
 
 -- name: batch_rows
--- Of the batches b.
-SELECT b.id, b.max_jobs, b.name, b.labels, j.state, j.flags, coalesce(j.round, 1), j.finished_at, j.error_message, s.*
+-- Of the batches b. 67108864: it is being filled.
+SELECT b.id, b.max_jobs, b.name, b.labels, j.state, j.flags, coalesce(j.round, 1), j.finished_at, j.error_message, s.*,
+  CASE WHEN j.flags & 67108864 <> 0 THEN (
+    SELECT next_at FROM stint.schedule AS f WHERE f.tenant = b.tenant AND f.name = ' ' || b.id AND f.fired = 0) END
 FROM b
 CROSS JOIN LATERAL (
   SELECT state, flags, round, NULL::bigint AS finished_at, error_message FROM stint.job WHERE id = b.id

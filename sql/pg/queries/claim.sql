@@ -214,6 +214,23 @@ CROSS JOIN LATERAL (
   WHERE look.began IS NOT NULL OFFSET 0) AS found
 WHERE s.is_paused IS NOT TRUE
 
+-- name: ready_tenants
+-- Whoever has something queued, found by skipping from one to the next in the indexes of what stands in lines and in lanes.
+WITH RECURSIVE alone (tenant) AS (
+  (SELECT tenant FROM stint.job WHERE state = 2 AND lane IS NULL ORDER BY tenant, queue LIMIT 1)
+  UNION ALL
+  SELECT (SELECT j.tenant FROM stint.job AS j WHERE j.state = 2 AND j.lane IS NULL AND j.tenant > alone.tenant
+    ORDER BY j.tenant, j.queue LIMIT 1)
+  FROM alone WHERE alone.tenant IS NOT NULL
+), laned (tenant) AS (
+  (SELECT tenant FROM stint.job WHERE state = 2 AND lane IS NOT NULL ORDER BY tenant, queue LIMIT 1)
+  UNION ALL
+  SELECT (SELECT j.tenant FROM stint.job AS j WHERE j.state = 2 AND j.lane IS NOT NULL AND j.tenant > laned.tenant
+    ORDER BY j.tenant, j.queue LIMIT 1)
+  FROM laned WHERE laned.tenant IS NOT NULL
+)
+SELECT tenant FROM alone WHERE tenant IS NOT NULL UNION SELECT tenant FROM laned WHERE tenant IS NOT NULL ORDER BY 1
+
 -- name: ready_first
 -- The time, then the first job of each priority. $1 … $3 line · $4 now or NULL
 WITH RECURSIVE head (priority, run_at, id) AS (

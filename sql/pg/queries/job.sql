@@ -41,6 +41,16 @@ SELECT @job_columns@, @long_columns@ FROM stint.job WHERE id = $1
 -- name: history_view
 SELECT @job_columns@, @long_columns@, finished_at, expires_at, result, drop_at FROM stint.history WHERE id = $1
 
+-- name: lease_find
+-- $1 jobs. A row of each that is there: its number among these, and what its last lease was.
+SELECT u.number, l.tenant, l.state, l.lease, l.lease_ms, l.lease_until, l.worker
+FROM unnest($1::uuid[]) WITH ORDINALITY AS u (id, number) CROSS JOIN LATERAL (
+  SELECT j.tenant, j.state, j.lease, coalesce(j.lease_ms, 30000) AS lease_ms, j.lease_until, j.worker FROM stint.job AS j
+  WHERE j.id = u.id
+  UNION ALL
+  SELECT h.tenant, h.state, h.lease, coalesce(h.lease_ms, 30000), h.lease_until, h.worker FROM stint.history AS h
+  WHERE h.id = u.id) AS l
+
 -- name: job_insert
 -- What is the same in all rows of a statement comes once, in the parameter behind its array, which then is empty.
 INSERT INTO stint.job (id, tenant, queue, kind, state, priority, run_at, due_at, flags, lease, timeout_ms, deadline_at,

@@ -71,6 +71,9 @@ INSERT INTO stint.tenant (name, created_at) VALUES ($1, $2) ON CONFLICT (name) D
 -- name: tenant_get
 SELECT id FROM stint.tenant WHERE name = $1
 
+-- name: tenant_list
+SELECT id, name FROM stint.tenant ORDER BY id
+
 -- name: key_add
 INSERT INTO stint.api_key (public_id, tenant, hash, name, last4, scopes, queues, created_at, expires_at, revoked_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0) ON CONFLICT (public_id) DO NOTHING

@@ -38,6 +38,10 @@ FROM batch_label AS l CROSS JOIN batch AS b ON b.tenant = l.tenant AND b.job = l
 CROSS JOIN job AS j ON j.id = b.job LEFT JOIN tally AS t ON t.owner = b.job
 WHERE l.tenant = ?1 AND l.label = ?5 AND l.job < ?2 AND l.job >= ?3 ORDER BY l.job DESC LIMIT ?4
 
+-- name: batch_fill_at
+-- ?2: what is left of its filling
+SELECT next_at FROM schedule WHERE tenant = ?1 AND name = ?2 AND fired = 0
+
 -- name: member_insert
 INSERT INTO member (job, batch, batch_random) VALUES (?1, ?2, ?3)
 

@@ -76,6 +76,9 @@ SELECT id, run_at FROM job WHERE line = ?1 AND state = 2 ORDER BY run_at, id LIM
 -- name: job_view
 SELECT @job_columns@, error_stack, checkpoint, result, args FROM job WHERE id = ?1
 
+-- name: job_lease
+SELECT random, tenant, state, lease, lease_ms, lease_until, worker FROM job WHERE id = ?1
+
 -- name: job_list
 SELECT @job_columns@ FROM job WHERE id < ?1 AND id >= ?2 ORDER BY id DESC
 

@@ -85,6 +85,12 @@ SELECT DISTINCT line.kind FROM queue JOIN line ON line.queue = queue.id
 WHERE queue.tenant = ?1 AND queue.name = ?2 AND NOT queue.is_paused AND line.queued > 0
   AND EXISTS (SELECT 1 FROM job WHERE job.line = line.id AND job.state = 2 AND (job.deadline_at = 0 OR job.deadline_at > ?3))
 
+-- name: line_ready_all
+-- Of queues of that name, whosever they are.
+SELECT DISTINCT queue.tenant, line.kind FROM queue JOIN line ON line.queue = queue.id
+WHERE queue.name = ?1 AND NOT queue.is_paused AND line.queued > 0
+  AND EXISTS (SELECT 1 FROM job WHERE job.line = line.id AND job.state = 2 AND (job.deadline_at = 0 OR job.deadline_at > ?2))
+
 -- name: unique_get
 SELECT job, random, held_until FROM unique_key WHERE tenant = ?1 AND scope = 0 AND key = ?2
 
@@ -111,6 +117,9 @@ INSERT INTO tenant (name, created_at) VALUES (?1, ?2)
 
 -- name: tenant_count
 SELECT count(*) FROM tenant
+
+-- name: tenant_list
+SELECT id, name FROM tenant ORDER BY id
 
 -- name: key_insert
 INSERT INTO api_key (public_id, tenant, hash, name, last4, scopes, queues, created_at, expires_at, revoked_at)

@@ -3,11 +3,12 @@
 #include "store/pg/family.h"
 #include "store/pg/reads.h"
 
-#define LIST_MAX           1000
-#define SHARED_ORDINAL_MAX 8                               /* nodes that make an id of one ordinal */
-#define RANDOM_BITS        (INT64_MAX & ((1LL << 53) - 1)) /* all of an id's */
-#define BATCH_NAME         2                               /* columns of batch_list: the name … */
-#define BATCH_COUNTS       9                               /* … and the first that is a count */
+#define LIST_MAX      1000
+#define RANDOM_BITS   (INT64_MAX & ((1LL << 53) - 1)) /* all of an id's */
+#define BATCH_NAME    2                               /* columns of batch_list: the name … */
+#define BATCH_COUNTS  9                               /* … the first that is a count … */
+#define BATCH_FILL_AT 14                              /* … and when it is to be filled */
+#define RESULT_COLUMN (VIEW_COLUMNS + 2)              /* of members_final */
 
 /* ---- of a round */
 
@@ -78,48 +79,26 @@ static void read_batch(const struct pg_rows *rows, size_t at, struct arena *a, s
                         .labels = arena_str(a, pg_str(rows, at, 3)),
                         .round = pg_int(rows, at, 6),
                         .finished_at = pg_int(rows, at, 7),
-                        .error = arena_str(a, pg_str(rows, at, 8))};
+                        .error = arena_str(a, pg_str(rows, at, 8)),
+                        .fill_at = pg_int(rows, at, BATCH_FILL_AT)};
     for (int i = 0; i < 5; i++) {
         *counts[i] = pg_int(rows, at, BATCH_COUNTS + i);
     }
     rules_show_batch(b, (enum job_state)pg_int(rows, at, 4), pg_int(rows, at, 5));
 }
 
-static int64_t ordinal_at(const struct pg_rows *rows, size_t at)
-{
-    return id_ordinal(pg_uuid(rows, at, 0));
-}
-
-/* A page ends between two ordinals: nodes may have made several ids of one. */
-static size_t page_of(const struct pg_rows *rows, int64_t limit, int64_t *next_cursor)
-{
-    size_t count = pg_count(rows);
-    *next_cursor = 0;
-    if ((int64_t)count <= limit) {
-        return count;
-    }
-    count = (size_t)limit;
-    while (count > 1 && ordinal_at(rows, count - 1) == ordinal_at(rows, (size_t)limit)) {
-        count--;
-    }
-    *next_cursor = ordinal_at(rows, count - 1);
-    return count;
-}
-
 /* Of rows that have the label, those with the name: so many of them that they make a page. */
-static void read_page(const struct pg_rows *rows, size_t count, int64_t limit, struct store_list_batches *op)
+static void take_page(const struct pg_rows *rows, size_t count, size_t limit, struct store_list_batches *op)
 {
-    size_t at = 0;
-    for (; at < count && (int64_t)op->count < limit; at++) {
-        if (!op->name.n || str_eq(op->name, pg_str(rows, at, BATCH_NAME))) {
-            read_batch(rows, at, op->op.a, &op->batches[op->count++]);
+    for (size_t i = 0; i < count; i++) {
+        if (op->count >= limit && view_ordinal(rows, i) != view_ordinal(rows, i - 1)) {
+            op->next_cursor = view_ordinal(rows, i - 1);
+            return;
+        }
+        if (!op->name.n || str_eq(op->name, pg_str(rows, i, BATCH_NAME))) {
+            read_batch(rows, i, op->op.a, &op->batches[op->count++]);
         }
     }
-    while (at > 1 && at < count && ordinal_at(rows, at - 1) == ordinal_at(rows, at)) {
-        at--;
-        op->count -= !op->name.n || str_eq(op->name, pg_str(rows, at, BATCH_NAME));
-    }
-    op->next_cursor = at < count ? ordinal_at(rows, at - 1) : op->next_cursor;
 }
 
 static void add_list(struct reader *r, struct read_batch *b, const struct store_list_batches *op,
@@ -146,12 +125,12 @@ static enum rc list(struct reader *r, struct store_list_batches *op, struct err 
     int64_t rows =
         op->name.n && op->label.n ? LIST_MAX : limit; /* with two things wanted one is looked for */
     struct read_batch b = {0};
-    add_list(r, &b, op, rows + 1); /* is there one behind the page? */
+    add_list(r, &b, op, rows + READ_SHARED_MAX);
     enum rc rc = read_run(r, &b, e);
     if (!rc) {
-        size_t count = page_of(b.queries[0].rows, rows, &op->next_cursor);
-        op->batches = arena_array(op->op.a, struct batch, (size_t)limit);
-        read_page(b.queries[0].rows, count, limit, op);
+        size_t count = read_page_end(b.queries[0].rows, (size_t)rows, &op->next_cursor);
+        op->batches = arena_array(op->op.a, struct batch, (size_t)limit + READ_SHARED_MAX);
+        take_page(b.queries[0].rows, count, (size_t)limit, op);
         read_free(&b);
     }
     return rc;
@@ -165,7 +144,7 @@ static enum rc get(struct reader *r, struct store_list_batches *op, struct err *
     pg_bind_int(q, op->tenant);
     pg_bind_uuid(q, &below);
     pg_bind_uuid(q, &op->id);
-    pg_bind_int(q, SHARED_ORDINAL_MAX);
+    pg_bind_int(q, READ_SHARED_MAX);
     enum rc rc = read_run(r, &b, e);
     if (rc) {
         return rc;
@@ -189,6 +168,16 @@ enum rc pg_batch_list_run(struct reader *r, struct store_op *base, struct err *e
     return id_is_zero(op->id) ? list(r, op, e) : get(r, op, e);
 }
 
+/* Where their results are big the rows end in the midst of a page. */
+static size_t page_of_results(const struct pg_rows *rows, size_t limit, int64_t *next_cursor)
+{
+    size_t n = pg_count(rows), count = read_page_end(rows, limit, next_cursor), bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        bytes += pg_str(rows, i, RESULT_COLUMN).n;
+    }
+    return count == n && n && bytes > STORE_RESULTS_BYTES ? read_page_end(rows, n - 1, next_cursor) : count;
+}
+
 enum rc pg_result_list_run(struct reader *r, struct store_op *base, struct err *e)
 {
     struct store_list_results *op = (struct store_list_results *)base;
@@ -199,7 +188,7 @@ enum rc pg_result_list_run(struct reader *r, struct store_op *base, struct err *
     pg_bind_int(q, op->tenant);
     pg_bind_uuid(q, &op->batch);
     pg_bind_uuid(q, &from);
-    pg_bind_int(q, limit + 1);
+    pg_bind_int(q, limit + READ_SHARED_MAX);
     pg_bind_int(q, (int64_t)STORE_RESULTS_BYTES);
     op->count = 0;
     op->next_cursor = 0;
@@ -208,19 +197,14 @@ enum rc pg_result_list_run(struct reader *r, struct store_op *base, struct err *
         return rc;
     }
     const struct pg_rows *rows = b.queries[0].rows;
-    size_t n = pg_count(rows), count = page_of(rows, limit, &op->next_cursor);
+    size_t count = page_of_results(rows, (size_t)limit, &op->next_cursor);
     op->jobs = arena_array(base->a, struct job, count + 1);
-    size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
         struct job *j = &op->jobs[op->count++];
         pg_view_read(&r->engine->base, rows, i, base->a, j, NULL);
         view_read_end(rows, i, VIEW_COLUMNS, base->a, j);
         struct str stack = pg_str(rows, i, VIEW_COLUMNS + VIEW_END_COLUMNS);
         j->error.stack = stack.p ? arena_str(base->a, stack) : STR_NONE;
-        bytes += j->result.n;
-    }
-    if (!op->next_cursor && n && bytes > STORE_RESULTS_BYTES) {
-        op->next_cursor = ordinal_at(rows, n - 1);
     }
     read_free(&b);
     return RC_OK;

@@ -56,8 +56,14 @@ bool lane_claim_choose(struct committer *w, struct lane_claim *l);
 MUST_CHECK enum rc lane_claim_send(struct committer *w, struct claim_entry *c, struct lane_claim *l,
                                    struct err *e);
 void lane_claims_end(struct committer *w, bool is_done);
-/* One look, in a transaction of its own, if it is time. */
-MUST_CHECK enum rc lanes_look_for(struct pg_engine *s, struct link *link, struct arena *a, int64_t tenant,
-                                  struct err *e);
+struct lane_question {
+    int64_t tenant;
+    enum lane_asker who;
+    bool has_looked; /* out: something may be known that was not before */
+};
+
+/* One look, in a transaction of its own, if it is time; and how keys stand of which nobody knows it. */
+MUST_CHECK enum rc lanes_look_for(struct pg_engine *s, struct link *link, struct arena *a,
+                                  struct lane_question *q, struct err *e);
 
 #endif

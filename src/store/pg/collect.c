@@ -146,6 +146,9 @@ static bool is_for_root(const struct report *r)
     for (size_t i = 0; i < r->event_count; i++) {
         is |= r->events[i].at_root;
     }
+    for (size_t i = 0; i < r->child_count; i++) {
+        is |= r->children[i].at_root;
+    }
     return is;
 }
 

@@ -119,23 +119,37 @@ static struct str waiting_name(struct arena *a, int64_t tenant, struct str queue
     return count_name(a, &c);
 }
 
+/* Of a queue that has no limit: NULL. */
+static struct waiting *waiting_of(struct committer *w, int64_t tenant, struct str queue)
+{
+    struct arena *a = w->keeper.scratch;
+    if (settings_of(&w->settings, tenant, queue)->max_queued < 0) {
+        return NULL;
+    }
+    struct str name = waiting_name(a, tenant, queue);
+    struct waiting *n = map_get(&w->work.waiting_by_queue, name);
+    if (!n) {
+        n = arena_alloc(a, sizeof *n);
+        map_put(&w->work.waiting_by_queue, name, n);
+        (void)!read_waiting(w, tenant, queue, n, &w->failure); /* with which the round ends */
+    }
+    return n;
+}
+
 bool counts_reserve(struct keeper *k, int64_t tenant, struct str queue)
 {
     struct committer *w = (struct committer *)k;
     const struct queue_settings *settings = settings_of(&w->settings, tenant, queue);
-    if (settings->max_queued < 0) {
-        return true;
+    struct waiting *n = waiting_of(w, tenant, queue);
+    return !n || n->stored + waiting_in_round(w, tenant, queue) + n->reserved++ < settings->max_queued;
+}
+
+void counts_expect_room(struct keeper *k, int64_t tenant, struct str queue, int64_t places)
+{
+    struct waiting *n = waiting_of((struct committer *)k, tenant, queue);
+    if (n) {
+        n->reserved -= places;
     }
-    struct str name = waiting_name(k->scratch, tenant, queue);
-    struct waiting *n = map_get(&w->work.waiting_by_queue, name);
-    if (!n) {
-        n = arena_alloc(k->scratch, sizeof *n);
-        map_put(&w->work.waiting_by_queue, name, n);
-        if (read_waiting(w, tenant, queue, n, &w->failure)) {
-            return true; /* the round ends with w->failure */
-        }
-    }
-    return n->stored + waiting_in_round(w, tenant, queue) + n->reserved++ < settings->max_queued;
 }
 
 void counts_unreserve(struct keeper *k, int64_t tenant, struct str queue)

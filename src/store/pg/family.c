@@ -116,6 +116,18 @@ enum rc pg_family_leave_note(struct keeper *k, const struct note *note, struct e
     return RC_OK;
 }
 
+void pg_family_keep_note(struct keeper *k, struct id job)
+{
+    static const enum note_what whats[] = {NOTE_DONE, NOTE_MISSED};
+    for (size_t i = 0; i < sizeof whats / sizeof whats[0]; i++) {
+        const struct note note = {.job = job, .what = whats[i]};
+        struct note_entry *n = map_get(&of(k)->work.note_by_job, note_name(k->scratch, &note));
+        if (n) {
+            n->is_seen_to = false;
+        }
+    }
+}
+
 static enum rc see_notes(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
 {
     (void)arg;
@@ -132,11 +144,16 @@ static enum rc send_notes(struct committer *w, struct err *e)
     struct id *jobs = arena_array(a, struct id, room);
     int64_t *tenants = arena_array(a, int64_t, room), *whats = arena_array(a, int64_t, room),
             *rounds = arena_array(a, int64_t, room);
-    for (const struct note_entry *i = w->work.notes.first; i; i = i->next, n++) {
-        jobs[n] = i->note.job;
-        tenants[n] = i->note.tenant;
-        whats[n] = i->note.what;
-        rounds[n] = i->note.what >= NOTE_DONE ? i->note.from : 0;
+    for (const struct note_entry *i = w->work.notes.first; i; i = i->next) {
+        if (!i->is_seen_to) {
+            jobs[n] = i->note.job;
+            tenants[n] = i->note.tenant;
+            whats[n] = i->note.what;
+            rounds[n++] = i->note.what >= NOTE_DONE ? i->note.from : 0;
+        }
+    }
+    if (!n) {
+        return RC_OK;
     }
     pg_bind_ints(&q, tenants, n);
     pg_bind_uuids(&q, jobs, n);
@@ -333,26 +350,19 @@ static enum rc read_page(struct reader *r, struct store_list_children *op, int64
     struct pg_query *list = read_add(r, &b, PG_SQL_CHILDREN_LIST);
     pg_bind_uuid(list, &op->job_id);
     pg_bind_uuid(list, &from);
-    pg_bind_int(list, limit + 1); /* is there one behind the page? */
+    pg_bind_int(list, limit + READ_SHARED_MAX);
     pg_bind_uuid(read_add(r, &b, PG_SQL_TALLY_SUMS), &op->job_id);
     enum rc rc = read_run(r, &b, e);
     if (rc) {
         return rc;
     }
     const struct pg_rows *rows = b.queries[0].rows;
-    op->jobs = arena_array(op->op.a, struct job, (size_t)limit);
-    for (size_t i = 0; i < pg_count(rows) && (int64_t)i < limit; i++) {
+    size_t count = read_page_end(rows, (size_t)limit, &op->next_cursor);
+    op->jobs = arena_array(op->op.a, struct job, count + 1);
+    for (size_t i = 0; i < count; i++) {
         struct job *j = &op->jobs[op->count++];
         pg_view_read(&r->engine->base, rows, i, op->op.a, j, NULL);
         view_read_end(rows, i, VIEW_COLUMNS, op->op.a, j);
-    }
-    if ((int64_t)pg_count(rows) >
-        limit) { /* nodes may have made two ids of one ordinal: those are of one page */
-        int64_t next = id_ordinal(pg_uuid(rows, (size_t)limit, 0));
-        while (op->count > 1 && id_ordinal(op->jobs[op->count - 1].id) == next) {
-            op->count--;
-        }
-        op->next_cursor = id_ordinal(op->jobs[op->count - 1].id);
     }
     read_sums(b.queries[1].rows, &op->counts);
     read_free(&b);

@@ -12,6 +12,8 @@ MUST_CHECK enum rc pg_family_find_open(struct keeper *k, struct row *r, struct o
 MUST_CHECK enum rc pg_family_tally(struct keeper *k, struct id owner, struct row *r, enum job_state state,
                                    int64_t n, struct err *e);
 MUST_CHECK enum rc pg_family_leave_note(struct keeper *k, const struct note *note, struct err *e);
+/* That the job has ended, which this round has left and seen to, is not yet told to all. */
+void pg_family_keep_note(struct keeper *k, struct id job);
 
 /* batches.c */
 MUST_CHECK enum rc pg_batch_max(struct keeper *k, struct row *r, int64_t *out, struct err *e);

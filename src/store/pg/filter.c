@@ -48,23 +48,18 @@ enum pg_sql_query filter_bind(const struct filter_scan *f, struct pg_query *q)
                                    : PG_SQL_JOB_LIST_LIVE;
 }
 
-static int64_t ordinal_at(const struct pg_rows *rows, size_t at)
-{
-    return id_ordinal(pg_uuid(rows, at, 0));
-}
-
 /* The row at which the page stops belongs to the next one, and so do those of its ordinal. */
 static struct filter_page stop_at(const struct filter_scan *f, const struct pg_rows *rows, size_t stop)
 {
-    int64_t ordinal = ordinal_at(rows, stop);
+    int64_t ordinal = view_ordinal(rows, stop);
     size_t count = stop;
-    while (count && ordinal_at(rows, count - 1) == ordinal) {
+    while (count && view_ordinal(rows, count - 1) == ordinal) {
         count--;
     }
     if (count || (int64_t)stop < f->limit) {
         return (struct filter_page){count, ordinal + 1};
     }
-    while (stop < pg_count(rows) && ordinal_at(rows, stop) == ordinal) {
+    while (stop < pg_count(rows) && view_ordinal(rows, stop) == ordinal) {
         stop++;
     }
     return (struct filter_page){stop, ordinal};

@@ -2,6 +2,7 @@
 #include "store/pg/heads.h"
 
 #include "base/clock.h"
+#include "store/ops.h"
 
 #include <string.h>
 
@@ -312,16 +313,6 @@ struct line *heads_begin(struct heads *h, const struct line *name)
     return l;
 }
 
-static bool is_among(struct str name, const struct str *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (str_eq(names[i], name)) {
-            return true;
-        }
-    }
-    return count == 0;
-}
-
 /* Of the tenant, or of its queue. */
 static bool is_known(const struct heads *h, int64_t tenant, struct str queue)
 {
@@ -342,8 +333,8 @@ bool heads_begin_all(struct heads *h, const struct line_filter *f, struct arena 
     *count = 0;
     for (size_t i = 0; i < h->count && known; i++) {
         struct line *l = h->lines[i];
-        if (l->may_hold && l->tenant == f->tenant && is_among(l->queue, f->queues, f->queue_count) &&
-            is_among(l->kind, f->kinds, f->kind_count)) {
+        if (l->may_hold && l->tenant == f->tenant && ops_wants(l->queue, f->queues, f->queue_count) &&
+            ops_wants(l->kind, f->kinds, f->kind_count)) {
             (*out)[(*count)++] = begin(h, l);
         }
     }

@@ -293,6 +293,7 @@ const struct keeper_engine pg_keeper = {
     .count_limits = pg_limits_count,
     .reserve = counts_reserve,
     .unreserve = counts_unreserve,
+    .expect_room = counts_expect_room,
     .show = show,
     .count_children = pg_family_count,
     .batch_max = pg_batch_max,

@@ -9,5 +9,6 @@ extern const struct keeper_engine pg_keeper;
 /* counts.c */
 bool counts_reserve(struct keeper *k, int64_t tenant, struct str queue);
 void counts_unreserve(struct keeper *k, int64_t tenant, struct str queue);
+void counts_expect_room(struct keeper *k, int64_t tenant, struct str queue, int64_t n);
 
 #endif

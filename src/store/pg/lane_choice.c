@@ -9,10 +9,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define CHOSEN_MAX   1024 /* lanes of a claim */
-#define CHOSEN_LEAST 4    /* of a queue */
-#define AWAITED_MAX  64   /* keys; what is beyond is not waited for */
-
 bool lanes_known(struct lanes *m, int64_t tenant)
 {
     pthread_mutex_lock(&m->lock);
@@ -31,129 +27,20 @@ bool lanes_any(struct lanes *m, int64_t tenant)
     return any;
 }
 
-static bool is_among(struct str name, const struct str *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (str_eq(names[i], name)) {
-            return true;
-        }
-    }
-    return count == 0;
-}
-
 static bool is_wanted(const struct lane *l, const struct lane_filter *f)
 {
-    return l->may_hold && is_among(l->name.queue, f->queues, f->queue_count) &&
-           is_among(l->name.kind, f->kinds, f->kind_count);
-}
-
-static int64_t start_of(const struct lane *l)
-{
-    return turn_start(l->turns->next, l->turns->queue->next);
-}
-
-/* A lane that may be chosen, or one that is waited for. */
-struct option {
-    const struct lane *lane;
-    bool is_awaited;
-};
-
-static int by_turn(const void *x, const void *y)
-{
-    const struct lane *a = ((const struct option *)x)->lane, *b = ((const struct option *)y)->lane;
-    int64_t at = start_of(a), bt = start_of(b);
-    if (a->turns->queue != b->turns->queue) {
-        return a->turns->queue < b->turns->queue ? -1 : 1;
-    }
-    if (a->aged != b->aged) {
-        return a->aged < b->aged ? -1 : 1;
-    }
-    if (at != bt) {
-        return at < bt ? -1 : 1;
-    }
-    return lanes_compare_heads(&a->head, &b->head);
-}
-
-static void copy_lane(const struct lane *l, struct arena *a, struct lane_chosen *out)
-{
-    const struct lane_name *n = &l->name;
-    out->name = (struct lane_name){n->tenant, arena_str(a, n->queue), arena_str(a, n->kind),
-                                   arena_str(a, n->group), arena_str(a, n->limits)};
-    out->use_count = l->use_count;
-    for (size_t i = 0; i < l->use_count; i++) {
-        out->uses[i] = (struct limit_use){arena_str(a, l->uses[i].key), l->uses[i].weight};
-    }
-}
-
-/* ---- what is waited for: keys that those behind it may not use */
-
-struct awaited {
-    const struct lane_key *keys[AWAITED_MAX];
-    size_t count;
-};
-
-static void await(struct awaited *w, const struct lane *l)
-{
-    for (size_t i = 0; i < l->use_count && w->count < AWAITED_MAX; i++) {
-        if (l->keys[i]->kept_for == l) {
-            w->keys[w->count++] = l->keys[i];
-        }
-    }
-}
-
-static bool is_kept(const struct awaited *w, const struct lane *l)
-{
-    for (size_t i = 0; i < w->count; i++) {
-        for (size_t k = 0; k < l->use_count; k++) {
-            if (l->keys[k] == w->keys[i]) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* ---- choosing */
-
-/* From each queue alike: which of them the claim serves is not known yet. */
-static void choose(struct option *all, size_t count, size_t wanted, struct arena *a, struct lane_choice *out)
-{
-    struct awaited awaited = {.count = 0};
-    size_t queues = count > 0, in_queue = 0;
-    qsort(all, count, sizeof *all, by_turn);
-    for (size_t i = 1; i < count; i++) {
-        queues += all[i].lane->turns->queue != all[i - 1].lane->turns->queue;
-    }
-    size_t most = queues ? CHOSEN_MAX / queues : 0;
-    most = most < wanted ? most : wanted;
-    most = most < CHOSEN_LEAST ? CHOSEN_LEAST : most;
-    out->lanes = arena_array(a, struct lane_chosen, (most < count ? queues * most : count) + 1);
-    for (size_t i = 0; i < count; i++) {
-        const struct lane *l = all[i].lane;
-        if (i && l->turns->queue != all[i - 1].lane->turns->queue) {
-            in_queue = awaited.count = 0;
-        }
-        if (all[i].is_awaited) {
-            await(&awaited, l);
-        } else if (is_kept(&awaited, l)) {
-            continue;
-        } else if (in_queue++ < most) {
-            copy_lane(l, a, &out->lanes[out->count++]);
-        } else {
-            out->has_more = true;
-        }
-    }
+    return l->may_hold && ops_wants(l->name.queue, f->queues, f->queue_count) &&
+           ops_wants(l->name.kind, f->kinds, f->kind_count);
 }
 
 /* When the key has room for so much. A heavy one may be overtaken until it has waited while there was room for nobody; then the key is
  * kept for it. */
-static int64_t wait_for(struct lane *l, size_t use, const struct lane_eyes *eyes, int64_t now, bool *is_shut)
+static int64_t wait_for(struct lane *l, size_t use, int64_t now, bool *is_shut)
 {
     struct lane_key *k = l->keys[use];
-    const struct limit *seen = eyes ? eyes->see(eyes->ctx, k->tenant, k->key) : NULL;
-    const struct limit_rule *rule = seen ? &seen->rule : &k->rule;
-    const struct limit_state *state = seen ? &seen->state : &k->state;
-    if (!seen && !k->is_known) {
+    const struct limit_rule *rule = k->held ? &k->held->rule : &k->rule;
+    const struct limit_state *state = k->held ? &k->held->state : &k->state;
+    if (!k->held && !k->is_known) {
         return 0;
     }
     int64_t weight = l->uses[use].weight, wait = limit_wait(rule, state, weight, now);
@@ -168,12 +55,12 @@ static int64_t wait_for(struct lane *l, size_t use, const struct lane_eyes *eyes
 }
 
 /* *is_awaited: it has no room only because it is heavy. */
-static int64_t wait_of(struct lane *l, const struct lane_eyes *eyes, int64_t now, bool *is_awaited)
+static int64_t wait_of(struct lane *l, int64_t now, bool *is_awaited)
 {
     int64_t wait = 0;
     bool is_shut = false;
     for (size_t i = 0; i < l->use_count; i++) {
-        int64_t until = wait_for(l, i, eyes, now, &is_shut);
+        int64_t until = wait_for(l, i, now, &is_shut);
         wait = until > wait ? until : wait;
     }
     *is_awaited = wait && !is_shut;
@@ -189,29 +76,55 @@ static int64_t aged_of(const struct lane *l, const struct lane_filter *f, int64_
     return priority_aged(l->head.priority, l->head.run_at, step_ms, now);
 }
 
-/* Where waiting betters priorities the head does not tell which job of the lane is the first: then all of them, if there is room. */
-void lanes_choose(struct lanes *m, const struct lane_filter *f, const struct lane_eyes *eyes, int64_t now,
-                  struct arena *a, struct lane_choice *out)
+static void open_eyes(struct lanes *m, const struct lane_eyes *eyes, bool is_open)
 {
-    pthread_mutex_lock(&m->lock);
-    size_t count = 0, room = (size_t)atomic_load(&m->lane_count);
-    struct option *all = arena_array(a, struct option, room + 1);
-    *out = (struct lane_choice){.clock = m->clock};
+    for (size_t i = 0; eyes && i < eyes->count; i++) {
+        struct lane_key *k = lanes_key_of(m, eyes->held[i]->tenant, eyes->held[i]->key);
+        if (k) {
+            k->held = is_open ? eyes->held[i] : NULL;
+        }
+    }
+}
+
+/* Those that may be chosen, or are waited for: how many. */
+static size_t find_options(struct lanes *m, const struct lane_filter *f, int64_t now)
+{
+    size_t count = 0;
     for (struct lane *l = lanes_tenant_of(m, f->tenant)->lanes; l; l = l->next) {
         bool is_awaited = false;
         if (!is_wanted(l, f) || l->is_paused) {
             continue;
         }
-        int64_t wait = wait_of(l, eyes, now, &is_awaited);
+        int64_t wait = wait_of(l, now, &is_awaited);
         if (wait) {
             lanes_expect(m, wait);
         }
         if (!wait || is_awaited) {
-            l->aged = aged_of(l, f, now);
-            all[count++] = (struct option){l, is_awaited};
+            m->options[count++] =
+                (struct lane_option){.lane = l,
+                                     .is_awaited = is_awaited,
+                                     .aged = aged_of(l, f, now),
+                                     .start = turn_start(l->turns->next, l->turns->queue->next)};
         }
     }
-    choose(all, count, f->settings ? CHOSEN_MAX : f->wanted, a, out);
+    return count;
+}
+
+/* Where waiting betters priorities the head does not tell which job of the lane is the first: then all of them, if there is room. */
+void lanes_choose(struct lanes *m, const struct lane_filter *f, const struct lane_eyes *eyes, int64_t now,
+                  struct arena *a, struct lane_choice *out)
+{
+    pthread_mutex_lock(&m->lock);
+    size_t room = (size_t)atomic_load(&m->lane_count);
+    if (m->option_room < room) {
+        m->option_room = 2 * room;
+        m->options = mem_grow(m->options, m->option_room * sizeof *m->options);
+    }
+    *out = (struct lane_choice){.clock = m->clock};
+    open_eyes(m, eyes, true);
+    size_t count = find_options(m, f, now);
+    open_eyes(m, eyes, false);
+    lanes_order(m, count, f->settings ? LANES_CHOSEN_MAX : f->wanted, a, out);
     pthread_mutex_unlock(&m->lock);
 }
 

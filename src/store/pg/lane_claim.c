@@ -12,6 +12,7 @@
 #include "store/pg/batch.h"
 
 #include "base/fault.h"
+#include "store/ops.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,23 +66,35 @@ static struct lane_filter filter_of(const struct committer *w, const struct stor
                                 .wanted = wanted};
 }
 
+static enum rc look(struct committer *w, const struct store_op *list, const struct store_claim *op,
+                    const struct lane_filter *f, struct lane_choice *choice, struct err *e)
+{
+    struct lanes *m = &w->engine->lanes;
+    struct lane_question q = {.tenant = op->tenant};
+    lanes_choose(m, f, NULL, w->keeper.now, w->keeper.scratch, choice);
+    if (is_looked_for(list, op)) {
+        return RC_OK;
+    }
+    q.who = choice->has_more || choice->count >= f->wanted - (size_t)op->max ? LANE_CLAIM : LANE_SHORT;
+    enum rc rc = lanes_look_for(w->engine, &w->link, w->keeper.scratch, &q, e);
+    if (!rc && q.has_looked) {
+        lanes_choose(m, f, NULL, w->keeper.now, w->keeper.scratch, choice);
+    }
+    return rc;
+}
+
 /* *before: what the claims before it may take, as far as that goes. */
 static enum rc prepare(struct committer *w, const struct store_op *list, const struct store_claim *op,
                        size_t *before, struct err *e)
 {
     struct lane_claim *l = arena_alloc(w->keeper.scratch, sizeof *l);
-    const struct lane_filter f = filter_of(w, op, 2 * (size_t)op->max + *before);
     struct lane_choice choice;
-    enum rc rc = is_looked_for(list, op)
-                     ? RC_OK
-                     : lanes_look_for(w->engine, &w->link, w->keeper.scratch, op->tenant, e);
-    if (rc || op->max <= 0) {
-        return rc;
-    }
-    *before += (size_t)op->max;
-    lanes_choose(&w->engine->lanes, &f, NULL, w->keeper.now, w->keeper.scratch, &choice);
-    if (!choice.count && !f.settings) {
-        return RC_OK; /* then it is one as any other */
+    size_t max = op->max > 0 ? (size_t)op->max : 0;
+    const struct lane_filter f = filter_of(w, op, 2 * max + *before);
+    enum rc rc = look(w, list, op, &f, &choice, e);
+    *before += max;
+    if (rc || !max || (!choice.count && !f.settings)) {
+        return rc; /* then it is one as any other */
     }
     *l = (struct lane_claim){.op = op, .is_aged = f.settings};
     need_keys(w, &choice, op->tenant);
@@ -232,16 +245,6 @@ static enum rc send_lanes(struct choosing *c, struct err *e)
     return batch_send(w, c->lanes->is_aged ? PG_SQL_LANE_PICK_AGED : PG_SQL_LANE_PICK, &q, take_lanes, c, e);
 }
 
-static bool is_among(struct str name, const struct str *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (str_eq(names[i], name)) {
-            return true;
-        }
-    }
-    return count == 0;
-}
-
 /* A claim that does not name its lines: they are asked for. */
 static enum rc find_lines(struct choosing *c, struct err *e)
 {
@@ -257,7 +260,7 @@ static enum rc find_lines(struct choosing *c, struct err *e)
     for (size_t i = 0; !rc && i < pg_count(rows); i++) {
         struct str queue = arena_str(w->keeper.scratch, pg_str(rows, i, 0));
         struct str kind = arena_str(w->keeper.scratch, pg_str(rows, i, 1));
-        if (is_among(kind, op->kinds, op->kind_count)) {
+        if (ops_wants(kind, op->kinds, op->kind_count)) {
             claim_add_line(w, c->claim->plan, op->tenant, queue, kind,
                            claim_turn_of(queue, c->names, op->queue_count, c->turn_number));
         }
@@ -323,10 +326,15 @@ static enum rc send_chosen(struct choosing *c, struct err *e)
 
 /* ---- which lanes, now that their keys are held */
 
-static const struct limit *see_key(void *ctx, int64_t tenant, struct str key)
+static struct lane_eyes eyes_of(struct committer *w)
 {
-    const struct limit_entry *n = limits_find_entry(ctx, tenant, key);
-    return n ? &n->l : NULL;
+    size_t count = 0;
+    const struct limit **held =
+        arena_array(w->keeper.scratch, const struct limit *, w->work.limits.count + 1);
+    for (const struct limit_entry *n = w->work.limits.first; n; n = n->next) {
+        held[count++] = &n->l;
+    }
+    return (struct lane_eyes){held, count};
 }
 
 static bool is_held(const struct committer *w, int64_t tenant, const struct lane_chosen *l)
@@ -343,7 +351,7 @@ bool lane_claim_choose(struct committer *w, struct lane_claim *l)
 {
     const struct store_claim *op = l->op;
     const struct lane_filter f = filter_of(w, op, 2 * (size_t)op->max);
-    const struct lane_eyes eyes = {see_key, w};
+    const struct lane_eyes eyes = eyes_of(w);
     struct lane_choice *c = &l->choice;
     size_t held = 0;
     lanes_choose(&w->engine->lanes, &f, &eyes, w->keeper.now, w->keeper.scratch, c);

@@ -7,37 +7,64 @@
 
 #include <string.h>
 
-#define COST_TIMES       20
-#define DEAR_LANES       1000
-#define DEAR_US          20000 /* of fewer: much is gone in the index */
-#define LANE_US          100   /* each, on a slow machine */
-#define DEAR_LOOKS       5     /* in a row: not the machine's mood */
-#define LOOK_US          1000000
-#define LOOK_LANES       2000 /* of one statement */
-#define USED_KEYS        1000
-#define LOOK_COST_COLUMN 8
+#define COST_TIMES         20
+#define SHORT_COST_TIMES   8
+#define UNASKED_COST_TIMES 100
+#define EXACT_LANES        100
+#define DEAR_LANES         1000
+#define DEAR_US            20000 /* of fewer: much is gone in the index */
+#define LANE_US            100   /* each, on a slow machine */
+#define DEAR_LOOKS         5     /* in a row: not the machine's mood */
+#define LOOK_US            1000000
+#define LOOK_LANES         2000 /* of one statement */
+#define READ_KEYS          1000
+#define LOOK_COST_COLUMN   8
 
 static bool is_dear(const struct lane_tenant *t)
 {
     return t->dear_looks >= DEAR_LOOKS;
 }
 
-/* As long as a look costs next to nothing each claim has one, and its answer is exact. */
-static bool is_due(const struct lane_tenant *t, int64_t now_us)
+/* So many that claims which have enough to choose from leave it to the slow lane. */
+static bool is_wide(const struct lane_tenant *t)
 {
-    int64_t since_us = now_us - t->looked_at_us;
-    if (is_dear(t)) {
-        return since_us >= COST_TIMES * t->cost_us && (t->is_wanted || since_us >= LOOK_US);
-    }
-    return t->is_begun || t->is_wanted || since_us >= LOOK_US || t->lanes;
+    return is_dear(t) || t->found >= EXACT_LANES;
 }
 
-bool lanes_begin_look(struct lanes *m, int64_t tenant, bool is_slow, struct arena *a, struct lane_look *out)
+/* For order alone, among what is known and what nobody has told of. */
+static bool is_due_slowly(const struct lane_tenant *t, int64_t since_us)
+{
+    int64_t took_us = t->took_us > t->cost_us ? t->took_us : t->cost_us;
+    return t->is_wanted ? since_us >= COST_TIMES * took_us
+                        : since_us >= LOOK_US && since_us >= UNASKED_COST_TIMES * took_us;
+}
+
+static bool is_due(const struct lane_tenant *t, enum lane_asker who, int64_t now_us)
+{
+    int64_t since_us = now_us - t->looked_at_us;
+    bool is_short = who == LANE_SHORT;
+    if (is_wide(t) && who == LANE_SLOW_LANE) {
+        return is_due_slowly(t, since_us);
+    }
+    if (is_dear(t)) {
+        return false;
+    }
+    if (t->is_begun || (is_short && t->is_wanted)) {
+        return true;
+    }
+    if (!is_wide(t)) {
+        return t->is_wanted || t->lanes || since_us >= LOOK_US;
+    }
+    return (is_short || t->is_wanted) && since_us >= (is_short ? SHORT_COST_TIMES : COST_TIMES) * t->took_us;
+}
+
+bool lanes_begin_look(struct lanes *m, int64_t tenant, enum lane_asker who, struct arena *a,
+                      struct lane_look *out)
 {
     int64_t now_us = clock_mono_us();
     pthread_mutex_lock(&m->lock);
     struct lane_tenant *t = lanes_tenant_of(m, tenant);
-    bool is = is_due(t, now_us) && (!is_dear(t) || is_slow);
+    bool is = is_due(t, who, now_us);
     if (is) {
         *out = (struct lane_look){
             .tenant = tenant, .clock = m->clock, .from = {arena_str(a, t->at.queue), t->at.lane}};
@@ -48,12 +75,19 @@ bool lanes_begin_look(struct lanes *m, int64_t tenant, bool is_slow, struct aren
     return is;
 }
 
+void lanes_see_cost(struct lanes *m, int64_t tenant, int64_t us)
+{
+    pthread_mutex_lock(&m->lock);
+    lanes_tenant_of(m, tenant)->took_us = us;
+    pthread_mutex_unlock(&m->lock);
+}
+
 int64_t lanes_next_look(struct lanes *m)
 {
     int64_t now_us = clock_mono_us(), tenant = 0;
     pthread_mutex_lock(&m->lock);
     for (const struct lane_tenant *t = m->tenants; t && !tenant; t = t->next) {
-        tenant = is_dear(t) && is_due(t, now_us) ? t->tenant : 0;
+        tenant = is_wide(t) && is_due(t, LANE_SLOW_LANE, now_us) ? t->tenant : 0;
     }
     pthread_mutex_unlock(&m->lock);
     return tenant;
@@ -64,7 +98,7 @@ bool lanes_want_looks(struct lanes *m)
     bool want = false;
     pthread_mutex_lock(&m->lock);
     for (const struct lane_tenant *t = m->tenants; t; t = t->next) {
-        want |= is_dear(t);
+        want |= is_wide(t);
     }
     pthread_mutex_unlock(&m->lock);
     return want;
@@ -113,6 +147,7 @@ void lanes_end_look(struct lanes *m, const struct lane_look *look, struct lane_p
     t->is_begun = t->is_begun && !is_last;
     t->is_wanted = t->is_wanted || !is_last; /* of a first one the rest comes at once */
     t->cost_us = cost_us;
+    t->found = count;
     bool is_cheap = count < DEAR_LANES && t->cost_us < DEAR_US + LANE_US * (int64_t)count;
     t->dear_looks = is_cheap ? 0 : t->dear_looks + 1;
     t->has_late = count > 0;
@@ -120,17 +155,31 @@ void lanes_end_look(struct lanes *m, const struct lane_look *look, struct lane_p
     pthread_mutex_unlock(&m->lock);
 }
 
-size_t lanes_used_keys(struct lanes *m, struct arena *a, struct limit *out, size_t max)
+/* Nobody else cares for one whose lanes have nothing. */
+static bool has_waiting(const struct lane_key *k)
 {
-    size_t count = 0;
+    const struct lane_ref *r = k->lanes;
+    while (r && !r->lane->may_hold) {
+        r = r->next;
+    }
+    return r;
+}
+
+struct limit *lanes_keys_to_read(struct lanes *m, bool with_used, struct arena *a, size_t *count)
+{
+    struct limit *out = NULL;
+    *count = 0;
     pthread_mutex_lock(&m->lock);
-    for (const struct lane_key *k = m->keys; k && count < max; k = k->next) {
-        if (k->is_known && k->rule.concurrency && k->state.used > 0 && k->lanes) {
-            out[count++] = (struct limit){.tenant = k->tenant, .key = arena_str(a, k->key)};
+    bool is_worth = with_used || m->unknown;
+    for (const struct lane_key *k = m->keys; k && *count < READ_KEYS && is_worth; k = k->next) {
+        bool is_used = with_used && k->is_known && k->rule.concurrency && k->state.used > 0;
+        if ((!k->is_known || is_used) && has_waiting(k)) {
+            out = out ? out : arena_array(a, struct limit, READ_KEYS);
+            out[(*count)++] = (struct limit){.tenant = k->tenant, .key = arena_str(a, k->key)};
         }
     }
     pthread_mutex_unlock(&m->lock);
-    return count;
+    return out;
 }
 
 /* ---- the statements */
@@ -173,16 +222,11 @@ static enum rc look_at_lanes(struct pg_engine *s, struct link *link, struct aren
     return rc;
 }
 
-/* Slots that others gave back, and nobody told. */
-static enum rc look_at_keys(struct lanes *m, struct link *link, struct arena *a, struct err *e)
+static enum rc look_at_keys(struct lanes *m, struct link *link, struct arena *a, const struct limit *keys,
+                            size_t count, struct err *e)
 {
-    struct limit *keys = arena_array(a, struct limit, USED_KEYS);
     struct pg_query q = PG_QUERY(a);
     struct pg_rows *rows = NULL;
-    size_t count = lanes_used_keys(m, a, keys, USED_KEYS);
-    if (!count) {
-        return RC_OK;
-    }
     limits_bind_keys(&q, keys, count);
     enum rc rc = pg_run(link->c, pg_sql(PG_SQL_LIMIT_READ), &q, &rows, e);
     for (size_t i = 0; !rc && i < pg_count(rows); i++) {
@@ -194,15 +238,27 @@ static enum rc look_at_keys(struct lanes *m, struct link *link, struct arena *a,
     return rc;
 }
 
-enum rc lanes_look_for(struct pg_engine *s, struct link *link, struct arena *a, int64_t tenant, struct err *e)
+enum rc lanes_look_for(struct pg_engine *s, struct link *link, struct arena *a, struct lane_question *q,
+                       struct err *e)
 {
     struct lane_look look;
-    if (!lanes_begin_look(&s->lanes, tenant, link->kind == LINK_SLOW, a, &look)) {
-        return RC_OK;
+    size_t count = 0;
+    int64_t began_us = clock_mono_us();
+    bool looks = lanes_begin_look(&s->lanes, q->tenant, q->who, a, &look), needs_setup = false;
+    const struct limit *keys = looks ? NULL : lanes_keys_to_read(&s->lanes, false, a, &count);
+    enum rc rc = RC_OK;
+    q->has_looked = looks || count;
+    if (q->has_looked) {
+        needs_setup = !pg_in_transaction(link->c) && link_transaction_setup(link);
+        rc = needs_setup ? begin(link, e) : RC_OK;
     }
-    bool needs_setup = !pg_in_transaction(link->c) && link_transaction_setup(link);
-    enum rc rc = needs_setup ? begin(link, e) : RC_OK;
-    rc = rc ? rc : look_at_lanes(s, link, a, &look, e);
-    rc = rc ? rc : look_at_keys(&s->lanes, link, a, e);
+    if (looks && !rc) {
+        rc = look_at_lanes(s, link, a, &look, e);
+        keys = lanes_keys_to_read(&s->lanes, true, a, &count);
+    }
+    rc = rc || !count ? rc : look_at_keys(&s->lanes, link, a, keys, count, e);
+    if (looks) {
+        lanes_see_cost(&s->lanes, q->tenant, clock_mono_us() - began_us);
+    }
     return rc || !needs_setup ? rc : pg_exec(link->c, "COMMIT", e);
 }

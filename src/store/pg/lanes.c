@@ -24,6 +24,7 @@ void lanes_dispose(struct lanes *m)
         map_dispose(maps[i]);
     }
     arena_free(m->a);
+    mem_free(m->options);
     pthread_mutex_destroy(&m->lock);
 }
 
@@ -36,7 +37,7 @@ static void forget_all(struct lanes *m)
     arena_reset(m->a);
     m->tenants = NULL;
     m->keys = NULL;
-    m->count = 0;
+    m->count = m->unknown = 0;
     atomic_store(&m->lane_count, 0);
 }
 
@@ -83,9 +84,15 @@ static struct lane_key *key_get(struct lanes *m, int64_t tenant, struct str key,
         *k = (struct lane_key){.tenant = tenant, .key = arena_str(m->a, key), .next = m->keys};
         m->keys = k;
         m->count++;
+        m->unknown++;
         map_put(&m->key_by_name, arena_str(m->a, name), k);
     }
     return k;
+}
+
+struct lane_key *lanes_key_of(struct lanes *m, int64_t tenant, struct str key)
+{
+    return key_get(m, tenant, key, false);
 }
 
 struct lane_turns *lanes_turns_of(struct lanes *m, int64_t tenant, struct str queue, struct str group)
@@ -189,6 +196,7 @@ void lanes_see_key(struct lanes *m, const struct limit *l)
     pthread_mutex_lock(&m->lock);
     struct lane_key *k = key_get(m, l->tenant, l->key, true);
     if (k) {
+        m->unknown -= !k->is_known;
         k->is_known = true;
         k->rule = l->rule;
         k->state = l->state;
@@ -275,8 +283,9 @@ bool lanes_free_key(struct lanes *m, int64_t tenant, struct str key, int64_t wei
     return has_slots;
 }
 
-static void forget(struct lane_key *k, int64_t now, struct store_round *r)
+static void forget(struct lanes *m, struct lane_key *k, int64_t now, struct store_round *r)
 {
+    m->unknown += k->is_known;
     k->is_known = false;
     tell_lines(k, now, r);
 }
@@ -286,7 +295,7 @@ void lanes_forget_key(struct lanes *m, int64_t tenant, struct str key, int64_t n
     pthread_mutex_lock(&m->lock);
     struct lane_key *k = key_get(m, tenant, key, false);
     if (k) {
-        forget(k, now, r);
+        forget(m, k, now, r);
     }
     pthread_mutex_unlock(&m->lock);
 }
@@ -297,7 +306,7 @@ void lanes_forget_pattern(struct lanes *m, int64_t tenant, struct str pattern, i
     pthread_mutex_lock(&m->lock);
     for (struct lane_key *k = m->keys; k; k = k->next) {
         if (k->tenant == tenant && limit_key_matches(pattern, k->key)) {
-            forget(k, now, r);
+            forget(m, k, now, r);
         }
     }
     pthread_mutex_unlock(&m->lock);

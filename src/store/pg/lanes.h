@@ -35,7 +35,10 @@ struct lanes {
     struct map lane_by_name, key_by_name, turn_by_name, tenant_by_name;
     struct lane_tenant *tenants;
     struct lane_key *keys;
-    size_t count;   /* of all that is kept */
+    size_t count;                /* of all that is kept */
+    size_t unknown;              /* keys of which nobody knows how they stand */
+    struct lane_option *options; /* room for a choice */
+    size_t option_room;
     uint64_t clock; /* of notes */
     _Atomic int64_t lane_count;
     _Atomic int64_t next_at; /* when one opens for which a claim, or a tick, has asked; 0: none */
@@ -83,9 +86,18 @@ struct lane_look {
     struct lane_place from; /* behind this */
 };
 
-/* Is it the tenant's turn? is_slow: nobody waits for it; where looks take long, they are only begun so. Texts are copied to `a`. */
-bool lanes_begin_look(struct lanes *m, int64_t tenant, bool is_slow, struct arena *a, struct lane_look *out);
-/* A tenant whose looks take long, and are due; 0: there is none. */
+enum lane_asker {
+    LANE_CLAIM,    /* has enough to choose from */
+    LANE_SHORT,    /* has not, by what is known */
+    LANE_SLOW_LANE /* nobody waits for it */
+};
+
+/* Is it the tenant's turn? Where lanes are few each claim looks, and its answer is exact. Where they are many a claim looks only when it has
+ * not enough to choose from, or others have told of something, and the last look is long enough ago; otherwise, and always where looks
+ * take long, that is left to the slow lane. Texts are copied to `a`. */
+bool lanes_begin_look(struct lanes *m, int64_t tenant, enum lane_asker who, struct arena *a,
+                      struct lane_look *out);
+/* A tenant at which the slow lane is to look; 0: there is none. */
 int64_t lanes_next_look(struct lanes *m);
 /* There is one, or will be. */
 bool lanes_want_looks(struct lanes *m);
@@ -95,8 +107,11 @@ void lanes_found(struct lanes *m, const struct lane_look *look, const struct lan
 /* So many were found. What was not found up to that place, all of it if is_last, has nothing. */
 void lanes_end_look(struct lanes *m, const struct lane_look *look, struct lane_place to, size_t count,
                     int64_t cost_us, bool is_last);
-/* Keys of which slots are used, as far as known: others may have given some back. At most `max`. */
-size_t lanes_used_keys(struct lanes *m, struct arena *a, struct limit *out, size_t max);
+/* … and it took so long, with all that belongs to it. */
+void lanes_see_cost(struct lanes *m, int64_t tenant, int64_t us);
+/* Keys of which nobody knows how they stand; with_used: and of which slots are used, for others may have given some back. Not more
+ * than may be read at once. */
+struct limit *lanes_keys_to_read(struct lanes *m, bool with_used, struct arena *a, size_t *count);
 
 /* ---- claims */
 
@@ -108,10 +123,10 @@ struct lane_filter {
     const struct settings *settings; /* NULL: in none of them waiting betters priorities */
 };
 
-/* How a key stands in the round that asks, if that knows better than the memory: it holds it, and may have given some of it out. */
+/* Keys as they stand in the round that asks, which holds them, and may have given some of them out. */
 struct lane_eyes {
-    const struct limit *(*see)(void *ctx, int64_t tenant, struct str key); /* NULL: it does not */
-    void *ctx;
+    const struct limit *const *held;
+    size_t count;
 };
 
 struct lane_chosen {

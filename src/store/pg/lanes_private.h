@@ -14,6 +14,7 @@ struct lane_key {
     struct str key;
     bool is_made, is_known;
     const struct lane *kept_for; /* a heavy one; lane_choice.c */
+    const struct limit *held;    /* while lanes are chosen: as the round that asks knows it */
     struct limit_rule rule;
     struct limit_state state;
     struct lane_ref *lanes; /* that name it */
@@ -36,7 +37,6 @@ struct lane {
     bool has_place; /* lane, its number in the index, is known */
     int64_t lane;
     struct lane_head head; /* there may be a job before it that nobody told of */
-    int64_t aged;          /* while lanes are chosen: the head's priority as it counts */
     uint64_t noted_at;
     struct lane *next; /* of its tenant */
 };
@@ -46,13 +46,27 @@ struct lane_tenant {
     struct lane *lanes;
     bool has_late;            /* the last look has found lanes, perhaps none of which may give anything */
     bool is_wanted, is_begun; /* is_begun: not all has been looked at once */
-    int64_t looked_at_us, cost_us;
-    int dear_looks;       /* in a row */
-    struct lane_place at; /* how far the look of all has come; its queue lies in queue_room */
+    int64_t looked_at_us, cost_us; /* cost: the database's */
+    int64_t took_us;               /* with what belongs to it, as the node has waited */
+    size_t found;                  /* lanes, the last time */
+    int dear_looks;                /* in a row */
+    struct lane_place at;          /* how far the look of all has come; its queue lies in queue_room */
     char queue_room[JOB_NAME_MAX_BYTES + 1];
     struct lane_tenant *next;
 };
 
+#define LANES_CHOSEN_MAX 1024 /* of a claim */
+
+/* A lane that may be chosen, or one that is waited for. */
+struct lane_option {
+    const struct lane *lane;
+    bool is_awaited;
+    int64_t aged, start; /* the head's priority as it counts, and where its group's turn begins */
+};
+
+/* Those of each queue whose turn it is, about `wanted` of it. lane_order.c. */
+void lanes_order(struct lanes *m, size_t count, size_t wanted, struct arena *a, struct lane_choice *out);
+struct lane_key *lanes_key_of(struct lanes *m, int64_t tenant, struct str key); /* NULL: nobody names it */
 struct lane_tenant *lanes_tenant_of(struct lanes *m, int64_t tenant);
 struct lane_turns *lanes_turns_of(struct lanes *m, int64_t tenant, struct str queue, struct str group);
 /* NULL: it is not known, and not to be made. */

@@ -163,7 +163,8 @@ static enum rc look_at_lanes(struct reader *r, struct store_look *op, struct err
     enum rc rc = RC_OK;
     for (size_t i = 0; i < op->wanted_count && !rc; i++) {
         if (!i || op->wanted[i].tenant != op->wanted[i - 1].tenant) {
-            rc = lanes_look_for(r->engine, &r->link, r->scratch, op->wanted[i].tenant, e);
+            struct lane_question q = {.tenant = op->wanted[i].tenant, .who = LANE_SHORT};
+            rc = lanes_look_for(r->engine, &r->link, r->scratch, &q, e);
         }
     }
     if (!rc) {
@@ -172,13 +173,51 @@ static enum rc look_at_lanes(struct reader *r, struct store_look *op, struct err
     return rc;
 }
 
-enum rc pg_look_run(struct reader *r, struct store_op *base, struct err *e)
+static size_t count_of_all(const struct store_look *op)
 {
-    struct store_look *op = (struct store_look *)base;
+    size_t n = 0;
+    for (size_t i = 0; i < op->wanted_count; i++) {
+        n += !op->wanted[i].tenant;
+    }
+    return n;
+}
+
+/* Of whoever has anything queued, instead of all tenants. */
+static enum rc name_tenants(struct reader *r, struct store_look *op, struct err *e)
+{
+    struct read_batch b = {0};
+    size_t of_all = count_of_all(op), count = 0;
+    (void)read_add(r, &b, PG_SQL_READY_TENANTS);
+    enum rc rc = read_run(r, &b, e);
+    if (rc) {
+        return rc;
+    }
+    size_t tenants = pg_count(b.queries[0].rows);
+    struct store_line *wanted =
+        arena_array(r->scratch, struct store_line, of_all * tenants + op->wanted_count - of_all + 1);
+    for (size_t i = 0; i < op->wanted_count; i++) {
+        if (op->wanted[i].tenant) {
+            wanted[count++] = op->wanted[i];
+        }
+    }
+    for (size_t t = 0; t < tenants; t++) {
+        for (size_t i = 0; i < op->wanted_count; i++) {
+            if (!op->wanted[i].tenant) {
+                wanted[count] = op->wanted[i];
+                wanted[count++].tenant = pg_int(b.queries[0].rows, t, 0);
+            }
+        }
+    }
+    read_free(&b);
+    op->wanted = wanted;
+    op->wanted_count = count;
+    return RC_OK;
+}
+
+static enum rc look(struct reader *r, struct store_look *op, struct err *e)
+{
     struct look_plan p = {.count = 0};
     struct read_batch b = {0};
-    op->lines = NULL;
-    op->count = 0;
     enum rc rc = look_at_lanes(r, op, e);
     if (rc) {
         return rc;
@@ -198,5 +237,18 @@ enum rc pg_look_run(struct reader *r, struct store_op *base, struct err *e)
         }
     }
     read_free(&b);
+    return rc;
+}
+
+enum rc pg_look_run(struct reader *r, struct store_op *base, struct err *e)
+{
+    struct store_look *op = (struct store_look *)base;
+    const struct store_look asked = *op;
+    op->lines = NULL;
+    op->count = 0;
+    enum rc rc = count_of_all(op) ? name_tenants(r, op, e) : RC_OK;
+    rc = rc ? rc : look(r, op, e);
+    op->wanted = asked.wanted;
+    op->wanted_count = asked.wanted_count;
     return rc;
 }

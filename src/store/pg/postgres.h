@@ -146,6 +146,7 @@ struct link_entry { /* a job that depends on another; on zero: on none any more 
 
 struct note_entry {
     struct note note;
+    bool is_seen_to; /* in this round: it need not be kept */
     struct note_entry *next;
 };
 
@@ -377,6 +378,8 @@ MUST_CHECK enum rc pg_result_list_run(struct reader *r, struct store_op *op, str
 MUST_CHECK enum rc pg_stats_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_key_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_limit_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_tenant_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc pg_lease_find_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc pg_look_run(struct reader *r, struct store_op *op, struct err *e);
 
 #endif

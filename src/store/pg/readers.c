@@ -26,6 +26,8 @@ static const struct {
     [STORE_GET_SERIES] = {pg_series_get_run, true},
     [STORE_LIST_SERIES] = {pg_series_list_run, true},
     [STORE_LIST_KEYS] = {pg_key_list_run, true},
+    [STORE_LIST_TENANTS] = {pg_tenant_list_run, true},
+    [STORE_FIND_LEASES] = {pg_lease_find_run, true},
     [STORE_LOOK] = {pg_look_run, true},
 };
 

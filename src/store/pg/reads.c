@@ -62,6 +62,23 @@ enum rc read_run(struct reader *r, struct read_batch *b, struct err *e)
     return rc;
 }
 
+size_t read_page_end(const struct pg_rows *rows, size_t limit, int64_t *next_cursor)
+{
+    size_t n = pg_count(rows), end = limit;
+    *next_cursor = 0;
+    if (n <= limit) {
+        return n;
+    }
+    while (end && view_ordinal(rows, end - 1) == view_ordinal(rows, limit)) {
+        end--;
+    }
+    for (bool is_one = !end; is_one && end < n && view_ordinal(rows, end) == view_ordinal(rows, 0);) {
+        end++;
+    }
+    *next_cursor = view_ordinal(rows, end - 1);
+    return end;
+}
+
 void read_view(const struct reader *r, const struct pg_rows *rows, bool is_history, struct arena *a,
                struct view *out)
 {

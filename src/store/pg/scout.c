@@ -128,8 +128,9 @@ void scout_run(struct committer *w)
     }
     int64_t tenant = 0;
     for (int i = 0; i < LOOKS_MAX && !rc && (tenant = lanes_next_look(&s->lanes)); i++) {
+        struct lane_question q = {.tenant = tenant, .who = LANE_SLOW_LANE};
         rc = link_ready(&w->link, 0, NULL);
-        rc = rc ? rc : lanes_look_for(s, &w->link, w->keeper.scratch, tenant, NULL);
+        rc = rc ? rc : lanes_look_for(s, &w->link, w->keeper.scratch, &q, NULL);
         link_settle(&w->link);
     }
 }

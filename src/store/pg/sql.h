@@ -33,6 +33,9 @@
     X(PARTITION_ALL, "partition_all") \
     X(TENANT_ADD, "tenant_add") \
     X(TENANT_GET, "tenant_get") \
+    X(TENANT_LIST, "tenant_list") \
+    X(READY_TENANTS, "ready_tenants") \
+    X(LEASE_FIND, "lease_find") \
     X(KEY_ADD, "key_add") \
     X(KEY_GET, "key_get") \
     X(KEY_REVOKE, "key_revoke") \
@@ -104,7 +107,9 @@
     X(MEMBERS_FINAL, "members_final") \
     X(LINK_INSERT, "link_insert") \
     X(LINK_JOBS, "link_jobs") \
-    X(LINK_TAKE, "link_take") \
+    X(LINK_AMONG, "link_among") \
+    X(LINK_CUT, "link_cut") \
+    X(LINK_LEFT, "link_left") \
     X(LINK_LIST, "link_list") \
     X(LINK_DELETE, "link_delete") \
     X(NOTE_INSERT, "note_insert") \

@@ -9,6 +9,11 @@ static struct str copy(struct arena *a, const struct pg_rows *r, size_t at, int 
     return s.p ? arena_str(a, s) : STR_NONE;
 }
 
+int64_t view_ordinal(const struct pg_rows *r, size_t at)
+{
+    return id_ordinal(pg_uuid(r, at, 0));
+}
+
 static void read_numbers(const struct store *s, const struct pg_rows *r, size_t at, struct job *j)
 {
     j->lease = pg_int(r, at, 8);

@@ -11,6 +11,8 @@
 #define VIEW_LONG_COLUMNS 3 /* error_stack, checkpoint, args */
 #define VIEW_END_COLUMNS  3 /* finished_at, expires_at, result */
 
+/* That of the id in column 0. */
+int64_t view_ordinal(const struct pg_rows *r, size_t at);
 /* @job_columns@ from column 0 on; *flags may be NULL. Texts are copied to `a`. */
 void pg_view_read(const struct store *s, const struct pg_rows *r, size_t at, struct arena *a, struct job *out,
                   int64_t *flags);

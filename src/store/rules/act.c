@@ -30,6 +30,18 @@ static bool allows(const struct row *r, enum job_event event, const char *what, 
     return false;
 }
 
+static bool has_last_turn(const struct row *r)
+{
+    return r->flags & FLAG_WAITS && r->flags & FLAG_RUN_ON_CANCEL;
+}
+
+bool rules_cancel_ends(const struct row *r)
+{
+    enum job_state to;
+    return job_next_state(r->state, JOB_EV_CANCEL, &to) && to != JOB_PROCESSING &&
+           !(r->flags & FLAG_LAST_TURN) && !has_last_turn(r);
+}
+
 static enum rc cancel(struct keeper *k, struct row *r, struct act_verdict *v, struct err *e)
 {
     enum job_state to = r->state;
@@ -40,17 +52,17 @@ static enum rc cancel(struct keeper *k, struct row *r, struct act_verdict *v, st
         return RC_OK;
     }
     bool is_repeat = r->flags & (to == JOB_PROCESSING ? FLAG_CANCEL : FLAG_LAST_TURN);
-    bool has_last_turn = r->flags & FLAG_WAITS && r->flags & FLAG_RUN_ON_CANCEL;
     if (is_repeat) {
         return RC_OK;
     }
     enum rc rc = rules_cancel_children(k, r, e);
+    r->flags |= FLAG_STOPPED;
     if (to == JOB_PROCESSING) {
         r->flags |= FLAG_CANCEL;
         r->cancel_at = k->now + JOB_CANCEL_GRACE_MS;
         row_set_due(r);
         row_changed(k, r)->cancel_asked = true;
-    } else if (has_last_turn) { /* when its children have stopped */
+    } else if (has_last_turn(r)) { /* when its children have stopped */
         r->flags |= FLAG_LAST_TURN;
         row_changed(k, r);
     } else if (!rc) {
@@ -103,7 +115,7 @@ static void begin_round(struct keeper *k, struct row *r)
     r->report_n = 0;
     r->progress = -1;
     r->deadline_at = 0; /* it ran from the enqueue; a retry is a decision against it */
-    r->flags &= ~(int64_t)(FLAG_CANCEL | FLAG_LOST | FLAG_WAITS | FLAG_LAST_TURN);
+    r->flags &= ~(int64_t)(FLAG_CANCEL | FLAG_LOST | FLAG_WAITS | FLAG_LAST_TURN | FLAG_STOPPED);
 }
 
 /* A job that lives has a queue: one that was deleted meanwhile comes back, as with a new job. */

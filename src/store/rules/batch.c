@@ -63,13 +63,17 @@ static bool has_room_for(const struct store_enqueue *op, const struct job_spec *
     return count <= room;
 }
 
-/* One that waits for others of the call would wait for those that are dropped. */
-static bool is_refused(const struct store_enqueue *op, const struct job_spec *s, const struct joining *j,
-                       struct enqueue_verdict *v)
+/* Jobs of the call that wait for each other come all or not at all, in the batch or outside of it: who waits for one that is
+ * dropped would wait for ever. */
+static bool is_refused(const struct store_enqueue *op, size_t item, const struct job_links *l,
+                       const struct joining *j)
 {
+    const struct job_spec *s = &op->specs[item];
+    struct enqueue_verdict *v = &op->verdicts[item];
+    bool is_bound = s->depends_count || (l->is_awaited && l->is_awaited[item]);
     if (s->joins_first) {
         int64_t max = op->specs[0].plan ? op->specs[0].plan->max_jobs : 0;
-        return s->depends_count && max && !has_room_for(op, s, max) &&
+        return is_bound && max && !has_room_for(op, s, max) &&
                refuse(v, RC_CONFLICT, "batch_full", (struct id){0}, "has no room for all of its jobs");
     }
     if (!j->is_there) {
@@ -78,12 +82,12 @@ static bool is_refused(const struct store_enqueue *op, const struct job_spec *s,
     if (!j->is_open) {
         return refuse(v, RC_CONFLICT, "batch_closed", s->batch, "is closed");
     }
-    return s->depends_count && j->is_capped && !has_room_for(op, s, j->room) &&
+    return is_bound && j->is_capped && !has_room_for(op, s, j->room) &&
            refuse(v, RC_CONFLICT, "batch_full", s->batch, "has no room for all of these jobs");
 }
 
-enum rc rules_check_batches(struct keeper *k, struct store_enqueue *op, struct joining *j, size_t *bad,
-                            struct err *e)
+enum rc rules_check_batches(struct keeper *k, struct store_enqueue *op, const struct job_links *l,
+                            struct joining *j, size_t *bad, struct err *e)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; i < op->count && !rc; i++) {
@@ -93,7 +97,7 @@ enum rc rules_check_batches(struct keeper *k, struct store_enqueue *op, struct j
             continue;
         }
         rc = has_batch ? look(k, op->tenant, s->batch, j, e) : RC_OK;
-        *bad += !rc && is_refused(op, s, j, &op->verdicts[i]);
+        *bad += !rc && is_refused(op, i, l, j);
     }
     return rc;
 }

@@ -1,42 +1,5 @@
-/* enqueue.c: new jobs, unique keys, idempotency keys. Everything that can refuse is asked before the first insert. */
+/* enqueue.c: new jobs and unique keys. Everything that can refuse is asked before the first insert. */
 #include "store/rules/rules.h"
-
-#include <string.h>
-
-#define IDEMPOTENCY_MS   86400000LL
-#define PACKED_MAX_BYTES (16 << 20)
-
-/* *is_done: the answer is in the op already, from the first time or because the body differs. */
-static enum rc replay(struct keeper *k, struct store_enqueue *op, bool *is_done, struct err *e)
-{
-    struct kept_verdicts kept = {0};
-    enum rc rc = k->engine->find_verdicts(k, op, &kept, e);
-    if (rc || !kept.hash.p) {
-        return rc;
-    }
-    *is_done = true;
-    bool is_same = kept.hash.n == sizeof op->body_hash && !memcmp(kept.hash.p, op->body_hash, kept.hash.n);
-    if (is_same && verdicts_unpack(op, kept.verdicts)) {
-        op->replayed = true;
-        op->op.rc = RC_OK;
-        return RC_OK;
-    }
-    return store_answer(&op->op, RC_INVALID, "idempotency_mismatch",
-                        "the idempotency key was used with another body within 24 hours");
-}
-
-static enum rc remember(struct keeper *k, const struct store_enqueue *op, struct err *e)
-{
-    struct buf packed = BUF_LIMIT(PACKED_MAX_BYTES);
-    verdicts_pack(op, &packed);
-    enum rc rc = buf_check(&packed, "verdicts", e);
-    if (!rc) {
-        struct str kept = packed.n ? arena_str(k->scratch, buf_str(&packed)) : STR("");
-        rc = k->engine->keep_verdicts(k, op, kept, k->now + IDEMPOTENCY_MS, e);
-    }
-    buf_dispose(&packed);
-    return rc;
-}
 
 /* ---- what an item becomes */
 
@@ -180,11 +143,6 @@ static enum rc insert_job(struct keeper *k, const struct berth *at, const struct
 
 /* ---- a key that is held */
 
-static bool has_begun(const struct row *r)
-{
-    return r->state == JOB_PROCESSING || r->waits > 0;
-}
-
 /* The holder is as the new job would have been. */
 static enum rc replace(struct keeper *k, const struct job_spec *s, struct row *r, struct enqueue_verdict *v,
                        struct err *e)
@@ -199,16 +157,16 @@ static enum rc replace(struct keeper *k, const struct job_spec *s, struct row *r
     return rc;
 }
 
-/* What is asked when the holder waits still, or lets go of the key. */
-static enum rc replace_or_follow(struct keeper *k, int64_t tenant, const struct job_spec *s,
+/* What is asked when the holder waits still, or lets go of the key; neither when whoever asks may not touch it. */
+static enum rc replace_or_follow(struct keeper *k, const struct berth *at, const struct job_spec *s,
                                  struct enqueue_verdict *v, struct err *e)
 {
     struct row *r = NULL;
-    enum rc rc = k->engine->load(k, tenant, v->job, &r, e);
-    if (rc || !r || job_state_is_final(r->state)) {
+    enum rc rc = k->engine->load(k, at->tenant, v->job, &r, e);
+    if (rc || !r || job_state_is_final(r->state) || !store_queue_allowed(at->only_queues, r->queue)) {
         return rc;
     }
-    if (!has_begun(r)) {
+    if (!row_had_begun(r)) {
         return replace(k, s, r, v, e);
     }
     if (r->flags & FLAG_HOLDS_KEY) {
@@ -224,7 +182,7 @@ enum rc rules_enqueue_one(struct keeper *k, const struct berth *at, const struct
 {
     enum rc rc = s->unique_key.n ? find_duplicate(k, at->tenant, s->unique_key, v, e) : RC_OK;
     if (!rc && v->duplicate && !v->pruned && s->on_duplicate != JOB_ON_DUPLICATE_KEEP) {
-        rc = replace_or_follow(k, at->tenant, s, v, e);
+        rc = replace_or_follow(k, at, s, v, e);
     }
     return rc || v->duplicate ? rc : insert_job(k, at, s, v, e);
 }
@@ -246,9 +204,13 @@ static enum rc check_batch(struct keeper *k, const struct store_enqueue *op, con
     return rc;
 }
 
-static size_t check_items(struct keeper *k, struct store_enqueue *op)
+/* With the room that `leaving` makes. */
+static size_t check_items(struct keeper *k, struct store_enqueue *op, const struct leaving *leaving)
 {
     size_t bad = 0;
+    if (leaving->places) {
+        k->engine->expect_room(k, op->tenant, leaving->queue, leaving->places);
+    }
     for (size_t i = 0; i < op->count; i++) {
         struct enqueue_verdict *v = &op->verdicts[i];
         if (op->specs[i].plan) {
@@ -269,7 +231,39 @@ static size_t check_items(struct keeper *k, struct store_enqueue *op)
     for (size_t i = 0; i < op->count; i++) {
         k->engine->unreserve(k, op->tenant, queue_name(&op->specs[i]));
     }
+    if (leaving->places) {
+        k->engine->unreserve(k, op->tenant, leaving->queue);
+    }
     return bad;
+}
+
+struct checked {
+    struct job_links links;
+    struct joining joining;
+    struct leaving leaving;
+    size_t bad;
+};
+
+static enum rc check(struct keeper *k, struct store_enqueue *op, struct checked *c, struct err *e)
+{
+    enum rc rc = rules_find_leaving(k, op, &c->leaving, e);
+    c->bad = rc ? 0 : check_items(k, op, &c->leaving);
+    if (!rc && !c->bad) {
+        rc = rules_check_links(k, op, &c->links, &c->bad, e);
+    }
+    if (!rc && (!c->bad || op->partial)) {
+        rc = rules_check_batches(k, op, &c->links, &c->joining, &c->bad, e);
+    }
+    return rc;
+}
+
+/* Then a tick whose batch has no room yet beside the jobs of the last one stays due. */
+static enum rc make_room(struct keeper *k, struct store_enqueue *op, struct checked *c, struct err *e)
+{
+    static const struct leaving nobody;
+    enum rc rc = rules_cancel_last(k, &c->leaving, e);
+    c->bad += !rc && c->leaving.is_later ? check_items(k, op, &nobody) : 0;
+    return rc;
 }
 
 static enum rc insert_item(struct keeper *k, struct store_enqueue *op, size_t i, struct joining *j,
@@ -311,6 +305,7 @@ static enum rc insert_items(struct keeper *k, struct store_enqueue *op, const st
         }
         struct berth at = {.tenant = op->tenant,
                            .queue = queue_name(&op->specs[i]),
+                           .only_queues = op->only_queues,
                            .is_awaited = l->is_awaited && l->is_awaited[i]};
         if (op->specs[i].is_finaliser) {
             at.finally_of = op->verdicts[0].job;
@@ -363,7 +358,7 @@ enum rc rules_enqueue(struct keeper *k, struct store_op *base, struct err *e)
                             "the idempotency key must be UTF-8 text without NUL");
     }
     if (op->idempotency_key.n) {
-        enum rc rc = replay(k, op, &is_done, e);
+        enum rc rc = rules_replay(k, op, &is_done, e);
         if (rc || is_done) {
             return rc;
         }
@@ -374,34 +369,27 @@ enum rc rules_enqueue(struct keeper *k, struct store_op *base, struct err *e)
     }
     bool is_in_step = true;
     enum rc rc = op->step ? rules_check_step(k, op, &is_in_step, e) : RC_OK;
-    if (!rc && is_in_step && op->step && !id_is_zero(op->step->cancel)) {
-        rc = rules_cancel_last(k, op, e);
-    }
     if (rc || !is_in_step) {
         return rc;
     }
-    struct job_links links = {0};
-    struct joining joining = {0};
-    size_t bad = check_items(k, op);
-    if (!bad) {
-        rc = rules_check_links(k, op, &links, &bad, e);
+    struct checked c = {.bad = 0};
+    rc = check(k, op, &c, e);
+    if (!rc && (!c.bad || op->partial)) {
+        rc = make_room(k, op, &c, e);
     }
-    if (!rc && (!bad || op->partial)) {
-        rc = rules_check_batches(k, op, &joining, &bad, e);
-    }
-    if (rc || (bad && !op->partial)) {
-        return rc ? rc : refuse_bad(op, bad);
+    if (rc || (c.bad && !op->partial)) {
+        return rc ? rc : refuse_bad(op, c.bad);
     }
     bool is_there = false;
     rc = find_tick(k, op, &is_there, e);
     if (!rc && !is_there) {
-        rc = insert_items(k, op, &links, &joining, e);
+        rc = insert_items(k, op, &c.links, &c.joining, e);
     }
     if (!rc && op->step) {
         rc = rules_take_step(k, op, e);
     }
     if (!rc && op->idempotency_key.n) {
-        rc = remember(k, op, e);
+        rc = rules_remember(k, op, e);
     }
     return rc;
 }

@@ -50,23 +50,44 @@ static bool is_apart(const struct report *in, const struct job_links *l, size_t 
     return !in->children[i].depends_count && !(l->is_awaited && l->is_awaited[i]);
 }
 
+/* Those who hang under it may not have heard of its cancel yet, which goes down a step a round; what they would attach to it
+ * nobody would look for. */
+static enum rc is_root_stopped(struct keeper *k, const struct row *r, const struct report *in,
+                               bool *is_stopped, struct err *e)
+{
+    struct row *root = NULL;
+    enum rc rc = RC_OK;
+    bool attaches = false;
+    for (size_t i = 0; i < in->child_count; i++) {
+        attaches |= in->children[i].at_root;
+    }
+    if (attaches && r->flags & FLAG_CHILD) {
+        rc = k->engine->load(k, r->tenant, r->root, &root, e);
+    }
+    *is_stopped = root && (root->flags & FLAG_STOPPED || root->state == JOB_CANCELLED);
+    return rc;
+}
+
 /* A job that is being cancelled gets no more: what it had is being cancelled by those who saw it. */
-enum rc rules_add_children(struct keeper *k, struct row *r, const struct report *in, struct arena *a,
-                           struct report_verdict *v, struct err *e)
+enum rc rules_add_children(struct keeper *k, struct row *r, const struct store_report *op,
+                           const struct report *in, struct report_verdict *v, struct err *e)
 {
     bool is_ending = r->flags & (FLAG_CANCEL | FLAG_LAST_TURN);
     struct joining joining = {0};
     struct job_links links = {0};
     size_t bad = 0;
-    bool is_short = false;
+    bool is_stopped = false;
     enum rc rc = rules_check_child_links(k, in, &links, &bad, e);
-    v->children = arena_array(a, struct enqueue_verdict, in->child_count);
+    rc = rc ? rc : is_root_stopped(k, r, in, &is_stopped, e);
+    bool is_short = is_stopped;
+    v->children = arena_array(op->op.a, struct enqueue_verdict, in->child_count);
     v->child_count = in->child_count;
     for (size_t i = 0; i < in->child_count && !rc; i++) {
         const struct job_spec *s = &in->children[i];
         struct id root = r->flags & FLAG_CHILD ? r->root : r->id;
         struct berth at = {.tenant = r->tenant,
                            .queue = rules_child_queue(r, s),
+                           .only_queues = op->only_queues,
                            .parent = s->at_root ? root : r->id,
                            .root = root,
                            .is_awaited = links.is_awaited && links.is_awaited[i]};
@@ -74,7 +95,7 @@ enum rc rules_add_children(struct keeper *k, struct row *r, const struct report 
             rc = rules_join_parents(k, r, &joining, &at, e);
             is_short |= joining.room < (int64_t)(in->child_count - i);
         }
-        if (is_ending || (r->flags & FLAG_MEMBER && joining.room <= 0) ||
+        if (is_ending || (is_stopped && s->at_root) || (r->flags & FLAG_MEMBER && joining.room <= 0) ||
             (is_short && !is_apart(in, &links, i))) {
             v->children[i].dropped = true;
             continue;

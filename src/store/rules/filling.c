@@ -19,16 +19,16 @@ bool store_is_filling(const struct schedule *s)
     return str_starts(s->name, STR(FILLING_PREFIX));
 }
 
-static struct str name_of(struct keeper *k, struct id batch)
+struct str rules_filling_name(struct arena *a, struct id batch)
 {
-    return arena_printf(k->scratch, FILLING_PREFIX "%s", id_text(batch).s);
+    return arena_printf(a, FILLING_PREFIX "%s", id_text(batch).s);
 }
 
 enum rc rules_begin_filling(struct keeper *k, struct row *r, const struct batch_plan *p, struct err *e)
 {
     const struct job_spec *job = &p->filling->job;
     int64_t at = p->fill_at ? p->fill_at : job->run_at ? job->run_at : k->now + job->delay_ms;
-    struct str name = name_of(k, r->id);
+    struct str name = rules_filling_name(k->scratch, r->id);
     struct schedule s = {0};
     bool found = false;
     enum rc rc = k->engine->find_schedule(k, r->tenant, name, &s, &found, e);
@@ -46,7 +46,7 @@ enum rc rules_begin_filling(struct keeper *k, struct row *r, const struct batch_
 
 enum rc rules_drop_filling(struct keeper *k, struct row *r, struct err *e)
 {
-    struct str name = name_of(k, r->id);
+    struct str name = rules_filling_name(k->scratch, r->id);
     struct schedule s = {0};
     bool found = false;
     enum rc rc = k->engine->find_idle_schedule(k, r->tenant, name, &s, &found, e);

@@ -62,11 +62,6 @@ static enum rc begin_again(struct keeper *k, struct row *r, enum job_state to, s
     return rc ? rc : rules_begin_round(k, r, to, e);
 }
 
-static bool has_begun(const struct row *r)
-{
-    return r->state == JOB_PROCESSING || r->attempt + r->lost + r->snoozes + r->waits > 0;
-}
-
 /* One that somebody has cancelled or erased stays so; one that waits for a worker has to begin yet. */
 enum rc rules_finalise_again(struct keeper *k, struct row *r, enum note_what what, struct err *e)
 {
@@ -78,5 +73,5 @@ enum rc rules_finalise_again(struct keeper *k, struct row *r, enum note_what wha
         return begin_again(k, r, to, e);
     }
     bool is_live = !job_state_is_final(r->state);
-    return is_live && has_begun(r) ? k->engine->link(k, r->id, r->batch, LINK_OF_ROUND_0, e) : RC_OK;
+    return is_live && row_has_begun(r) ? k->engine->link(k, r->id, r->batch, LINK_OF_ROUND_0, e) : RC_OK;
 }

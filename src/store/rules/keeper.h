@@ -91,6 +91,8 @@ struct keeper_engine {
     /* Has the queue, when it sets max_queued, room for another job? Counts it in until unreserve. */
     bool (*reserve)(struct keeper *k, int64_t tenant, struct str queue);
     void (*unreserve)(struct keeper *k, int64_t tenant, struct str queue);
+    /* Until then n of the jobs that wait in the queue are counted as gone. */
+    void (*expect_room)(struct keeper *k, int64_t tenant, struct str queue, int64_t n);
     /* The whole job as others see it, into *out: there when the operation is given back, not before. */
     enum rc (*show)(struct keeper *k, struct row *r, struct arena *a, struct job *out, struct err *e);
 

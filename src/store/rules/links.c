@@ -72,8 +72,8 @@ enum rc rules_check_child_links(struct keeper *k, const struct report *in, struc
     return rc;
 }
 
-/* On a job that was there before: it hears that somebody depends on it, or has ended already. What is gone had ended well, as
- * its unique key says. */
+/* On a job that was there before: it hears that somebody depends on it, or has ended already. What is gone, its
+ * key being held still, counts as completed: nobody knows any more what it came to. */
 static enum rc link_to_old(struct keeper *k, int64_t tenant, struct id job, struct id on, struct err *e)
 {
     struct row *r = NULL;

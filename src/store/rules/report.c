@@ -342,13 +342,13 @@ static enum rc wait(struct keeper *k, struct row *r, const struct report *in, st
     return rc || o.to != JOB_BLOCKED ? rc : rules_park(k, r, e);
 }
 
-static enum rc apply(struct keeper *k, struct row *r, struct arena *a, const struct report *in,
+static enum rc apply(struct keeper *k, struct row *r, const struct store_report *op, const struct report *in,
                      struct report_verdict *v, struct err *e)
 {
     bool is_news = false;
     enum rc rc = carry(k, r, in, &is_news, e);
     if (!rc && in->child_count) {
-        rc = rules_add_children(k, r, in, a, v, e);
+        rc = rules_add_children(k, r, op, in, v, e);
     }
     if (!rc && (in->take_count || in->correct_count || in->pause_key.n)) {
         rc = rules_use_limits(k, r, in, v, e);
@@ -398,7 +398,7 @@ static enum rc report_one(struct keeper *k, const struct store_report *op, const
                              JOB_SNOOZES_MAX);
         return RC_OK;
     }
-    return apply(k, r, op->op.a, in, v, e);
+    return apply(k, r, op, in, v, e);
 }
 
 enum rc rules_report(struct keeper *k, struct store_op *base, struct err *e)

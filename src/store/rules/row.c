@@ -34,6 +34,16 @@ struct retry_policy row_retry(const struct row *r)
     return p;
 }
 
+bool row_has_begun(const struct row *r)
+{
+    return r->state == JOB_PROCESSING || r->attempt + r->lost + r->snoozes + r->waits > 0 || r->report_n;
+}
+
+bool row_had_begun(const struct row *r)
+{
+    return r->started_at > 0;
+}
+
 void row_set_due(struct row *r)
 {
     struct job_counters c = row_counters(r);

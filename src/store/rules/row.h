@@ -33,7 +33,10 @@ enum row_flag {
     FLAG_FILLING = 1 << 26,   /* a batch whose jobs are being made */
     FLAG_FILLED = 1 << 27,    /* a job of such a batch: hidden until all of them are there */
     FLAG_LANED = 1 << 24,     /* it names a group or limits: a lane of its own */
-    FLAG_FINALLY = 1 << 28,   /* a finaliser of a batch: it runs behind each round of that one's life */
+    FLAG_STOPPED =
+        1
+        << 29, /* it was cancelled in this round of its life, whatever it came to: what hung under it is to stop */
+    FLAG_FINALLY = 1 << 28, /* a finaliser of a batch: it runs behind each round of that one's life */
     FLAGS_OF_BATCH = FLAG_MEMBER | FLAG_FINALLY,
     FLAGS_FAMILY = FLAG_CHILD | FLAG_PARENT | FLAG_WAITS | FLAG_LAST_TURN | FLAG_DEPENDS | FLAG_AWAITED |
                    FLAG_BATCH | FLAGS_OF_BATCH,
@@ -59,6 +62,10 @@ struct row {
 
 struct job_counters row_counters(const struct row *r);
 struct retry_policy row_retry(const struct row *r);
+/* Has a worker had it in this round of its life? Attempts that were given back count, too: what they said stands in the row. */
+bool row_has_begun(const struct row *r);
+/* … or in one before: it may have a checkpoint then. */
+bool row_had_begun(const struct row *r);
 /* The due time anew from the other times of the row. */
 void row_set_due(struct row *r);
 /* A record of the round for streams and wake-ups. */

@@ -26,14 +26,31 @@ bool rules_is_our_file(const struct keeper *k, const struct artifact *a);
 /* Behind this the names of those begin that are people's: store_is_filling. */
 #define SCHEDULES_OF_PEOPLE "!"
 
+/* Of the schedule that says what is left to fill of a batch. */
+struct str rules_filling_name(struct arena *a, struct id batch);
+
+/* ---- the idempotency key of an enqueue (verdicts.c) */
+
+/* *is_done: the answer is in the op already, from the first time or because the body differs. */
+MUST_CHECK enum rc rules_replay(struct keeper *k, struct store_enqueue *op, bool *is_done, struct err *e);
+/* It has been done. */
+MUST_CHECK enum rc rules_remember(struct keeper *k, const struct store_enqueue *op, struct err *e);
+
 /* ---- the step of a schedule in an enqueue */
 
-/* Is the schedule where the step begins? Answers the enqueue when not. */
 /* Was it `limit` or STORE_SCHEDULE_BYTES that ended what gave these out? */
 bool rules_schedules_may_go_on(const struct schedule *list, size_t count, int64_t limit);
+/* Is the schedule where the step begins? Answers the enqueue when not. */
 MUST_CHECK enum rc rules_check_step(struct keeper *k, struct store_enqueue *op, bool *is_good, struct err *e);
-/* What the step cancels. */
-MUST_CHECK enum rc rules_cancel_last(struct keeper *k, const struct store_enqueue *op, struct err *e);
+struct leaving {     /* what the step cancels */
+    struct row *row; /* NULL: nothing */
+    struct str queue;
+    int64_t places; /* of jobs that wait there: they are free behind it; of a batch, up to so many */
+    bool is_later;  /* … when ticks have cancelled its jobs */
+};
+MUST_CHECK enum rc rules_find_leaving(struct keeper *k, const struct store_enqueue *op, struct leaving *out,
+                                      struct err *e);
+MUST_CHECK enum rc rules_cancel_last(struct keeper *k, const struct leaving *l, struct err *e);
 MUST_CHECK enum rc rules_take_step(struct keeper *k, const struct store_enqueue *op, struct err *e);
 
 /* ---- an act by filter: the engine picks rows that pass op->filter and are in one of the states of the action */
@@ -41,12 +58,15 @@ uint32_t rules_act_states(enum job_action action);
 int64_t rules_act_limit(const struct store_act *op);
 MUST_CHECK enum rc rules_act_on(struct keeper *k, enum job_action action, struct row *r,
                                 struct act_verdict *v, struct err *e);
+/* Does a cancel end it at once? */
+bool rules_cancel_ends(const struct row *r);
 
 /* ---- families (family.c) */
 
 struct berth { /* of a new job */
     int64_t tenant;
     struct str queue;
+    struct str only_queues; /* whose jobs may be changed for its sake */
     struct id parent, root; /* zero: it hangs under none */
     struct id batch;        /* zero: it belongs to none */
     struct id finally_of;   /* zero: it is the finaliser of none */
@@ -63,9 +83,9 @@ MUST_CHECK enum rc rules_park(struct keeper *k, struct row *r, struct err *e);
 MUST_CHECK enum rc rules_cancel_children(struct keeper *k, const struct row *r, struct err *e);
 /* Into which queue a child of the row goes. */
 struct str rules_child_queue(const struct row *r, const struct job_spec *s);
-/* Those of a report that was checked; v gets what became of each, in `a`. */
-MUST_CHECK enum rc rules_add_children(struct keeper *k, struct row *r, const struct report *in,
-                                      struct arena *a, struct report_verdict *v, struct err *e);
+/* Those of a report, of op, that was checked; v gets what became of each. */
+MUST_CHECK enum rc rules_add_children(struct keeper *k, struct row *r, const struct store_report *op,
+                                      const struct report *in, struct report_verdict *v, struct err *e);
 /* The events of the report that are for the root of the row, a child: unless the root is gone, or its stream has ended. */
 MUST_CHECK enum rc rules_tell_root(struct keeper *k, const struct row *r, const struct report *in,
                                    struct err *e);
@@ -96,8 +116,8 @@ struct joining { /* a batch, and how many more jobs it takes; of one operation *
 };
 
 /* Who may be joined, and who is refused, of the enqueue. *bad counts items that are refused, with their verdicts. */
-MUST_CHECK enum rc rules_check_batches(struct keeper *k, struct store_enqueue *op, struct joining *j,
-                                       size_t *bad, struct err *e);
+MUST_CHECK enum rc rules_check_batches(struct keeper *k, struct store_enqueue *op, const struct job_links *l,
+                                       struct joining *j, size_t *bad, struct err *e);
 /* Into which batch the item goes, if any; then j->room says how many more it takes. */
 MUST_CHECK enum rc rules_join(struct keeper *k, const struct store_enqueue *op, const struct job_spec *s,
                               struct joining *j, struct berth *at, struct err *e);
@@ -193,9 +213,6 @@ int64_t settings_retention_ms(const struct queue_settings *s, enum job_state sta
 
 /* ---- pieces that reads need too */
 
-/* The answers of an enqueue as bytes, and back (false: they are not those of this op). */
-void verdicts_pack(const struct store_enqueue *op, struct buf *out);
-MUST_CHECK bool verdicts_unpack(struct store_enqueue *op, struct str packed);
 /* The last event of a round of a job's life, made from its row. */
 struct job_event_row end_event(const struct job *j, struct arena *a);
 /* Is `tag` in a job's tags, a JSON array? */

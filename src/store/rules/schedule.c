@@ -91,16 +91,47 @@ enum rc rules_check_step(struct keeper *k, struct store_enqueue *op, bool *is_go
     return rc || *is_good ? rc : changed(&op->op);
 }
 
-enum rc rules_cancel_last(struct keeper *k, const struct store_enqueue *op, struct err *e)
+/* Nobody knows how many of a batch's jobs wait: all that are open may. */
+static enum rc find_leaving_batch(struct keeper *k, const struct store_enqueue *op, struct leaving *l,
+                                  struct err *e)
 {
-    struct act_verdict v = {0};
-    struct row *r = NULL;
-    enum rc rc = k->engine->load(k, op->tenant, op->step->cancel, &r, e);
-    if (rc || !r) {
+    struct job_children c = {0};
+    const struct batch_plan *next = op->count ? op->specs[0].plan : NULL;
+    if (!next || !next->filling || job_state_is_final(l->row->state)) {
+        return RC_OK;
+    }
+    enum rc rc = k->engine->count_children(k, l->row, &c, e);
+    l->queue = next->filling->job.queue.n ? next->filling->job.queue : STR("default");
+    l->places = c.open;
+    l->is_later = true;
+    return rc;
+}
+
+enum rc rules_find_leaving(struct keeper *k, const struct store_enqueue *op, struct leaving *out,
+                           struct err *e)
+{
+    *out = (struct leaving){.row = NULL};
+    if (!op->step || id_is_zero(op->step->cancel)) {
+        return RC_OK;
+    }
+    enum rc rc = k->engine->load(k, op->tenant, op->step->cancel, &out->row, e);
+    if (rc || !out->row) {
         return rc;
     }
-    return r->flags & FLAG_BATCH ? rules_act_on_batch(k, ACT_CANCEL, r, &v, e)
-                                 : rules_act_on(k, ACT_CANCEL, r, &v, e);
+    if (out->row->flags & FLAG_BATCH) {
+        return find_leaving_batch(k, op, out, e);
+    }
+    out->queue = out->row->queue;
+    out->places = rules_cancel_ends(out->row);
+    return RC_OK;
+}
+
+enum rc rules_cancel_last(struct keeper *k, const struct leaving *l, struct err *e)
+{
+    struct act_verdict v = {0};
+    return !l->row                      ? RC_OK
+           : l->row->flags & FLAG_BATCH ? rules_act_on_batch(k, ACT_CANCEL, l->row, &v, e)
+                                        : rules_act_on(k, ACT_CANCEL, l->row, &v, e);
 }
 
 /* Behind the jobs: the last of them is known then. */

@@ -1,7 +1,10 @@
-/* verdicts.c: the answers of an enqueue as bytes, which an engine keeps under the idempotency key. */
+/* verdicts.c: the answers of an enqueue as bytes, which an engine keeps under the idempotency key, and idempotency keys. */
 #include "store/rules/rules.h"
 
 #include <string.h>
+
+#define IDEMPOTENCY_MS   86400000LL
+#define PACKED_MAX_BYTES (16 << 20)
 
 /* What is kept of a verdict under an idempotency key; text and field follow, text_bytes and field_bytes long. */
 struct packed_verdict {
@@ -10,7 +13,7 @@ struct packed_verdict {
     uint16_t text_bytes, field_bytes;
 };
 
-void verdicts_pack(const struct store_enqueue *op, struct buf *out)
+static void pack(const struct store_enqueue *op, struct buf *out)
 {
     for (size_t i = 0; i < op->count; i++) {
         const struct enqueue_verdict *v = &op->verdicts[i];
@@ -40,7 +43,7 @@ static const char *code_of(enum rc rc)
                                : NULL;
 }
 
-bool verdicts_unpack(struct store_enqueue *op, struct str packed)
+static bool unpack(struct store_enqueue *op, struct str packed)
 {
     for (size_t i = 0; i < op->count; i++) {
         struct packed_verdict p;
@@ -71,4 +74,37 @@ bool verdicts_unpack(struct store_enqueue *op, struct str packed)
         packed = str_sub(packed, (size_t)p.text_bytes + p.field_bytes, packed.n);
     }
     return packed.n == 0;
+}
+
+/* ---- under an idempotency key */
+
+enum rc rules_replay(struct keeper *k, struct store_enqueue *op, bool *is_done, struct err *e)
+{
+    struct kept_verdicts kept = {0};
+    enum rc rc = k->engine->find_verdicts(k, op, &kept, e);
+    if (rc || !kept.hash.p) {
+        return rc;
+    }
+    *is_done = true;
+    bool is_same = kept.hash.n == sizeof op->body_hash && !memcmp(kept.hash.p, op->body_hash, kept.hash.n);
+    if (is_same && unpack(op, kept.verdicts)) {
+        op->replayed = true;
+        op->op.rc = RC_OK;
+        return RC_OK;
+    }
+    return store_answer(&op->op, RC_INVALID, "idempotency_mismatch",
+                        "the idempotency key was used with another body within 24 hours");
+}
+
+enum rc rules_remember(struct keeper *k, const struct store_enqueue *op, struct err *e)
+{
+    struct buf packed = BUF_LIMIT(PACKED_MAX_BYTES);
+    pack(op, &packed);
+    enum rc rc = buf_check(&packed, "verdicts", e);
+    if (!rc) {
+        struct str kept = packed.n ? arena_str(k->scratch, buf_str(&packed)) : STR("");
+        rc = k->engine->keep_verdicts(k, op, kept, k->now + IDEMPOTENCY_MS, e);
+    }
+    buf_dispose(&packed);
+    return rc;
 }

@@ -179,6 +179,23 @@ static enum rc begin_list(struct db *db, const struct store_list_batches *op, in
     return RC_OK;
 }
 
+static enum rc read_fill_at(struct db *db, const struct store_list_batches *op, struct batch *b,
+                            struct err *e)
+{
+    struct db_stmt *q = NULL;
+    bool has_row = false;
+    enum rc rc = b->state == BATCH_FILLING ? stmt(db, SQL_BATCH_FILL_AT, &q, e) : RC_OK;
+    if (rc || !q) {
+        return rc;
+    }
+    db_bind_int(q, 1, op->tenant);
+    db_bind_str(q, 2, rules_filling_name(op->op.a, b->id));
+    rc = db_step(q, &has_row, e);
+    b->fill_at = !rc && has_row ? db_int(q, 0) : 0;
+    db_reset(q);
+    return rc;
+}
+
 enum rc batch_list_run(struct reader *r, struct store_op *base, struct err *e)
 {
     struct store_list_batches *op = (struct store_list_batches *)base;
@@ -193,9 +210,10 @@ enum rc batch_list_run(struct reader *r, struct store_op *base, struct err *e)
     if (rc) {
         return rc;
     }
-    while ((int64_t)op->count <= limit && !(rc = db_step(q, &has_row, e)) && has_row) {
+    while ((int64_t)op->count <= limit && !rc && !(rc = db_step(q, &has_row, e)) && has_row) {
         struct batch *b = &op->batches[op->count];
         read_batch(q, base->a, b);
+        rc = read_fill_at(r->db, op, b, e);
         last = id_ordinal(b->id);
         op->count += !op->name.n || str_eq(op->name, b->name);
         seen++;

@@ -109,6 +109,14 @@ bool enqueue_reserve(struct keeper *k, int64_t tenant, struct str queue)
     return !q || q->settings.max_queued < 0 || waiting_in(q) + q->reserved++ < q->settings.max_queued;
 }
 
+void enqueue_expect_room(struct keeper *k, int64_t tenant, struct str queue, int64_t n)
+{
+    struct queue_row *q = queue_find(writer_of(k), tenant, queue);
+    if (q) {
+        q->reserved -= n;
+    }
+}
+
 void enqueue_unreserve(struct keeper *k, int64_t tenant, struct str queue)
 {
     struct queue_row *q = queue_find(writer_of(k), tenant, queue);

@@ -231,19 +231,34 @@ static enum rc read_notes(struct writer *w, enum note_what what, size_t room, st
     return rc;
 }
 
-enum rc family_take_notes(struct writer *w, int64_t limit, bool *has_taken, struct err *e)
+/* Those that come first: the cancels, and parents last. */
+static enum rc take_some(struct writer *w, size_t room, size_t *taken, struct err *e)
 {
     struct note_row notes[NOTES_AT_ONCE];
-    size_t room = limit < NOTES_AT_ONCE ? (size_t)limit : NOTES_AT_ONCE, count = 0;
     static const enum note_what in_order[] = {NOTE_CANCEL, NOTE_DONE, NOTE_MISSED, NOTE_CHILDREN};
+    size_t count = 0;
     enum rc rc = RC_OK;
     for (size_t i = 0; i < sizeof in_order / sizeof in_order[0] && !rc && !count; i++) {
         rc = read_notes(w, in_order[i], room, notes, &count, e);
     }
-    w->has_notes = *has_taken = count > 0;
+    w->has_notes = count > 0;
     for (size_t i = 0; i < count && !rc && !(i && keeper_is_over(&w->keeper)); i++) {
         rc = take_note(w, &notes[i], e);
     }
+    *taken += count;
+    return rc;
+}
+
+/* And what comes of them, as far as there is time: a chain of jobs that depend each on the one before leaves one note after the other. */
+enum rc family_take_notes(struct writer *w, int64_t limit, bool *has_taken, struct err *e)
+{
+    size_t taken = 0;
+    enum rc rc = RC_OK;
+    do {
+        size_t room = (size_t)limit - taken;
+        rc = take_some(w, room < NOTES_AT_ONCE ? room : NOTES_AT_ONCE, &taken, e);
+    } while (!rc && w->has_notes && taken < (size_t)limit && !keeper_is_over(&w->keeper));
+    *has_taken = taken > 0;
     return rc;
 }
 

@@ -16,6 +16,7 @@ const struct keeper_engine sqlite_keeper = {
     .count_limits = limits_count,
     .reserve = enqueue_reserve,
     .unreserve = enqueue_unreserve,
+    .expect_room = enqueue_expect_room,
     .show = texts_show,
     .count_children = family_count,
     .batch_max = batch_max,

@@ -21,6 +21,8 @@ static const struct {
     [STORE_LIST_RESULTS] = {result_list_run},
     [STORE_STATS] = {stats_run},
     [STORE_LIST_KEYS] = {key_list_run},
+    [STORE_LIST_TENANTS] = {tenant_list_run},
+    [STORE_FIND_LEASES] = {lease_find_run},
     [STORE_LOOK] = {look_run},
 };
 

@@ -66,6 +66,7 @@ MUST_CHECK enum rc enqueue_flush(struct keeper *k, struct id batch, struct err *
 MUST_CHECK enum rc enqueue_reveal(struct keeper *k, struct row *r, int64_t place, int64_t n, struct err *e);
 bool enqueue_reserve(struct keeper *k, int64_t tenant, struct str queue);
 void enqueue_unreserve(struct keeper *k, int64_t tenant, struct str queue);
+void enqueue_expect_room(struct keeper *k, int64_t tenant, struct str queue, int64_t n);
 MUST_CHECK enum rc enqueue_find_holder(struct keeper *k, int64_t tenant, struct str key,
                                        struct key_holder *out, struct err *e);
 MUST_CHECK enum rc enqueue_hold_key(struct keeper *k, struct row *r, int64_t held_until, struct err *e);

@@ -28,6 +28,7 @@
     X(LINE_SET, "line_set") \
     X(LINE_DELETE, "line_delete") \
     X(LINE_READY, "line_ready") \
+    X(LINE_READY_ALL, "line_ready_all") \
     X(LIMIT_ALL, "limit_all") \
     X(LIMIT_GET, "limit_get") \
     X(LIMIT_LIST, "limit_list") \
@@ -64,6 +65,7 @@
     X(BATCH_FINALLY, "batch_finally") \
     X(BATCH_SET_FINALLY, "batch_set_finally") \
     X(BATCH_DELETE, "batch_delete") \
+    X(BATCH_FILL_AT, "batch_fill_at") \
     X(BATCH_LIST, "batch_list") \
     X(BATCH_LIST_NAMED, "batch_list_named") \
     X(BATCH_LIST_LABELLED, "batch_list_labelled") \
@@ -92,6 +94,7 @@
     X(TENANT_GET, "tenant_get") \
     X(TENANT_INSERT, "tenant_insert") \
     X(TENANT_COUNT, "tenant_count") \
+    X(TENANT_LIST, "tenant_list") \
     X(KEY_INSERT, "key_insert") \
     X(KEY_GET, "key_get") \
     X(KEY_REVOKE, "key_revoke") \
@@ -115,6 +118,7 @@
     X(JOB_ERASE, "job_erase") \
     X(JOB_HEADS, "job_heads") \
     X(JOB_VIEW, "job_view") \
+    X(JOB_LEASE, "job_lease") \
     X(JOB_LIST, "job_list") \
     X(JOB_LIST_DEAD, "job_list_dead") \
     X(JOB_DUE, "job_due") \

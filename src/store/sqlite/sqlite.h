@@ -179,6 +179,8 @@ MUST_CHECK enum rc result_list_run(struct reader *r, struct store_op *op, struct
 MUST_CHECK enum rc queue_list_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc stats_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc key_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc tenant_list_run(struct reader *r, struct store_op *op, struct err *e);
+MUST_CHECK enum rc lease_find_run(struct reader *r, struct store_op *op, struct err *e);
 MUST_CHECK enum rc look_run(struct reader *r, struct store_op *op, struct err *e);
 
 #endif
