@@ -22,7 +22,7 @@ const MAY_INCLUDE = {
     queue: ['base', 'core', 'store', 'loop'],
     push: ['base', 'core', 'loop', 'crypto', 'net', 'wire', 'queue'],
     api: ['base', 'core', 'loop', 'crypto', 'net', 'wire', 'queue', 'push', 'codeindex'],
-    kinds: ['base', 'codeindex', 'markdown/markdown.h', 'worker/handler.h', 'net/address.h', 'net/fetch.h', 'net/gunzip.h', 'net/http_types.h', 'net/url.h'],
+    kinds: ['base', 'codeindex', 'crypto/crypto.h', 'markdown/markdown.h', 'worker/handler.h', 'net/address.h', 'net/fetch.h', 'net/gunzip.h', 'net/http_types.h', 'net/url.h'],
     cmd: ['base', 'loop', 'crypto', 'db', 'core', 'net', 'wire', 'codeindex', 'markdown', 'client', 'worker', 'queue', 'push', 'api', 'kinds'],
 };
 

@@ -29,7 +29,7 @@ static void print_batches(const struct json *batches)
 
 static void print_batch(const struct json *b)
 {
-    static const char *const texts[] = {"id", "name", "state", "created_at", "finished_at"};
+    static const char *const texts[] = {"id", "name", "state", "created_at", "run_at", "finished_at"};
     const struct json *c = json_get(b, STR("counts")), *labels = json_get(b, STR("labels"));
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -107,6 +107,8 @@ static const struct verb {
     {"report", prompts_report, 1},
     {"compare", prompts_compare, 2},
     {"reextract", prompts_reextract, 1},
+    {"responses", prompts_answers, 1},
+    {"mentions", prompts_answers, 1},
 };
 
 static const struct verb *verb_of(const struct options *o)

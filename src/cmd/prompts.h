@@ -3,8 +3,18 @@
 #define STINT_CMD_PROMPTS_H
 
 #include "cmd/remote.h"
+#include "kinds/prompt_batch.h"
 
 #define PROMPTS_REAL "blocked,scheduled,queued,processing,completed,failed" /* not given up */
+
+struct prompts_definition { /* of a batch, as a file has it */
+    struct prompt_batch b;
+    struct str path, date, digits;
+};
+
+/* The command's first argument, checked; nothing is made. */
+int prompts_define(struct remote *r, struct prompts_definition *out);
+void prompts_tell_plan(struct remote *r, const struct prompts_definition *d);
 
 /* A batch of prompts is named by its id, or as NAME (the newest day) or NAME:DATE; any other batch by its id. All of these give
  * EXIT_NOT_FOUND without a word when there is none. */
@@ -29,8 +39,10 @@ int prompts_status(struct remote *r, const struct json *batch, const struct json
 int prompts_report(struct remote *r);
 int prompts_compare(struct remote *r);
 int prompts_reextract(struct remote *r);
+int prompts_answers(struct remote *r); /* responses, mentions */
 
-bool prompts_is_final(const struct json *job);
+/* Says why there is no report; EXIT_NOT_FOUND or what it is else. */
+int prompts_tell_none(struct remote *r, struct str ref);
 /* Prints the newest report on it as --format says. */
 int prompts_report_of(struct remote *r, struct str ref);
 

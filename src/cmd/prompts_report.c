@@ -7,21 +7,11 @@
 
 #define TEXT_MAX_BYTES     (64 << 20)
 #define ENTITIES_MAX_BYTES (1 << 20)
-
-bool prompts_is_final(const struct json *job)
-{
-    static const struct str states[] = {STR("completed"), STR("failed"), STR("cancelled"), STR("skipped")};
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-        if (str_eq(text_of(job, "state"), states[i])) {
-            return true;
-        }
-    }
-    return false;
-}
+#define NAMES_TOLD         20
 
 /* ---- which report ---- */
 
-static int tell_none(struct remote *r, struct str ref)
+int prompts_tell_none(struct remote *r, struct str ref)
 {
     const struct json *batch = NULL, *job = NULL;
     int code = prompts_find(r, ref, &batch);
@@ -49,7 +39,7 @@ static int find(struct remote *r, struct str ref, const struct json **report)
     }
     int code = prompts_find_entry(r, ref, &series, &entry);
     if (code) {
-        return code == EXIT_NOT_FOUND ? tell_none(r, ref) : code;
+        return code == EXIT_NOT_FOUND ? prompts_tell_none(r, ref) : code;
     }
     remote_path(r, "/v1/series/");
     remote_segment(r, series);
@@ -72,17 +62,28 @@ static struct str format_of(const struct options *o, bool has_csv)
     return is_known ? format : STR_NONE;
 }
 
-/* Texts of models and providers are in it: nothing for a terminal to obey. */
 static int print_text(const struct options *o, const struct buf *text)
 {
     if (text->overflowed) {
         return command_fail(o, EXIT_FAILED, "the report is over 64 MiB");
     }
-    for (size_t i = 0; i < text->n; i++) {
-        unsigned char c = (unsigned char)text->p[i];
-        (void)putchar((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f ? '?' : c);
-    }
+    term_put(stdout, buf_str(text), "\n\r\t");
     return EXIT_OK;
+}
+
+/* --entity is none of the report's names; NAMES_TOLD of these. */
+static int tell_names(const struct remote *r, const struct json *report, struct str entity)
+{
+    struct buf names = BUF_LIMIT(64 << 10);
+    size_t count = 0;
+    for (const struct json *i = first_of(report, "entities"); i && count < NAMES_TOLD; i = i->next, count++) {
+        struct str name = text_of(i, "name");
+        buf_printf(&names, "%s%.*s", count ? ", " : "", STR_ARG(name));
+    }
+    int code = command_fail(r->o, EXIT_NOT_FOUND, "the report says nothing about %.*s; it has %s",
+                            STR_ARG(entity), count ? buf_c_str(&names) : "no names");
+    buf_dispose(&names);
+    return code;
 }
 
 static int print_report(struct remote *r, const struct json *report, struct str format)
@@ -90,7 +91,7 @@ static int print_report(struct remote *r, const struct json *report, struct str 
     struct str entity = options_str(r->o, "entity");
     struct buf text = BUF_LIMIT(TEXT_MAX_BYTES);
     if (entity.n && !prompt_report_knows(report, entity)) {
-        return command_fail(r->o, EXIT_NOT_FOUND, "the report says nothing about %.*s", STR_ARG(entity));
+        return tell_names(r, report, entity);
     }
     if (str_eq(format, STR("json"))) {
         remote_print_json(report);
@@ -129,6 +130,10 @@ int prompts_compare(struct remote *r)
     if (code) {
         return code;
     }
+    if (a && b && str_eq(a->raw, b->raw)) {
+        return command_fail(r->o, EXIT_USAGE, "both are the same report, on %.*s of %.*s",
+                            STR_ARG(text_of(a, "name")), STR_ARG(text_of(a, "date")));
+    }
     prompt_report_compare(a, b, options_str(r->o, "entity"), &json);
     if (json.overflowed || json_parse(buf_str(&json), r->a, &comparison, &e)) {
         code = command_fail(r->o, EXIT_FAILED, "the comparison is too big");
@@ -157,8 +162,13 @@ static int read_entities(struct remote *r, const struct json **out)
     enum rc rc = buf_read_file(&text, path.p, &e);
     rc = rc ? rc : json_parse(arena_str(r->a, buf_str(&text)), r->a, &list, &e);
     buf_dispose(&text);
-    if (rc || list->type != JSON_ARRAY) {
-        return command_fail(r->o, EXIT_USAGE, "%s: %s", path.p, rc ? e.text : "it is no array of names");
+    if (!rc && list->type != JSON_ARRAY) {
+        rc = err_set(&e, RC_INVALID, "it is no array of names");
+    }
+    rc = rc ? rc : prompt_batch_check_names(list, r->a, &e);
+    if (rc) {
+        bool is_told = str_starts(str_from(e.text), path);
+        return command_fail(r->o, EXIT_USAGE, "%s%s%s", is_told ? "" : path.p, is_told ? "" : ": ", e.text);
     }
     *out = list;
     return EXIT_OK;
@@ -167,7 +177,8 @@ static int read_entities(struct remote *r, const struct json **out)
 /* The report's own job once more: with other names, or with what has come since. */
 static void write_job(const struct json *report, const struct json *entities, struct json_out *w)
 {
-    static const char *const kept[] = {"name", "date", "expected", "paths", "code", "budget", "matrix"};
+    static const char *const kept[] = {"name",   "date", "expected", "paths",
+                                       "schema", "code", "budget",   "matrix"};
     const struct json *args = json_get(report, STR("args"));
     struct str batch = text_of(args, "batch");
     json_object_begin(w);
@@ -209,7 +220,7 @@ static int wait_for(struct remote *r, struct str id)
 {
     const struct json *job = NULL;
     int code = EXIT_OK;
-    while (!code && !prompts_is_final(job)) {
+    while (!code && !remote_is_final(job)) {
         remote_path(r, "/v1/jobs/%.*s?wait=20", STR_ARG(id));
         code = remote_call(r, "GET", remote_target(r), STR_NONE, &job);
     }
@@ -230,7 +241,7 @@ int prompts_reextract(struct remote *r)
     int code = read_entities(r, &entities);
     code = code ? code : str_is_name(ref) ? prompts_completed_report(r, ref, &report) : EXIT_NOT_FOUND;
     if (code == EXIT_NOT_FOUND) {
-        return tell_none(r, ref);
+        return prompts_tell_none(r, ref);
     }
     code = code ? code : enqueue(r, report, entities, &id);
     if (code || options_flag(r->o, "detach")) {

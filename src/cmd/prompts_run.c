@@ -12,19 +12,18 @@
 #include "base/clock.h"
 #include "cmd/prompts.h"
 #include "cmd/term.h"
-#include "kinds/prompt_batch.h"
 
 #define CALL_JOBS       1000
 #define CALL_BYTES      ((size_t)8 << 20)
 #define CALL_MAX_BYTES  ((size_t)24 << 20)
 #define TRIES           50
 #define TRY_AGAIN_MS    100
-#define CALLS_OF_AN_JOB 3 /* with more room, and corrected */
+#define REPORT_PERMILLE 990 /* the rest is the report */
 
 struct run {
     struct remote *r;
-    struct prompt_batch b;
-    struct str date, digits, batch;
+    struct prompts_definition d;
+    struct str batch;
     const struct json *report; /* the job; NULL = none yet */
     size_t made;
 };
@@ -34,78 +33,6 @@ static bool is_quiet(const struct run *run)
 {
     return options_flag(run->r->o, "json") ||
            (options_flag(run->r->o, "wait") && !str_eq(options_str(run->r->o, "format"), STR("md")));
-}
-
-/* ---- the definition ---- */
-
-static int read_definition(struct run *run)
-{
-    struct remote *r = run->r;
-    struct err e = {0};
-    struct buf text = BUF_LIMIT(PROMPT_BATCH_MAX_BYTES);
-    struct str path = options_arg(r->o, 1);
-    struct str date = options_str(r->o, "date");
-    bool is_stdin = str_eq(path, STR("-"));
-    enum rc rc = is_stdin ? buf_read_fd(&text, 0, &e) : buf_read_file(&text, path.p, &e);
-    rc = rc ? rc : prompt_batch_read(arena_str(r->a, buf_str(&text)), r->a, &run->b, &e);
-    buf_dispose(&text);
-    if (rc) {
-        return command_fail(r->o, EXIT_USAGE, "%s: %s", is_stdin ? "the definition" : path.p, e.text);
-    }
-    run->date = date.n ? date : arena_str(r->a, str_sub(str_from(time_text(clock_wall_ms()).s), 0, 10));
-    run->digits = prompt_batch_digits(&run->b, r->a);
-    return prompt_date_is_good(run->date)
-               ? EXIT_OK
-               : command_fail(r->o, EXIT_USAGE, "--date %.*s: it is a day such as 2026-11-22", STR_ARG(date));
-}
-
-/* ---- --dry-run ---- */
-
-static void print_plan(const struct run *run)
-{
-    const struct prompt_batch *b = &run->b;
-    char place[96];
-    size_t jobs = prompt_batch_jobs(b);
-    const char *rule = prompt_batch_lint(b, run->r->a, place);
-    (void)printf("%.*s for %.*s: ", STR_ARG(b->name), STR_ARG(run->date));
-    (void)printf("%s jobs (%zu prompts × %zu models × %zu runs)\n", term_count((int64_t)jobs).s,
-                 b->prompt_count, b->model_count, b->runs);
-    (void)printf("at least %s calls, at most %s when every answer is cut off and corrected; ",
-                 term_count((int64_t)jobs).s, term_count((int64_t)jobs * CALLS_OF_AN_JOB).s);
-    (void)printf("about %s tokens of input\n", term_count(prompt_batch_input_tokens(b)).s);
-    if (!json_get(b->definition, STR("schema"))) {
-        (void)printf("no schema: any text will do\n");
-    } else if (rule) {
-        (void)printf("the schema cannot be strict: %s, at %s. It is sent without being strict, and answers "
-                     "are checked\n",
-                     rule, place[0] ? place : "its root");
-    } else {
-        (void)printf("the schema can be strict\n");
-    }
-}
-
-static void print_plan_json(const struct run *run)
-{
-    const struct prompt_batch *b = &run->b;
-    struct buf text = BUF_LIMIT(4096);
-    struct json_out w = json_writer(&text);
-    char place[96] = "";
-    const char *rule = prompt_batch_lint(b, run->r->a, place);
-    json_object_begin(&w);
-    json_put_str(&w, "name", b->name);
-    json_put_str(&w, "date", run->date);
-    json_put_int(&w, "jobs", (int64_t)prompt_batch_jobs(b));
-    json_put_int(&w, "prompts", (int64_t)b->prompt_count);
-    json_put_int(&w, "models", (int64_t)b->model_count);
-    json_put_int(&w, "runs", (int64_t)b->runs);
-    json_put_int(&w, "max_calls", (int64_t)prompt_batch_jobs(b) * CALLS_OF_AN_JOB);
-    json_put_int(&w, "input_tokens", prompt_batch_input_tokens(b));
-    json_put_bool(&w, "strict", !rule);
-    json_put_c(&w, "rule", rule);
-    json_put_c(&w, "place", rule ? place : NULL);
-    json_object_end(&w);
-    (void)printf("%s\n", buf_c_str(&text));
-    buf_dispose(&text);
 }
 
 /* ---- find, or make ---- */
@@ -129,14 +56,14 @@ static int make_batch(struct run *run, const struct json **out)
     struct stint_error e = {0};
     struct buf body = BUF_LIMIT(4096);
     struct json_out w = json_writer(&body);
-    struct str key = arena_printf(r->a, "batch:%.*s:%.*s:digits:%.*s", STR_ARG(run->b.name),
-                                  STR_ARG(run->date), STR_ARG(run->digits));
+    struct str key = arena_printf(r->a, "batch:%.*s:%.*s:digits:%.*s", STR_ARG(run->d.b.name),
+                                  STR_ARG(run->d.date), STR_ARG(run->d.digits));
     json_object_begin(&w);
-    json_put_str(&w, "name", run->b.name);
+    json_put_str(&w, "name", run->d.b.name);
     json_name(&w, "labels");
     json_object_begin(&w);
-    json_put_str(&w, "date", run->date);
-    json_put_str(&w, "digits", run->digits);
+    json_put_str(&w, "date", run->d.date);
+    json_put_str(&w, "digits", run->d.digits);
     json_object_end(&w);
     json_object_end(&w);
     int code = 0;
@@ -179,7 +106,7 @@ static int make_report(struct run *run, struct str batch, bool is_new)
     struct buf body = BUF_LIMIT(CALL_MAX_BYTES);
     struct json_out w = json_writer(&body);
     const struct json *verdict = NULL;
-    prompt_batch_write_report(&run->b, run->date, batch, &w);
+    prompt_batch_write_report(&run->d.b, run->d.date, batch, &w);
     int code = post(run, &body, &verdict);
     buf_dispose(&body);
     if (code) {
@@ -189,7 +116,7 @@ static int make_report(struct run *run, struct str batch, bool is_new)
         code = is_new ? cancel(run, "batches", batch) : EXIT_OK;
         return code ? code
                     : command_fail(run->r->o, EXIT_NOT_FOUND, "%.*s was run for %.*s, and is no longer kept",
-                                   STR_ARG(run->b.name), STR_ARG(run->date));
+                                   STR_ARG(run->d.b.name), STR_ARG(run->d.date));
     }
     code = get_report(run, text_of(verdict, "id"));
     return code || !is_new || str_eq(run->batch, batch) ? code : cancel(run, "batches", batch);
@@ -198,7 +125,7 @@ static int make_report(struct run *run, struct str batch, bool is_new)
 static int find_or_make(struct run *run)
 {
     const struct json *batch = NULL;
-    int code = prompts_find_batch(run->r, run->b.name, run->date, run->digits, &batch);
+    int code = prompts_find_batch(run->r, run->d.b.name, run->d.date, run->d.digits, &batch);
     bool is_new = code == EXIT_NOT_FOUND;
     code = is_new ? make_batch(run, &batch) : code;
     return code ? code : make_report(run, text_of(batch, "id"), is_new);
@@ -233,8 +160,8 @@ static int send_some(struct run *run, size_t *i, bool *is_closed)
     size_t from = *i;
     enum rc rc = RC_OK;
     json_array_begin(&w);
-    for (; *i < prompt_batch_jobs(&run->b) && *i - from < CALL_JOBS && body.n < CALL_BYTES && !rc; ++*i) {
-        rc = prompt_batch_write_job(&run->b, *i, run->date, run->batch, &w, &err);
+    for (; *i < prompt_batch_jobs(&run->d.b) && *i - from < CALL_JOBS && body.n < CALL_BYTES && !rc; ++*i) {
+        rc = prompt_batch_write_job(&run->d.b, *i, run->d.date, run->batch, &w, &err);
     }
     json_array_end(&w);
     rc = rc ? rc : buf_check(&body, "a job", &err);
@@ -255,10 +182,10 @@ static int fill(struct run *run)
 {
     bool is_closed = false;
     int code = EXIT_OK;
-    for (size_t i = 0; i < prompt_batch_jobs(&run->b) && !code && !is_closed;) {
+    for (size_t i = 0; i < prompt_batch_jobs(&run->d.b) && !code && !is_closed;) {
         code = send_some(run, &i, &is_closed);
-        if (prompt_batch_jobs(&run->b) > CALL_JOBS && !is_quiet(run)) {
-            term_progress((int64_t)(i * 1000 / prompt_batch_jobs(&run->b)), STR("jobs are made"));
+        if (prompt_batch_jobs(&run->d.b) > CALL_JOBS && !is_quiet(run)) {
+            term_progress((int64_t)(i * 1000 / prompt_batch_jobs(&run->d.b)), STR("jobs are made"));
         }
     }
     term_progress_end();
@@ -281,7 +208,7 @@ static int tell_empty(const struct run *run)
     return command_fail(
         run->r->o, EXIT_FAILED,
         "all of this was asked for %.*s before, by another definition called %.*s: nothing is made",
-        STR_ARG(run->date), STR_ARG(run->b.name));
+        STR_ARG(run->d.date), STR_ARG(run->d.b.name));
 }
 
 static int give_up(struct run *run)
@@ -313,8 +240,9 @@ static void tell(const struct run *run, const struct json *batch)
     struct buf text = BUF_LIMIT(4096);
     struct json_out w = json_writer(&text);
     if (!options_flag(run->r->o, "json")) {
-        (void)printf("%.*s %.*s for %.*s: %s jobs, ", STR_ARG(run->batch), STR_ARG(run->b.name),
-                     STR_ARG(run->date), term_count(jobs_in(batch)).s);
+        (void)printf("%.*s %.*s for %.*s: %s ", STR_ARG(run->batch), STR_ARG(run->d.b.name),
+                     STR_ARG(run->d.date), term_count(jobs_in(batch)).s);
+        (void)printf("job%s, ", term_s(jobs_in(batch)));
         (void)printf("%s made now%s\n", term_count((int64_t)run->made).s,
                      run->made ? "" : " (they were there already)");
         return;
@@ -322,7 +250,7 @@ static void tell(const struct run *run, const struct json *batch)
     json_object_begin(&w);
     json_put_str(&w, "batch", run->batch);
     json_put_str(&w, "report", text_of(run->report, "id"));
-    json_put_str(&w, "date", run->date);
+    json_put_str(&w, "date", run->d.date);
     json_put_int(&w, "jobs", jobs_in(batch));
     json_put_int(&w, "made", (int64_t)run->made);
     json_object_end(&w);
@@ -337,15 +265,17 @@ static void show_progress(const struct json *batch, const struct json *report)
     const struct json *counts = json_get(batch, STR("counts"));
     char text[160];
     int64_t jobs = jobs_in(batch), open = number_of(counts, "open"), failed = number_of(counts, "failed");
-    size_t n = str_print(text, sizeof text, "%lld of %lld jobs", (long long)(jobs - open), (long long)jobs);
+    size_t n = str_print(text, sizeof text, "%lld of %lld job%s", (long long)(jobs - open), (long long)jobs,
+                         term_s(jobs));
     if (failed) {
         n += str_print(text + n, sizeof text - n, ", %lld failed", (long long)failed);
     }
-    if (!open) { /* nobody may be there who can */
-        str_print(text + n, sizeof text - n, "; the report (prompt-report) is %.*s",
-                  STR_ARG(text_of(report, "state")));
+    if (!open) {
+        bool is_written = str_eq(text_of(report, "state"), STR("processing"));
+        str_print(text + n, sizeof text - n, "; the report %s",
+                  is_written ? "is being written" : "waits for a worker with --kind prompt-report");
     }
-    term_progress(jobs ? (jobs - open) * 1000 / jobs : -1, str_from(text));
+    term_progress(jobs ? (jobs - open) * REPORT_PERMILLE / jobs : -1, str_from(text));
 }
 
 /* Whoever waits, such as cron, is told when nothing came of it. */
@@ -354,8 +284,8 @@ static int tell_failure(const struct run *run, const struct json *batch)
     const struct json *counts = json_get(batch, STR("counts"));
     return number_of(counts, "completed")
                ? EXIT_OK
-               : command_fail(run->r->o, EXIT_JOB_FAILED, "none of the %s jobs of %.*s for %.*s completed",
-                              term_count(jobs_in(batch)).s, STR_ARG(run->b.name), STR_ARG(run->date));
+               : command_fail(run->r->o, EXIT_JOB_FAILED, "no job of %.*s for %.*s completed, of %s",
+                              STR_ARG(run->d.b.name), STR_ARG(run->d.date), term_count(jobs_in(batch)).s);
 }
 
 /* The report's own end is waited for at the server, a second at a time. */
@@ -365,7 +295,7 @@ static int follow(struct run *run)
     struct str id = text_of(run->report, "id");
     const struct json *batch = NULL;
     int code = EXIT_OK;
-    while (!code && !prompts_is_final(run->report)) {
+    while (!code && !remote_is_final(run->report)) {
         code = get_batch(run, &batch);
         if (!code && !is_quiet(run)) {
             show_progress(batch, run->report);
@@ -379,53 +309,16 @@ static int follow(struct run *run)
     return code ? code : tell_failure(run, batch);
 }
 
-/* ---- schedule ---- */
-
-static void tell_schedule(const struct run *run, const struct json *schedule)
-{
-    const struct json *next = first_of(schedule, "next");
-    (void)printf("%.*s is kept: %s jobs at each tick, next at %.*s\n", STR_ARG(run->b.name),
-                 term_count((int64_t)prompt_batch_jobs(&run->b)).s, STR_ARG(next ? next->s : STR("no time")));
-}
-
-int prompts_schedule(struct remote *r)
-{
-    struct run run = {.r = r};
-    struct err e = {0};
-    const struct json *schedule = NULL;
-    struct buf body = BUF_LIMIT(CALL_MAX_BYTES);
-    struct json_out w = json_writer(&body);
-    int code = read_definition(&run);
-    enum rc rc = code ? RC_OK : prompt_batch_write_schedule(&run.b, &w, &e);
-    if (rc || (!code && body.overflowed)) {
-        code = command_fail(r->o, EXIT_USAGE, "%.*s: %s", STR_ARG(options_arg(r->o, 1)),
-                            rc ? e.text : "the definition is too big to be sent");
-    } else if (!code && options_flag(r->o, "dry-run")) {
-        (options_flag(r->o, "json") ? print_plan_json : print_plan)(&run);
-    } else if (!code) {
-        remote_path(r, "/v1/schedules/");
-        remote_segment(r, run.b.name);
-        code = remote_call(r, "PUT", remote_target(r), buf_str(&body), &schedule);
-    }
-    if (schedule && options_flag(r->o, "json")) {
-        remote_print_json(schedule);
-    } else if (schedule) {
-        tell_schedule(&run, schedule);
-    }
-    buf_dispose(&body);
-    return code;
-}
-
 int prompts_run(struct remote *r)
 {
     struct run run = {.r = r};
     const struct json *batch = NULL;
-    int code = read_definition(&run);
+    int code = prompts_define(r, &run.d);
     if (code) {
         return code;
     }
     if (options_flag(r->o, "dry-run")) {
-        (options_flag(r->o, "json") ? print_plan_json : print_plan)(&run);
+        prompts_tell_plan(r, &run.d);
         return EXIT_OK;
     }
     code = find_or_make(&run);

@@ -27,6 +27,8 @@ struct status {
     bool has_all_open, has_all_results;
     struct key keys[KEYS_MAX];
     size_t key_count;
+    struct str queue;        /* of its jobs */
+    bool has_worker;         /* that asks for them */
     const struct json *work; /* outcomes, calls, tokens, cost and models so far */
 };
 
@@ -80,8 +82,24 @@ static struct str name_of(const struct json *limit)
     return limit->type == JSON_STRING ? limit->s : text_of(limit, "key");
 }
 
+/* The server tells of what nobody asks for. */
+static int read_workers(struct status *s)
+{
+    const struct json *stats = NULL;
+    s->has_worker = true;
+    int code =
+        s->active || !s->queue.n ? EXIT_OK : remote_call(s->r, "GET", STR("/v1/stats"), STR_NONE, &stats);
+    for (const struct json *k = first_of(stats, "queued"); k; k = k->next) {
+        if (str_eq(text_of(k, "kind"), STR("run-prompt"))) {
+            s->has_worker = number_of(k, "has_worker");
+        }
+    }
+    return code;
+}
+
 static void count_job(struct status *s, const struct json *job)
 {
+    s->queue = text_of(job, "queue");
     if (str_eq(text_of(job, "state"), STR("processing"))) {
         s->active++;
         return;
@@ -116,6 +134,7 @@ static int read_open(struct status *s)
     }
     s->has_all_open = !text_of(answer, "next_cursor").n;
     code = code ? code : read_limits(s);
+    code = code ? code : read_workers(s);
     for (const struct json *j = code ? NULL : first_of(answer, "jobs"); j; j = j->next) {
         s->waiting += waits_for_limit(s, j);
     }
@@ -267,11 +286,19 @@ static void print_status(const struct status *s)
         term_field("left", str_from(term_duration(eta_ms(s)).s));
     }
     print_limits(s);
+    if (!s->has_worker) {
+        bool is_default = str_eq(s->queue, STR("default"));
+        term_field("waiting",
+                   arena_printf(a, "for a worker: stint work --kind run-prompt --providers FILE%s%.*s",
+                                is_default ? "" : " --queue ", STR_ARG(is_default ? STR("") : s->queue)));
+    }
     if (!s->has_all_results) {
         term_field("of", arena_printf(a, "the first %d that ended:", RESULTS_MAX));
     }
-    (void)putchar('\n');
-    print_work(s);
+    if (first_of(s->work, "models")) {
+        (void)putchar('\n');
+        print_work(s);
+    }
 }
 
 int prompts_status(struct remote *r, const struct json *batch, const struct json *report)

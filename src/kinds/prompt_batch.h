@@ -50,6 +50,12 @@ struct prompt_batch {
 MUST_CHECK enum rc prompt_batch_read(struct str text, struct arena *a, struct prompt_batch *out,
                                      struct err *e);
 
+/* Does this file of providers have those of all models? RC_INVALID: no, or one is not good, and where. */
+MUST_CHECK enum rc prompt_batch_check_providers(const struct prompt_batch *b, const char *path,
+                                                struct arena *a, struct err *e);
+/* Are these names such as can be looked for? RC_INVALID: no. */
+MUST_CHECK enum rc prompt_batch_check_names(const struct json *entities, struct arena *a, struct err *e);
+
 size_t prompt_batch_jobs(const struct prompt_batch *b); /* how many coordinates */
 /* What all prompts together may be in tokens, times models and runs: a guess by their length. */
 int64_t prompt_batch_input_tokens(const struct prompt_batch *b);

@@ -11,11 +11,21 @@ void prompt_report_markdown(const struct json *report, struct str entity, struct
 void prompt_report_csv(const struct json *report, struct str entity, struct buf *out);
 
 /* {"a", "b": {name, date, batch, jobs, outcomes}, "entities": [{name, provider, model, a, b: {answers, mentioned, rate, low, high,
- * mean_position, share_of_voice}, change, overlap}]}: each name for all models, then for each. What is in one report only has null for
- * the other. overlap: do the intervals? If they do not, the change is more than the few runs explain. */
+ * mean_position, share_of_voice}, change, change_low, change_high, changed}]}: each name for all models, then for each. What is in one report only has null for
+ * the other. changed: the 95 % interval of the change has no 0 in it, so it is more than the few runs explain. */
 void prompt_report_compare(const struct json *a, const struct json *b, struct str entity, struct buf *out);
 /* A comparison as a table. */
 void prompt_compare_markdown(const struct json *comparison, struct buf *out);
+
+/* Answers one by one: lines of responses.jsonl, or a line for each name that one mentions, as they are or as CSV (RFC 4180; a text that a
+ * spreadsheet would take for a formula begins with an apostrophe). */
+struct prompt_table {
+    bool is_mentions, is_csv;
+    struct str entity; /* only answers that mention it, and of names only that one; "" = all */
+};
+
+void prompt_table_head(const struct prompt_table *t, struct buf *out);
+void prompt_table_add(const struct prompt_table *t, const struct json *line, struct buf *out);
 
 /* What has ended so far of a batch that may still run, whose report has these args. */
 struct prompt_progress *prompt_progress_new(const struct json *report_args, struct arena *a);

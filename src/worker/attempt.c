@@ -2,11 +2,13 @@
 #include "worker/attempt.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -37,8 +39,11 @@ int64_t attempt_number(const struct attempt *at)
     return at->number;
 }
 
-const char *attempt_scratch(const struct attempt *at)
+const char *attempt_scratch(struct attempt *at)
 {
+    if (at->handler->is_folderless) {
+        (void)!mkdir(at->scratch, 0700); /* if it cannot be, neither can what is to be written there */
+    }
     return at->scratch;
 }
 
@@ -138,14 +143,82 @@ void attempt_progress(struct attempt *at, int64_t permille, const char *format, 
     message_end(&w);
 }
 
-void attempt_event(struct attempt *at, const char *type, struct str json)
+static void send_event(const char *type, struct str json, bool at_root)
 {
     struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
     struct json_out w = json_writer(&b);
-    (void)at;
     message_begin(&w, "event");
     json_put_c(&w, "type", type);
     json_put_raw(&w, "data", json);
+    json_put_bool(&w, "root", at_root);
+    message_end(&w);
+}
+
+void attempt_event(struct attempt *at, const char *type, struct str json)
+{
+    (void)at;
+    send_event(type, json, false);
+}
+
+void attempt_root_event(struct attempt *at, const char *type, struct str json)
+{
+    (void)at;
+    send_event(type, json, true);
+}
+
+static void send_raw(const char *name, struct str json)
+{
+    struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
+    struct json_out w = json_writer(&b);
+    json_object_begin(&w);
+    json_put_raw(&w, name, json);
+    json_object_end(&w);
+    send_buf(&b);
+}
+
+void attempt_child(struct attempt *at, struct str spec_json)
+{
+    (void)at;
+    send_raw("child", spec_json);
+}
+
+void attempt_park(struct attempt *at, struct str checkpoint_json)
+{
+    if (!at->has_ended) {
+        at->has_ended = true;
+        send_raw("wait", checkpoint_json);
+    }
+}
+
+static bool write_file(const char *path, struct str text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool is_good = fd >= 0;
+    while (is_good && text.n) {
+        ssize_t n = write(fd, text.p, text.n);
+        is_good = n > 0;
+        text = str_sub(text, is_good ? (size_t)n : 0, text.n);
+    }
+    return fd >= 0 && close(fd) == 0 && is_good;
+}
+
+void attempt_text(struct attempt *at, const char *name, const char *media_type, struct str text)
+{
+    if (text.n > MESSAGE_TEXT_MAX_BYTES) {
+        const char *path = arena_c_str(at->a, arena_printf(at->a, "%s/%s", attempt_scratch(at), name));
+        if (!write_file(path, text)) {
+            attempt_fail(at, ERROR_TRANSIENT, "disk_full", "the scratch folder takes no file");
+            return;
+        }
+        attempt_artifact(at, name, media_type, path, STR(""), 1);
+        return;
+    }
+    struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
+    struct json_out w = json_writer(&b);
+    message_begin(&w, "text");
+    json_put_c(&w, "name", name);
+    json_put_c(&w, "media_type", media_type);
+    json_put_str(&w, "text", text);
     message_end(&w);
 }
 
@@ -299,6 +372,11 @@ static bool take_message(struct attempt *at, struct json **out)
     return false;
 }
 
+bool attempt_is_cancelling(const struct attempt *at)
+{
+    return at->is_cancelling;
+}
+
 bool attempt_is_cancelled(struct attempt *at)
 {
     struct json *m = NULL;
@@ -347,7 +425,7 @@ enum rc attempt_take(struct attempt *at, const struct limit_use *uses, size_t co
 static enum rc fetch_file(struct attempt *at, const char *what, const char *name, struct str value,
                           const char *to_path, const struct json **answer)
 {
-    struct buf b = BUF_LIMIT(8192);
+    struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
     struct json_out w = json_writer(&b);
     message_begin(&w, what);
     json_put_str(&w, name, value);
@@ -386,6 +464,24 @@ enum rc attempt_batch(struct attempt *at, struct str batch, const char *to_path,
     enum rc rc = fetch_file(at, "batch", "id", batch, to_path, &answer);
     return rc ? err_set(e, rc, "batch %.*s: %.*s", STR_ARG(batch),
                         STR_ARG(error_of(answer, STR("is not there"))))
+              : RC_OK;
+}
+
+enum rc attempt_children(struct attempt *at, const char *to_path, struct err *e)
+{
+    const struct json *answer = NULL;
+    enum rc rc = fetch_file(at, "children", "of", at->job_id, to_path, &answer);
+    return rc ? err_set(e, RC_BUSY, "children: %.*s", STR_ARG(error_of(answer, STR("are not there"))))
+              : RC_OK;
+}
+
+enum rc attempt_artifacts_of(struct attempt *at, struct str ids, const char *name, const char *to_path,
+                             struct err *e)
+{
+    const struct json *answer = NULL;
+    struct str what = arena_printf(at->a, "%s %.*s", name, STR_ARG(ids));
+    enum rc rc = fetch_file(at, "artifacts", "of", what, to_path, &answer);
+    return rc ? err_set(e, RC_BUSY, "artifacts: %.*s", STR_ARG(error_of(answer, STR("are not there"))))
               : RC_OK;
 }
 

@@ -59,6 +59,7 @@ static void run_job(struct arena *a, const struct json *message, struct buf *in,
         .checkpoint = raw_member(job, "checkpoint"),
         .number = number ? number->i : 0,
         .limits = json_get(job, STR("limits")),
+        .is_cancelling = json_get(job, STR("cancelling")) != NULL,
         .scratch = arena_c_str(a, text_member(message, "scratch")),
         .options = json_get(message, STR("options")),
         .in = in,
@@ -68,7 +69,7 @@ static void run_job(struct arena *a, const struct json *message, struct buf *in,
         attempt_fail(&at, ERROR_TRANSIENT, "unknown_kind", "this worker has no handler %.*s", STR_ARG(name));
         return;
     }
-    if (chdir(at.scratch)) {
+    if (!at.handler->is_folderless && chdir(at.scratch)) {
         attempt_fail(&at, ERROR_TRANSIENT, "no_scratch", "%s: %s", at.scratch, strerrorname_np(errno));
         return;
     }
@@ -122,6 +123,9 @@ int worker_parse_main(const char *kind)
     const struct handler *h = handler_of(str_from(kind));
     if (!h || !h->parse) {
         return 2;
+    }
+    if (h->prepare) {
+        h->prepare();
     }
     sandbox_enter_parse();
     return parse_process_serve(h->parse);

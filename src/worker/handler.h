@@ -21,6 +21,7 @@ struct handler_limit {
     struct limit_rule rule;
 };
 
+/* How long a job may run and how often it is tried says the job; whoever enqueues it knows what it asks for. */
 struct handler {
     const char *kind;
     /* Does the job. Ends with attempt_complete() or attempt_fail(); a return without either is a failure of class
@@ -29,12 +30,15 @@ struct handler {
     /* Optional: answers one request in the parse process, which has no network, no files and no secrets and is killed
      * when it exceeds its limits. NULL when the kind needs none. */
     enum rc (*parse)(struct str request, struct buf *answer, struct err *e);
+    /* Optional: what `parse` reads from files, before the process is walled in. */
+    void (*prepare)(void);
     /* Optional: what its jobs' limit keys should allow, by the options of the worker, who sees to it when he starts that the server
      * keeps it, where it keeps nothing else for the key. Rules live in `a`. RC_INVALID: the options are wrong, and no job is asked for. */
     enum rc (*limits)(const struct handler_options *o, struct arena *a, struct handler_limit **out,
                       size_t *count, struct err *e);
-    int64_t timeout_ms, max_attempts; /* the kind's defaults; 0 = the server's */
-    const char *help;                 /* one line for people */
+    const char *needs;  /* an option of the worker without which its jobs are left to others; NULL = none */
+    bool is_folderless; /* its jobs have a scratch folder only from the moment they ask where it is */
+    const char *help;   /* one line for people */
 };
 
 /* ---- the job. All text lives as long as the attempt. */
@@ -43,8 +47,9 @@ struct str attempt_batch_id(const struct attempt *at);   /* whose finaliser it i
 struct str attempt_args(const struct attempt *at);       /* JSON, as it was enqueued */
 struct str attempt_checkpoint(const struct attempt *at); /* of the attempt before, "" = none */
 int64_t attempt_number(const struct attempt *at);
-const char *
-attempt_scratch(const struct attempt *at); /* an empty private folder, the current directory too */
+const char *attempt_scratch(
+    struct attempt
+        *at); /* an empty private folder; the current directory, too, unless the kind is folderless */
 struct arena *attempt_arena(struct attempt *at);
 /* How much of this limit key the job took when it was handed out; 0: it does not name it. */
 int64_t attempt_limit_weight(const struct attempt *at, struct str key);
@@ -54,6 +59,8 @@ struct str attempt_option(const struct attempt *at,
                           const char *name); /* of the worker: `allow-path`, `exec` … ""= none */
 /* A named secret: until the server keeps secrets, the worker's own STINT_SECRET_<NAME>. false = not there. */
 MUST_CHECK bool attempt_secret(const struct attempt *at, struct str name, struct str *out);
+bool attempt_is_cancelling(
+    const struct attempt *at); /* the last turn of a parent that was cancelled while it waited */
 bool attempt_is_cancelled(struct attempt *at);     /* polls without waiting; be killed or stop soon */
 bool attempt_wait(struct attempt *at, int64_t ms); /* so long, or until it is cancelled: then false */
 
@@ -61,6 +68,10 @@ bool attempt_wait(struct attempt *at, int64_t ms); /* so long, or until it is ca
 void attempt_progress(struct attempt *at, int64_t permille, const char *format, ...) PRINTF_LIKE(3, 4);
 void attempt_event(struct attempt *at, const char *type, struct str json);
 void attempt_checkpoint_save(struct attempt *at, struct str json);
+/* As attempt_event, into the stream of the root of the job's tree too. */
+void attempt_root_event(struct attempt *at, const char *type, struct str json);
+/* A text becomes an artifact when the job completes. Small ones travel with the report. */
+void attempt_text(struct attempt *at, const char *name, const char *media_type, struct str text);
 /* A finished file in the scratch folder becomes an artifact when the job completes. series "" = none. */
 void attempt_artifact(struct attempt *at, const char *name, const char *media_type, const char *path,
                       struct str series, int64_t keep);
@@ -80,6 +91,13 @@ MUST_CHECK enum rc attempt_series(struct attempt *at, struct str series, const c
 /* What the jobs of a batch brought, as GET /v1/batches/{id}/results has it: a line of JSON for each that is final, into a new file
  * of the scratch folder. RC_NOT_FOUND: there is no such batch (any more). */
 MUST_CHECK enum rc attempt_batch(struct attempt *at, struct str batch, const char *to_path, struct err *e);
+/* The jobs that hang under this one and are final, as GET /v1/jobs/{id} has them, with their results: a line of JSON for each, in the
+ * order in which they were made, into a new file of the scratch folder. */
+MUST_CHECK enum rc attempt_children(struct attempt *at, const char *to_path, struct err *e);
+/* The artifact of that name of each of these jobs (their ids, blanks between them) into a new file of the scratch folder, in their order:
+ * for each that there is a line "ID BYTES", and behind it so many bytes. */
+MUST_CHECK enum rc attempt_artifacts_of(struct attempt *at, struct str ids, const char *name,
+                                        const char *to_path, struct err *e);
 /* One request to the parse process of this slot, at most timeout_ms. RC_BUSY: it ran out of time; RC_FATAL: it
  * died; a new one is started for the next request, so a hostile input costs only itself. Thread-safe per `lane`
  * (0 … 3): each lane has a process of its own. */
@@ -87,6 +105,11 @@ MUST_CHECK enum rc attempt_parse(struct attempt *at, int lane, struct str reques
                                  struct buf *answer, struct err *e);
 
 /* ---- the end; the last call wins nothing: the first one counts. */
+/* A job under this one, as POST /v1/jobs takes it, in the same transaction as the end of this attempt, which is completed or parked; of more than
+ * 1,000, each full thousand before that. Give each a unique key if two attempts may ask for the same one. */
+void attempt_child(struct attempt *at, struct str spec_json);
+/* Parks the job until all that hangs under it is final; then its handler runs again, with this checkpoint. */
+void attempt_park(struct attempt *at, struct str checkpoint_json);
 void attempt_complete(struct attempt *at, struct str result_json);
 void attempt_fail(struct attempt *at, enum error_class class, const char *code, const char *format, ...)
     PRINTF_LIKE(4, 5);

@@ -157,6 +157,25 @@ static void next(struct supervisor *sup)
     }
 }
 
+static enum rc add_limits(struct supervisor *sup, const struct handler *h, const struct handler_options *o,
+                          struct err *e)
+{
+    struct handler_limit *more = NULL;
+    size_t count = 0;
+    enum rc rc = h->limits(o, sup->limits_arena, &more, &count, e);
+    if (rc || !count) {
+        return rc;
+    }
+    struct handler_limit *all =
+        arena_array(sup->limits_arena, struct handler_limit, sup->limit_count + count);
+    for (size_t i = 0; i < sup->limit_count + count; i++) {
+        all[i] = i < sup->limit_count ? sup->limits[i] : more[i - sup->limit_count];
+    }
+    sup->limits = all;
+    sup->limit_count += count;
+    return RC_OK;
+}
+
 enum rc keep_limits_read(struct supervisor *sup, struct err *e)
 {
     struct handler_options o = {0};
@@ -167,9 +186,9 @@ enum rc keep_limits_read(struct supervisor *sup, struct err *e)
             o.providers = sup->o->options[i].value;
         }
     }
-    for (size_t i = 0; handlers[i] && !rc && !sup->limit_count; i++) { /* one kind has any */
+    for (size_t i = 0; handlers[i] && !rc; i++) {
         if (handlers[i]->limits && supervisor_does(sup, str_from(handlers[i]->kind))) {
-            rc = handlers[i]->limits(&o, sup->limits_arena, &sup->limits, &sup->limit_count, e);
+            rc = add_limits(sup, handlers[i], &o, e);
         }
     }
     return rc;

@@ -5,21 +5,24 @@
  *                        {"fetched":{"found":true,"result":{…}}}   or {"found":false,"error":"…"}
  *                        {"taken":{"wait_ms":0}}   0 = granted; with "error" when the server refused to say
  *   child → supervisor   {"ready":true}   once, when it is there
- *                        {"progress":{"permille":410,"message":"…"}}   {"event":{"type":"…","data":…}}
+ *                        {"progress":{"permille":410,"message":"…"}}   {"event":{"type":"…","data":…,"root":false}}
  *                        {"checkpoint":…}   {"artifact":{"name","media_type","path","series","keep"}}
  *                        {"series":{"name":"…","path":"…"}}   {"batch":{"id":"…","path":"…"}}
  *                        {"take":{"key":900}}   {"correct":{"key":-340}}
- *                        {"complete":…}   {"fail":{"class","code","message","retry_after_ms","pause_key"}}
+ *                        {"children":{"of":"…","path":"…"}}   {"artifacts":{"of":"NAME ID ID …","path":"…"}}
+ *                        {"text":{"name","media_type","text"}}   {"child":{…as POST /v1/jobs takes it…}}
+ *                        {"complete":…}   {"wait":…checkpoint…}   {"fail":{"class","code","message","retry_after_ms","pause_key"}}
  *
- * After `complete` or `fail` the child waits for its next job. */
+ * After `complete`, `wait` or `fail` the child waits for its next job. */
 #ifndef STINT_WORKER_MESSAGES_H
 #define STINT_WORKER_MESSAGES_H
 
 #include "base/buf.h"
 #include "base/json.h"
 
-#define MESSAGE_FD        3 /* in the child */
-#define MESSAGE_MAX_BYTES (8 << 20)
+#define MESSAGE_FD             3 /* in the child */
+#define MESSAGE_MAX_BYTES      (8 << 20)
+#define MESSAGE_TEXT_MAX_BYTES (192 << 10) /* a longer artifact is a file */
 
 /* Cuts the first whole line out of `in` (without its end) into *line, which is good until `in` changes; the caller drops
  * *used bytes afterwards. False: no whole line yet. */

@@ -131,9 +131,14 @@ enum rc scratch_open(struct scratch *s, const char *base, struct err *e)
     return RC_OK;
 }
 
-enum rc scratch_make(const struct scratch *s, struct str name, char *path, size_t size, struct err *e)
+void scratch_name(const struct scratch *s, struct str name, char *path, size_t size)
 {
     str_print(path, size, "%s/%.*s", s->root, STR_ARG(name));
+}
+
+enum rc scratch_make(const struct scratch *s, struct str name, char *path, size_t size, struct err *e)
+{
+    scratch_name(s, name, path, size);
     if (mkdir(path, 0700)) {
         return err_from_errno(e, errno, path);
     }

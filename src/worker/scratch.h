@@ -14,6 +14,8 @@ struct scratch {
 
 /* base NULL: STINT_SCRATCH, else $TMPDIR or /tmp + "/stint-<uid>". Sweeps, then makes and locks our own folder. */
 MUST_CHECK enum rc scratch_open(struct scratch *s, const char *base, struct err *e);
+/* Where the folder of one attempt is, or would be. */
+void scratch_name(const struct scratch *s, struct str name, char *path, size_t size);
 /* A new empty folder (mode 0700) for one attempt. */
 MUST_CHECK enum rc scratch_make(const struct scratch *s, struct str name, char *path, size_t size,
                                 struct err *e);

@@ -1,5 +1,6 @@
 /* slot.c: one child process at a time and the job it has. The child is started for the first job, kept for the next ones, and thrown
- * away after any failure, any kill, and CHILD_JOBS_MAX jobs. */
+ * away after any crash, any kill, a command that failed, and CHILD_JOBS_MAX jobs. A failure that its handler has told leaves it as sound as
+ * an answer does. */
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -90,8 +91,10 @@ static void heard_event(struct slot *s, const struct json *v)
     if (!type || !data || !str_is_name(type->s)) {
         return;
     }
-    s->events[s->event_count++] =
-        (struct report_event){.type = arena_str(s->news, type->s), .data = arena_str(s->news, data->raw)};
+    const struct json *root = json_get(v, STR("root"));
+    s->events[s->event_count++] = (struct report_event){.type = arena_str(s->news, type->s),
+                                                        .data = arena_str(s->news, data->raw),
+                                                        .at_root = root && root->i};
     if (s->event_count == SLOT_EVENTS_MAX) { /* the rest waits in the socket until these are sent */
         s->is_reading_paused = true;
         stream_read_stop(s->stream);
@@ -118,6 +121,7 @@ static void heard_fail(struct slot *s, const struct json *v)
     }
     s->retry_after_ms = int_of(v, "retry_after_ms", -1);
     s->pause_key = text_of(s, v, "pause_key");
+    s->is_fail_told = true;
     slot_report_now(s);
 }
 
@@ -125,6 +129,48 @@ static void heard_ready(struct slot *s)
 {
     s->is_starting = false;
     supervisor_offer_more(s->sup);
+}
+
+static void heard_text(struct slot *s, const struct json *v)
+{
+    if (s->text_count == SLOT_TEXTS_MAX) {
+        log_warn("worker.artifact_dropped", L_ID("job", s->job), L_INT("most", SLOT_TEXTS_MAX));
+        return;
+    }
+    s->texts[s->text_count++] = (struct report_artifact){.name = text_of(s, v, "name"),
+                                                         .media_type = text_of(s, v, "media_type"),
+                                                         .bytes = text_of(s, v, "text")};
+}
+
+/* The spec lives as long as the job: in its arena, with what it borrows. */
+static void heard_child(struct slot *s, const struct json *v)
+{
+    struct json *spec = NULL;
+    struct err e;
+    if (!s->children) {
+        s->children = arena_array(s->a, struct job_spec, JOB_CHILDREN_MAX);
+    }
+    if (json_parse(arena_str(s->a, v->raw), s->a, &spec, &e) ||
+        wire_spec_read(spec, s->a, &s->children[s->child_count], &e)) {
+        slot_end_with(s, ERROR_PERMANENT, "bad_child", e.text);
+        return;
+    }
+    if (++s->child_count == JOB_CHILDREN_MAX) { /* the rest waits in the socket until these are sent */
+        s->is_reading_paused = true;
+        stream_read_stop(s->stream);
+        slot_report_now(s);
+    }
+}
+
+static void heard_end(struct slot *s, enum slot_end end, const struct json *v)
+{
+    s->end = end;
+    if (end == SLOT_WAIT) {
+        s->checkpoint = arena_str(s->news, v->raw);
+    } else {
+        s->result = arena_str(s->a, v->raw);
+    }
+    slot_report_now(s);
 }
 
 static void heard(struct slot *s, const struct json *m)
@@ -154,10 +200,18 @@ static void heard(struct slot *s, const struct json *m)
         slot_heard_take(s, v);
     } else if ((v = json_get(m, STR("correct")))) {
         slot_heard_correct(s, v);
+    } else if ((v = json_get(m, STR("children")))) {
+        slot_gather_children(s, text_of(s, v, "path"));
+    } else if ((v = json_get(m, STR("artifacts")))) {
+        slot_gather_artifacts(s, text_of(s, v, "of"), text_of(s, v, "path"));
+    } else if ((v = json_get(m, STR("text")))) {
+        heard_text(s, v);
+    } else if ((v = json_get(m, STR("child")))) {
+        heard_child(s, v);
+    } else if ((v = json_get(m, STR("wait")))) {
+        heard_end(s, SLOT_WAIT, v);
     } else if ((v = json_get(m, STR("complete")))) {
-        s->end = SLOT_COMPLETE;
-        s->result = arena_str(s->a, v->raw);
-        slot_report_now(s);
+        heard_end(s, SLOT_COMPLETE, v);
     } else if ((v = json_get(m, STR("fail")))) {
         heard_fail(s, v);
     }
@@ -191,7 +245,8 @@ static void on_read(void *ctx, struct str bytes)
 
 void slot_read_on(struct slot *s)
 {
-    bool has_room = s->event_count < SLOT_EVENTS_MAX; /* a verdict may be that of an earlier report */
+    bool has_room = s->event_count < SLOT_EVENTS_MAX &&
+                    s->child_count < JOB_CHILDREN_MAX; /* a verdict may be that of an earlier report */
     if (s->is_reading_paused && has_room) {
         s->is_reading_paused = false;
         if (s->stream) {
@@ -367,6 +422,37 @@ static void start_clocks(struct slot *s, int64_t timeout_ms)
     slot_report_soon(s); /* sets the first heartbeat */
 }
 
+static enum rc make_folder(struct slot *s, struct str name, struct err *e)
+{
+    const char *command = NULL;
+    const struct handler *h = handler_of(s->kind);
+    if (h && h->is_folderless && !supervisor_is_exec(s->sup, s->kind, &command)) {
+        scratch_name(&s->sup->scratch, name, s->scratch, sizeof s->scratch);
+        return RC_OK;
+    }
+    return scratch_make(&s->sup->scratch, name, s->scratch, sizeof s->scratch, e);
+}
+
+static void drop_child(struct slot *s)
+{
+    child_kill_group(s->child, SIGKILL);
+    child_detach(s->child);
+    forget_child(s);
+}
+
+/* Under a key for all tenants: a child serves one of them. */
+static void note_tenant(struct slot *s, const struct json *claimed)
+{
+    const struct json *v = json_get(claimed, STR("tenant"));
+    const struct str tenant = v && v->type == JSON_STRING ? v->s : STR("");
+
+    if (s->child && !str_eq(str_from(s->tenant), tenant)) {
+        drop_child(s);
+    }
+    str_copy(s->tenant, sizeof s->tenant, tenant);
+    str_print(s->lease_field, sizeof s->lease_field, "%s %lld", id_text(s->job).s, (long long)s->lease);
+}
+
 void slot_take(struct slot *s, const struct json *claimed)
 {
     struct job j = {0};
@@ -389,11 +475,11 @@ void slot_take(struct slot *s, const struct json *claimed)
     s->permille = -1;
     s->retry_after_ms = -1;
     s->pause_key = STR("");
+    note_tenant(s, claimed);
     log_info("worker.job_started", L_ID("job", s->job), L_STR("kind", s->kind), L_INT("attempt", j.attempt));
     start_clocks(s, j.timeout_ms);
     str_print(name, sizeof(name), "%s-%lld", id_text(j.id).s, (long long)j.lease);
-    if (scratch_make(&s->sup->scratch, str_from(name), s->scratch, sizeof(s->scratch), &err) ||
-        (!s->child && start_child(s, &err))) {
+    if (make_folder(s, str_from(name), &err) || (!s->child && start_child(s, &err))) {
         slot_end_with(s, ERROR_TRANSIENT, "worker_failed", err.text);
         return;
     }
@@ -418,11 +504,22 @@ static void cleanup_done(struct loop_work *w)
     supervisor_slot_is_free(s->sup);
 }
 
+/* A command that failed may have left others behind. */
+static bool may_keep_child(const struct slot *s)
+{
+    const char *unused = NULL;
+    bool has_told =
+        s->end == SLOT_COMPLETE || s->end == SLOT_WAIT ||
+        (s->is_fail_told && s->error.class != ERROR_CRASH && !supervisor_is_exec(s->sup, s->kind, &unused));
+    return has_told && s->killed_for == KILL_NONE && s->jobs_of_child < CHILD_JOBS_MAX;
+}
+
 void slot_free_job(struct slot *s)
 {
     timer_stop(s->sup->loop, &s->beat);
     timer_stop(s->sup->loop, &s->timeout);
     timer_stop(s->sup->loop, &s->kill);
+    slot_gather_cancel(s);
     if (s->fetch) {
         http_call_cancel(s->fetch);
         s->fetch = NULL;
@@ -430,11 +527,8 @@ void slot_free_job(struct slot *s)
             close(s->fetch_fd);
         }
     }
-    if (s->child &&
-        (s->killed_for != KILL_NONE || s->end != SLOT_COMPLETE || s->jobs_of_child >= CHILD_JOBS_MAX)) {
-        child_kill_group(s->child, SIGKILL);
-        child_detach(s->child);
-        forget_child(s);
+    if (s->child && !may_keep_child(s)) {
+        drop_child(s);
     }
     arena_free(s->a);
     arena_free(s->news);
@@ -443,16 +537,20 @@ void slot_free_job(struct slot *s)
     s->killed_for = KILL_NONE;
     s->end = SLOT_RUNNING;
     s->event_count = s->artifact_count = s->take_count = s->correct_count = 0;
-    s->is_take_sent = false;
+    s->text_count = s->child_count = 0;
+    s->has_told_children = false;
+    s->children = NULL;
+    s->is_take_sent = s->is_fail_told = s->is_end_refused = false;
     s->checkpoint = s->result = STR_NONE;
-    if (s->scratch[0]) {
+    if (s->scratch[0] && access(s->scratch, F_OK) == 0) {
         str_copy(s->cleanup_path, sizeof(s->cleanup_path), str_from(s->scratch));
-        s->scratch[0] = '\0';
         s->is_cleaning = true;
         s->cleanup.work = cleanup_work;
         s->cleanup.done = cleanup_done;
+        s->scratch[0] = '\0';
         loop_work_start(s->sup->loop, &s->cleanup);
     } else {
+        s->scratch[0] = '\0';
         supervisor_slot_is_free(s->sup);
     }
 }
@@ -460,9 +558,7 @@ void slot_free_job(struct slot *s)
 void slot_dispose(struct slot *s)
 {
     if (s->child) {
-        child_kill_group(s->child, SIGKILL);
-        child_detach(s->child);
-        forget_child(s);
+        drop_child(s);
     }
     if (s->call) {
         http_call_cancel(s->call);
@@ -470,6 +566,7 @@ void slot_dispose(struct slot *s)
     if (s->fetch) {
         http_call_cancel(s->fetch);
     }
+    slot_gather_cancel(s);
     buf_dispose(&s->in);
     buf_dispose(&s->out);
     buf_dispose(&s->out_next);

@@ -8,7 +8,14 @@
 #include "wire/wire.h"
 #include "worker/supervisor.h"
 
-static void answer(struct slot *s, bool is_found, const char *error)
+size_t slot_fields(const struct slot *s, struct http_field out[2])
+{
+    out[0] = s->sup->fields[0];
+    out[1] = (struct http_field){STR("Stint-Lease"), str_from(s->lease_field)};
+    return s->tenant[0] ? 2 : 1;
+}
+
+void slot_fetch_answer(struct slot *s, bool is_found, const char *error)
 {
     struct buf b = BUF_LIMIT(4 << 20);
     struct json_out w = json_writer(&b);
@@ -38,7 +45,7 @@ static bool on_piece(void *ctx, struct http_call *call, struct str piece)
             close(s->fetch_fd);
             s->fetch_fd = -1;
             s->fetch = NULL;
-            answer(s, false, "the scratch folder is full");
+            slot_fetch_answer(s, false, "the scratch folder is full");
             return false;
         }
         piece = str_sub(piece, (size_t)n, piece.n);
@@ -54,9 +61,9 @@ static void on_downloaded(void *ctx, struct http_call *call, const struct http_a
     close(s->fetch_fd);
     s->fetch_fd = -1;
     if (a->rc || a->status != 200) {
-        answer(s, false, a->rc ? a->err->text : "the artifact could not be read");
+        slot_fetch_answer(s, false, a->rc ? a->err->text : "the artifact could not be read");
     } else {
-        answer(s, true, NULL);
+        slot_fetch_answer(s, true, NULL);
     }
 }
 
@@ -64,7 +71,7 @@ static bool open_file(struct slot *s)
 {
     s->fetch_fd = open(s->fetch_path.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (s->fetch_fd < 0) {
-        answer(s, false, "the file cannot be written");
+        slot_fetch_answer(s, false, "the file cannot be written");
     }
     return s->fetch_fd >= 0;
 }
@@ -76,11 +83,12 @@ static void download(struct slot *s, struct str job)
         return;
     }
     struct str path = arena_printf(s->a, "%.*s/content?job=%.*s", STR_ARG(s->fetch_from), STR_ARG(job));
+    struct http_field fields[2];
     struct http_call_options o = {
         .method = HTTP_GET,
         .path = path,
-        .fields = s->sup->fields,
-        .field_count = 1,
+        .fields = fields,
+        .field_count = slot_fields(s, fields),
         .silence_ms = 30000,
         .ctx = s,
         .on_data = on_piece,
@@ -97,8 +105,9 @@ static void on_entry(void *ctx, struct http_call *call, const struct http_answer
     (void)call;
     s->fetch = NULL;
     if (got->rc || got->status != 200 || json_parse_envelope(got->body, a, &root, NULL)) {
-        answer(s, false,
-               got->rc ? got->err->text : (got->status == 404 ? NULL : "the series could not be read"));
+        slot_fetch_answer(s, false,
+                          got->rc ? got->err->text
+                                  : (got->status == 404 ? NULL : "the series could not be read"));
         goto out;
     }
     const struct json *entries = json_get(root, STR("entries"));
@@ -106,7 +115,7 @@ static void on_entry(void *ctx, struct http_call *call, const struct http_answer
     const struct json *job = json_get(newest, STR("job"));
     const struct json *result = json_get(newest, STR("result"));
     if (!job) {
-        answer(s, false, NULL);
+        slot_fetch_answer(s, false, NULL);
         goto out;
     }
     s->fetch_result = result && result->type != JSON_NULL ? arena_str(s->a, result->raw) : STR_NONE;
@@ -140,11 +149,12 @@ void slot_fetch_series(struct slot *s, struct str series, struct str path)
     buf_append_c(&target, "/v1/series/");
     append_escaped(&target, series);
     s->fetch_from = arena_str(s->a, buf_str(&target));
+    struct http_field fields[2];
     struct http_call_options o = {
         .method = HTTP_GET,
         .path = buf_str(&target),
-        .fields = s->sup->fields,
-        .field_count = 1,
+        .fields = fields,
+        .field_count = slot_fields(s, fields),
         .timeout_ms = 30000,
         .ctx = s,
         .on_done = on_entry,
@@ -179,20 +189,21 @@ static void on_page(void *ctx, struct http_call *call, const struct http_answer 
     close(s->fetch_fd);
     s->fetch_fd = -1;
     str_print(text, sizeof text, "the server answered %d", got->status);
-    answer(s, !got->rc && got->status == 200,
-           got->rc ? got->err->text : (got->status == 200 || got->status == 404 ? NULL : text));
+    slot_fetch_answer(s, !got->rc && got->status == 200,
+                      got->rc ? got->err->text : (got->status == 200 || got->status == 404 ? NULL : text));
 }
 
 static void fetch_page(struct slot *s)
 {
     bool is_first = !s->fetch_next.n;
+    struct http_field fields[2];
     struct http_call_options o = {
         .method = HTTP_GET,
         .path = is_first
                     ? s->fetch_from
                     : arena_printf(s->a, "%.*s&cursor=%.*s", STR_ARG(s->fetch_from), STR_ARG(s->fetch_next)),
-        .fields = s->sup->fields,
-        .field_count = 1,
+        .fields = fields,
+        .field_count = slot_fields(s, fields),
         .silence_ms = 30000,
         .ctx = s,
         .on_head = on_page_head,
@@ -211,7 +222,7 @@ void slot_fetch_batch(struct slot *s, struct str batch, struct str path)
     s->fetch_path = path;
     s->fetch_result = s->fetch_next = STR_NONE;
     if (!id_parse(batch, &id)) {
-        answer(s, false, NULL);
+        slot_fetch_answer(s, false, NULL);
     } else if (open_file(s)) {
         s->fetch_from = arena_printf(s->a, "/v1/batches/%s/results?limit=1000", id_text(id).s);
         fetch_page(s);

@@ -47,7 +47,8 @@ static void step_in(struct slot *s, int64_t delay_ms)
 
 static bool has_news(const struct slot *s)
 {
-    return s->has_progress || s->event_count || s->checkpoint.p || s->take_count || s->correct_count;
+    return s->has_progress || s->event_count || s->checkpoint.p || s->take_count || s->correct_count ||
+           s->child_count == JOB_CHILDREN_MAX;
 }
 
 void slot_report_soon(struct slot *s)
@@ -87,6 +88,8 @@ static enum report_op op_of(const struct slot *s)
     switch (s->end) {
     case SLOT_COMPLETE:
         return REPORT_COMPLETE;
+    case SLOT_WAIT:
+        return REPORT_WAIT;
     case SLOT_FAIL:
         return REPORT_FAIL;
     case SLOT_RELEASE:
@@ -122,13 +125,21 @@ static void write_report(struct slot *s)
         .progress_message = s->has_progress ? str_from(s->message) : STR_NONE,
         .retry_after_ms = -1,
     };
+    s->has_told_news = has_news(s);
     if (r.op != REPORT_HEARTBEAT && r.op != REPORT_RELEASE) {
         r.events = s->events;
         r.event_count = s->event_count;
         r.checkpoint = s->checkpoint;
         slot_put_tokens(s, &r);
     }
+    s->has_told_children = r.op == REPORT_PROGRESS && s->child_count == JOB_CHILDREN_MAX;
+    if (r.op == REPORT_COMPLETE || r.op == REPORT_WAIT || s->has_told_children) {
+        r.children = s->children;
+        r.child_count = s->child_count;
+    }
     if (r.op == REPORT_COMPLETE) {
+        r.artifacts = s->texts;
+        r.artifact_count = s->text_count;
         r.result = s->result;
         r.publish = publish;
         r.publish_count = publish_list(s, publish);
@@ -138,7 +149,6 @@ static void write_report(struct slot *s)
         r.pause_key = s->pause_key;
     }
     s->is_final_sent = s->end != SLOT_RUNNING;
-    s->has_told_news = has_news(s) || s->is_take_sent;
     buf_clear(&s->body);
     s->body.max = 64 << 20;
     struct json_out w = json_writer(&s->body);
@@ -148,6 +158,7 @@ static void write_report(struct slot *s)
     arena_reset(s->news);
     s->has_progress = false;
     s->event_count = 0;
+    s->child_count = s->has_told_children ? 0 : s->child_count;
     s->checkpoint = STR_NONE;
 }
 
@@ -165,7 +176,7 @@ static void lost_lease(struct slot *s, const struct err *why)
 static void go_on(struct slot *s)
 {
     slot_read_on(s);
-    if (s->end != SLOT_RUNNING) {
+    if (s->end != SLOT_RUNNING || s->child_count == JOB_CHILDREN_MAX) {
         slot_report_now(s);
     } else {
         slot_report_soon(s);
@@ -179,11 +190,19 @@ static void refused(struct slot *s, const struct report_verdict *v)
     buf_clear(&s->body);
     if (v->rc == RC_LEASE_LOST || v->rc == RC_NOT_FOUND || v->rc == RC_CONFLICT) {
         lost_lease(s, &v->e);
+    } else if (s->has_told_children) {
+        slot_end_with(s, ERROR_PERMANENT, "bad_child", v->e.text);
     } else if (!s->is_final_sent ||
                s->has_told_news) { /* the news are at fault and dropped; the job is not */
         slot_answer_take(s, 0, str_from(v->e.text));
         go_on(s);
-    } else if (s->end == SLOT_COMPLETE) { /* a result over its limit, say: that is the job's outcome */
+    } else if (s->end == SLOT_FAIL &&
+               s->pause_key.n) { /* one that the job does not name; how it failed is true all the same */
+        s->pause_key = STR("");
+        slot_report_now(s);
+    } else if (s->end != SLOT_RELEASE &&
+               !s->is_end_refused) { /* a result over its limit, say: that is the job's outcome */
+        s->is_end_refused = true;
         slot_end_with(s, ERROR_PERMANENT, v->e.code ? v->e.code : "refused", v->e.text);
     } else {
         slot_free_job(s);

@@ -14,22 +14,10 @@
 #define CLAIM_WAIT_MS     20000
 #define CLAIM_BACKOFF_MS  250
 #define CLAIM_BACKOFF_CAP 5000
-#define KINDS_MAX         64
 #define DRAIN_MS          30000
 #define STARTS_AT_ONCE    4 /* children */
 
 extern char **environ;
-
-bool supervisor_is_exec(const struct supervisor *sup, struct str kind, const char **command)
-{
-    for (size_t i = 0; i < sup->o->exec_count; i++) {
-        if (str_eq(kind, str_from(sup->o->execs[i].kind))) {
-            *command = sup->o->execs[i].command;
-            return true;
-        }
-    }
-    return false;
-}
 
 static bool is_free(const struct slot *s)
 {
@@ -90,46 +78,10 @@ static void stop(struct supervisor *sup, enum rc rc, const char *text)
 
 static void claim_now(struct supervisor *sup);
 
-static size_t list_of(const char *const *names, struct str *to, size_t most)
-{
-    size_t count = 0;
-    for (; names && names[count] && count < most; count++) {
-        to[count] = str_from(names[count]);
-    }
-    return count;
-}
-
-static size_t kinds_of(const struct supervisor *sup, struct str *to)
-{
-    size_t count = list_of(sup->o->kinds, to, KINDS_MAX);
-    if (count) {
-        return count;
-    }
-    for (size_t i = 0; handlers[i] && count < KINDS_MAX; i++) {
-        if (strcmp(handlers[i]->kind, "exec") != 0) { /* a handler without a kind of its own */
-            to[count++] = str_from(handlers[i]->kind);
-        }
-    }
-    for (size_t i = 0; i < sup->o->exec_count && count < KINDS_MAX; i++) {
-        to[count++] = str_from(sup->o->execs[i].kind);
-    }
-    return count;
-}
-
-bool supervisor_does(const struct supervisor *sup, struct str kind)
-{
-    struct str kinds[KINDS_MAX];
-    size_t count = kinds_of(sup, kinds), i = 0;
-    while (i < count && !str_eq(kinds[i], kind)) {
-        i++;
-    }
-    return i < count;
-}
-
 static void write_claim(struct supervisor *sup)
 {
-    struct str queues[KINDS_MAX];
-    struct str kinds[KINDS_MAX];
+    struct str queues[WORKER_KINDS_MAX];
+    struct str kinds[WORKER_KINDS_MAX];
     struct wire_claim c = {
         .worker = str_from(sup->name),
         .queues = queues,
@@ -138,8 +90,11 @@ static void write_claim(struct supervisor *sup)
         .wait_ms = sup->o->once ? sup->o->wait_ms : (sup->o->wait_ms ? sup->o->wait_ms : CLAIM_WAIT_MS),
         .lease_ms = sup->o->lease_ms,
     };
-    c.queue_count = list_of(sup->o->queues, queues, KINDS_MAX);
-    c.kind_count = kinds_of(sup, kinds);
+    for (const char *const *name = sup->o->queues; name && *name && c.queue_count < WORKER_KINDS_MAX;
+         name++) {
+        queues[c.queue_count++] = str_from(*name);
+    }
+    c.kind_count = supervisor_kinds(sup, kinds);
     if (!c.queue_count) {
         queues[c.queue_count++] = STR("default");
     }
@@ -421,6 +376,7 @@ enum rc worker_run(const struct worker_options *o, struct err *e)
 {
     struct supervisor sup = {.o = o, .loop = loop_new()};
     enum rc rc = open_all(&sup, e);
+    rc = rc ? rc : supervisor_check_kinds(&sup, e);
     rc = rc ? rc : keep_limits_read(&sup, e);
     if (rc) {
         goto out;

@@ -17,9 +17,11 @@
 #define CANCEL_GRACE_MS    1500  /* the child may stop by itself before its group is killed */
 #define CHILD_JOBS_MAX     1000  /* then a fresh process */
 #define SLOT_ARTIFACTS_MAX 32
+#define SLOT_TEXTS_MAX     4  /* artifacts that travel with the report */
+#define SLOT_FETCHES       16 /* requests for a handler at once */
 #define SLOT_EVENTS_MAX    64 /* of one report; more wait for the next */
 
-enum slot_end { SLOT_RUNNING, SLOT_COMPLETE, SLOT_FAIL, SLOT_RELEASE };
+enum slot_end { SLOT_RUNNING, SLOT_COMPLETE, SLOT_WAIT, SLOT_FAIL, SLOT_RELEASE };
 enum kill_cause { KILL_NONE, KILL_TIMEOUT, KILL_CANCEL, KILL_LEASE, KILL_DRAIN };
 
 struct slot_artifact {
@@ -42,6 +44,8 @@ struct slot {
     struct arena *a;
     struct id job;
     struct str kind;
+    char tenant[JOB_NAME_MAX_BYTES + 1]; /* of the child's jobs; "": the worker's key is of one tenant */
+    char lease_field[80];                /* in whose name the job reads, of the server */
     int64_t lease, lease_ms, n;
     int64_t lease_good_until_ms; /* loop clock: nobody renewed it later than this */
     char scratch[SCRATCH_PATH_BYTES];
@@ -59,10 +63,16 @@ struct slot {
     struct str checkpoint;
     struct slot_artifact artifacts[SLOT_ARTIFACTS_MAX];
     size_t artifact_count;
+    struct report_artifact texts[SLOT_TEXTS_MAX];
+    size_t text_count;
+    struct job_spec *children; /* JOB_CHILDREN_MAX; NULL until there is one */
+    size_t child_count;
     /* the end */
     enum slot_end end;
     struct str result;
     struct job_error error;
+    bool is_fail_told;   /* by the handler itself */
+    bool is_end_refused; /* by the server; another is told instead */
     int64_t retry_after_ms;
     struct str pause_key; /* "" = none */
     /* tokens of limit keys: what the child asks for, and what it spent otherwise than was thought */
@@ -73,14 +83,16 @@ struct slot {
     struct http_call *call;
     struct buf body;
     bool is_final_sent;
-    bool has_told_news; /* the body carries more than how the job goes on */
+    bool has_told_children; /* … children before the end */
+    bool has_told_news;     /* the body carries more than how the job goes on */
     int upload_fd;
     /* a download for the handler, beside the reports */
     struct http_call *fetch;
     int fetch_fd;
     struct str fetch_path, fetch_from,
-        fetch_result;      /* fetch_from: the address at the server of what is fetched */
-    struct str fetch_next; /* of a batch: the cursor of the next page; "" = none */
+        fetch_result;           /* fetch_from: the address at the server of what is fetched */
+    struct str fetch_next;      /* of a batch: the cursor of the next page; "" = none */
+    struct slot_gather *gather; /* many requests for the handler; slot_gather.c */
     int64_t sent_at_ms;
     struct loop_work cleanup;
     char cleanup_path[SCRATCH_PATH_BYTES];
@@ -127,6 +139,9 @@ void slot_report_soon(struct slot *s); /* there are news */
 void slot_report_now(struct slot *s);  /* the end is known, or a heartbeat is due */
 void slot_end_with(struct slot *s, enum error_class class, const char *code, const char *text);
 
+/* The header fields of what it asks the server for, beside reports; returns how many of `out`. */
+size_t slot_fields(const struct slot *s, struct http_field out[2]);
+
 /* ---- slot_limits.c: tokens of limit keys ---- */
 void slot_heard_take(struct slot *s, const struct json *keys);
 void slot_heard_correct(struct slot *s, const struct json *keys);
@@ -144,11 +159,24 @@ void slot_fetch_batch(struct slot *s, struct str batch, struct str path);
 MUST_CHECK enum rc keep_limits_read(struct supervisor *sup, struct err *e);
 void keep_limits_begin(struct supervisor *sup); /* claims when it is done */
 
+void slot_fetch_answer(struct slot *s, bool is_found, const char *error);
+
+/* ---- slot_gather.c: many small answers of the server for the handler ---- */
+void slot_gather_children(struct slot *s, struct str path);
+void slot_gather_artifacts(struct slot *s, struct str name_and_ids, struct str folder);
+void slot_gather_cancel(struct slot *s);
+
 /* ---- supervisor.c ---- */
 void supervisor_slot_is_free(struct supervisor *sup);
 void supervisor_offer_more(struct supervisor *sup); /* there may be more to claim for */
 void supervisor_claim(struct supervisor *sup);
+
+/* kinds_done.c */
+#define WORKER_KINDS_MAX 64
+size_t supervisor_kinds(const struct supervisor *sup, struct str to[WORKER_KINDS_MAX]);
 bool supervisor_does(const struct supervisor *sup, struct str kind); /* does it ask for jobs of it? */
+/* RC_INVALID: it was told to do a kind, and not what that needs. What it leaves to others because of that is logged. */
+MUST_CHECK enum rc supervisor_check_kinds(const struct supervisor *sup, struct err *e);
 bool supervisor_is_exec(const struct supervisor *sup, struct str kind, const char **command);
 
 #endif

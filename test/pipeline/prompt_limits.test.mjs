@@ -99,6 +99,9 @@ test('tokens are guessed, and put right by what the provider says', async () => 
     assert.deepEqual(corrections, [{ 'tokens:tokens': 15 - 1001 }, { 'tokens:tokens': 15 - 1001 }]);
     const { tokens, rate } = await limit('tokens:tokens');
     assert.ok(tokens >= rate.burst - 30 && tokens <= rate.burst, String(tokens));
+    // A provider that tells nonsense keeps no job from its end.
+    provider.answer = () => ({ ...completion('Acme'), usage: { prompt_tokens: 3e9, completion_tokens: 5 } });
+    assert.equal((await run({ name: 'nonsense', prompts: prompts(1), models: [{ id: 'm', provider: 'tokens' }] })).outcomes.succeeded, 1);
 });
 
 test('a correction takes a call and tokens of its own, and none while the provider is paused', async () => {

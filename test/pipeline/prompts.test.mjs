@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { makeDir, startServer } from '../e2e/lib/server.mjs';
-import { batch, soon, startWorker, wilson } from './lib/prompts.mjs';
+import { batch, command, soon, startWorker, wilson } from './lib/prompts.mjs';
 import { completion, startProvider } from './lib/provider.mjs';
 
 const KEY = 'sk-test-0123456789abcdef';
@@ -12,7 +12,7 @@ const dir = makeDir('stint-prompts-');
 const ENTITIES = [{ name: 'Acme', aliases: ['Acme CRM'], domains: ['acme.example'] }, 'Beta', 'Gamma'];
 const SCHEMA = { type: 'object', properties: { pick: { type: 'string' } }, required: ['pick'], additionalProperties: false };
 const DEFINITION = {
-    name: 'daily', runs: 3, schema: SCHEMA, entities: ENTITIES, budget: { calls: 1000 },
+    name: 'daily', runs: 3, schema: SCHEMA, entities: ENTITIES, budget: { calls: 1000, usd: 5 },
     prompts: ['crm', 'erp', 'no', 'bad', 'cut', 'broken'].map((id) => ({ id, text: `Which {{what}}? (${id})`, vars: { what: id } })),
     models: [{ id: 'm/one:8b', provider: 'acme' }, { id: 'two', provider: 'acme', params: { temperature: 0 } }],
 };
@@ -33,14 +33,14 @@ function firstDay({ body }) {
     case 'no': return completion(null, { message: { refusal: 'I will not.' } });
     case 'bad': return completion('{"pick": 7}');
     case 'cut': return completion('{"pick": "Acm', { finish: 'length' });
-    default: return { status: 400, body: { error: { message: `nonsense, said ${KEY}` } } };
+    default: return { status: 400, body: { error: { message: `nonsense\u009b31m [x](javascript:1), said ${KEY}` } } };
     }
 }
 
 before(async () => {
     stint = await startServer();
     provider = await startProvider(firstDay);
-    worker = startWorker(stint, dir, { acme: { base_url: `${provider.url}/v1`, secret: 'ACME', prices: { two: { input: 1, output: 10 } } }, second: { base_url: `${provider.url}/v1`, secret: 'ACME' } }, { env: { STINT_SECRET_ACME: KEY } });
+    worker = startWorker(stint, dir, { acme: { base_url: `${provider.url}/v1`, secret: 'ACME', prices: { two: { input: 1, output: 10 } } }, second: { base_url: `${provider.url}/v1`, secret: 'ACME' }, odd: { base_url: provider.url, dialect: 'klingon' } }, { env: { STINT_SECRET_ACME: KEY } });
     file('def.json', DEFINITION);
 });
 after(async () => {
@@ -55,6 +55,16 @@ const ok = async (...args) => {
     assert.equal(code, 0, err);
     return out;
 };
+
+test('a worker without a file of providers leaves prompts to others, and who waits for one is told', async () => {
+    const other = await startServer();
+    const { code, err } = await command(other, 'work', '--kind', 'run-prompt');
+    assert.deepEqual([code, err.split('\n').at(-2)], [2, 'stint work: the kind run-prompt needs --providers']);
+    assert.equal((await batch(other, 'run', dir.file('def.json'))).code, 0);
+    assert.match((await batch(other, 'status', 'daily')).out, /waiting +for a worker: stint work --kind run-prompt .*\n/);
+    assert.match((await command(other, 'stats')).out, /36 queued in default of kind run-prompt: no worker asks for it\n/);
+    await other.stop();
+});
 
 test('a dry run says what would come, and makes nothing', async () => {
     const plan = JSON.parse(await ok('run', dir.file('def.json'), '--date', '2026-11-21', '--dry-run', '--json'));
@@ -71,13 +81,18 @@ test('a definition that is wrong is refused before anything is made', async () =
         [{ ...DEFINITION, runs: 1000, prompts: Array.from({ length: 51 }, (_, i) => ({ id: `p${i}`, text: '?' })) }, /51 prompts × 2 models × 1000 runs are 102000 jobs; a batch has at most 100000/],
         [{ ...DEFINITION, schema: { type: 'object', properties: { x: { $ref: '#/nowhere' } } } }, /names no schema/],
         [{ ...DEFINITION, budget: { calls: 35 } }, /36 jobs need more than 35 calls/],
+        [{ ...DEFINITION, models: [{ id: 'm', provider: 'acme' }, { id: 'm', provider: 'nobody' }] }, /wrong.json: \/models\/1: provider: there is no nobody in .*providers.json\n/],
+        [{ ...DEFINITION, models: [{ id: 'm', provider: 'odd' }] }, /odd: the dialect is openai or anthropic/],
+        [{ ...DEFINITION, models: [{ id: 'm', provider: 'acme', params: { stream: true } }] }, /\/models\/0: params: stream is not done/],
         ['{"name": ', /def.json|wrong.json/],
     ];
     for (const [definition, why] of cases) {
-        const { code, err } = await batch(stint, 'run', file('wrong.json', definition));
+        const { code, err } = await batch(stint, 'run', file('wrong.json', definition), '--providers', dir.file('providers.json'));
         assert.equal(code, 2);
         assert.match(err, why);
     }
+    assert.match(await ok('run', dir.file('def.json'), '--dry-run', '--providers', dir.file('providers.json')), /36 jobs/);
+    assert.match((await batch(stint, 'run', dir.file('none.json'))).err, /^[^/]*\/[^:]*none.json: No such file or directory\n$/);
     assert.equal((await batch(stint, 'run', dir.file('def.json'), '--date', '2026-02-30')).code, 2);
     assert.equal((await batch(stint, 'run', dir.file('none.json'))).code, 2);
     assert.equal((await batch(stint, 'report', 'daily')).code, 4);
@@ -93,7 +108,7 @@ test('a batch runs once for a date, however often it is asked for, and is report
     assert.equal((await stint.call('GET', '/v1/batches')).json.batches.length, 1);
     assert.equal((await stint.call('GET', '/v1/jobs?kind=run-prompt&limit=1000')).json.jobs.length, 36);
     assert.deepEqual(first.outcomes, { succeeded: 12, refused: 6, invalid: 6, truncated: 6, failed: 6, cancelled: 0 });
-    assert.deepEqual([first.jobs, first.expected, first.name, first.date], [36, 36, 'daily', '2026-11-21']);
+    assert.deepEqual([first.jobs, first.expected, first.name, first.date, first.outcome], [36, 36, 'daily', '2026-11-21', 'completed_with_errors']);
     // Each answer once, bad ones and cut ones once more: by the provider's own count.
     for (const model of ['m/one:8b', 'two']) {
         assert.deepEqual(['crm', 'erp', 'no', 'bad', 'cut', 'broken'].map((p) => seen.get(`${p} ${model}`)), [3, 3, 3, 6, 6, 3]);
@@ -113,7 +128,8 @@ test('the report counts names with their intervals, citations, tokens and cost',
     const two = first.models.find((m) => m.model === 'two');
     assert.deepEqual([two.tokens, two.cost_usd, two.outcomes.succeeded, first.cost_usd], [{ input: 90, output: 45 }, 0.00054, 6, 0.00054]);
     assert.equal(first.models.find((m) => m.model === 'm/one:8b').cost_usd, null);
-    assert.equal(first.budget.exceeded, false);
+    assert.deepEqual([first.budget.exceeded, first.budget.without_price], [false, 9]);
+    assert.match(await ok('report', 'daily:2026-11-21'), /The budget was kept, as far as prices are known: 9 answers have none\./);
     assert.deepEqual(first.failures.map((f) => [f.code, f.count]).sort(), [['bad_request', 6], ['invalid_output', 6], ['truncated', 6]]);
     assert.deepEqual(first.prompts.find((p) => p.prompt === 'erp'), { prompt: 'erp', jobs: 6, answers: 6, mentioned: [3, 3, 0] });
 });
@@ -132,9 +148,28 @@ test('a report is there as JSON, Markdown, CSV, and with every answer', async ()
     assert.equal(lines.filter((l) => l.outcome === 'failed' && l.error.code === 'bad_request' && l.raw === null).length, 6);
     const csv = (await ok('report', 'daily', '--entity', 'Beta', '--format', 'csv')).trim().split('\r\n').map((l) => l.split(','));
     assert.deepEqual(csv.map((l) => l.slice(0, 5)), [['entity', 'provider', 'model', 'answers', 'mentioned'], ['Beta', '', '', '12', '9'], ['Beta', 'acme', 'm/one:8b', '6', '3'], ['Beta', 'acme', 'two', '6', '6']]);
-    assert.match(await ok('report', 'daily'), /\| Acme \| {2}\| {2}\| 9 of 12 \| 75.0 % \| 46.8 % to 91.1 % \|/);
+    assert.match(await ok('report', 'daily'), /\| Acme \| {2}\| {2}\| 9 of 12 \| 75.0 % \| 46.8 % to 91.1 % \| 1.33 \| 55.6 % \|/);
+    assert.match(await ok('report', 'daily'), /\| bad_request \| 6 \| status 400: nonsense 31m \\\[x\\\]\(javascript:1\), said \*\*\* \|/);
     assert.equal((await batch(stint, 'report', 'daily', '--entity', 'Nobody')).code, 4);
     assert.equal((await batch(stint, 'report', 'daily', '--format', 'pdf')).code, 2);
+});
+
+test('answers and the names in them are there one by one', async () => {
+    const lines = (await ok('responses', 'daily')).trim().split('\n').map((l) => JSON.parse(l));
+    assert.deepEqual([lines.length, lines.filter((l) => l.outcome === 'succeeded').length], [36, 12]);
+    assert.equal((await ok('responses', first.batch, '--entity', 'Beta')).trim().split('\n').length, 9);
+    const named = (await ok('mentions', 'daily', '--format', 'jsonl')).trim().split('\n').map((l) => JSON.parse(l));
+    assert.equal(named.length, 18, JSON.stringify(named.map((m) => [m.prompt, m.name])));
+    for (const { name } of ENTITIES.slice(0, 1)) assert.equal(named.filter((m) => m.name === name).reduce((n, m) => n + m.count, 0), first.entities[0].mentions);
+    const [head, ...rows] = (await ok('mentions', 'daily', '--entity', 'Acme')).trim().split('\r\n');
+    assert.equal(head, 'prompt,provider,model,run,name,count,order,list_rank,offset,form,source,snippet,job');
+    assert.ok(rows.length === 9 && rows.every((r) => /^(crm|erp),acme,(m\/one:8b|two),[123],Acme,\d,/.test(r)), rows[0]);
+    const table = (await ok('responses', 'daily', '--format', 'csv')).split('\r\n');
+    assert.match(table[0], /^prompt,provider,model,run,outcome,mode,.*,text,job$/);
+    assert.equal(table.filter((l) => l.startsWith('broken,')).every((l) => /,failed,,,,,,,,,,bad_request,,/.test(l)), true);
+    assert.equal((await batch(stint, 'responses', 'nobody-else')).code, 4);
+    assert.equal((await batch(stint, 'mentions', 'daily', '--format', 'md')).code, 2);
+    assert.match((await batch(stint, 'report', 'daily', '--entity', 'acme')).err, /nothing about acme; it has Acme, Beta, Gamma/);
 });
 
 test('two days are compared, and what may be chance is told apart', async () => {
@@ -145,12 +180,14 @@ test('two days are compared, and what may be chance is told apart', async () => 
     const comparison = JSON.parse(await ok('compare', 'daily:2026-11-21', 'daily', '--json'));
     assert.deepEqual([comparison.a.date, comparison.b.date], ['2026-11-21', '2026-11-22']);
     const all = comparison.entities.filter((e) => !e.model);
-    assert.deepEqual(all.map((e) => [e.name, e.a.rate, e.b.rate, e.change, e.overlap]), [
-        ['Acme', 0.75, 0, -0.75, false], ['Beta', 0.75, 0.6667, -0.0833, true], ['Gamma', 0, 1, 1, false],
+    assert.deepEqual(all.map((e) => [e.name, e.a.rate, e.b.rate, e.change, e.changed]), [
+        ['Acme', 0.75, 0, -0.75, true], ['Beta', 0.75, 0.6667, -0.0833, false], ['Gamma', 0, 1, 1, true],
     ]);
     assert.equal(comparison.entities.length, 9);
+    const same = await batch(stint, 'compare', 'daily:2026-11-22', 'daily');
+    assert.deepEqual([same.code, /both are the same report, on daily of 2026-11-22/.test(same.err)], [2, true]);
     const table = await ok('compare', 'daily:2026-11-21', 'daily:2026-11-22', '--entity', 'Gamma');
-    assert.match(table, /\| Gamma \| {2}\| {2}\| 0\.0 % .*\| 100\.0 % .*\| \+100\.0 \| \*\*changed\*\* \|/);
+    assert.match(table, /\| Gamma \| {2}\| {2}\| 0\.0 % .*\| 100\.0 % .*\| \+100\.0 \(\+\d+\.\d to \+100\.0\) \| \*\*changed\*\* \|/);
     assert.ok(!table.includes('Acme'));
 });
 
@@ -207,7 +244,7 @@ test('a definition becomes a schedule, whose ticks are batches with a report', a
     assert.deepEqual(JSON.parse(await ok('report', `ticks:${tick.slice(0, 10)}`, '--json')), told);
     assert.match(await ok('status', 'ticks'), new RegExp(`${id}[^]*36 of 36[^]*second +two +6 +3 +3 +3 +3`));
     const { jobs } = (await stint.call('GET', `/v1/batches/${id}/jobs?limit=100`)).json;
-    assert.deepEqual([...new Set(jobs.map((j) => j.limits.filter((l) => typeof l === 'string').join()))].sort(), [`budget:calls:ticks:${id},provider:acme`, `budget:calls:ticks:${id},provider:second`]);
+    assert.deepEqual([...new Set(jobs.map((j) => j.limits.filter((l) => typeof l === 'string').join()))].sort(), ['acme', 'second'].map((p) => `budget:calls:ticks:${id},budget:usd:ticks:${id},provider:${p}`));
     assert.equal(new Set(jobs.map((j) => j.unique_key)).size, 36);
     assert.ok(jobs.every((j) => j.unique_key.startsWith(`schedule:ticks:${tick}:`)));
     const calls = provider.calls.length;
@@ -228,7 +265,7 @@ test('whoever waits for a batch of which nothing came is told', async () => {
     const lost = file('lost.json', { name: 'lost', prompts: [{ id: 'a', text: '?' }], models: [{ id: 'm', provider: 'nobody' }] });
     const { code, out, err } = await batch(stint, 'run', lost, '--wait', '--json');
     assert.equal(code, 5, err);
-    assert.match(err, /none of the 1 jobs of lost for 20.* completed/);
+    assert.match(err, /no job of lost for 20.* completed, of 1/);
     assert.deepEqual(JSON.parse(out).failures.map((f) => f.code), ['unknown_provider']);
 });
 

@@ -12,8 +12,12 @@
     "{\"name\":\"daily\",\"prompts\":[{\"id\":\"a\",\"text\":\"Which?\"},{\"id\":\"b\",\"text\":\"Who?\"}]"  \
     "," MODELS
 #define SCHEMA_OF_A(a) HEAD ",\"schema\":{\"type\":\"object\",\"properties\":{\"a\":" a "}}}"
-#define DATE           STR("2026-11-22")
-#define BATCH          STR("0199a0b0-0000-7000-8000-000000000000")
+#define ONE_MODEL(params)                                                                                    \
+    "{\"name\":\"n\",\"prompts\":[{\"id\":\"a\",\"text\":\"?\"}],\"models\":[{\"id\":\"m\",\"provider\":"    \
+    "\"p\","                                                                                                 \
+    "\"params\":{" params "}}]}"
+#define DATE  STR("2026-11-22")
+#define BATCH STR("0199a0b0-0000-7000-8000-000000000000")
 
 static const struct {
     const char *text, *code, *what;
@@ -55,7 +59,16 @@ static const struct {
     {HEAD ",\"entities\":[{\"alias\":\"x\"}]}", "unknown_field", "alias"},
     {HEAD ",\"budget\":{\"calls\":3}}", "over_budget", "4 jobs need more than 3 calls"},
     {HEAD ",\"budget\":{\"tokens\":1}}", "over_budget", "tokens"},
-    {HEAD ",\"budget\":{\"eur\":1}}", "unknown_field", "eur"},
+    {HEAD ",\"budget\":{\"eur\":1}}", "unknown_field", "budget: unknown field eur"},
+    {HEAD ",\"budget\":{\"calls\":-1}}", "invalid_field", "budget: calls must be from 1 to 1000000000000"},
+    {HEAD ",\"budget\":{\"usd\":0}}", "invalid_field", "budget: usd is more than 0"},
+    {ONE_MODEL("\"stream\":true"), "invalid_input",
+     "/models/0: params: stream is not done: an answer is read as a whole"},
+    {ONE_MODEL("\"temperature\":0,\"n\":5"), "invalid_input", "params: n is 1 in each job"},
+    {ONE_MODEL("\"messages\":[]"), "invalid_input", "params: messages stands beside params"},
+    {ONE_MODEL("\"max_tokens\":\"9\""), "invalid_input", "params: max_tokens is a whole number above 0"},
+    {HEAD ",\"entities\":[\"Acme\",\"Beta\",{\"name\":\"B\",\"aliases\":[\"ACM\u00c9, Inc.\"]}]}",
+     "invalid_input", "entities: Acme and B are called the same"},
 };
 
 TEST(a_definition_that_is_wrong_is_refused_and_why)

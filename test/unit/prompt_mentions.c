@@ -76,6 +76,33 @@ TEST(case_counts_where_it_was_asked_for)
     arena_free(a);
 }
 
+TEST(what_one_name_is_not_may_be_another_name)
+{
+    struct arena *a = arena_new();
+    const struct str not_in[] = {STR("Apple Valley")};
+    const struct entity entities[] = {{.name = STR("Apple"), .not_in = not_in, .not_in_count = 1},
+                                      ONE("Apple Valley"),
+                                      {.name = STR("APPLE"), .is_case_sensitive = true}};
+    struct mentions m;
+    OK(mentions_check(entities, 3, e));
+    find(STR("Apple Valley, apple, APPLE"), entities, 3, a, &m, e);
+    CHECK_INT(m.of[0].count, 1);
+    CHECK_INT(m.of[1].count, 1);
+    CHECK_INT(m.of[2].count, 1);
+    arena_free(a);
+}
+
+TEST(two_that_are_called_the_same_are_refused)
+{
+    static const struct str aliases[] = {STR("Beta"), STR("acme inc.")};
+    const struct entity once[] = {{.name = STR("Beta"), .forms = aliases, .form_count = 1}, ONE("Acme")};
+    const struct entity twice[] = {{.name = STR("B"), .forms = aliases, .form_count = 2}, ONE("Acm\u00e9")};
+    OK(mentions_check(once, 2, e));
+    FAILS(mentions_check(twice, 2, e), RC_INVALID);
+    CHECK_STR(str_from(e->text),
+              STR("entities: B and Acm\u00e9 are called the same, or have an alias in common"));
+}
+
 TEST(a_link_to_its_own_domain_is_one_mention_and_a_citation)
 {
     struct arena *a = arena_new();

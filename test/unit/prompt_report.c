@@ -145,7 +145,8 @@ TEST(what_is_printed_keeps_to_its_format_whatever_a_name_is)
     buf_clear(&text);
     prompt_report_markdown(report, STR(""), &text);
     CHECK_TRUE(strstr(buf_c_str(&text),
-                      "| A, \"Inc\" \\| |  |  | 1 of 3 | 33.3 % | 6.2 % to 79.2 % | 1 | 50.0 % |") != NULL);
+                      "| A, \"Inc\" \\| |  |  | 1 of 3 | 33.3 % | 6.2 % to 79.2 % | 1.00 | 50.0 % |") !=
+               NULL);
     buf_clear(&text);
     prompt_report_markdown(report, STR("B"), &text);
     CHECK_TRUE(strstr(buf_c_str(&text), "Inc") == NULL);
@@ -169,8 +170,8 @@ TEST(what_only_one_report_has_has_no_other_side)
     for (const struct json *i = json_get(c, STR("entities"))->first; i; i = i->next, n++) {
         struct str name = json_get(i, STR("name"))->s;
         bool is_both = str_eq(name, STR("B")) && !json_get(i, STR("model"))->s.n;
-        CHECK_INT(json_get(i, STR("overlap"))->type, is_both ? JSON_BOOL : JSON_NULL);
-        CHECK_TRUE(!is_both || (!json_get(i, STR("overlap"))->i && json_get(i, STR("change"))->d == -0.6667));
+        CHECK_INT(json_get(i, STR("changed"))->type, is_both ? JSON_BOOL : JSON_NULL);
+        CHECK_TRUE(!is_both || (json_get(i, STR("changed"))->i && json_get(i, STR("change"))->d == -0.6667));
         CHECK_INT(json_get(i, STR("a"))->type, str_eq(name, STR("C")) ? JSON_NULL : JSON_OBJECT);
     }
     CHECK_INT(n, 7);
@@ -190,5 +191,88 @@ TEST(words_are_numbered_as_they_come_up_to_their_limit)
         }
     }
     CHECK_STR(w.texts[499], STR("word 499"));
+    arena_free(a);
+}
+
+TEST(a_rate_is_rounded_once_from_its_counts)
+{
+    static const char one[] = "{\"name\":\"n\",\"entities\":[{\"name\":\"B\",\"answers\":37,\"mentioned\":19,"
+                              "\"rate\":0.5135,\"low\":0.3589,\"high\":0.6655}]}";
+    static const char other[] = "{\"name\":\"n\",\"entities\":[{\"name\":\"B\",\"answers\":8,\"mentioned\":3,"
+                                "\"rate\":0.375,\"low\":0.1368,\"high\":0.6943}]}";
+    struct arena *a = arena_new();
+    struct buf json = BUF_LIMIT(1 << 16), text = BUF_LIMIT(1 << 16);
+    struct json *x = NULL, *y = NULL, *comparison = NULL;
+    OK(json_parse(str_from(one), a, &x, e));
+    OK(json_parse(str_from(other), a, &y, e));
+    prompt_report_markdown(x, STR(""), &text);
+    ck_assert_msg(strstr(buf_c_str(&text), "51.4 %") != NULL, "%s", buf_c_str(&text));
+    buf_clear(&text);
+    prompt_report_compare(x, y, STR(""), &json);
+    OK(json_parse(buf_str(&json), a, &comparison, e));
+    prompt_compare_markdown(comparison, &text);
+    ck_assert_msg(strstr(buf_c_str(&text), "51.4 %") && strstr(buf_c_str(&text), "-13.9"), "%s",
+                  buf_c_str(&text));
+    buf_dispose(&json);
+    buf_dispose(&text);
+    arena_free(a);
+}
+
+TEST(what_a_model_wrote_is_no_formula_in_a_table)
+{
+    static const char line[] =
+        "{\"prompt\":\"p\",\"provider\":\"a\",\"model\":\"m\",\"run\":2,\"outcome\":\"succeeded\",\"mode\":"
+        "\"plain\","
+        "\"finish_reason\":\"stop\",\"calls\":1,\"latency_ms\":7,\"usage\":{\"input_tokens\":3,\"output_"
+        "tokens\":4},"
+        "\"cost_usd\":0.5,\"raw\":\"=1+1, "
+        "\\\"x\\\"\",\"repairs\":[\"bom\",\"fence\"],\"mentions\":[{\"name\":\"-B\",\"count\":1,"
+        "\"order\":1,\"list_rank\":0,\"offset\":2,\"form\":\"-B\",\"source\":\"text\",\"snippets\":[\"=-B\"]}"
+        ","
+        "{\"name\":\"C\",\"count\":0}],\"error\":null,\"job\":\"j\"}";
+    struct arena *a = arena_new();
+    struct buf text = BUF_LIMIT(1 << 16);
+    struct json *o = NULL;
+    struct prompt_table t = {.is_csv = true};
+    OK(json_parse(str_from(line), a, &o, e));
+    prompt_table_add(&t, o, &text);
+    CHECK_STR(buf_str(&text), STR("p,a,m,2,succeeded,plain,stop,1,7,3,4,0.5,bom; fence,'-B,,\"'=1+1, "
+                                  "\"\"x\"\"\",j\r\n"));
+    t.is_mentions = true;
+    buf_clear(&text);
+    prompt_table_add(&t, o, &text);
+    CHECK_STR(buf_str(&text), STR("p,a,m,2,'-B,1,1,0,2,'-B,text,'=-B,j\r\n"));
+    t.entity = STR("C");
+    buf_clear(&text);
+    prompt_table_add(&t, o, &text);
+    CHECK_STR(buf_str(&text), STR(""));
+    buf_dispose(&text);
+    arena_free(a);
+}
+
+TEST(the_interval_of_a_change_is_newcombes)
+{
+    /* 56 of 70 against 48 of 80: Newcombe 1998, table II (a), method 10: 0.0524 to 0.3339. The two rates' own intervals overlap. */
+    static const char one[] = "{\"name\":\"n\",\"entities\":[{\"name\":\"B\",\"answers\":80,\"mentioned\":48,"
+                              "\"rate\":0.6,\"low\":0.4905,\"high\":0.7004}]}";
+    static const char other[] =
+        "{\"name\":\"n\",\"entities\":[{\"name\":\"B\",\"answers\":70,\"mentioned\":56,"
+        "\"rate\":0.8,\"low\":0.6918,\"high\":0.877}]}";
+    struct arena *a = arena_new();
+    struct buf json = BUF_LIMIT(1 << 16), text = BUF_LIMIT(1 << 16);
+    struct json *x = NULL, *y = NULL, *comparison = NULL;
+    OK(json_parse(str_from(one), a, &x, e));
+    OK(json_parse(str_from(other), a, &y, e));
+    prompt_report_compare(x, y, STR(""), &json);
+    OK(json_parse(buf_str(&json), a, &comparison, e));
+    const struct json *pair = json_get(comparison, STR("entities"))->first;
+    CHECK_TRUE(json_get(pair, STR("change_low"))->d == 0.0524);
+    CHECK_TRUE(json_get(pair, STR("change_high"))->d == 0.3339);
+    CHECK_INT(json_get(pair, STR("changed"))->i, 1);
+    prompt_compare_markdown(comparison, &text);
+    ck_assert_msg(strstr(buf_c_str(&text), "| +20.0 (+5.2 to +33.4) | **changed** |") != NULL, "%s",
+                  buf_c_str(&text));
+    buf_dispose(&json);
+    buf_dispose(&text);
     arena_free(a);
 }

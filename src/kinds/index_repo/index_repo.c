@@ -16,8 +16,6 @@
 #include "kinds/index_repo/index_run.h"
 #include "kinds/index_repo/parse_pool.h"
 
-#define TIMEOUT_MS    1800000
-#define MAX_ATTEMPTS  5
 #define CORRUPT_TRIES 2
 #define PREVIOUS_FILE "previous.db"
 #define INDEX_FILE    "index.db"
@@ -205,7 +203,5 @@ const struct handler index_repo_handler = {
     .kind = "index-repo",
     .run = run,
     .parse = parse_answer,
-    .timeout_ms = TIMEOUT_MS,
-    .max_attempts = MAX_ATTEMPTS,
     .help = "indexes the symbols and imports of a git repository: {\"repo\": URL or path, \"ref\": \"HEAD\"}",
 };

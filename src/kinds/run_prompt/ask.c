@@ -1,35 +1,72 @@
 /* ask.c: see ask.h. */
 #include "kinds/run_prompt/ask.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "kinds/run_prompt/retry_after.h"
 
 #define REQUEST_MAX_BYTES (8 << 20)
 #define ANSWER_MAX_BYTES  (8 << 20)
-#define MESSAGE_MAX_BYTES 2000
+#define COMPLAINT_BYTES   (64 << 10) /* of a body that are looked at */
+#define MESSAGE_MAX_BYTES 1000
 #define WAIT_DEFAULT_MS   10000
-#define WAIT_MAX_MS       3600000
+#define WAIT_TOLD_MS      100 /* less is no time to name: who says so each time would be asked without an end */
+#define WAIT_LEAST_MS     1000 /* then it is this, and twice as long each time */
+#define WAIT_DOUBLINGS    5
 #define QUOTA_WAIT_MS     3600000
+#define HIDDEN            "***"
+#define KEY_HIDDEN_BYTES  8
 
 /* ---- what a failure is */
 
-/* Providers show the key that they refuse. */
-static struct str without_key(struct str text, struct str key, struct arena *a)
+/* Bytes that spell the key here, maybe as a string of JSON may write it; 0 = they do not. */
+static size_t key_at(struct str text, size_t at, struct str key)
 {
-    struct buf out = BUF_LIMIT(MESSAGE_MAX_BYTES);
-    size_t at = 0;
-    text = str_sub(text, 0, MESSAGE_MAX_BYTES / 2);
-    while (at < text.n) {
-        bool is_whole = key.n && str_starts(str_sub(text, at, text.n), key);
-        bool is_like = str_starts(str_sub(text, at, text.n), STR("sk-"));
-        size_t end = at + (is_whole ? key.n : 0);
-        while (is_like && end < text.n && !strchr(" \t\n\"'.,)", text.p[end])) {
-            end++;
+    size_t from = at;
+    for (size_t i = 0; i < key.n; i++) {
+        struct str rest = str_sub(text, at, text.n);
+        char hex[7];
+        str_print(hex, sizeof hex, "\\u%04x", (unsigned char)key.p[i]);
+        if (rest.n && *rest.p == key.p[i]) {
+            at++;
+        } else if (str_eq_nocase(str_sub(rest, 0, 6), str_from(hex))) {
+            at += 6;
+        } else if (rest.n > 1 && rest.p[0] == '\\' && rest.p[1] == key.p[i]) {
+            at += 2;
+        } else {
+            return 0;
         }
-        if (end > at) {
-            buf_append_c(&out, "***");
-            at = end;
+    }
+    return at - from;
+}
+
+/* One that begins as those of many providers do: they show half of the key that they refuse. */
+static size_t like_key_at(struct str text, size_t at)
+{
+    size_t end = at;
+    bool is_inside = at && (isalnum((unsigned char)text.p[at - 1]) || text.p[at - 1] == '-');
+    if (is_inside || !str_starts(str_sub(text, at, text.n), STR("sk-"))) {
+        return 0;
+    }
+    while (end < text.n && !strchr(" \t\n\"'.,)", text.p[end])) {
+        end++;
+    }
+    return end - at;
+}
+
+/* The beginning of the text. Cut behind the hiding: a piece of the key is no less of it. */
+static struct str without_keys(struct str text, struct str key, struct arena *a)
+{
+    struct buf out = BUF_LIMIT(2 * MESSAGE_MAX_BYTES);
+    size_t at = 0;
+    while (at < text.n && out.n < MESSAGE_MAX_BYTES) {
+        size_t hidden = key_at(text, at, key);
+        hidden = hidden ? hidden : like_key_at(text, at);
+        if (hidden) {
+            buf_append_c(&out, HIDDEN);
+            at += hidden;
         } else {
             buf_append_char(&out, text.p[at++]);
         }
@@ -39,54 +76,59 @@ static struct str without_key(struct str text, struct str key, struct arena *a)
     return copy;
 }
 
+/* A whole answer. What begins as keys do is left in it, and a very short key, which may be a word: `ollama`. */
+static void hide_key(struct str *text, struct str key, struct arena *a)
+{
+    size_t at = 0;
+    while (at < text->n && (key.n < KEY_HIDDEN_BYTES || !key_at(*text, at, key))) {
+        at++;
+    }
+    if (at == text->n) {
+        return;
+    }
+    struct buf out = BUF_LIMIT(ANSWER_MAX_BYTES);
+    for (at = 0; at < text->n;) {
+        size_t hidden = key_at(*text, at, key);
+        if (hidden) {
+            buf_append_c(&out, HIDDEN);
+        } else {
+            buf_append_char(&out, text->p[at]);
+        }
+        at += hidden ? hidden : 1;
+    }
+    *text = arena_str(a, buf_str(&out));
+    buf_dispose(&out);
+}
+
 static enum ask_next fail(const struct ask *ask, struct ask_failure *f, enum error_class class,
                           const char *code, struct str message)
 {
-    *f =
-        (struct ask_failure){.class = class, .code = code, .message = without_key(message, ask->key, ask->a)};
+    *f = (struct ask_failure){
+        .class = class, .code = code, .message = without_keys(message, ask->key, ask->a)};
     return ASK_FAILED;
 }
 
-static enum ask_next come_back(const struct ask *ask, struct ask_failure *f, const char *code,
-                               struct str message, int64_t after_ms)
+static enum ask_next come_back(struct ask *ask, struct ask_failure *f, const char *code, struct str message,
+                               int64_t after_ms)
 {
     (void)fail(ask, f, ERROR_RATE_LIMITED, code, message);
+    ask->waits++;
     f->retry_after_ms = after_ms;
     return ASK_LATER;
 }
 
 /* ---- how long to wait */
 
-/* "20ms", "1s", "6m0s": x-ratelimit-reset-*. */
-static int64_t reset_ms(struct str text)
+static int64_t at_least(int64_t ms, int waits)
 {
-    int64_t ms = 0;
-    return text.n && duration_parse(text, &ms) ? ms : -1;
+    return ms < WAIT_TOLD_MS ? (int64_t)WAIT_LEAST_MS << (waits < WAIT_DOUBLINGS ? waits : WAIT_DOUBLINGS)
+                             : ms;
 }
 
-static int64_t wait_ms(const struct fetch_answer *answer)
+static int64_t wait_ms(const struct ask *ask, const struct fetch_answer *answer)
 {
-    int64_t ms = -1;
-    int64_t seconds = 0;
-    struct str after = fetch_header(answer, STR("retry-after"));
-    if (!str_to_i64(fetch_header(answer, STR("retry-after-ms")), &ms)) {
-        ms = -1;
-    }
-    if (ms < 0 && str_to_i64(after, &seconds)) {
-        ms = seconds > WAIT_MAX_MS / 1000 ? WAIT_MAX_MS : seconds * 1000;
-    }
-    if (ms < 0 && after.n) {
-        int64_t at = fetch_date(after);
-        int64_t now = fetch_date(fetch_header(answer, STR("date")));
-        ms = at > 0 && now > 0 && at > now ? at - now : -1;
-    }
-    if (ms < 0) {
-        ms = reset_ms(fetch_header(answer, STR("x-ratelimit-reset-requests")));
-        int64_t tokens_ms = reset_ms(fetch_header(answer, STR("x-ratelimit-reset-tokens")));
-        ms = tokens_ms > ms ? tokens_ms : ms;
-    }
-    ms = ms < 0 ? WAIT_DEFAULT_MS : ms;
-    return ms > WAIT_MAX_MS ? WAIT_MAX_MS : ms;
+    int64_t ms = retry_after_read(answer);
+    return ms < 0 ? WAIT_DEFAULT_MS : at_least(ms, ask->waits);
 }
 
 /* ---- what a refused request says */
@@ -95,15 +137,46 @@ struct complaint {
     struct str message, type, code, param;
 };
 
+/* What is wrong with each place of a request, as FastAPI tells it; beside it may stand the request itself. */
+static struct str read_details(const struct json *list, struct arena *a)
+{
+    struct buf text = BUF_LIMIT(COMPLAINT_BYTES);
+    for (const struct json *item = list->first; item; item = item->next) {
+        const struct json *place = json_get(item, STR("loc"));
+        struct str why = dialect_text(item, "msg");
+        if (place && why.n) {
+            buf_printf(&text, "%s%.*s: %.*s", text.n ? "; " : "", STR_ARG(place->raw), STR_ARG(why));
+        }
+    }
+    struct str copy = arena_str(a, buf_str(&text));
+    buf_dispose(&text);
+    return copy;
+}
+
+/* {"error": {"message": …}} is what most say, but not all. */
+static struct str read_message(struct str body, const struct json *o, struct arena *a)
+{
+    static const char *const places[] = {"message", "error", "detail"};
+    const struct json *details = json_get(o, STR("detail"));
+    struct str said = dialect_text(json_get(o, STR("error")), "message");
+    for (size_t i = 0; i < sizeof places / sizeof *places && !said.n; i++) {
+        said = dialect_text(o, places[i]);
+    }
+    if (!said.n && details && details->type == JSON_ARRAY) {
+        said = read_details(details, a);
+    }
+    return str_sub(said.n ? said : str_trim(body), 0, COMPLAINT_BYTES);
+}
+
 static struct complaint read_complaint(const struct fetch_answer *answer, struct arena *a)
 {
     struct json *o = NULL;
     if (json_parse(answer->body, a, &o, NULL)) {
-        return (struct complaint){str_sub(answer->body, 0, 500), STR(""), STR(""), STR("")};
+        o = NULL;
     }
     const struct json *error = json_get(o, STR("error"));
     error = error && error->type == JSON_OBJECT ? error : o;
-    return (struct complaint){dialect_text(error, "message"), dialect_text(error, "type"),
+    return (struct complaint){read_message(answer->body, o, a), dialect_text(error, "type"),
                               dialect_text(error, "code"), dialect_text(error, "param")};
 }
 
@@ -149,9 +222,8 @@ static bool drop_param(struct question *q, const struct complaint *c)
 static const struct {
     int status;
     const char *code;
-} permanent[] = {{401, "unauthorized"},    {402, "insufficient_quota"}, {403, "forbidden"},
-                 {404, "model_not_found"}, {413, "too_large"},          {422, "bad_request"},
-                 {400, "bad_request"}};
+} permanent[] = {{401, "unauthorized"}, {403, "forbidden"},   {404, "model_not_found"},
+                 {413, "too_large"},    {422, "bad_request"}, {400, "bad_request"}};
 
 static bool is_context_length(const struct complaint *c)
 {
@@ -163,16 +235,16 @@ static enum ask_next refused(struct ask *ask, const struct fetch_answer *answer,
 {
     struct complaint c = read_complaint(answer, ask->a);
     int status = answer->status;
-    if (names(&c, STR("insufficient_quota"))) {
+    if (status == 402 || names(&c, STR("insufficient_quota"))) {
         (void)come_back(ask, f, "insufficient_quota", c.message, QUOTA_WAIT_MS);
         f->is_for_people = true;
         return ASK_LATER;
     }
     if (status == 429) {
-        return come_back(ask, f, "rate_limited", c.message, wait_ms(answer));
+        return come_back(ask, f, "rate_limited", c.message, wait_ms(ask, answer));
     }
     if ((status == 503 || status == 529) && fetch_header(answer, STR("retry-after")).n) {
-        return come_back(ask, f, "overloaded", c.message, wait_ms(answer));
+        return come_back(ask, f, "overloaded", c.message, wait_ms(ask, answer));
     }
     if (status >= 500 || status == 408 || status == 409 || status == 425) {
         return fail(ask, f, ERROR_TRANSIENT, status >= 500 ? "http_5xx" : "http_4xx",
@@ -201,8 +273,8 @@ static enum ask_next unreachable(const struct ask *ask, enum rc rc, const struct
 
 /* ---- the call */
 
-static enum ask_next take_answer(struct ask *ask, const struct fetch_answer *answer, struct reply *reply,
-                                 struct ask_failure *f)
+enum ask_next ask_judge(struct ask *ask, const struct fetch_answer *answer, struct reply *reply,
+                        struct ask_failure *f)
 {
     struct err e = {.rc = RC_OK};
     struct json *o = NULL;
@@ -211,7 +283,15 @@ static enum ask_next take_answer(struct ask *ask, const struct fetch_answer *ans
     }
     enum rc rc = json_parse(answer->body, ask->a, &o, &e);
     rc = rc ? rc : ask->dialect->read(o, ask->a, reply, &e);
-    return rc ? fail(ask, f, ERROR_TRANSIENT, "bad_answer", str_from(e.text)) : ASK_ANSWERED;
+    if (rc) {
+        return fail(ask, f, ERROR_TRANSIENT, "bad_answer", str_from(e.text));
+    }
+    struct str *const texts[] = {&reply->text, &reply->id, &reply->model, &reply->finish_reason};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        hide_key(texts[i], ask->key, ask->a);
+    }
+    ask->waits = 0;
+    return ASK_ANSWERED;
 }
 
 enum ask_next ask_once(struct ask *ask, struct reply *reply, struct ask_failure *failure)
@@ -247,5 +327,5 @@ enum ask_next ask_once(struct ask *ask, struct reply *reply, struct ask_failure 
                      : fetch(ask->fetcher, &r, ask->a, &answer, &e);
     ask->latency_ms = (clock_mono_us() - from_us) / 1000;
     buf_dispose(&body);
-    return rc ? unreachable(ask, rc, &e, failure) : take_answer(ask, &answer, reply, failure);
+    return rc ? unreachable(ask, rc, &e, failure) : ask_judge(ask, &answer, reply, failure);
 }

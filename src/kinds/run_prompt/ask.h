@@ -15,6 +15,7 @@ struct ask {
     struct str job;    /* for Idempotency-Key */
     struct question q; /* changed as the model's abilities become known */
     int calls;
+    int waits;          /* answers in a row that said "later" */
     int64_t latency_ms; /* of the last call */
     struct arena *a;
 };
@@ -32,5 +33,8 @@ struct ask_failure {
 /* ASK_ANSWERED: *reply is what the model said. ASK_AGAIN: the question has become simpler, ask once more. ASK_LATER: the
  * provider wants to be left alone for failure->retry_after_ms. ASK_FAILED: see the failure. */
 enum ask_next ask_once(struct ask *ask, struct reply *reply, struct ask_failure *failure);
+/* The same of an answer that is there. */
+enum ask_next ask_judge(struct ask *ask, const struct fetch_answer *answer, struct reply *reply,
+                        struct ask_failure *failure);
 
 #endif

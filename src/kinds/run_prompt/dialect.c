@@ -13,15 +13,8 @@ const struct dialect *dialect_find(struct str name)
     return NULL;
 }
 
-static bool is_ours(const struct question *q, struct str name)
+static bool is_left_out(const struct question *q, struct str name)
 {
-    static const char *const set[] = {"model",           "messages", "system",      "stream",
-                                      "response_format", "tools",    "tool_choice", "n"};
-    for (size_t i = 0; i < sizeof set / sizeof *set; i++) {
-        if (str_eq(name, str_from(set[i]))) {
-            return true;
-        }
-    }
     for (size_t i = 0; i < q->dropped_count; i++) {
         if (str_eq(name, q->dropped[i])) {
             return true;
@@ -33,9 +26,9 @@ static bool is_ours(const struct question *q, struct str name)
 
 void dialect_write_params(const struct question *q, struct json_out *w)
 {
-    char name[129];
+    char name[PROMPT_PARAM_MAX_BYTES + 1];
     for (const struct json *p = q->args->params ? q->args->params->first : NULL; p; p = p->next) {
-        if (!is_ours(q, p->name) && p->name.n < sizeof name) {
+        if (!is_left_out(q, p->name)) {
             str_copy(name, sizeof name, p->name);
             json_put_raw(w, name, p->raw);
         }
@@ -62,6 +55,35 @@ void dialect_read_end(const struct json *answer, const char *input_name, const c
     out->id = dialect_text(answer, "id");
     out->input_tokens = dialect_count(usage, input_name);
     out->output_tokens = dialect_count(usage, output_name);
+}
+
+/* OpenAI's and Anthropic's words, and those of servers that speak like them. */
+enum finish dialect_finish(struct str reason)
+{
+    static const struct {
+        const char *word;
+        enum finish means;
+    } words[] = {{"", FINISH_STOP},
+                 {"stop", FINISH_STOP},
+                 {"end_turn", FINISH_STOP},
+                 {"stop_sequence", FINISH_STOP},
+                 {"tool_use", FINISH_STOP},
+                 {"eos", FINISH_STOP},
+                 {"eos_token", FINISH_STOP},
+                 {"complete", FINISH_STOP},
+                 {"length", FINISH_LENGTH},
+                 {"max_tokens", FINISH_LENGTH},
+                 {"model_length", FINISH_FULL},
+                 {"model_context_window_exceeded", FINISH_FULL},
+                 {"content_filter", FINISH_REFUSED},
+                 {"refusal", FINISH_REFUSED},
+                 {"safety", FINISH_REFUSED}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (str_eq_nocase(reason, str_from(words[i].word))) {
+            return words[i].means;
+        }
+    }
+    return FINISH_UNKNOWN;
 }
 
 struct str dialect_text(const struct json *o, const char *name)

@@ -19,7 +19,13 @@ struct question {
     bool uses_completion_tokens; /* it calls max_tokens max_completion_tokens */
 };
 
-enum finish { FINISH_STOP, FINISH_LENGTH, FINISH_REFUSED };
+enum finish {
+    FINISH_STOP,
+    FINISH_LENGTH,
+    FINISH_FULL, /* cut off, and the model has no more room */
+    FINISH_REFUSED,
+    FINISH_UNKNOWN, /* who knows whether that is an answer */
+};
 
 struct reply {
     struct str text; /* what the model wrote */
@@ -35,6 +41,7 @@ struct dialect {
     const char *key_field;                 /* the header that carries the key */
     const char *key_prefix;                /* before it */
     const char *extra_field, *extra_value; /* one more header; NULL = none */
+    int64_t max_tokens;                    /* when params do not say; 0 = the provider's own */
     void (*write)(const struct question *q, struct json_out *w);
     /* RC_INVALID: no answer of this shape. Texts in `a`. */
     enum rc (*read)(const struct json *answer, struct arena *a, struct reply *out, struct err *e);
@@ -45,13 +52,15 @@ const struct dialect *dialect_find(struct str name);
 
 /* ---- pieces that both need */
 
-/* The params of the job but those that were dropped and those that the question sets itself. */
+/* The params of the job but those that were dropped, and the room for an answer when the question sets it itself. */
 void dialect_write_params(const struct question *q, struct json_out *w);
 /* The system's text of the job; with the schema in words behind it, when the provider cannot be told of it in its API. */
 struct str dialect_system_text(const struct question *q, bool with_schema, struct arena *a);
 /* The members model, id and usage, whose counts have these names. */
 void dialect_read_end(const struct json *answer, const char *input_name, const char *output_name,
                       struct reply *out);
+/* What the provider's word for an answer's end means; "" is an end as good as any. */
+enum finish dialect_finish(struct str reason);
 struct str dialect_text(const struct json *o, const char *name); /* "" when absent or no text */
 int64_t dialect_count(const struct json *o, const char *name);   /* -1 when absent */
 

@@ -67,9 +67,7 @@ static enum rc read(const struct json *answer, struct arena *a, struct reply *ou
     }
     out->finish_reason = dialect_text(answer, "stop_reason");
     out->text = read_content(content, a);
-    out->finish = str_eq(out->finish_reason, STR("max_tokens")) ? FINISH_LENGTH
-                  : str_eq(out->finish_reason, STR("refusal"))  ? FINISH_REFUSED
-                                                                : FINISH_STOP;
+    out->finish = dialect_finish(out->finish_reason);
     dialect_read_end(answer, "input_tokens", "output_tokens", out);
     return RC_OK;
 }
@@ -81,6 +79,7 @@ const struct dialect dialect_anthropic = {
     .key_prefix = "",
     .extra_field = "anthropic-version",
     .extra_value = "2023-06-01",
+    .max_tokens = MAX_TOKENS_DEFAULT,
     .write = write,
     .read = read,
 };

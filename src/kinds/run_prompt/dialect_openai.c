@@ -58,22 +58,49 @@ static void write(const struct question *q, struct json_out *w)
     json_object_end(w);
 }
 
+/* A text, or parts of one, as some servers send it: thoughts among them are not the answer. */
+static struct str read_content(const struct json *message, struct arena *a)
+{
+    const struct json *content = json_get(message, STR("content"));
+    if (!content || content->type != JSON_ARRAY) {
+        return dialect_text(message, "content");
+    }
+    struct buf text = BUF_LIMIT(8 << 20);
+    for (const struct json *part = content->first; part; part = part->next) {
+        struct str type = dialect_text(part, "type");
+        if (str_eq(type, STR("text")) || str_eq(type, STR("output_text"))) {
+            buf_append_str(&text, dialect_text(part, "text"));
+        }
+    }
+    struct str copy = arena_str(a, buf_str(&text));
+    buf_dispose(&text);
+    return copy;
+}
+
+/* "" = it did not refuse. */
+static struct str read_refusal(const struct json *message)
+{
+    struct str refusal = dialect_text(message, "refusal");
+    const struct json *content = json_get(message, STR("content"));
+    const struct json *part = content && content->type == JSON_ARRAY ? content->first : NULL;
+    for (; part && !refusal.n; part = part->next) {
+        refusal = dialect_text(part, "refusal");
+    }
+    return refusal;
+}
+
 static enum rc read(const struct json *answer, struct arena *a, struct reply *out, struct err *e)
 {
-    (void)a;
     const struct json *choices = json_get(answer, STR("choices"));
     const struct json *choice = choices && choices->type == JSON_ARRAY ? choices->first : NULL;
     const struct json *message = json_get(choice, STR("message"));
     if (!message) {
         return err_set_code(e, RC_INVALID, "bad_answer", NULL, "the answer has no choices[0].message");
     }
-    struct str refusal = dialect_text(message, "refusal");
+    struct str refusal = read_refusal(message);
     out->finish_reason = dialect_text(choice, "finish_reason");
-    out->text = refusal.n ? refusal : dialect_text(message, "content");
-    out->finish = str_eq(out->finish_reason, STR("length")) ? FINISH_LENGTH : FINISH_STOP;
-    if (refusal.n || str_eq(out->finish_reason, STR("content_filter"))) {
-        out->finish = FINISH_REFUSED;
-    }
+    out->text = refusal.n ? refusal : read_content(message, a);
+    out->finish = refusal.n ? FINISH_REFUSED : dialect_finish(out->finish_reason);
     dialect_read_end(answer, "prompt_tokens", "completion_tokens", out);
     return RC_OK;
 }

@@ -82,6 +82,53 @@ static bool add_entity(struct finder *f, size_t i)
     return fits;
 }
 
+/* ---- are they different? */
+
+static int compare_forms(const void *one, const void *other)
+{
+    const struct form *x = one;
+    const struct form *y = other;
+    size_t n = x->name.n < y->name.n ? x->name.n : y->name.n;
+    int order = memcmp(x->name.points, y->name.points, n * sizeof *x->name.points);
+    order = order ? order : (x->name.n > y->name.n) - (x->name.n < y->name.n);
+    return order ? order : x->is_case_sensitive - y->is_case_sensitive;
+}
+
+enum rc mentions_check(const struct entity *entities, size_t count, struct err *e)
+{
+    struct arena *a = arena_new();
+    struct finder f = {.entities = entities, .count = count, .a = a};
+    enum rc rc = RC_OK;
+    f.forms = arena_array(a, struct form, MENTION_FORMS_MAX);
+    for (size_t i = 0; i < count && !rc; i++) {
+        if (!add_entity(&f, i)) {
+            rc = err_set_code(e, RC_INVALID, "invalid_input", "entities",
+                              "entities: names, aliases and texts under not are more than %d in all",
+                              MENTION_FORMS_MAX);
+        }
+    }
+    size_t kept = 0; /* what it is not is none of them */
+    for (size_t i = 0; i < f.form_count; i++) {
+        if (f.forms[i].entity != NOBODY) {
+            f.forms[kept++] = f.forms[i];
+        }
+    }
+    if (kept) {
+        qsort(f.forms, kept, sizeof *f.forms, compare_forms);
+    }
+    for (size_t i = 1; i < kept && !rc; i++) {
+        size_t one = f.forms[i - 1].entity, other = f.forms[i].entity;
+        if (one != other && compare_forms(&f.forms[i - 1], &f.forms[i]) == 0) {
+            rc = err_set_code(e, RC_INVALID, "invalid_input", "entities",
+                              "entities: %.*s and %.*s are called the same, or have an alias in common",
+                              STR_ARG(entities[one < other ? one : other].name),
+                              STR_ARG(entities[one < other ? other : one].name));
+        }
+    }
+    arena_free(a);
+    return rc;
+}
+
 static int by_first_point(const void *one, const void *other)
 {
     const struct form *x = one;
@@ -107,6 +154,12 @@ static bool stands_at(const struct folded *t, size_t at, const struct folded *na
     return fold_is_border(point_at(t, end - 1), point_at(t, end));
 }
 
+/* What one name is not in may be another name: then it is that. */
+static bool is_before(const struct form *form, const struct form *other)
+{
+    return form->name.n != other->name.n ? form->name.n > other->name.n : other->entity == NOBODY;
+}
+
 static const struct form *longest_at(const struct finder *f, const struct folded *t, size_t at,
                                      bool is_case_sensitive)
 {
@@ -123,7 +176,7 @@ static const struct form *longest_at(const struct finder *f, const struct folded
     }
     for (; low < f->form_count && f->forms[low].name.points[0] == t->points[at]; low++) {
         const struct form *form = &f->forms[low];
-        if (form->is_case_sensitive == is_case_sensitive && (!best || form->name.n > best->name.n) &&
+        if (form->is_case_sensitive == is_case_sensitive && (!best || is_before(form, best)) &&
             stands_at(t, at, &form->name)) {
             best = form;
         }
@@ -134,7 +187,7 @@ static const struct form *longest_at(const struct finder *f, const struct folded
 struct hit {
     size_t at, end; /* bytes */
     size_t entity;
-    bool is_by_domain;
+    bool is_by_domain, is_cased;
 };
 
 struct hits {
@@ -166,7 +219,11 @@ static void match_names(struct finder *f, const struct folded *t, bool is_case_s
             continue;
         }
         size_t end = at + form->name.n;
-        add_hit(f, hits, (struct hit){t->offsets[at], t->offsets[end], form->entity, false});
+        add_hit(f, hits,
+                (struct hit){.at = t->offsets[at],
+                             .end = t->offsets[end],
+                             .entity = form->entity,
+                             .is_cased = is_case_sensitive});
         at = end;
     }
 }
@@ -210,7 +267,9 @@ static void match_addresses(struct finder *f, struct hits *hits)
                        hits->items[k].end <= address->at;
         }
         if (!is_said) {
-            add_hit(f, hits, (struct hit){address->at, address->end, owner, true});
+            add_hit(
+                f, hits,
+                (struct hit){.at = address->at, .end = address->end, .entity = owner, .is_by_domain = true});
         }
     }
 }
@@ -231,11 +290,19 @@ static struct str snippet(const struct finder *f, const struct hit *hit)
     return str_trim(str_sub(f->text, from, to));
 }
 
+/* In one place the longest is first; of equals a name before what is none, and one that is to be written so before one in any case. */
 static int by_place(const void *one, const void *other)
 {
     const struct hit *x = one;
     const struct hit *y = other;
-    return x->at != y->at ? (x->at > y->at) - (x->at < y->at) : (x->end < y->end) - (x->end > y->end);
+    if (x->at != y->at) {
+        return (x->at > y->at) - (x->at < y->at);
+    }
+    if (x->end != y->end) {
+        return (x->end < y->end) - (x->end > y->end);
+    }
+    return (x->entity == NOBODY) != (y->entity == NOBODY) ? (x->entity == NOBODY) - (y->entity == NOBODY)
+                                                          : y->is_cased - x->is_cased;
 }
 
 static void tell(struct finder *f, struct hits *hits)

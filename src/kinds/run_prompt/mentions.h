@@ -54,6 +54,10 @@ struct mention_search {
     bool with_code; /* fenced code blocks count too */
 };
 
+/* Can each be found? RC_INVALID, code `invalid_input`, field `entities`: two are called the same, or there are more than
+ * MENTION_FORMS_MAX forms in all. */
+MUST_CHECK enum rc mentions_check(const struct entity *entities, size_t count, struct err *e);
+
 /* RC_TOO_BIG: more than MENTION_FORMS_MAX forms in all. Everything lives in `a`. */
 MUST_CHECK enum rc mentions_find(const struct mention_search *search, struct arena *a, struct mentions *out,
                                  struct err *e);

@@ -20,6 +20,43 @@ static enum rc invalid(struct err *e, const char *field, const char *why)
     return err_set_code(e, RC_INVALID, "invalid_input", field, "%s: %s", field, why);
 }
 
+/* What a request has beside params, and where that is said. */
+static const struct {
+    const char *name, *why;
+} not_params[] = {
+    {"model", "stands beside params"},
+    {"messages", "stands beside params, as prompt or messages"},
+    {"system", "stands beside params"},
+    {"response_format", "is made of the schema"},
+    {"tools", "are not called: a schema says what an answer is like"},
+    {"tool_choice", "is none: no tools are called"},
+    {"stream", "is not done: an answer is read as a whole"},
+    {"n", "is 1 in each job: runs asks several times"},
+};
+
+enum rc prompt_params_check(const struct json *params, struct err *e)
+{
+    static const char *const counts[] = {"max_tokens", "max_completion_tokens"};
+    for (const struct json *p = params ? params->first : NULL; p; p = p->next) {
+        for (size_t i = 0; i < sizeof not_params / sizeof *not_params; i++) {
+            if (str_eq(p->name, str_from(not_params[i].name))) {
+                return err_set_code(e, RC_INVALID, "invalid_input", "params", "params: %s %s",
+                                    not_params[i].name, not_params[i].why);
+            }
+        }
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+            if (str_eq(p->name, str_from(counts[i])) && (p->type != JSON_INT || p->i < 1)) {
+                return err_set_code(e, RC_INVALID, "invalid_input", "params",
+                                    "params: %s is a whole number above 0", counts[i]);
+            }
+        }
+        if (!p->name.n || p->name.n > PROMPT_PARAM_MAX_BYTES) {
+            return invalid(e, "params", "a name has 1 to 128 bytes");
+        }
+    }
+    return RC_OK;
+}
+
 static enum rc check_messages(const struct json *list, struct err *e)
 {
     if (list->type != JSON_ARRAY || !list->count) {
@@ -107,7 +144,7 @@ static enum rc read_schema(const struct json *o, struct arena *a, struct prompt_
 
 static enum rc read_lists(const struct json *o, struct arena *a, struct prompt_args *out, struct err *e)
 {
-    struct entity *unused = NULL;
+    struct entity *entities = NULL;
     size_t count = 0;
     out->entities = json_get(o, STR("entities"));
     out->paths = json_get(o, STR("paths"));
@@ -119,7 +156,8 @@ static enum rc read_lists(const struct json *o, struct arena *a, struct prompt_a
     if (out->paths && out->paths->type != JSON_ARRAY) {
         return invalid(e, "paths", "an array of JSON Pointers");
     }
-    return out->entities ? prompt_entities_read(out->entities, a, &unused, &count, e) : RC_OK;
+    enum rc rc = out->entities ? prompt_entities_read(out->entities, a, &entities, &count, e) : RC_OK;
+    return rc ? rc : mentions_check(entities, count, e);
 }
 
 /* prompt and model may be those of a definition (kinds/prompt_batch.h), as a matrix hands them out: what they hold beside a name is
@@ -159,14 +197,23 @@ static enum rc read_model_object(const struct json *o, struct prompt_args *out, 
     return rc;
 }
 
-static enum rc read_budget(const struct json *o, struct prompt_budget *out, struct err *e)
+enum rc prompt_budget_read(const struct json *o, struct prompt_budget *out, struct err *e)
 {
     const struct json *b = NULL;
     enum rc rc = read_object(o, "budget", &b, e);
-    rc = rc || !b ? rc : json_only(b, budget_members, e);
-    rc = rc || !b ? rc : json_get_int(b, "calls", 1, INT64_MAX, &out->calls, e);
-    rc = rc || !b ? rc : json_get_int(b, "tokens", 1, INT64_MAX, &out->tokens, e);
-    return rc || !b ? rc : json_get_real(b, "usd", 0, 1e12, &out->usd, e);
+    *out = (struct prompt_budget){0};
+    if (rc || !b) {
+        return rc;
+    }
+    rc = json_only(b, budget_members, e);
+    rc = rc ? rc : json_get_int(b, "calls", 1, PROMPT_BUDGET_MAX, &out->calls, e);
+    rc = rc ? rc : json_get_int(b, "tokens", 1, PROMPT_BUDGET_MAX, &out->tokens, e);
+    rc = rc ? rc : json_get_real(b, "usd", 0, PROMPT_BUDGET_MAX, &out->usd, e);
+    const struct json *usd = json_get(b, STR("usd"));
+    if (!rc && usd && usd->type != JSON_NULL && out->usd <= 0) {
+        rc = err_set_code(e, RC_INVALID, "invalid_field", "usd", "usd is more than 0");
+    }
+    return rc ? err_wrap(e, rc, "budget") : RC_OK;
 }
 
 enum rc prompt_args_read(struct str text, struct arena *a, struct prompt_args *out, struct err *e)
@@ -185,9 +232,10 @@ enum rc prompt_args_read(struct str text, struct arena *a, struct prompt_args *o
     rc = rc ? rc : read_object(o, "params", &out->params, e);
     rc = rc ? rc : read_prompt_object(o, &vars, out, e);
     rc = rc ? rc : read_model_object(o, out, e);
+    rc = rc ? rc : prompt_params_check(out->params, e);
     rc = rc ? rc : read_schema(o, a, out, e);
     rc = rc ? rc : read_lists(o, a, out, e);
-    rc = rc ? rc : read_budget(o, &out->budget, e);
+    rc = rc ? rc : prompt_budget_read(o, &out->budget, e);
     rc = rc ? rc : read_messages(o, vars, a, out, e);
     rc = rc ? rc : placeholders_fill(out->system_text, vars, a, &out->system_text, e);
     if (rc) {
@@ -227,6 +275,9 @@ static enum rc read_entity(const struct json *o, struct arena *a, struct entity 
     if (o->type == JSON_STRING) { /* a name alone */
         out->name = o->s;
         return o->s.n ? RC_OK : invalid(e, "entities", "a name is empty");
+    }
+    if (o->type != JSON_OBJECT) {
+        return invalid(e, "entities", "each is a text, or an object with a name");
     }
     enum rc rc = json_only(o, entity_members, e);
     rc = rc ? rc : json_get_str(o, "name", &out->name, e);

@@ -5,7 +5,9 @@
 #include "base/json.h"
 #include "kinds/run_prompt/mentions.h"
 
-#define PROMPT_ENTITIES_MAX 500
+#define PROMPT_ENTITIES_MAX    500
+#define PROMPT_PARAM_MAX_BYTES 128           /* of a name */
+#define PROMPT_BUDGET_MAX      1000000000000 /* of calls, tokens, dollars */
 /* Limit keys of the jobs: calls and tokens of a provider, with its name behind it; and what a batch may take (spending.h). */
 #define PROMPT_LIMIT_PREFIX  "provider:"
 #define PROMPT_TOKENS_PREFIX "tokens:"
@@ -34,9 +36,16 @@ struct prompt_args {
 /* RC_INVALID, code `invalid_input`, e->field = the member at fault. Everything borrows from `text` or lives in `a`. */
 MUST_CHECK enum rc prompt_args_read(struct str text, struct arena *a, struct prompt_args *out, struct err *e);
 
-/* The list `entities` as mentions_find takes it. RC_INVALID as above. */
+/* The list `entities` as mentions_find takes it. RC_INVALID as above; that each can be told from the others is mentions_check's. */
 MUST_CHECK enum rc prompt_entities_read(const struct json *list, struct arena *a, struct entity **out,
                                         size_t *count, struct err *e);
+
+/* The member `budget` of what asks for a batch. RC_INVALID, code `invalid_field` or `unknown_field`: it is none, or bounds nothing. */
+MUST_CHECK enum rc prompt_budget_read(const struct json *o, struct prompt_budget *out, struct err *e);
+
+/* What a provider is told beside the question. RC_INVALID, code `invalid_input`, field `params`: a member that the job sets itself, or that
+ * would be left out of the request. NULL: there are none. */
+MUST_CHECK enum rc prompt_params_check(const struct json *params, struct err *e);
 
 enum structured { STRUCTURED_SCHEMA, STRUCTURED_OBJECT, STRUCTURED_NONE };
 
@@ -55,7 +64,7 @@ struct provider {
  * wrong, and where. */
 MUST_CHECK enum rc provider_read(const char *path, struct str name, struct arena *a, struct provider *out,
                                  struct err *e);
-/* All of them but those that are wrong: their jobs say so. */
+/* All of them but those that are wrong: that is logged, and their jobs say so. */
 MUST_CHECK enum rc provider_read_all(const char *path, struct arena *a, struct provider **out, size_t *count,
                                      struct err *e);
 

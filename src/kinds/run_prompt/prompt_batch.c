@@ -22,7 +22,6 @@ static const char *const members[] = {
     "code", "max_tokens_cap", "queue",  "budget", "cron",   "tz",     "catch_up",    NULL};
 static const char *const prompt_members[] = {"id", "text", "vars", NULL};
 static const char *const model_members[] = {"id", "provider", "params", NULL};
-static const char *const budget_members[] = {"calls", "tokens", "usd", NULL};
 /* What is asked, beside prompts and models. Where names are looked for asks the model nothing. */
 static const char *const asked_members[] = {"system", "schema", "schema_name",   "entities",
                                             "paths",  "code",   "max_tokens_cap"};
@@ -157,6 +156,7 @@ static enum rc read_model(const struct json *o, struct prompt_model *out, struct
     rc = rc ? rc : json_get_str(o, "id", &out->id, e);
     rc = rc ? rc : json_get_str(o, "provider", &out->provider, e);
     rc = rc ? rc : read_object(o, "params", &out->params, e);
+    rc = rc ? rc : prompt_params_check(out->params, e);
     if (rc) {
         return rc;
     }
@@ -205,12 +205,11 @@ static enum rc check_size(const struct prompt_batch *b, struct err *e)
 /* Calls and tokens are held against the least that the batch needs; what it took in the end stands in the report. */
 static enum rc read_budget(struct prompt_batch *b, struct err *e)
 {
-    const struct json *o = NULL;
-    enum rc rc = read_object(b->definition, "budget", &o, e);
-    rc = rc || !o ? rc : json_only(o, budget_members, e);
-    rc = rc ? rc : json_get_int(o, "calls", 1, INT64_MAX, &b->max_calls, e);
-    rc = rc ? rc : json_get_int(o, "tokens", 1, INT64_MAX, &b->max_tokens, e);
-    rc = rc ? rc : json_get_real(o, "usd", 0, 1e12, &b->max_usd, e);
+    struct prompt_budget budget;
+    enum rc rc = prompt_budget_read(b->definition, &budget, e);
+    b->max_calls = budget.calls;
+    b->max_tokens = budget.tokens;
+    b->max_usd = budget.usd;
     if (rc) {
         return rc;
     }
@@ -313,6 +312,14 @@ enum rc prompt_batch_read(struct str text, struct arena *a, struct prompt_batch 
     b.hash = hash_values(asked, ASKED);
     *out = b;
     return RC_OK;
+}
+
+enum rc prompt_batch_check_names(const struct json *list, struct arena *a, struct err *e)
+{
+    struct entity *entities = NULL;
+    size_t count = 0;
+    enum rc rc = prompt_entities_read(list, a, &entities, &count, e);
+    return rc ? rc : mentions_check(entities, count, e);
 }
 
 /* ---- what it comes to */

@@ -194,7 +194,7 @@ static void put_tags(const struct prompt_batch *b, struct str date, struct str b
 /* What the report is about, beside which batch. */
 static void put_report_args(const struct prompt_batch *b, struct json_out *w)
 {
-    static const char *const kept[] = {"entities", "paths", "code", "budget"};
+    static const char *const kept[] = {"entities", "paths", "schema", "code", "budget"};
     json_put_str(w, "name", b->name);
     json_put_int(w, "expected", (int64_t)prompt_batch_jobs(b));
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {

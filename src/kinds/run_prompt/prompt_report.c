@@ -19,7 +19,8 @@
 
 struct report_args {
     struct str batch, name, date;
-    const struct json *entities, *paths, *budget, *matrix;
+    const struct json *entities, *paths, *schema, *matrix;
+    struct prompt_budget budget;
     bool with_code, is_anew;
     int64_t expected;
     struct coordinates places; /* of a schedule's jobs */
@@ -37,7 +38,7 @@ struct reporting {
 };
 
 static const char *const members[] = {"batch", "name",   "date",      "expected", "entities", "paths",
-                                      "code",  "budget", "reextract", "matrix",   NULL};
+                                      "code",  "budget", "reextract", "matrix",   "schema",   NULL};
 
 static enum rc read_args(struct reporting *r, struct err *e)
 {
@@ -56,8 +57,9 @@ static enum rc read_args(struct reporting *r, struct err *e)
     rc = rc ? rc : json_get_bool(o, "reextract", &args->is_anew, e);
     args->entities = json_get(o, STR("entities"));
     args->paths = json_get(o, STR("paths"));
-    args->budget = json_get(o, STR("budget"));
+    args->schema = json_get(o, STR("schema"));
     args->matrix = json_get(o, STR("matrix"));
+    rc = rc ? rc : prompt_budget_read(o, &args->budget, e);
     rc = rc || !args->matrix ? rc : coordinates_read(args->matrix, r->a, &args->places, e);
     rc = rc || !args->entities ? rc : prompt_entities_read(args->entities, r->a, &unused, &count, e);
     return rc || (args->batch.n && args->name.n)
@@ -159,8 +161,10 @@ static const struct json *read_anew(struct reporting *r, const struct json *resu
     const struct json *value = json_get(result, STR("parsed"));
     struct buf request = BUF_LIMIT(16 << 20);
     struct buf answer = BUF_LIMIT(16 << 20);
-    const struct prompt_args args = {
-        .entities = r->args.entities, .paths = r->args.paths, .with_code = r->args.with_code};
+    const struct prompt_args args = {.entities = r->args.entities,
+                                     .paths = r->args.paths,
+                                     .schema = r->args.schema,
+                                     .with_code = r->args.with_code};
     if (raw && raw->type == JSON_STRING) {
         reading_ask_anew(&args, raw->s, value, &request);
         enum rc rc = attempt_parse(r->at, 0, buf_str(&request), PARSE_MS, &answer, &e);
@@ -223,20 +227,17 @@ static enum rc read_lines(struct reporting *r, const char *path, struct err *e)
 
 static void put_budget(struct reporting *r, struct json_out *w)
 {
-    struct tally_budget b = {0};
-    struct err unused;
-    if (!r->args.budget || r->args.budget->type != JSON_OBJECT ||
-        json_get_int(r->args.budget, "calls", 0, INT64_MAX, &b.calls, &unused) ||
-        json_get_int(r->args.budget, "tokens", 0, INT64_MAX, &b.tokens, &unused) ||
-        json_get_real(r->args.budget, "usd", 0, 1e12, &b.usd, &unused)) {
+    const struct prompt_budget *b = &r->args.budget;
+    if (!b->calls && !b->tokens && b->usd <= 0) {
         return;
     }
     json_name(w, "budget");
     json_object_begin(w);
-    json_put_int(w, "calls", b.calls);
-    json_put_int(w, "tokens", b.tokens);
-    json_put_real(w, "usd", b.usd);
-    json_put_bool(w, "exceeded", tally_exceeds(r->tally, &b));
+    json_put_int(w, "calls", b->calls);
+    json_put_int(w, "tokens", b->tokens);
+    json_put_real(w, "usd", b->usd);
+    json_put_bool(w, "exceeded", tally_exceeds(r->tally, b));
+    json_put_int(w, "without_price", b->usd > 0 ? tally_without_price(r->tally) : 0);
     json_object_end(w);
 }
 
@@ -248,6 +249,8 @@ static struct str write_report(struct reporting *r, struct buf *out)
     json_put_str(&w, "date", r->args.date);
     json_put_str(&w, "batch", r->args.batch);
     json_put_bool(&w, "reextracted", r->args.is_anew);
+    json_put_c(&w, "outcome",
+               tally_is_clean(r->tally, r->args.expected) ? "completed" : "completed_with_errors");
     tally_write(r->tally, r->args.expected, &w);
     put_budget(r, &w);
     if (r->unreadable) {
@@ -282,8 +285,8 @@ static enum rc publish(struct reporting *r, const struct json *report, struct er
 
 static void complete(struct reporting *r, const struct json *report)
 {
-    static const char *const told[] = {"name",     "date",  "batch",  "reextracted", "expected", "jobs",
-                                       "outcomes", "calls", "tokens", "cost_usd",    NULL};
+    static const char *const told[] = {"name", "date",     "batch", "reextracted", "outcome",  "expected",
+                                       "jobs", "outcomes", "calls", "tokens",      "cost_usd", NULL};
     struct buf text = BUF_LIMIT(1 << 20);
     struct json_out w = json_writer(&text);
     json_object_begin(&w);
@@ -338,7 +341,5 @@ const struct handler prompt_report_handler = {
     .kind = "prompt-report",
     .run = run,
     .parse = reading_answer,
-    .timeout_ms = 3600000,
-    .max_attempts = 3,
     .help = "report on a batch of prompts",
 };

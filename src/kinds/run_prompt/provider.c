@@ -1,6 +1,8 @@
-/* provider.c: the file of providers (prompt_args.h). */
+/* provider.c: the file of providers (prompt_args.h), and whether a definition's are in it (kinds/prompt_batch.h). */
 #include "base/buf.h"
-#include "kinds/run_prompt/prompt_args.h"
+#include "base/log.h"
+#include "kinds/prompt_batch.h"
+#include "kinds/run_prompt/dialect.h"
 #include "worker/handler.h"
 
 #define FILE_MAX_BYTES     (1 << 20)
@@ -59,6 +61,9 @@ static enum rc read_member(const char *path, const struct json *o, struct provid
     if (!str_starts(out->base_url, STR("http://")) && !str_starts(out->base_url, STR("https://"))) {
         return wrong(path, out->name, "base_url begins with https:// or http://", e);
     }
+    if (!dialect_find(out->dialect)) {
+        return wrong(path, out->name, "the dialect is openai or anthropic", e);
+    }
     out->base_url.n -= str_ends(out->base_url, STR("/"));
     out->timeout_ms = timeout_s * 1000;
     return RC_OK;
@@ -86,6 +91,18 @@ enum rc provider_read(const char *path, struct str name, struct arena *a, struct
     return rc ? rc : read_member(path, member, out, e);
 }
 
+enum rc prompt_batch_check_providers(const struct prompt_batch *b, const char *path, struct arena *a,
+                                     struct err *e)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < b->model_count && !rc; i++) {
+        struct provider unused;
+        rc = provider_read(path, b->models[i].provider, a, &unused, e);
+        rc = rc == RC_NOT_FOUND ? err_wrap(e, RC_INVALID, "/models/%zu", i) : rc;
+    }
+    return rc;
+}
+
 enum rc provider_read_all(const char *path, struct arena *a, struct provider **out, size_t *count,
                           struct err *e)
 {
@@ -97,9 +114,13 @@ enum rc provider_read_all(const char *path, struct arena *a, struct provider **o
     struct provider *list = rc ? NULL : arena_array(a, struct provider, file->count + 1);
     size_t n = 0;
     for (const struct json *member = rc ? NULL : file->first; member; member = member->next) {
-        struct err unused = {0};
+        struct err why = {0};
         list[n] = (struct provider){.name = member->name};
-        n += !read_member(path, member, &list[n], &unused);
+        if (read_member(path, member, &list[n], &why)) {
+            log_warn("worker.provider_wrong", L_STR("provider", member->name), L_C("error", why.text));
+        } else {
+            n++;
+        }
     }
     *out = list;
     *count = n;

@@ -4,6 +4,7 @@
 #include "kinds/run_prompt/fold.h"
 #include "kinds/run_prompt/lenient.h"
 #include "kinds/run_prompt/schema.h"
+#include "kinds/run_prompt/searched.h"
 #include "kinds/run_prompt/strict_schema.h"
 
 static void put_if(struct json_out *w, const char *name, const struct json *v)
@@ -38,6 +39,7 @@ void reading_ask_anew(const struct prompt_args *args, struct str text, const str
     json_object_begin(&w);
     put_request(&w, args, text);
     put_if(&w, "value", value);
+    put_if(&w, "schema", args->schema);
     json_object_end(&w);
 }
 
@@ -133,44 +135,6 @@ static enum rc read_value(struct reader *r, struct str text, const struct json *
 
 /* ---- mentions */
 
-static const struct json *value_at(const struct json *v, struct str pointer)
-{
-    struct str rest = STR_NONE;
-    (void)str_cut(pointer, '/', &rest);
-    while (v && rest.p) {
-        struct str name = str_cut(rest, '/', &rest);
-        int64_t index = 0;
-        if (v->type == JSON_ARRAY && str_to_i64(name, &index)) {
-            for (v = v->first; v && index > 0; index--) {
-                v = v->next;
-            }
-        } else {
-            v = json_get(v, name);
-        }
-    }
-    return v;
-}
-
-/* The texts at the paths, a line each; the whole answer without paths or without a value. */
-static struct str searched_text(struct reader *r, struct str text)
-{
-    const struct json *paths = json_get(r->request, STR("paths"));
-    if (!paths || !r->value) {
-        return text;
-    }
-    struct buf all = BUF_LIMIT(FOLD_MAX_BYTES);
-    for (const struct json *p = paths->first; p; p = p->next) {
-        const struct json *v = value_at(r->value, p->s);
-        if (v) {
-            buf_append_str(&all, v->type == JSON_STRING ? v->s : v->raw);
-            buf_append_char(&all, '\n');
-        }
-    }
-    struct str copy = arena_str(r->a, buf_str(&all));
-    buf_dispose(&all);
-    return copy;
-}
-
 static void write_mention(struct reader *r, const struct entity *entity, const struct mention *m)
 {
     json_object_begin(r->w);
@@ -224,7 +188,11 @@ static enum rc read_mentions(struct reader *r, struct str text, const struct jso
     if (rc) {
         return rc;
     }
-    const struct mention_search search = {.text = str_sub(searched_text(r, text), 0, FOLD_MAX_BYTES),
+    const struct json *schema = json_get(r->request, STR("schema"));
+    if (r->value) {
+        text = searched_text(r->value, json_get(r->request, STR("paths")), schema, FOLD_MAX_BYTES, r->a);
+    }
+    const struct mention_search search = {.text = str_sub(text, 0, FOLD_MAX_BYTES),
                                           .entities = entities,
                                           .count = count,
                                           /* a value may have come in a fence */
@@ -247,7 +215,7 @@ enum rc reading_answer(struct str request, struct buf *answer, struct err *e)
         struct str text = json_get(o, STR("text"))->s;
         const struct json *schema = json_get(o, STR("schema"));
         json_object_begin(&w);
-        rc = schema ? read_value(&r, text, schema, e) : RC_OK;
+        rc = schema && json_get(o, STR("strict")) ? read_value(&r, text, schema, e) : RC_OK;
         rc = rc ? rc : read_mentions(&r, text, json_get(o, STR("entities")), e);
         json_object_end(&w);
     }

@@ -28,18 +28,32 @@ static const struct json *number(const struct json *o, const char *name)
     return v && (v->type == JSON_INT || v->type == JSON_REAL) ? v : NULL;
 }
 
+static void put_rounded(struct json_out *w, const char *name, double value)
+{
+    json_put_real(w, name, round(value * 1e4) / 1e4);
+}
+
+/* The 95 % interval of a difference of two rates, from those of the rates (Newcombe 1998, method 10): intervals may overlap and the
+ * difference still be more than chance. */
 static void put_change(struct json_out *w, const struct json *a, const struct json *b)
 {
     const struct json *from = number(a, "rate"), *to = number(b, "rate");
     const struct json *low_a = number(a, "low"), *high_a = number(a, "high");
     const struct json *low_b = number(b, "low"), *high_b = number(b, "high");
     if (!from || !to || !low_a || !high_a || !low_b || !high_b) {
-        json_put_c(w, "change", NULL);
-        json_put_c(w, "overlap", NULL);
+        static const char *const unknown[] = {"change", "change_low", "change_high", "changed"};
+        for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+            json_put_c(w, unknown[i], NULL);
+        }
         return;
     }
-    json_put_real(w, "change", round((to->d - from->d) * 1e4) / 1e4);
-    json_put_bool(w, "overlap", low_a->d <= high_b->d && low_b->d <= high_a->d);
+    double p = report_share(a), q = report_share(b);
+    double low = q - p - hypot(q - low_b->d, high_a->d - p);
+    double high = q - p + hypot(high_b->d - q, p - low_a->d);
+    put_rounded(w, "change", q - p);
+    put_rounded(w, "change_low", low);
+    put_rounded(w, "change_high", high);
+    json_put_bool(w, "changed", low > 0 || high < 0);
 }
 
 static void put_pair(struct json_out *w, struct str name, const struct json *a, const struct json *b)
@@ -118,17 +132,19 @@ void prompt_report_compare(const struct json *a, const struct json *b, struct st
 static void put_side(struct buf *out, const struct json *side)
 {
     buf_append_c(out, " | ");
-    report_percent(out, side, "rate");
-    buf_append_c(out, " (");
-    report_interval(out, side);
-    buf_append_c(out, ")");
+    report_rate(out, side);
+    if (number(side, "rate")) {
+        buf_append_c(out, " (");
+        report_interval(out, side);
+        buf_append_c(out, ")");
+    }
 }
 
 static void put_line(struct buf *out, const struct json *pair)
 {
     const struct json *change = number(pair, "change");
-    const struct json *overlap = json_get(pair, STR("overlap"));
-    bool is_known = overlap && overlap->type == JSON_BOOL;
+    const struct json *low = number(pair, "change_low"), *high = number(pair, "change_high");
+    const struct json *changed = json_get(pair, STR("changed"));
     buf_append_c(out, "| ");
     report_cell(out, report_str(pair, "name"));
     buf_append_c(out, " | ");
@@ -139,9 +155,13 @@ static void put_line(struct buf *out, const struct json *pair)
     put_side(out, json_get(pair, STR("b")));
     buf_append_c(out, " | ");
     if (change) {
-        buf_printf(out, "%+.1f", change->d * 100);
+        double points = report_share(json_get(pair, STR("b"))) - report_share(json_get(pair, STR("a")));
+        buf_printf(out, "%+.1f", points * 100);
     }
-    buf_printf(out, " | %s |\n", !is_known ? "" : overlap->i ? "may be chance" : "**changed**");
+    if (change && low && high) {
+        buf_printf(out, " (%+.1f to %+.1f)", low->d * 100, high->d * 100);
+    }
+    buf_printf(out, " | %s |\n", !change ? "" : changed && changed->i ? "**changed**" : "may be chance");
 }
 
 static void put_day(struct buf *out, const struct json *side)

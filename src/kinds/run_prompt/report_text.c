@@ -41,8 +41,29 @@ void report_percent(struct buf *out, const struct json *o, const char *name)
     }
 }
 
+double report_share(const struct json *row)
+{
+    const struct json *answers = json_get(row, STR("answers")), *mentioned = json_get(row, STR("mentioned"));
+    const struct json *rate = json_get(row, STR("rate"));
+    bool has_counts = is_number(answers) && is_number(mentioned) && answers->d > 0;
+    return has_counts ? mentioned->d / answers->d : is_number(rate) ? rate->d : 0;
+}
+
+void report_rate(struct buf *out, const struct json *row)
+{
+    if (is_number(json_get(row, STR("rate")))) {
+        buf_printf(out, "%.1f %%", report_share(row) * 100);
+    } else {
+        buf_append_c(out, "–");
+    }
+}
+
 void report_interval(struct buf *out, const struct json *o)
 {
+    if (!is_number(json_get(o, STR("rate")))) { /* of no answers it is all that there can be */
+        buf_append_c(out, "–");
+        return;
+    }
     report_percent(out, o, "low");
     buf_append_c(out, " to ");
     report_percent(out, o, "high");
@@ -61,10 +82,13 @@ void report_cell(struct buf *out, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c == '|' || c == '\\' || c == '<' || c == '`') {
+        if (c && strchr("|\\<`[]", c)) {
             buf_append_char(out, '\\');
         }
-        buf_append_char(out, c < 0x20 || c == 0x7f ? ' ' : s.p[i]);
+        unsigned char next = i + 1 < s.n ? (unsigned char)s.p[i + 1] : 0;
+        bool is_c1 = c == 0xc2 && next >= 0x80 && next < 0xa0; /* a control character of two bytes */
+        buf_append_char(out, c < 0x20 || c == 0x7f || is_c1 ? ' ' : s.p[i]);
+        i += is_c1;
     }
 }
 
@@ -101,9 +125,15 @@ static void put_outcomes(struct buf *out, const struct json *group)
 static void put_budget(struct buf *out, const struct json *report)
 {
     const struct json *budget = json_get(report, STR("budget"));
-    const struct json *over = json_get(budget, STR("exceeded"));
+    const struct json *over = json_get(budget, STR("exceeded")),
+                      *blind = json_get(budget, STR("without_price"));
+    bool is_over = over && over->i;
     if (budget && budget->type == JSON_OBJECT) {
-        buf_printf(out, "\nThe budget was %s.\n", over && over->i ? "**exceeded**" : "kept");
+        buf_printf(out, "\nThe budget was %s", is_over ? "**exceeded**" : "kept");
+        if (!is_over && is_number(blind) && blind->i) {
+            buf_printf(out, ", as far as prices are known: %lld answers have none", (long long)blind->i);
+        }
+        buf_append_c(out, ".\n");
     }
 }
 
@@ -183,11 +213,11 @@ static void put_rate(struct buf *out, struct str name, const struct json *row)
     buf_append_c(out, " of ");
     report_number(out, row, "answers");
     buf_append_c(out, " | ");
-    report_percent(out, row, "rate");
+    report_rate(out, row);
     buf_append_c(out, " | ");
     report_interval(out, row);
     buf_append_c(out, " | ");
-    report_number(out, row, "mean_position");
+    put_decimals(out, json_get(row, STR("mean_position")), 2);
     buf_append_c(out, " | ");
     report_percent(out, row, "share_of_voice");
     buf_append_c(out, " |\n");
@@ -262,7 +292,7 @@ void prompt_report_markdown(const struct json *report, struct str entity, struct
 
 /* ---- CSV */
 
-static void put_field(struct buf *out, struct str s)
+void report_field(struct buf *out, struct str s)
 {
     bool is_plain = str_find_char(s, '"', 0) == s.n && str_find_char(s, ',', 0) == s.n &&
                     str_find_char(s, '\n', 0) == s.n && str_find_char(s, '\r', 0) == s.n;
@@ -283,11 +313,11 @@ static const char *const columns[] = {"answers", "mentioned",     "rate",       
 
 static void put_row(struct buf *out, struct str name, const struct json *row)
 {
-    put_field(out, name);
+    report_field(out, name);
     buf_append_char(out, ',');
-    put_field(out, report_str(row, "provider"));
+    report_field(out, report_str(row, "provider"));
     buf_append_char(out, ',');
-    put_field(out, report_str(row, "model"));
+    report_field(out, report_str(row, "model"));
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
         const struct json *v = json_get(row, str_from(columns[i]));
         buf_append_char(out, ',');

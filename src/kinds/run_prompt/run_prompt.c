@@ -9,7 +9,7 @@
  * its provider pauses it for all that do. */
 #include "kinds/run_prompt/run_prompt.h"
 
-#include "base/clock.h"
+#include "kinds/run_prompt/abilities.h"
 #include "kinds/run_prompt/ask.h"
 #include "kinds/run_prompt/reading.h"
 #include "kinds/run_prompt/spending.h"
@@ -19,19 +19,8 @@
 #define PARSE_MS             10000
 #define TOKENS_WHEN_UNSAID   1024
 #define RAW_MAX_BYTES        (512 << 10) /* in the result, which holds the value too */
-#define ABILITIES            32
-#define ABILITY_MS           86400000
-#define CHECKPOINT_MAX_BYTES (60 << 10) /* of 64 KiB */
+#define CHECKPOINT_MAX_BYTES (60 << 10)  /* of 64 KiB */
 #define RATE_WAIT_MAX_MS     3600000
-
-/* What models were found to be able to do, kept as long as this process: the next job need not find out again. */
-static struct ability {
-    char model[200]; /* provider and model */
-    enum structured mode;
-    bool uses_completion_tokens;
-    int64_t until_ms;
-} abilities[ABILITIES];
-static size_t next_ability;
 
 struct run {
     struct attempt *at;
@@ -49,34 +38,6 @@ struct run {
 
 static struct fetcher *fetcher; /* one a process: keeps its connections */
 
-/* ---- abilities */
-
-static struct str ability_name(const struct run *r)
-{
-    return arena_printf(r->a, "%.*s %.*s", STR_ARG(r->args.provider), STR_ARG(r->args.model));
-}
-
-static void recall(struct run *r)
-{
-    struct question *q = &r->ask.q;
-    for (size_t i = 0; i < ABILITIES; i++) {
-        if (abilities[i].until_ms > clock_boot_ms() &&
-            str_eq(ability_name(r), str_from(abilities[i].model))) {
-            q->mode = abilities[i].mode > q->mode ? abilities[i].mode : q->mode;
-            q->uses_completion_tokens = abilities[i].uses_completion_tokens;
-        }
-    }
-}
-
-static void remember(const struct run *r)
-{
-    struct ability *kept = &abilities[next_ability++ % ABILITIES];
-    str_copy(kept->model, sizeof kept->model, ability_name(r));
-    kept->mode = r->ask.q.mode;
-    kept->uses_completion_tokens = r->ask.q.uses_completion_tokens;
-    kept->until_ms = clock_boot_ms() + ABILITY_MS;
-}
-
 /* ---- set-up */
 
 static enum rc find_provider(struct run *r, struct err *e)
@@ -91,10 +52,6 @@ static enum rc find_provider(struct run *r, struct err *e)
         return rc;
     }
     r->ask.dialect = dialect_find(r->provider.dialect);
-    if (!r->ask.dialect) {
-        return err_set_code(e, RC_INVALID, "invalid_provider", NULL,
-                            "provider %.*s: the dialect is openai or anthropic", STR_ARG(r->args.provider));
-    }
     if (r->provider.secret.n && !attempt_secret(r->at, r->provider.secret, &r->ask.key)) {
         return err_set_code(e, RC_NOT_FOUND, "unknown_secret", NULL,
                             "provider %.*s: there is no secret called %.*s", STR_ARG(r->args.provider),
@@ -113,8 +70,8 @@ static void set_up_question(struct run *r)
         r->strict = strict_schema_make(r->args.schema, r->a);
         q->schema = r->strict.text;
         q->is_strict = !r->strict.rule;
-        recall(r);
     }
+    abilities_recall(q, r->a);
     fetcher = fetcher ? fetcher : fetcher_new("stint/" STINT_VERSION);
     r->ask.fetcher = fetcher;
     r->ask.provider = &r->provider;
@@ -195,21 +152,34 @@ static void reject(struct run *r, const char *code, const char *why)
 
 /* ---- steps; true: the job has ended */
 
-/* An answer that was cut off is asked for once more, with twice the room. */
-static bool take_truncated(struct run *r)
+/* The room that the answer had; 0 = nobody said. */
+static int64_t room_of(const struct run *r)
 {
-    struct question *q = &r->ask.q;
     int64_t asked = dialect_count(r->args.params, "max_tokens");
     asked = asked > 0 ? asked : dialect_count(r->args.params, "max_completion_tokens");
-    asked = asked > 0 ? asked : r->reply.output_tokens;
-    asked = 2 * (asked > 0 ? asked : TOKENS_WHEN_UNSAID);
-    asked = asked > r->args.max_tokens_cap ? r->args.max_tokens_cap : asked;
+    asked = asked > 0 ? asked : r->ask.dialect->max_tokens;
+    return asked > 0 ? asked : r->reply.output_tokens;
+}
+
+/* An answer that was cut off is asked for once more, with twice the room, when there is more. */
+static bool take_truncated(struct run *r)
+{
+    int64_t room = room_of(r);
     if (r->has_more_room) {
         reject(r, "truncated", "the answer was cut off, also with twice the room");
         return true;
     }
+    if (r->reply.finish == FINISH_FULL) {
+        reject(r, "truncated", "the answer was cut off where the model has no more room");
+        return true;
+    }
+    if (room >= r->args.max_tokens_cap) {
+        reject(r, "truncated", "the answer was cut off, and max_tokens_cap leaves it no more room");
+        return true;
+    }
+    room = 2 * (room > 0 ? room : TOKENS_WHEN_UNSAID);
     r->has_more_room = true;
-    q->max_tokens = asked;
+    r->ask.q.max_tokens = room > r->args.max_tokens_cap ? r->args.max_tokens_cap : room;
     return false;
 }
 
@@ -235,7 +205,7 @@ static struct str correction(struct run *r)
     json_raw(&w, str_trim(str_sub(r->args.messages, 1, r->args.messages.n - 1)));
     json_object_begin(&w);
     json_put_c(&w, "role", "assistant");
-    json_put_str(&w, "content", r->reply.text.n ? r->reply.text : STR("(nothing)"));
+    json_put_str(&w, "content", r->reply.text);
     json_object_end(&w);
     json_object_begin(&w);
     json_put_c(&w, "role", "user");
@@ -263,17 +233,30 @@ static bool take_invalid(struct run *r)
     return false;
 }
 
+/* It cost tokens, but it is no answer: one without a text would lower every rate. */
+static void take_nothing(struct run *r)
+{
+    struct str end = str_sub(r->reply.finish_reason, 0, 100);
+    attempt_fail(r->at, ERROR_TRANSIENT, "bad_answer", "the answer %s; its finish_reason is \"%.*s\"",
+                 r->reply.finish == FINISH_UNKNOWN ? "ended in a way that is not known" : "has no text",
+                 STR_ARG(end));
+}
+
 static bool take_reply(struct run *r)
 {
     struct err e = {.rc = RC_OK};
     r->input_tokens += r->reply.input_tokens > 0 ? r->reply.input_tokens : 0;
     r->output_tokens += r->reply.output_tokens > 0 ? r->reply.output_tokens : 0;
     r->reading = (struct reading){.is_valid = false};
-    if (r->reply.finish == FINISH_LENGTH) {
+    if (r->reply.finish == FINISH_LENGTH || r->reply.finish == FINISH_FULL) {
         return take_truncated(r);
     }
     if (r->reply.finish == FINISH_REFUSED) {
         complete(r, "refused");
+        return true;
+    }
+    if (r->reply.finish == FINISH_UNKNOWN || !str_trim(r->reply.text).n) {
+        take_nothing(r);
         return true;
     }
     if (read_reply(r, &e)) {
@@ -290,21 +273,26 @@ static bool take_reply(struct run *r)
 
 /* ---- an answer that is to be mended, over the time until the provider may be asked */
 
-/* Kept when the job comes back for one more call: else those before it would be made, and paid, again. */
+/* Kept when the job comes back: how often it was told to, and for one more call what those before it said, else they would be made,
+ * and paid, again. */
 static void save_turn(struct run *r)
 {
     struct buf text = BUF_LIMIT(CHECKPOINT_MAX_BYTES);
     struct json_out w = json_writer(&text);
+    bool has_begun = r->is_corrected || r->has_more_room;
     json_object_begin(&w);
-    json_put_raw(&w, "messages", r->ask.q.messages);
-    json_put_int(&w, "max_tokens", r->ask.q.max_tokens);
-    json_put_bool(&w, "corrected", r->is_corrected);
-    json_put_bool(&w, "more_room", r->has_more_room);
-    json_put_int(&w, "calls", r->ask.calls);
-    json_put_int(&w, "input_tokens", r->input_tokens);
-    json_put_int(&w, "output_tokens", r->output_tokens);
+    json_put_int(&w, "waits", r->ask.waits);
+    if (has_begun) {
+        json_put_raw(&w, "messages", r->ask.q.messages);
+        json_put_int(&w, "max_tokens", r->ask.q.max_tokens);
+        json_put_bool(&w, "corrected", r->is_corrected);
+        json_put_bool(&w, "more_room", r->has_more_room);
+        json_put_int(&w, "calls", r->ask.calls);
+        json_put_int(&w, "input_tokens", r->input_tokens);
+        json_put_int(&w, "output_tokens", r->output_tokens);
+    }
     json_object_end(&w);
-    if (!text.overflowed && (r->is_corrected || r->has_more_room)) {
+    if (!text.overflowed && (has_begun || r->ask.waits)) {
         attempt_checkpoint_save(r->at, buf_str(&text));
     }
     buf_dispose(&text);
@@ -320,7 +308,12 @@ static void restore_turn(struct run *r)
 {
     struct json *o = NULL;
     struct str text = attempt_checkpoint(r->at);
-    if (!text.n || json_parse(text, r->a, &o, NULL) || !json_get(o, STR("messages"))) {
+    if (!text.n || json_parse(text, r->a, &o, NULL)) {
+        return;
+    }
+    int64_t waits = dialect_count(o, "waits");
+    r->ask.waits = waits > 0 && waits < INT16_MAX ? (int)waits : 0;
+    if (!json_get(o, STR("messages"))) {
         return;
     }
     r->ask.q.messages = json_get(o, STR("messages"))->raw;
@@ -337,7 +330,7 @@ static void come_back(struct run *r, const struct ask_failure *f)
     struct str key = r->spending.calls_key;
     const char *message = arena_c_str(r->a, f->message);
     save_turn(r);
-    if (f->retry_after_ms <= 0 || !key.n) {
+    if (!key.n) {
         attempt_fail_after(r->at, f->retry_after_ms, f->code, message);
         return;
     }
@@ -379,7 +372,7 @@ static void run_calls(struct run *r)
             }
             break;
         case ASK_AGAIN:
-            remember(r);
+            abilities_remember(&r->ask.q);
             break;
         case ASK_LATER:
             come_back(r, &failure);
@@ -412,7 +405,7 @@ const struct handler run_prompt_handler = {
     .run = run,
     .parse = reading_answer,
     .limits = spending_limits,
-    .timeout_ms = 600000,
-    .max_attempts = 5,
+    .needs = "providers",
+    .is_folderless = true,
     .help = "ask a language model, validate and search its answer",
 };

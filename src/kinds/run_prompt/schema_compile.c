@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kinds/run_prompt/pointer.h"
 #include "kinds/run_prompt/schema_private.h"
 
 struct compiler {
@@ -497,38 +498,6 @@ static struct schema_node *find_place(const struct compiler *c, struct str fragm
     return NULL;
 }
 
-static struct str unescape(struct arena *a, struct str name)
-{
-    char *p = arena_alloc(a, name.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < name.n; i++) {
-        bool is_marked = name.p[i] == '~' && i + 1 < name.n && (name.p[i + 1] == '0' || name.p[i + 1] == '1');
-        i += is_marked;
-        p[n++] = !is_marked ? name.p[i] : name.p[i] == '0' ? '~' : '/';
-    }
-    return (struct str){p, n};
-}
-
-/* What stands at a JSON Pointer, wherever that is: a reference may name a place that no keyword holds. */
-static const struct json *find_text(const struct compiler *c, struct str pointer)
-{
-    const struct json *at = c->nodes[0]->text;
-    struct str rest = STR_NONE;
-    (void)str_cut(pointer, '/', &rest);
-    while (at && rest.p) {
-        struct str name = unescape(c->a, str_cut(rest, '/', &rest));
-        int64_t index = 0;
-        if (at->type == JSON_ARRAY && str_to_i64(name, &index) && index >= 0) {
-            for (at = at->first; at && index > 0; index--) {
-                at = at->next;
-            }
-        } else {
-            at = json_get(at, name);
-        }
-    }
-    return at;
-}
-
 static enum rc follow(struct compiler *c, struct schema_node *node)
 {
     const struct json *ref = json_get(node->text, STR("$ref"));
@@ -549,7 +518,8 @@ static enum rc follow(struct compiler *c, struct schema_node *node)
     if (node->reference) {
         return RC_OK;
     }
-    const struct json *text = find_text(c, fragment);
+    /* a reference may name a place that no keyword holds */
+    const struct json *text = pointer_get(c->nodes[0]->text, fragment, c->a);
     if (!text || (text->type != JSON_OBJECT && text->type != JSON_BOOL)) {
         return wrong(&w, arena_printf(c->a, "names no schema in it: %.*s", STR_ARG(ref->s)).p);
     }

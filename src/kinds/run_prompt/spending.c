@@ -2,6 +2,9 @@
 #include "kinds/run_prompt/spending.h"
 
 #include <math.h>
+#include <stdlib.h>
+
+#include "base/log.h"
 
 #define WAIT_MAX_MS      30000 /* of a worker's slot, for one more call; what takes longer comes back */
 #define TURN_MS          50    /* not asked again sooner */
@@ -180,6 +183,14 @@ static void set_rate(struct limit_rule *r, int64_t n, int64_t bursts, int64_t ha
     r->period_ms = 60000;
 }
 
+static void warn_without_secret(const struct provider *p, struct arena *a)
+{
+    const char *variable = arena_printf(a, "STINT_SECRET_%.*s", STR_ARG(p->secret)).p; /* attempt_secret */
+    if (p->secret.n && !getenv(variable)) {
+        log_warn("worker.secret_missing", L_STR("provider", p->name), L_C("variable", variable));
+    }
+}
+
 enum rc spending_limits(const struct handler_options *o, struct arena *a, struct handler_limit **out,
                         size_t *count, struct err *e)
 {
@@ -190,6 +201,7 @@ enum rc spending_limits(const struct handler_options *o, struct arena *a, struct
     *count = 0;
     for (size_t i = 0; i < n && !rc; i++) {
         const struct provider *p = &providers[i];
+        warn_without_secret(p, a);
         struct handler_limit calls = {.key = arena_printf(a, PROMPT_LIMIT_PREFIX "%.*s", STR_ARG(p->name)),
                                       .rule.concurrency = p->concurrency};
         struct handler_limit tokens = {.key = arena_printf(a, PROMPT_TOKENS_PREFIX "%.*s", STR_ARG(p->name))};

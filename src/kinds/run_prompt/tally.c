@@ -250,10 +250,22 @@ bool tally_add(struct tally *t, const struct json *line, const struct json *foun
     return true;
 }
 
-bool tally_exceeds(const struct tally *t, const struct tally_budget *b)
+bool tally_exceeds(const struct tally *t, const struct prompt_budget *b)
 {
     const struct tally_group *g = &t->all;
     return (b->calls && g->calls > b->calls) ||
            (b->tokens && g->input_tokens + g->output_tokens > b->tokens) ||
            (b->usd > 0 && g->cost_usd > b->usd);
+}
+
+bool tally_is_clean(const struct tally *t, int64_t expected)
+{
+    const struct tally_group *g = &t->all;
+    int64_t good = g->of[TALLY_SUCCEEDED] + g->of[TALLY_REFUSED];
+    return good >= expected && good == t->lines;
+}
+
+int64_t tally_without_price(const struct tally *t)
+{
+    return t->all.of[TALLY_SUCCEEDED] + t->all.of[TALLY_REFUSED] - t->all.priced;
 }

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "kinds/run_prompt/coordinates.h"
+#include "kinds/run_prompt/prompt_args.h"
 
 #define TALLY_DOMAINS_MAX 20000   /* different ones that are counted … */
 #define TALLY_DOMAINS     100     /* … and told */
@@ -43,11 +44,9 @@ void tally_write(struct tally *t, int64_t expected, struct json_out *w);
 /* Those of them that say how the work went, not what was answered. */
 void tally_write_work(struct tally *t, struct json_out *w);
 
-struct tally_budget { /* 0 = no bound */
-    int64_t calls, tokens;
-    double usd;
-};
-
-bool tally_exceeds(const struct tally *t, const struct tally_budget *b);
+/* Has each job that should be there brought an answer, or a refusal? */
+bool tally_is_clean(const struct tally *t, int64_t expected);
+bool tally_exceeds(const struct tally *t, const struct prompt_budget *b);
+int64_t tally_without_price(const struct tally *t); /* answers and refusals */
 
 #endif

@@ -19,10 +19,12 @@ export function startWorker(stint, dir, providers, { slots = 8, key, env = {} } 
     return worker;
 }
 
-/** Runs `stint batch …`: {code, out, err}. */
-export const batch = (stint, ...args) => new Promise((resolve) => {
-    execFile(BIN, ['batch', ...args], { env: { ...process.env, STINT_URL: stint.url, STINT_KEY: stint.key }, maxBuffer: 1 << 26 }, (error, out, err) => resolve({ code: error ? error.code : 0, out, err }));
+/** Runs `stint …`: {code, out, err}. */
+export const command = (stint, ...args) => new Promise((resolve) => {
+    execFile(BIN, args, { env: { ...process.env, STINT_URL: stint.url, STINT_KEY: stint.key }, maxBuffer: 1 << 26 }, (error, out, err) => resolve({ code: error ? error.code : 0, out, err }));
 });
+
+export const batch = (stint, ...args) => command(stint, 'batch', ...args);
 
 /** A cron that has one tick a year: the next second but one. */
 export function soon() {
