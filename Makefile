@@ -289,6 +289,7 @@ fuzz: ## Each fuzz target for FUZZ_SECONDS (20) with libFuzzer; ONLY=name runs o
 .PHONY: chaos soak
 chaos: ## Kills (CHAOS_KILLS=1000), power cuts (CHAOS_CUTS=35000 a model), fault points, outages of PostgreSQL and engines beside the model (CHAOS_ITEMS=2000000) at full size
 	@$(MAKE) MODE=test test-programs
+	@tools/deps.sh sites
 	@tools/run-tests.sh build/test chaos
 soak: ## Mixed load for SOAK_MINUTES (60): memory, files, log and database must not grow; PostgreSQL beside an open transaction
 	@$(MAKE) MODE=test test-programs
@@ -297,6 +298,11 @@ soak: ## Mixed load for SOAK_MINUTES (60): memory, files, log and database must 
 .PHONY: bench
 bench: all $(LIMITS_BIN) ## Speed and memory on this machine; SMOKE=1 for ten seconds, PEERS=1 beside others
 	@bench/run.sh
+
+.PHONY: bench-crawl
+bench-crawl: $(PROGRAM) ## Whole sites to one document, beside wget --mirror; ROUNDS=3, SLOTS=8, STORE=postgres
+	@tools/deps.sh sites
+	@node bench/crawl.mjs
 
 .PHONY: bench-md
 bench-md: $(PROGRAM) $(B)/bench/markdown ## HTML to Markdown: how true it is to the pages of installed documentation, and how fast
@@ -319,7 +325,7 @@ pg-shape: ## After a new migration of PostgreSQL: writes sql/pg/shape.txt, with 
 	@test/pg/cluster.sh tools/pg-shape.sh
 
 .PHONY: run
-run: all ## Starts stint here and shows it at work on a real repository (REPO=, ONCE=1, STORE=postgres), or DEMO=prompts
+run: all ## Starts stint here and shows it at work on a real repository (REPO=, ONCE=1, STORE=postgres), or DEMO=prompts, or DEMO=crawl
 	@tools/run-demo.sh
 
 .PHONY: install

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # deps.sh [build|test|ci]: makes this machine able to build (default), to test, or to run every check.
+# deps.sh crawl: a web server and a documentation site for `make run DEMO=crawl`, and nothing else; deps.sh sites: all that
+# `make bench-crawl` and the crawls of `make chaos` want.
 # Installs what is missing and nothing else: Debian packages, and C sources and test libraries through npm, pinned by
 # integrity hashes. Called by make itself; takes a few milliseconds when nothing is missing.
 # Refuses to guess: without the rights to install it says exactly what to install, and ends with 1.
@@ -36,6 +38,15 @@ postgresql-15    /usr/lib/postgresql/15/bin/postgres
 pgbouncer        /usr/sbin/pgbouncer
 json-schema-test-suite /usr/share/json-schema-test-suite
 chromium         program:chromium
+"
+# A web server, and sites for it.
+crawl_packages="
+nginx-light      /usr/sbin/nginx
+python3-doc      /usr/share/doc/python3-doc/html
+"
+sites_packages="
+postgresql-doc-15 /usr/share/doc/postgresql-doc-15/html
+wget             program:wget
 "
 ci_packages="
 python3              program:python3
@@ -193,6 +204,15 @@ fill_sources() { # third_party/{sqlite,llhttp,tree-sitter,grammars} from npm and
     done
     rm -rf "$new"
 }
+
+if [ "$level" = crawl ] || [ "$level" = sites ]; then
+    [ "$level" = crawl ] || crawl_packages="$crawl_packages$sites_packages"
+    need=$(missing_packages "$crawl_packages")
+    # Where images of containers leave documentation out, it is wanted all the same, also of what is installed already.
+    # shellcheck disable=SC2086
+    [ -z "$need" ] || install_servers --reinstall -o 'DPkg::Options::=--path-include=/usr/share/doc/*' $need
+    exit
+fi
 
 need=$(missing_packages "$build_packages")
 [ "$level" != ci ] || need="$need $(missing_packages "$ci_packages")"

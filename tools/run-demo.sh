@@ -3,6 +3,7 @@
 # ./var, indexes a git repository through it, asks the index three questions, and stays until Ctrl-C.
 #   REPO=URL-or-path   the repository (default: this checkout)
 #   DEMO=prompts       instead: a batch of prompts on two days, against a provider that comes with it, and its reports
+#   DEMO=crawl         instead: the documentation of Python, served by an nginx of its own, to one Markdown document, twice
 #   ONCE=1             stop after the answers
 #   LISTEN=HOST:PORT   the address (default 127.0.0.1:7420)
 #   STORE=postgres     on a PostgreSQL of its own, which goes at the end; or STORE=postgresql://…: on yours
@@ -21,8 +22,9 @@ store=()
 
 dev=
 provider=
+site=
 stop() {
-    for pid in $dev $provider; do
+    for pid in $dev $provider $site; do
         kill -TERM "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done
@@ -50,14 +52,30 @@ if [ "${DEMO:-}" = prompts ]; then
     export STINT_SECRET_DEMO=demo-key
     work=(--providers var/demo/providers.json --slots 16)
 fi
+if [ "${DEMO:-}" = crawl ]; then
+    tools/deps.sh crawl
+    exec {said}< <(
+        trap '' INT
+        exec tools/serve-folder.sh /usr/share/doc/python3-doc/html var/demo-site
+    )
+    site=$!
+    if ! read -r -u "$said" url; then
+        echo "nginx did not start" >&2
+        exit 1
+    fi
+    url=$url/index.html
+    echo "The documentation of Python is served at $url."
+    work=(--allow-net 127.0.0.1 --slots 4)
+fi
 exec {ready}< <(
     trap '' INT # Ctrl-C reaches the whole group; the trap above decides the order
-    exec "$stint" dev "${store[@]}" --listen "${LISTEN:-127.0.0.1:7420}" "${allow[@]}" "${work[@]}" 2>>var/dev.log
+    exec "$stint" dev "${store[@]}" --listen "${LISTEN:-127.0.0.1:7420}" "${allow[@]}" "${work[@]}" 2>var/dev.log
 )
 dev=$!
 if ! read -r -u "$ready" line; then
     echo "stint did not start:" >&2
     tail -n 3 var/dev.log >&2
+    echo "(LISTEN=127.0.0.1:0 make run takes any free port.)" >&2
     exit 1
 fi
 echo "$line"
@@ -98,8 +116,20 @@ show_prompts() {
     do_it batch compare "visibility:$yesterday" "visibility:$today"
 }
 
+show_crawl() {
+    local -a crawl=(crawl "$url" --depth 3 -o var/python.md)
+    say "${crawl[@]}"
+    "$stint" "${crawl[@]}" | tail -n 15
+    printf '\n$ head var/python.md\n'
+    head -n 12 var/python.md
+    say "${crawl[@]}"
+    "$stint" "${crawl[@]}" | tail -n 4
+}
+
 if [ "${DEMO:-}" = prompts ]; then
     show_prompts
+elif [ "${DEMO:-}" = crawl ]; then
+    show_crawl
 else
     show_index
 fi

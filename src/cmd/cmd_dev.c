@@ -131,6 +131,9 @@ static enum rc start_worker(struct dev *d, struct err *e)
     add_list(&w, d, "--exec", "exec");
     add_list(&w, d, "--allow-path", "allow-path");
     add_list(&w, d, "--allow-net", "allow-net");
+    if (options_flag(d->o, "allow-no-robots")) {
+        add(&w, "--allow-no-robots");
+    }
     if (getcwd(folder, sizeof(folder))) { /* on one's own machine, what is below this folder is one's own */
         add(&w, "--allow-path");
         add(&w, folder);

@@ -68,13 +68,14 @@ static enum rc read_handler_options(const struct options *o, struct arena *a, st
                                     struct err *e)
 {
     struct address_rules rules = {.n = 0};
-    struct worker_option *options = arena_array(a, struct worker_option, 4);
+    struct worker_option *options = arena_array(a, struct worker_option, 5);
     const char *providers = options_str(o, "providers").p;
     options[0] = join_lines(o, "allow-path", a);
     options[1] = join_lines(o, "allow-net", a);
     options[2] = own_port(w, a);
+    options[3] = (struct worker_option){"allow-no-robots", options_flag(o, "allow-no-robots") ? "1" : ""};
     w->options = options;
-    w->option_count = 3;
+    w->option_count = 4;
     if (address_allow_all(&rules, str_from(options[1].value), e)) {
         return err_wrap(e, RC_INVALID, "--allow-net");
     }

@@ -26,6 +26,7 @@ int cmd_deps(const struct options *o);
 int cmd_cycles(const struct options *o);
 int cmd_files(const struct options *o);
 int cmd_outline(const struct options *o);
+int cmd_crawl(const struct options *o);
 int cmd_md(const struct options *o);
 int cmd_completion(const struct options *o);
 int cmd_work(const struct options *o);

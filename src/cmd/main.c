@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/term.h"
 
 const struct command command_table[] = {
     {"dev", cmd_dev, "Server, workers and a key for development, in one", "",
      "store store-unsafe listen dev-file allow-origin slots scratch queue exec allow-path allow-net "
-     "providers "
+     "allow-no-robots providers "
      "log-level",
      NULL},
     {"serve", cmd_serve, "Runs the server", "",
@@ -63,9 +64,10 @@ const struct command command_table[] = {
      "definition, as PUT /v1/schedules/{name} takes it; - reads it, or ARGS, from standard input.\n"
      "next prints the coming ticks, --limit of them (at most 100); run prints the id of the job.\n"},
     {"batch", cmd_batch, "Shows, closes and cancels batches; runs batches of prompts, and reports on them",
-     "[list | status|close|cancel BATCH | run|schedule FILE | report BATCH | compare BATCH BATCH | reextract "
-     "BATCH]",
-     "url key json limit name label date dry-run wait format entity entities detach",
+     "[list | status|close|cancel BATCH | run|schedule FILE | report|responses|mentions BATCH | compare "
+     "BATCH "
+     "BATCH | reextract BATCH]",
+     "url key json limit name label date providers dry-run wait format entity entities detach",
      "BATCH is an id; a batch of prompts is also called NAME, or NAME:DATE (else the newest of the name).\n"
      "run makes a batch of prompts x models x runs of a definition (docs/run-prompt.md); the same again for "
      "the\n"
@@ -73,7 +75,9 @@ const struct command command_table[] = {
      "cron.\n"
      "reextract looks for other names (--entities) in the answers, without "
      "a\n"
-     "call; without it, it reports once more on what there is.\n"},
+     "call; without it, it reports once more on what there is. responses prints each answer, mentions each "
+     "name\n"
+     "in one, with --entity of this name only, as --format jsonl or csv.\n"},
     {"stats", cmd_stats, "Counts jobs by state, and names kinds that no worker can do", "", "url key json",
      NULL},
     {"index", cmd_index, "Indexes a git repository and shows what was found", "REPO",
@@ -88,12 +92,17 @@ const struct command command_table[] = {
      "url key json repo ref limit", NULL},
     {"files", cmd_files, "Lists the files of an index, and why some were left out", "",
      "url key json repo ref status path limit", NULL},
+    {"crawl", cmd_crawl, "Crawls a documentation site and keeps it as one Markdown document", "URL",
+     "url key json depth max-pages scope sitemap include exclude concurrency max-tokens output queue "
+     "detach",
+     "stint crawl https://docs.example.org/ --depth 3 -o docs.md\n"
+     "Each page is a job: what was asked for stays, also when servers and workers end in between."},
     {"md", cmd_md, "Turns a page of HTML into Markdown, without a server", "FILE|URL",
      "selector base remove json allow-net",
      "FILE is a path, or - for standard input. Without --base, links of a FILE stay relative."},
     {"work", cmd_work, "Does jobs: a supervisor with one process per slot", "",
-     "url key queue kind exec slots once lease scratch allow-path allow-net providers worker-name drain "
-     "log-level",
+     "url key queue kind exec slots once lease scratch allow-path allow-net allow-no-robots providers "
+     "worker-name drain log-level",
      NULL},
     {"bench", cmd_bench, "Puts load on a server: enqueue, import, drain, latency, fanout or post", "WORKLOAD",
      "url key queue seconds jobs in-flight batch streams watched events slow", NULL},
@@ -120,11 +129,9 @@ int command_fail(const struct options *o, enum exit_code code, const char *forma
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    for (char *p = text; *p;
-         p++) { /* some of it a worker or a git server wrote: nothing for a terminal to obey */
-        *p = ((unsigned char)*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f ? '?' : *p;
-    }
-    (void)fprintf(stderr, "stint %s: %s\n", options_command(o)->name, text);
+    (void)fprintf(stderr, "stint %s: ", options_command(o)->name);
+    term_put(stderr, str_from(text), "\n\t"); /* some of it a worker or a git server wrote */
+    (void)putc('\n', stderr);
     return (int)code;
 }
 

@@ -45,7 +45,8 @@ const struct option option_table[] = {
     {"tenant", OPT_TEXT, "NAME", "default", 0, 0, "tenant of the key; made when it is new"},
     {"name", OPT_TEXT, "NAME", "", 0, 0,
      "what the key is for, to find it again in the list; of batches: only those of this name"},
-    {"scopes", OPT_TEXT, "LIST", "enqueue,read,work,admin", 0, 0, "what the key may do, comma-separated"},
+    {"scopes", OPT_TEXT, "LIST", "enqueue,read,work,admin", 0, 0,
+     "what the key may do, comma-separated; work_all, alone: work for all tenants"},
     {"queues", OPT_TEXT, "LIST", "", 0, 0, "only these queues, comma-separated; empty = all"},
     {"expires", OPT_DURATION, "TIME", "forever", SECOND, INT64_MAX, "how long the key is good"},
     /* the client */
@@ -73,7 +74,8 @@ const struct option option_table[] = {
     {"in-batch", OPT_TEXT, "ID", NULL, 0, 0, "the batch that the job belongs to"},
     {"wait", OPT_FLAG, NULL, NULL, 0, 0, "follow the job to its end; the exit code tells how it went"},
     /* limits */
-    {"concurrency", OPT_INT, "N", NULL, 1, 1000000, "so many jobs of the key run at once"},
+    {"concurrency", OPT_INT, "N", NULL, 1, 1000000,
+     "so many at once: jobs of a limit key, requests of a crawl"},
     {"rate", OPT_INT, "N", NULL, 1, 1000000000, "so many begin in --per"},
     {"per", OPT_DURATION, "TIME", "1m", 1, 31LL * 24 * HOUR, "the time of --rate"},
     {"burst", OPT_INT, "N", NULL, 1, 1000000000, "so many of them at once; default: --rate"},
@@ -104,7 +106,8 @@ const struct option option_table[] = {
      "the day that a batch is for, such as 2026-11-22; default today (UTC)"},
     {"dry-run", OPT_FLAG, NULL, NULL, 0, 0,
      "make nothing: check the definition, and say what it would come to"},
-    {"format", OPT_TEXT, "FORMAT", "md", 0, 0, "of a report: md, json or csv"},
+    {"format", OPT_TEXT, "FORMAT", "md", 0, 0,
+     "of a report: md, json or csv; of responses and mentions: jsonl or csv"},
     {"entity", OPT_TEXT, "NAME", NULL, 0, 0, "tell of this name only"},
     {"entities", OPT_TEXT, "FILE", NULL, 0, 0, "names to look for, a JSON array as in the definition"},
     /* workers */
@@ -118,6 +121,8 @@ const struct option option_table[] = {
     {"allow-net", OPT_LIST, "NET", NULL, 0, 0,
      "crawls and clones may reach this address or network (10.1.0.0/16, 127.0.0.1:8080), or public:PORT "
      "(several)"},
+    {"allow-no-robots", OPT_FLAG, NULL, NULL, 0, 0,
+     "crawls may be asked not to keep to robots.txt (\"robots\": false)"},
     {"providers", OPT_TEXT, "FILE", NULL, 0, 0, "run-prompt: the language models' providers, a JSON file"},
     {"worker-name", OPT_TEXT, "NAME", NULL, 0, 0, "name in the list of workers; default HOST:PID"},
     {"dev-file", OPT_TEXT, "PATH", "./var/dev.json", 0, 0,
@@ -139,6 +144,13 @@ const struct option option_table[] = {
      "the first match is the content of a page; default: it is found"},
     {"remove", OPT_LIST, "CSS", NULL, 0, 0, "leave out every match of it (several)"},
     {"base", OPT_TEXT, "URL", NULL, 0, 0, "address of the page, against which its links are resolved"},
+    /* crawls */
+    {"max-pages", OPT_INT, "N", NULL, 1, 20000, "no more pages than these; default 1000"},
+    {"max-tokens", OPT_INT, "N", NULL, 1000, INT32_MAX, "split the document into parts of so many tokens"},
+    {"scope", OPT_TEXT, "SCOPE", NULL, 0, 0,
+     "prefix (the folder of URL), host or subdomains; default prefix"},
+    {"sitemap", OPT_TEXT, "HOW", NULL, 0, 0, "include, only or skip what sitemaps name; default include"},
+    {"output", OPT_TEXT, "FILE", NULL, 0, 0, "where the document goes; -o for short"},
     /* bench */
     {"seconds", OPT_INT, "N", "5", 1, 600, "longest run of the workload"},
     {"jobs", OPT_INT, "N", "0", 0, 100000000, "end after so many jobs; 0 = by time"},

@@ -19,7 +19,7 @@ verdict() { # WHAT STATUS
     fi
 }
 
-for check in layers sizes bans docs; do
+for check in layers sizes names bans docs; do
     output=$(node "tools/check-$check.mjs" "$planted/$check" 2>&1)
     [ $? = 1 ]
     verdict "$check fails on its planted violations" $?

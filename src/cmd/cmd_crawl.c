@@ -1,0 +1,258 @@
+/* cmd_crawl.c: crawl a documentation site, show each page as it comes, and keep the document. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "client/client.h"
+#include "cmd/remote.h"
+#include "cmd/term.h"
+
+struct live {
+    struct arena *a;
+    bool is_json;
+    int64_t pages, failed;
+};
+
+/* ---- asking */
+
+static void put_list(struct json_out *w, const struct options *o, const char *option)
+{
+    const struct str *list = NULL;
+    size_t count = options_list(o, option, &list);
+    if (!count) {
+        return;
+    }
+    json_name(w, option);
+    json_array_begin(w);
+    for (size_t i = 0; i < count; i++) {
+        json_str(w, list[i]);
+    }
+    json_array_end(w);
+}
+
+static int put_depth(struct json_out *w, const struct options *o)
+{
+    int64_t depth = 0;
+    if (!options_is_given(o, "depth")) {
+        return EXIT_OK; /* the crawl's own default is another than that of `stint deps` */
+    }
+    if (!str_to_i64(options_str(o, "depth"), &depth)) {
+        return command_fail(o, EXIT_USAGE, "--depth: a number");
+    }
+    json_put_int(w, "depth", depth);
+    return EXIT_OK;
+}
+
+static int write_job(struct json_out *w, const struct options *o)
+{
+    const struct str *queues = NULL;
+    json_object_begin(w);
+    json_put_c(w, "kind", "crawl-docs");
+    if (options_list(o, "queue", &queues)) {
+        json_put_str(w, "queue", queues[0]);
+    }
+    json_put_c(w, "on_cancel", "run");
+    json_put_int(w, "max_attempts", 5);
+    json_name(w, "args");
+    json_object_begin(w);
+    json_put_str(w, "url", options_arg(o, 0));
+    int code = put_depth(w, o);
+    if (options_is_given(o, "max-pages")) {
+        json_put_int(w, "max_pages", options_int(o, "max-pages"));
+    }
+    if (options_is_given(o, "max-tokens")) {
+        json_put_int(w, "max_tokens", options_int(o, "max-tokens"));
+    }
+    if (options_is_given(o, "concurrency")) {
+        json_put_int(w, "concurrency", options_int(o, "concurrency"));
+    }
+    remote_put_text(w, o, "scope", "scope");
+    remote_put_text(w, o, "sitemap", "sitemap");
+    put_list(w, o, "include");
+    put_list(w, o, "exclude");
+    json_object_end(w);
+    json_object_end(w);
+    return code;
+}
+
+/* ---- live lines */
+
+static void show_crawled(struct live *l, const struct json *data)
+{
+    l->pages++;
+    term_progress_end();
+    term_print(TERM_DIM, "%5lld ", (long long)l->pages);
+    term_print(TERM_GREEN, "%lld ", (long long)number_of(data, "status"));
+    term_print(TERM_DIM, "%lld ", (long long)number_of(data, "depth"));
+    term_str(TERM_PLAIN, text_of(data, "url"));
+    term_print(TERM_DIM, " %s tokens\n", term_count(number_of(data, "tokens")).s);
+}
+
+static void show_failed(struct live *l, const struct json *data)
+{
+    bool will_retry = number_of(data, "will_retry");
+    l->failed += !will_retry;
+    term_progress_end();
+    term_print(will_retry ? TERM_YELLOW : TERM_RED, "      %s ", will_retry ? "again" : "failed");
+    term_str(TERM_PLAIN, text_of(data, "url"));
+    term_print(TERM_DIM, " %.*s\n", STR_ARG(text_of(data, "code")));
+}
+
+static bool on_event(void *ctx, int64_t seq, const char *type, const char *data_json)
+{
+    struct live *l = ctx;
+    struct json *data = NULL;
+    struct str kind = str_from(type);
+    if (l->is_json) {
+        (void)printf("{\"seq\":%lld,\"type\":\"%s\",\"data\":%s}\n", (long long)seq, type, data_json);
+        (void)fflush(stdout);
+        return true;
+    }
+    if (json_parse(str_from(data_json), l->a, &data, NULL)) {
+        return true;
+    }
+    if (str_eq(kind, STR("url_crawled"))) {
+        show_crawled(l, data);
+    } else if (str_eq(kind, STR("url_failed"))) {
+        show_failed(l, data);
+    } else if (str_eq(kind, STR("progress"))) {
+        const struct json *p = json_get(data, STR("percent"));
+        term_progress(p && p->type != JSON_NULL ? (int64_t)(p->d * 10) : -1, text_of(data, "message"));
+    }
+    arena_reset(l->a);
+    return true;
+}
+
+/* ---- keeping */
+
+static bool on_piece(void *ctx, struct str piece)
+{
+    FILE *f = ctx;
+    return fwrite(piece.p, 1, piece.n, f) == piece.n;
+}
+
+static int download(struct remote *r, struct str id, struct str name, const char *path)
+{
+    struct stint_error e = {0};
+    int status = 0;
+    const char *partial = arena_printf(r->a, "%s.part", path).p;
+    FILE *f = fopen(partial, "wbe");
+    if (!f) {
+        return command_fail(r->o, EXIT_FAILED, "%s cannot be written", path);
+    }
+    const struct client_request request = {
+        .method = HTTP_GET,
+        .path = arena_printf(r->a, "/v1/jobs/%.*s/artifacts/%.*s", STR_ARG(id), STR_ARG(name)),
+    };
+    int code = client_stream(r->client, &request, &status, on_piece, f, &e);
+    bool is_good = !ferror(f);
+    is_good = fclose(f) == 0 && is_good;
+    if (code || !is_good || rename(partial, path)) {
+        (void)unlink(partial);
+        return code ? remote_fail(r, &e) : command_fail(r->o, EXIT_FAILED, "%s cannot be written", path);
+    }
+    return EXIT_OK;
+}
+
+/* docs.md, or docs-01.md, docs-02.md … when the document has parts. */
+static struct str local_path(struct remote *r, struct str name)
+{
+    struct str output = options_str(r->o, "output");
+    struct str part = str_sub(name, 8, name.n - 3); /* "document" PART ".md" */
+    size_t dot = str_ends(output, STR(".md")) ? output.n - 3 : output.n;
+    return arena_printf(r->a, "%.*s%.*s%.*s", STR_ARG(str_sub(output, 0, dot)), STR_ARG(part),
+                        STR_ARG(str_sub(output, dot, output.n)));
+}
+
+static int keep_documents(struct remote *r, struct str id)
+{
+    const struct json *answer = NULL;
+    remote_path(r, "/v1/jobs/%.*s/artifacts", STR_ARG(id));
+    int code = remote_call(r, "GET", remote_target(r), STR_NONE, &answer);
+    for (const struct json *i = first_of(answer, "artifacts"); i && !code; i = i->next) {
+        struct str name = text_of(i, "name");
+        if (!str_starts(name, STR("document")) || !str_ends(name, STR(".md"))) {
+            continue;
+        }
+        struct str path = local_path(r, name);
+        code = download(r, id, name, path.p);
+        if (!code && !options_flag(r->o, "json")) {
+            term_str(TERM_BOLD, path);
+            term_print(TERM_DIM, " %s\n", term_bytes(number_of(i, "size")).s);
+        }
+    }
+    return code;
+}
+
+static void print_summary(const struct json *job)
+{
+    const struct json *result = json_get(job, STR("result"));
+    const struct json *skipped = json_get(result, STR("skipped"));
+    int64_t ms = time_of(job, "finished_at") - time_of(job, "created_at");
+    term_print(TERM_GREEN, "crawled");
+    (void)printf(" %s pages in %s, %s tokens", term_count(number_of(result, "pages")).s, term_duration(ms).s,
+                 term_count(number_of(result, "tokens")).s);
+    (void)printf(", %s failed\n", term_count(number_of(result, "failed")).s);
+    const struct json *changes = json_get(result, STR("changes"));
+    if (changes) {
+        term_print(TERM_DIM, "  changes  ");
+        for (const struct json *s = changes->first; s; s = s->next) {
+            (void)printf("%.*s %s%s", STR_ARG(s->name), term_count(s->i).s, s->next ? ", " : "\n");
+        }
+    }
+    if (skipped && skipped->count) {
+        term_print(TERM_DIM, "  skipped  ");
+        for (const struct json *s = skipped->first; s; s = s->next) {
+            (void)printf("%.*s %s%s", STR_ARG(s->name), term_count(s->i).s, s->next ? ", " : "\n");
+        }
+    }
+}
+
+static int follow(struct remote *r, struct str id, const struct json **job)
+{
+    struct stint_error e = {0};
+    struct live l = {.a = arena_new(), .is_json = options_flag(r->o, "json")};
+    int code = stint_watch(r->client, arena_c_str(r->a, id), 0, on_event, &l, &e);
+    term_progress_end();
+    arena_free(l.a);
+    if (code) {
+        return remote_fail(r, &e);
+    }
+    remote_path(r, "/v1/jobs/%.*s", STR_ARG(id));
+    code = remote_call(r, "GET", remote_target(r), STR_NONE, job);
+    const struct json *error = json_get(*job, STR("error"));
+    return code || str_eq(text_of(*job, "state"), STR("completed"))
+               ? code
+               : command_fail(r->o, EXIT_JOB_FAILED, "the crawl is %.*s: %.*s %.*s",
+                              STR_ARG(text_of(*job, "state")), STR_ARG(text_of(error, "code")),
+                              STR_ARG(text_of(error, "message")));
+}
+
+int cmd_crawl(const struct options *o)
+{
+    struct remote r;
+    struct buf body = BUF_LIMIT(1 << 20);
+    struct json_out w = json_writer(&body);
+    const struct json *answer = NULL;
+    const struct json *job = NULL;
+    int code = remote_open(&r, o);
+    code = code ? code : write_job(&w, o);
+    if (!code) {
+        code = remote_call(&r, "POST", STR("/v1/jobs"), (struct str){buf_c_str(&body), body.n}, &answer);
+    }
+    if (!code && options_flag(o, "detach")) {
+        (void)printf("%.*s\n", STR_ARG(text_of(answer, "id")));
+    } else if (!code) {
+        struct str id = text_of(answer, "id");
+        code = follow(&r, id, &job);
+        if (!code && !options_flag(o, "json")) {
+            print_summary(job);
+        }
+        if (!code && options_has(o, "output")) {
+            code = keep_documents(&r, id);
+        }
+    }
+    buf_dispose(&body);
+    remote_close(&r);
+    return code;
+}

@@ -1,0 +1,91 @@
+/* crawl_graph.h: what a crawl knows: the pages it has asked for, where their links lead, how deep they are, and what to ask for next. It is
+ * computed anew from the outcomes of the crawl's jobs, all of which are final then: so it does not depend on which of them was
+ * faster, and nothing has to be remembered. Pure. */
+#ifndef STINT_KINDS_CRAWL_DOCS_CRAWL_GRAPH_H
+#define STINT_KINDS_CRAWL_DOCS_CRAWL_GRAPH_H
+
+#include "kinds/crawl_docs/crawl_args.h"
+#include "kinds/crawl_docs/page_job.h"
+#include "kinds/crawl_docs/robots.h"
+
+#define CRAWL_REDIRECTS_MAX     5
+#define CRAWL_SITEMAPS_MAX      50
+#define CRAWL_SITEMAP_DEPTH_MAX 3
+#define CRAWL_ASK_MAX           (CRAWL_PAGES_MAX + 100) /* jobs at once: all pages, and all lists */
+
+enum crawl_state { CRAWL_UNKNOWN, CRAWL_DONE, CRAWL_MOVED, CRAWL_FAILED };
+
+struct crawl_node {
+    struct str fetch, identity;
+    struct url url;
+    int depth;
+    enum crawl_state state;
+    const struct json *job; /* its outcome; NULL: not asked for yet */
+    struct str id, code;    /* of the job; why it failed */
+    const struct json *result, *page;
+    const struct json *record; /* of the crawl before: {"url", "result", "text"}; NULL = it was not there */
+    bool is_unchanged;         /* result and page are the record's */
+    size_t moved_to;           /* CRAWL_MOVED: another node */
+};
+
+struct crawl_ask { /* a job to make */
+    enum page_what what;
+    struct str url;
+    struct str identity;
+    struct str host;
+    int depth;
+    int64_t delay_ms;
+    const struct json *record; /* as of the node */
+};
+
+#define CRAWL_SKIPS_SHOWN 10
+
+struct crawl_skips {
+    int64_t by_reason[8];
+    struct str shown[8][CRAWL_SKIPS_SHOWN]; /* the first of them, where the addresses are known */
+    size_t shown_count[8];
+};
+enum {
+    SKIP_OUT,
+    SKIP_EXCLUDED,
+    SKIP_EXTENSION,
+    SKIP_TRAP,
+    SKIP_ROBOTS,
+    SKIP_DEPTH,
+    SKIP_PAGES,
+    SKIP_REDIRECT
+};
+extern const char *const crawl_skip_names[8];
+
+struct crawl_graph {
+    struct arena *a;
+    const struct crawl_args *args;
+    struct scope scope;
+    struct crawl_node
+        *nodes; /* in the order in which they were found: by depth, then as their pages name them */
+    size_t count, room;
+    size_t seed; /* behind its redirects */
+    size_t pages, failed;
+    int64_t bytes;
+    struct crawl_ask *asks; /* at most CRAWL_ASK_MAX */
+    size_t ask_count;
+    struct crawl_skips skips;
+    int64_t robots_delay_ms; /* of the seed's host, as it is kept; -1 = none */
+    bool is_delay_capped;
+    struct crawl_map *map; /* texts of addresses to nodes */
+    struct crawl_map *jobs, *records;
+    const struct json **record_list; /* of the crawl before, as it wrote them */
+    size_t record_count, record_room;
+};
+
+/* `lines` are jobs as GET /v1/jobs/{id} has them, a line each; `previous` are the records of the crawl before, likewise ("" = none). RC_OK: see ask_count; 0 = nothing is left to ask for. Else the crawl fails:
+ * the seed failed (its code), may not be asked for (`robots`), leads in circles (`redirect_loop`), or its robots.txt cannot be had. */
+MUST_CHECK enum rc crawl_graph_read(const struct crawl_args *args, struct str lines, struct str previous,
+                                    struct arena *a, struct crawl_graph *out, struct err *e);
+
+/* The node of this identity; NULL: there is none. */
+const struct crawl_node *crawl_graph_node(const struct crawl_graph *g, struct str identity);
+/* The node of an address as a page writes it, absolute, with or without fragment; NULL: it is none of the crawl. */
+const struct crawl_node *crawl_graph_find(const struct crawl_graph *g, struct str address);
+
+#endif

@@ -1,0 +1,490 @@
+/* page_job.c: the kind crawl-docs.page: one request, in the fetch child; what came is read in the parse process. It follows no
+ * redirect: where one leads is told, and the crawl decides (it knows the site's robots.txt and what was asked for already). */
+#include "kinds/crawl_docs/page_job.h"
+
+#include "base/clock.h"
+#include "kinds/crawl_docs/crawl_args.h"
+#include "kinds/crawl_docs/page_bytes.h"
+#include "kinds/crawl_docs/robots.h"
+#include "markdown/markdown.h"
+#include "net/fetch.h"
+
+#define USER_AGENT       "stint/" STINT_VERSION
+#define PARSE_MS         10000
+#define LIST_MAX_BYTES   (10 << 20)
+#define RETRY_AFTER_MAX  120000
+#define ANSWER_MAX_BYTES (48 << 20)
+
+struct job {
+    struct attempt *at;
+    struct arena *a;
+    struct crawl_args args;
+    enum page_what what;
+    struct str url, seed;
+    struct str etag, last_modified; /* of the copy that we have; "" = none */
+    struct url place;               /* of url */
+    int64_t delay_ms, depth, from_us;
+    struct fetch_answer answer;
+};
+
+static struct fetcher *fetcher; /* one a process: keeps its connections */
+
+static const char *const what_names[] = {"page", "robots", "sitemap", "llms"};
+
+const char *page_what_name(enum page_what what)
+{
+    return what_names[what];
+}
+
+bool page_what_parse(struct str name, enum page_what *out)
+{
+    for (int i = 0; i < PAGE_WHATS; i++) {
+        if (str_eq(name, str_from(what_names[i]))) {
+            *out = (enum page_what)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the request */
+
+static struct str text_of(const struct json *o, const char *name)
+{
+    const struct json *v = json_get(o, str_from(name));
+    return v && v->type == JSON_STRING ? v->s : STR("");
+}
+
+static enum rc read_args(struct job *j, struct err *e)
+{
+    struct json *o = NULL;
+    enum rc rc = json_parse_envelope(attempt_args(j->at), j->a, &o, e);
+    const struct json *crawl = json_get(o, STR("crawl"));
+    rc = rc ? rc : crawl_args_read(crawl ? crawl->raw : STR(""), j->a, &j->args, e);
+    rc = rc ? rc : json_get_int(o, "delay_ms", 0, CRAWL_DELAY_MAX_MS, &j->delay_ms, e);
+    rc = rc ? rc : json_get_int(o, "depth", 0, CRAWL_DEPTH_MAX, &j->depth, e);
+    j->url = text_of(o, "url");
+    j->seed = text_of(o, "seed");
+    j->etag = text_of(o, "etag");
+    j->last_modified = text_of(o, "last_modified");
+    if (!rc && !page_what_parse(text_of(o, "what"), &j->what)) {
+        rc = err_set_code(e, RC_INVALID, "invalid_input", "what", "what: page, robots, sitemap or llms");
+    }
+    return rc ? rc : url_parse(j->url, j->a, &j->place, e);
+}
+
+static enum rc ask(struct job *j, struct err *e)
+{
+    struct http_field fields[3] = {
+        {STR("Accept"),
+         STR("text/markdown, text/html;q=0.9, application/xhtml+xml;q=0.9, text/plain;q=0.5")}};
+    size_t count = 1;
+    struct address_rules rules;
+    enum rc rc =
+        address_rules_read(attempt_option(j->at, "allow-net"), attempt_option(j->at, "own-port"), &rules, e);
+    if (j->etag.n) {
+        fields[count++] = (struct http_field){STR("If-None-Match"), j->etag};
+    }
+    if (j->last_modified.n) {
+        fields[count++] = (struct http_field){STR("If-Modified-Since"), j->last_modified};
+    }
+    const struct fetch_request r = {
+        .url = j->url,
+        .fields = fields,
+        .field_count = count,
+        .timeout_ms = j->args.timeout_ms,
+        .max_body_bytes = (size_t)(j->what == PAGE_PAGE ? j->args.max_page_bytes : LIST_MAX_BYTES),
+        .redirects = j->what == PAGE_PAGE ? 0 : FETCH_REDIRECTS_MAX,
+        .rules = &rules,
+    };
+    fetcher = fetcher ? fetcher : fetcher_new(USER_AGENT);
+    return rc ? rc : fetch(fetcher, &r, j->a, &j->answer, e);
+}
+
+/* ---- what goes wrong */
+
+static const struct {
+    const char *ours, *theirs;
+    enum error_class class;
+} failures[] = {
+    {"dns", "unknown_host", ERROR_TRANSIENT},         {"connect", "connect_failed", ERROR_TRANSIENT},
+    {"timeout", "timed_out", ERROR_TRANSIENT},        {"early_eof", "connection_lost", ERROR_TRANSIENT},
+    {"too_large", "answer_too_big", ERROR_PERMANENT}, {"too_large", "answer_bomb", ERROR_PERMANENT},
+};
+
+static void tell_failure(struct job *j, enum error_class class, const char *code, const char *text)
+{
+    struct buf b = BUF_LIMIT(16 << 10);
+    struct json_out w = json_writer(&b);
+    json_object_begin(&w);
+    json_put_str(&w, "url", j->url);
+    json_put_c(&w, "code", code);
+    json_put_c(&w, "class", error_class_name(class));
+    if (j->answer.status) {
+        json_put_int(&w, "http_status", j->answer.status);
+    }
+    json_put_int(&w, "attempt", attempt_number(j->at));
+    json_put_bool(&w, "will_retry", class == ERROR_TRANSIENT && attempt_number(j->at) < PAGE_ATTEMPTS);
+    json_object_end(&w);
+    attempt_root_event(j->at, "url_failed", buf_str(&b));
+    buf_dispose(&b);
+    attempt_fail(j->at, class, code, "%s", text);
+}
+
+static void fail_asking(struct job *j, const struct err *e)
+{
+    const char *code = e->code ? e->code : "error";
+    enum error_class class = ERROR_PERMANENT;
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+        if (str_eq(str_from(code), str_from(failures[i].theirs))) {
+            code = failures[i].ours;
+            class = failures[i].class;
+            break;
+        }
+    }
+    tell_failure(j, class, code, e->text);
+}
+
+static int64_t retry_after_ms(const struct fetch_answer *answer)
+{
+    int64_t seconds = 0;
+    struct str text = fetch_header(answer, STR("retry-after"));
+    if (!text.n) {
+        return -1;
+    }
+    if (str_to_i64(text, &seconds)) {
+        return seconds < 0 ? 0 : seconds > RETRY_AFTER_MAX / 1000 ? RETRY_AFTER_MAX : seconds * 1000;
+    }
+    int64_t at = fetch_date(text);
+    int64_t now = fetch_date(fetch_header(answer, STR("date")));
+    int64_t ms = at > 0 && now > 0 && at > now ? at - now : 0;
+    return ms > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : ms;
+}
+
+/* The host says later: for all who ask it. */
+static void fail_status(struct job *j)
+{
+    int status = j->answer.status;
+    int64_t after_ms = retry_after_ms(&j->answer);
+    struct str key = arena_printf(j->a, CRAWL_LIMIT_PREFIX "%.*s", STR_ARG(j->place.host));
+    const char *code = arena_printf(j->a, "http_%d", status).p;
+    bool is_transient = status >= 500 || status == 408 || status == 425 || status == 429;
+    if ((status == 429 || status == 503) && after_ms > 0 && attempt_limit_weight(j->at, key)) {
+        struct str paused = arena_printf(j->a, "{\"host\":\"%.*s\",\"for_ms\":%lld,\"http_status\":%d}",
+                                         STR_ARG(j->place.host), (long long)after_ms, status);
+        attempt_root_event(j->at, "host_paused", paused);
+        attempt_fail_pausing(j->at, key, after_ms, code, "the host asks to come back later");
+        return;
+    }
+    tell_failure(j, is_transient ? ERROR_TRANSIENT : ERROR_PERMANENT, code,
+                 arena_printf(j->a, "the host answered %d", status).p);
+}
+
+/* ---- what came */
+
+static bool is_status_ok(const struct job *j)
+{
+    return j->answer.status >= 200 && j->answer.status < 300;
+}
+
+static bool is_text(struct str type)
+{
+    static const char *const types[] = {"text/html", "application/xhtml+xml", "text/markdown", "text/plain"};
+    struct str rest = STR_NONE;
+    type = str_trim(str_cut(type, ';', &rest));
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (str_eq_nocase(type, str_from(types[i]))) {
+            return true;
+        }
+    }
+    return !type.n;
+}
+
+static struct str request_to_parse(struct job *j)
+{
+    struct buf b = BUF_LIMIT(ANSWER_MAX_BYTES);
+    struct json_out w = json_writer(&b);
+    json_object_begin(&w);
+    json_put_c(&w, "what", page_what_name(j->what));
+    json_put_str(&w, "url", j->answer.url);
+    json_put_str(&w, "seed", j->seed);
+    json_put_str(&w, "type", fetch_header(&j->answer, STR("content-type")));
+    json_put_raw(&w, "crawl", j->args.raw);
+    json_object_end(&w);
+    for (size_t i = 0; i < b.n; i++) { /* the line ends where the bytes begin */
+        b.p[i] = b.p[i] == '\n' ? ' ' : b.p[i];
+    }
+    buf_append_char(&b, '\n');
+    buf_append_str(&b, j->answer.body);
+    struct str text = arena_str(j->a, buf_str(&b));
+    buf_dispose(&b);
+    return text;
+}
+
+/* The parse process is not believed: what it says must be JSON. */
+static enum rc parse(struct job *j, struct str *json, struct str *text, struct err *e)
+{
+    struct buf answer = BUF_LIMIT(ANSWER_MAX_BYTES);
+    enum rc rc = attempt_parse(j->at, 0, request_to_parse(j), PARSE_MS, &answer, e);
+    if (!rc) {
+        *json = str_cut(arena_str(j->a, buf_str(&answer)), '\n', text);
+        rc = json_validate(*json, e);
+    }
+    buf_dispose(&answer);
+    return rc;
+}
+
+static void tell_page(struct job *j, struct str page)
+{
+    static const char *const copied[] = {"title", "tokens", "quality"};
+    struct json *o = NULL;
+    struct buf b = BUF_LIMIT(32 << 10);
+    struct json_out w = json_writer(&b);
+    if (json_parse(page, j->a, &o, NULL)) {
+        return;
+    }
+    json_object_begin(&w);
+    json_put_str(&w, "url", j->url);
+    json_put_int(&w, "depth", j->depth);
+    json_put_int(&w, "status", j->answer.status);
+    json_put_int(&w, "bytes", (int64_t)j->answer.body.n);
+    for (size_t i = 0; i < sizeof copied / sizeof *copied; i++) {
+        const struct json *v = json_get(o, str_from(copied[i]));
+        json_put_raw(&w, copied[i], v ? v->raw : STR("null"));
+    }
+    json_put_int(&w, "ms", (clock_mono_us() - j->from_us) / 1000);
+    json_object_end(&w);
+    attempt_root_event(j->at, "url_crawled", buf_str(&b));
+    buf_dispose(&b);
+}
+
+static void complete_page(struct job *j, struct str page, struct str text)
+{
+    struct buf b = BUF_LIMIT(4 << 20);
+    struct json_out w = json_writer(&b);
+    json_object_begin(&w);
+    json_put_int(&w, "status", j->answer.status);
+    json_put_str(&w, "type", fetch_header(&j->answer, STR("content-type")));
+    json_put_int(&w, "bytes", (int64_t)j->answer.body.n);
+    json_put_str(&w, "etag", fetch_header(&j->answer, STR("etag")));
+    json_put_str(&w, "last_modified", fetch_header(&j->answer, STR("last-modified")));
+    if (str_find(fetch_header(&j->answer, STR("x-robots-tag")), STR("noindex"), 0) <
+        fetch_header(&j->answer, STR("x-robots-tag")).n) {
+        json_put_bool(&w, "noindex", true);
+    }
+    json_put_raw(&w, "page", page);
+    json_object_end(&w);
+    tell_page(j, page);
+    attempt_text(j->at, PAGE_ARTIFACT, "text/markdown", text.p ? text : STR(""));
+    attempt_complete(j->at, buf_str(&b));
+    buf_dispose(&b);
+}
+
+static void take_redirect(struct job *j)
+{
+    struct page_url target;
+    struct err e;
+    struct str location = fetch_header(&j->answer, STR("location"));
+    struct buf b = BUF_LIMIT(16 << 10);
+    struct json_out w = json_writer(&b);
+    if (!location.n || page_url_read(j->url, location, j->args.query, j->a, &target, &e)) {
+        tell_failure(j, ERROR_PERMANENT, "bad_redirect", "the redirect leads to no address of the web");
+        return;
+    }
+    json_object_begin(&w);
+    json_put_int(&w, "status", j->answer.status);
+    json_put_str(&w, "redirect", target.fetch);
+    json_object_end(&w);
+    attempt_complete(j->at, buf_str(&b));
+    buf_dispose(&b);
+}
+
+static void complete_unchanged(struct job *j)
+{
+    struct buf b = BUF_LIMIT(32 << 10);
+    struct json_out w = json_writer(&b);
+    json_object_begin(&w);
+    json_put_int(&w, "status", j->answer.status);
+    json_put_str(&w, "etag", j->etag);
+    json_put_str(&w, "last_modified", j->last_modified);
+    json_object_end(&w);
+    tell_page(j, STR("{}"));
+    attempt_complete(j->at, buf_str(&b));
+    buf_dispose(&b);
+}
+
+static void take_page(struct job *j)
+{
+    struct str page = STR_NONE;
+    struct str text = STR_NONE;
+    struct err e = {.rc = RC_OK};
+    int status = j->answer.status;
+    if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) {
+        take_redirect(j);
+        return;
+    }
+    if (status == 304 && (j->etag.n || j->last_modified.n)) {
+        complete_unchanged(j);
+        return;
+    }
+    if (!is_status_ok(j)) {
+        fail_status(j);
+        return;
+    }
+    if (!is_text(fetch_header(&j->answer, STR("content-type")))) {
+        struct str type = str_sub(fetch_header(&j->answer, STR("content-type")), 0, 100);
+        tell_failure(j, ERROR_PERMANENT, "not_html", arena_printf(j->a, "it is %.*s", STR_ARG(type)).p);
+        return;
+    }
+    enum rc rc = parse(j, &page, &text, &e);
+    if (rc) { /* the parse process tells its code in front of its text */
+        struct str why = STR_NONE;
+        struct str code = str_cut(str_from(e.text), ':', &why);
+        bool is_ours = rc == RC_INVALID || rc == RC_TOO_BIG;
+        tell_failure(j, ERROR_PERMANENT, is_ours && why.p ? arena_c_str(j->a, code) : "limit", e.text);
+        return;
+    }
+    complete_page(j, page, text);
+}
+
+static void tell_robots(struct job *j, int status)
+{
+    struct robots robots;
+    struct buf b = BUF_LIMIT(16 << 10);
+    struct json_out w = json_writer(&b);
+    robots_read(status >= 200 && status < 300 ? j->answer.body : STR(""), CRAWL_AGENT, j->a, &robots);
+    json_object_begin(&w);
+    json_put_str(&w, "url", j->url);
+    json_put_int(&w, "status", status);
+    json_put_int(&w, "rules", (int64_t)robots.rule_count);
+    json_put_int(&w, "sitemaps", (int64_t)robots.sitemap_count);
+    if (robots.delay_ms >= 0) {
+        json_put_int(&w, "delay_ms", robots.delay_ms);
+        json_put_bool(&w, "is_capped", robots.delay_ms > CRAWL_DELAY_MAX_MS);
+    }
+    json_object_end(&w);
+    attempt_root_event(j->at, "robots_loaded", buf_str(&b));
+    buf_dispose(&b);
+}
+
+/* What RFC 9309 says of the answer: allowed when there is none, forbidden while nobody knows. */
+static void take_robots(struct job *j, enum rc rc, const struct err *asked)
+{
+    struct buf b = BUF_LIMIT(4 << 20);
+    struct json_out w = json_writer(&b);
+    bool is_endless =
+        rc == RC_INVALID && asked->code && str_eq(str_from(asked->code), STR("too_many_redirects"));
+    int status = rc ? 0 : j->answer.status;
+    if (rc == RC_DENIED || (rc && asked->code && str_eq(str_from(asked->code), STR("tls_failed")))) {
+        fail_asking(j, asked);
+        return;
+    }
+    if (!is_endless && (rc || status == 429 || status >= 500)) {
+        attempt_fail(j->at, ERROR_TRANSIENT, "robots_unreachable", "robots.txt: %s",
+                     rc ? asked->text : arena_printf(j->a, "the host answered %d", status).p);
+        return;
+    }
+    tell_robots(j, status);
+    json_object_begin(&w);
+    json_put_int(&w, "status", status);
+    json_put_str(&w, "text",
+                 status >= 200 && status < 300 ? str_sub(j->answer.body, 0, ROBOTS_MAX_BYTES) : STR(""));
+    json_object_end(&w);
+    attempt_complete(j->at, buf_str(&b));
+    buf_dispose(&b);
+}
+
+static void tell_list(struct job *j, struct str json)
+{
+    struct json *o = NULL;
+    struct buf b = BUF_LIMIT(16 << 10);
+    struct json_out w = json_writer(&b);
+    const struct json *urls = json_parse(json, j->a, &o, NULL) ? NULL : json_get(o, STR("urls"));
+    json_object_begin(&w);
+    json_put_str(&w, "url", j->url);
+    json_put_int(&w, "urls", urls ? (int64_t)urls->count : 0);
+    json_object_end(&w);
+    attempt_root_event(j->at, j->what == PAGE_SITEMAP ? "sitemap_loaded" : "llms_txt_loaded", buf_str(&b));
+    buf_dispose(&b);
+}
+
+/* A list that is not there is none. */
+static void take_list(struct job *j, enum rc rc)
+{
+    struct str json = STR_NONE;
+    struct str text = STR_NONE;
+    struct err e;
+    bool is_page = str_starts(str_trim(j->answer.body), STR("<!DOCTYPE html")) && j->what == PAGE_LLMS;
+    if (!rc && is_status_ok(j) && !is_page && !parse(j, &json, &text, &e)) {
+        tell_list(j, json);
+        attempt_complete(j->at, json);
+        return;
+    }
+    attempt_complete(j->at, STR("{\"urls\":[],\"is_index\":false}"));
+}
+
+static void tell_start(const struct job *j)
+{
+    struct buf b = BUF_LIMIT(16 << 10);
+    struct json_out w = json_writer(&b);
+    json_object_begin(&w);
+    json_put_str(&w, "url", j->url);
+    json_put_int(&w, "depth", j->depth);
+    json_put_int(&w, "attempt", attempt_number(j->at));
+    json_object_end(&w);
+    attempt_root_event(j->at, "url_started", buf_str(&b));
+    buf_dispose(&b);
+}
+
+static enum rc run(struct attempt *at, struct err *e)
+{
+    struct job j = {.at = at, .a = attempt_arena(at)};
+    struct err asked = {.rc = RC_OK};
+    enum rc rc = read_args(&j, e);
+    if (rc) {
+        return rc;
+    }
+    if (j.delay_ms && !attempt_wait(at, j.delay_ms)) {
+        return err_set(e, RC_BUSY, "stopped");
+    }
+    j.from_us = clock_mono_us();
+    if (j.what == PAGE_PAGE) {
+        tell_start(&j);
+    }
+    rc = ask(&j, &asked);
+    if (j.what == PAGE_ROBOTS) {
+        take_robots(&j, rc, &asked);
+    } else if (j.what != PAGE_PAGE) {
+        take_list(&j, rc);
+    } else if (rc) {
+        fail_asking(&j, &asked);
+    } else {
+        take_page(&j);
+    }
+    return RC_OK;
+}
+
+/* So many requests to a host at once, of all crawls of the server together; whoever wants another number sets it. And the parts into which
+ * a crawl's own limit is divided. */
+static enum rc host_limits(const struct handler_options *o, struct arena *a, struct handler_limit **out,
+                           size_t *count, struct err *e)
+{
+    struct handler_limit *l = arena_array(a, struct handler_limit, 2);
+    (void)o;
+    (void)e;
+    l[0] = (struct handler_limit){STR(CRAWL_LIMIT_PREFIX "*"), {.concurrency = CRAWL_HOST_SLOTS}};
+    l[1] = (struct handler_limit){STR(CRAWL_OWN_PREFIX "*"), {.concurrency = CRAWL_OWN_SLOTS}};
+    *out = l;
+    *count = 2;
+    return RC_OK;
+}
+
+const struct handler crawl_page_handler = {
+    .kind = PAGE_KIND,
+    .run = run,
+    .parse = page_bytes_read,
+    .prepare = markdown_prepare,
+    .limits = host_limits,
+    .is_folderless = true,
+    .help = "one request of a crawl",
+};

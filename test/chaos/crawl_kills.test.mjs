@@ -1,0 +1,3 @@
+// 600 pages through ten kills.
+process.env.CHAOS = '1';
+await import('../pipeline/crawl_kills.test.mjs');

@@ -1,0 +1,4 @@
+int page_read(int at, int count)
+{
+    return at - count;
+}

@@ -1,0 +1,205 @@
+/* crawl_graph.c: what a crawl asks for next, by what its jobs have brought; and that the order in which they ended changes nothing. */
+#include "kinds/crawl_docs/crawl_graph.h"
+
+#include <string.h>
+
+#include "test.h"
+
+#define SITE "http://a"
+
+/* A site of which so much is known: lines of jobs, in any order. */
+struct known {
+    struct arena *a;
+    struct crawl_args args;
+    struct crawl_graph graph;
+    struct str lines[64];
+    size_t count;
+};
+
+static void open_known(struct known *k, const char *args, struct err *e)
+{
+    *k = (struct known){.a = arena_new()};
+    OK(crawl_args_read(str_from(args), k->a, &k->args, e));
+}
+
+static void know(struct known *k, const char *what, const char *path, const char *state_and_result)
+{
+    k->lines[k->count] =
+        arena_printf(k->a, "{\"id\":\"j%zu\",\"args\":{\"what\":\"%s\",\"url\":\"" SITE "%s\"},%s}\n",
+                     k->count, what, path, state_and_result);
+    k->count++;
+}
+
+static void know_page(struct known *k, const char *path, const char *links)
+{
+    know(k, "page", path,
+         arena_printf(
+             k->a,
+             "\"state\":\"completed\",\"result\":{\"status\":200,\"bytes\":10,\"page\":{\"links\":[%s]}}",
+             links)
+             .p);
+}
+
+static void know_start(struct known *k, const char *robots)
+{
+    know(k, "robots", "/robots.txt",
+         arena_printf(k->a, "\"state\":\"completed\",\"result\":{\"status\":200,\"text\":\"%s\"}", robots).p);
+    know(k, "sitemap", "/sitemap.xml", "\"state\":\"completed\",\"result\":{\"urls\":[],\"is_index\":false}");
+    know(k, "llms", "/llms.txt", "\"state\":\"completed\",\"result\":{\"urls\":[],\"is_index\":false}");
+}
+
+static enum rc read_known(struct known *k, bool is_backwards, struct err *e)
+{
+    struct str all = STR("");
+    for (size_t i = 0; i < k->count; i++) {
+        struct str line = k->lines[is_backwards ? k->count - 1 - i : i];
+        all = arena_printf(k->a, "%.*s%.*s", STR_ARG(all), STR_ARG(line));
+    }
+    return crawl_graph_read(&k->args, all, STR(""), k->a, &k->graph, e);
+}
+
+/* "what path, what path": what is asked for next. */
+static struct str asked(struct known *k, struct err *e)
+{
+    struct str first = STR_NONE;
+    for (int turn = 0; turn < 2; turn++) {
+        struct str all = STR("");
+        OK(read_known(k, turn == 1, e));
+        for (size_t i = 0; i < k->graph.ask_count; i++) {
+            const struct crawl_ask *ask = &k->graph.asks[i];
+            all = arena_printf(k->a, "%.*s%s%s %.*s", STR_ARG(all), i ? ", " : "", page_what_name(ask->what),
+                               STR_ARG(str_sub(ask->url, sizeof SITE - 1, ask->url.n)));
+        }
+        if (turn) {
+            CHECK_STR(all, first);
+        }
+        first = all;
+    }
+    return first;
+}
+
+TEST(a_crawl_asks_for_robots_then_for_the_first_page_and_lists_then_for_what_they_name)
+{
+    struct known k;
+    open_known(&k, "{\"url\":\"http://a/\"}", e);
+    CHECK_STR(asked(&k, e), STR("robots /robots.txt"));
+    know(&k, "robots", "/robots.txt", "\"state\":\"completed\",\"result\":{\"status\":404,\"text\":\"\"}");
+    CHECK_STR(asked(&k, e), STR("page /, sitemap /sitemap.xml, llms /llms.txt"));
+    know_page(&k, "/", "\"http://a/x\",\"http://a/y\",\"http://a/x\"");
+    know(&k, "sitemap", "/sitemap.xml",
+         "\"state\":\"completed\",\"result\":{\"urls\":[\"http://a/m\",\"http://a/y\"],\"is_index\":false}");
+    know(&k, "llms", "/llms.txt", "\"state\":\"failed\",\"result\":null");
+    CHECK_STR(asked(&k, e), STR("page /x, page /y, page /m"));
+    know_page(&k, "/x", "\"http://a/\",\"http://a/z\"");
+    know_page(&k, "/y", "\"http://a/w\"");
+    know(&k, "page", "/m", "\"state\":\"failed\",\"error\":{\"code\":\"http_404\"}");
+    CHECK_STR(asked(&k, e), STR("page /z, page /w"));
+    know_page(&k, "/z", "");
+    know_page(&k, "/w", "");
+    CHECK_STR(asked(&k, e), STR(""));
+    CHECK_INT(k.graph.failed, 1);
+    CHECK_INT(crawl_graph_find(&k.graph, STR("http://a/z#part"))->depth, 2);
+    arena_free(k.a);
+}
+
+TEST(a_page_keeps_its_smallest_depth_and_none_is_deeper_than_asked)
+{
+    struct known k;
+    open_known(&k, "{\"url\":\"http://a/\",\"depth\":2}", e);
+    know_start(&k, "");
+    know_page(&k, "/", "\"http://a/1\",\"http://a/short\"");
+    know_page(&k, "/1", "\"http://a/2\",\"http://a/short\"");
+    know_page(&k, "/short", "\"http://a/2\"");
+    know_page(&k, "/2", "\"http://a/3\"");
+    CHECK_STR(asked(&k, e), STR(""));
+    CHECK_INT(crawl_graph_node(&k.graph, STR("http://a/short"))->depth, 1);
+    CHECK_INT(crawl_graph_node(&k.graph, STR("http://a/2"))->depth, 2);
+    CHECK_TRUE(!crawl_graph_node(&k.graph, STR("http://a/3")));
+    CHECK_INT(k.graph.skips.by_reason[SKIP_DEPTH], 1);
+    arena_free(k.a);
+}
+
+TEST(no_more_pages_are_asked_for_than_allowed_and_aliases_are_none)
+{
+    struct known k;
+    open_known(&k, "{\"url\":\"http://a/\",\"max_pages\":3}", e);
+    know_start(&k, "");
+    know_page(&k, "/", "\"http://a/1\",\"http://a/2\",\"http://a/3\",\"http://a/4\"");
+    CHECK_STR(asked(&k, e), STR("page /1, page /2"));
+    CHECK_INT(k.graph.skips.by_reason[SKIP_PAGES], 2);
+    know(&k, "page", "/1", "\"state\":\"completed\",\"result\":{\"status\":301,\"redirect\":\"http://a/2\"}");
+    know_page(&k, "/2", "");
+    CHECK_STR(asked(&k, e), STR("page /3"));
+    arena_free(k.a);
+}
+
+TEST(a_redirect_of_the_first_page_moves_the_crawl_and_a_circle_ends_it)
+{
+    struct known k;
+    open_known(&k, "{\"url\":\"http://a/\"}", e);
+    know_start(&k, "");
+    know(&k, "page", "/",
+         "\"state\":\"completed\",\"result\":{\"status\":302,\"redirect\":\"http://a/docs/\"}");
+    CHECK_STR(asked(&k, e), STR("page /docs/, sitemap /docs/sitemap.xml"));
+    know_page(&k, "/docs/", "\"http://a/docs/1\",\"http://a/other\"");
+    CHECK_STR(asked(&k, e), STR("sitemap /docs/sitemap.xml, page /docs/1"));
+    CHECK_INT(k.graph.skips.by_reason[SKIP_OUT], 1);
+    arena_free(k.a);
+    open_known(&k, "{\"url\":\"http://a/\"}", e);
+    know_start(&k, "");
+    know(&k, "page", "/", "\"state\":\"completed\",\"result\":{\"status\":302,\"redirect\":\"http://a/b\"}");
+    know(&k, "page", "/b", "\"state\":\"completed\",\"result\":{\"status\":302,\"redirect\":\"http://a/\"}");
+    FAILS(read_known(&k, false, e), RC_INVALID);
+    CHECK_STR(str_from(e->code), STR("redirect_loop"));
+    arena_free(k.a);
+}
+
+TEST(what_robots_txt_forbids_is_not_asked_for)
+{
+    struct known k;
+    open_known(&k, "{\"url\":\"http://a/\"}", e);
+    know_start(&k, "User-agent: *\\nDisallow: /p\\nCrawl-delay: 45");
+    know_page(&k, "/", "\"http://a/p1\",\"http://a/q\"");
+    CHECK_STR(asked(&k, e), STR("page /q"));
+    CHECK_INT(k.graph.skips.by_reason[SKIP_ROBOTS], 1);
+    CHECK_INT(k.graph.asks[0].delay_ms, CRAWL_DELAY_MAX_MS);
+    CHECK_TRUE(k.graph.is_delay_capped);
+    arena_free(k.a);
+    open_known(&k, "{\"url\":\"http://a/\"}", e);
+    know_start(&k, "User-agent: *\\nDisallow: /");
+    FAILS(read_known(&k, false, e), RC_DENIED);
+    CHECK_STR(str_from(e->code), STR("robots"));
+    arena_free(k.a);
+    open_known(&k, "{\"url\":\"http://a/\"}", e);
+    know(&k, "robots", "/robots.txt",
+         "\"state\":\"failed\",\"error\":{\"code\":\"robots_unreachable\",\"message\":\"503\"}");
+    FAILS(read_known(&k, false, e), RC_INVALID);
+    CHECK_STR(str_from(e->code), STR("robots_unreachable"));
+    arena_free(k.a);
+}
+
+TEST(a_page_that_was_not_modified_is_what_it_was_unless_that_is_another_one)
+{
+    struct known k;
+    struct str lines;
+    open_known(&k, "{\"url\":\"http://a/\"}", e);
+    know_start(&k, "");
+    know(&k, "page", "/",
+         "\"state\":\"completed\",\"result\":{\"status\":304,\"etag\":\"1\",\"last_modified\":\"\"}");
+    lines = STR("");
+    for (size_t i = 0; i < k.count; i++) {
+        lines = arena_printf(k.a, "%.*s%.*s", STR_ARG(lines), STR_ARG(k.lines[i]));
+    }
+    struct str record = STR("{\"url\":\"http://a/\",\"text\":\"# "
+                            "A\",\"result\":{\"status\":200,\"etag\":\"1\",\"last_modified\":\"\","
+                            "\"page\":{\"links\":[\"http://a/x\"]}}}\nnonsense\n");
+    OK(crawl_graph_read(&k.args, lines, record, k.a, &k.graph, e));
+    CHECK_TRUE(k.graph.nodes[0].is_unchanged);
+    CHECK_INT(k.graph.ask_count, 1);
+    CHECK_STR(k.graph.asks[0].url, STR("http://a/x"));
+    record = STR("{\"url\":\"http://a/\",\"text\":\"# "
+                 "A\",\"result\":{\"status\":200,\"etag\":\"2\",\"last_modified\":\"\",\"page\":{}}}\n");
+    FAILS(crawl_graph_read(&k.args, lines, record, k.a, &k.graph, e), RC_INVALID);
+    CHECK_STR(str_from(e->code), STR("seed_failed"));
+    arena_free(k.a);
+}
