@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         if (!json_parse(rest, a, &value, &e)) {
             bool is_valid = schema_check(schema, value, a, &faults);
             assert(is_valid == !faults.n);
-            (void)strict_schema_restore(&strict, value, a, &changed);
+            (void)strict_schema_restore(&strict, schema, value, a, &changed);
         }
     }
     arena_free(a);

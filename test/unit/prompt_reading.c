@@ -144,3 +144,75 @@ TEST(a_pointer_leads_where_the_standard_says)
     }
     arena_free(a);
 }
+
+/* Of a strict schema optional members must be written, as null at least. */
+TEST(a_null_is_kept_where_the_schema_allows_it_and_left_out_where_it_stands_for_nothing)
+{
+#define UNION                                                                                                \
+    "{\"type\":\"array\",\"items\":{\"anyOf\":["                                                             \
+    "{\"type\":\"object\",\"properties\":{\"is\":{\"const\":\"a\"},\"note\":{\"type\":\"string\"}},"         \
+    "\"required\":[\"is\"]},"                                                                                \
+    "{\"type\":\"object\",\"properties\":{\"is\":{\"const\":\"b\"},\"note\":{\"type\":[\"string\","          \
+    "\"null\"]}},\"required\":[\"is\",\"note\"]}]}}"
+#define TREE                                                                                                 \
+    "{\"type\":\"object\",\"properties\":{\"tree\":{\"$ref\":\"#/$defs/node\"}},\"required\":[\"tree\"],"    \
+    "\"$defs\":{\"node\":{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"next\":{"     \
+    "\"anyOf\":[{\"$ref\":\"#/$defs/node\"},{\"type\":\"null\"}]}},\"required\":[\"next\"]}}}"
+    static const struct {
+        const char *schema, *answer, *value, *repairs;
+    } answers[] = {
+        {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}}}", "{\"a\":null}", "{}",
+         "[\"nulls\"]"},
+        {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":[\"string\",\"null\"]}}}", "{\"a\":null}",
+         "{\"a\":null}", "[]"},
+        {"{\"type\":\"object\",\"properties\":{\"a\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}}"
+         "}",
+         "{\"a\":null}", "{\"a\":null}", "[]"},
+        {"{\"type\":\"object\",\"properties\":{\"a\":{\"oneOf\":[{\"type\":\"null\"},{\"type\":\"string\"}]}}"
+         "}",
+         "{\"a\":null}", "{\"a\":null}", "[]"},
+        {"{\"type\":\"object\",\"properties\":{\"a\":{\"enum\":[\"x\",null]},\"b\":{\"enum\":[\"x\"]}}}",
+         "{\"a\":null,\"b\":null}", "{\"a\":null}", "[\"nulls\"]"},
+        {"{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#/$defs/n\"}},\"$defs\":{\"n\":{\"type\":["
+         "\"number\",\"null\"]}}}",
+         "{\"a\":null}", "{\"a\":null}", "[]"},
+        /* the same name, optional in one place and required in another */
+        {"{\"type\":\"object\",\"properties\":{\"note\":{\"type\":\"string\"},\"in\":{\"type\":\"object\","
+         "\"properties\":{\"note\":{\"type\":[\"string\",\"null\"]}},\"required\":[\"note\"]}},\"required\":"
+         "[\"in\"]}",
+         "{\"note\":null,\"in\":{\"note\":null}}", "{\"in\":{\"note\":null}}", "[\"nulls\"]"},
+        {UNION, "{\"value\":[{\"is\":\"a\",\"note\":null},{\"is\":\"b\",\"note\":null}]}",
+         "[{\"is\":\"a\"},{\"is\":\"b\",\"note\":null}]", "[\"nulls\"]"},
+        {TREE, "{\"tree\":{\"name\":null,\"next\":{\"name\":\"x\",\"next\":null}}}",
+         "{\"tree\":{\"next\":{\"name\":\"x\",\"next\":null}}}", "[\"nulls\"]"},
+    };
+    struct arena *a = arena_new();
+    struct reading r;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        const struct question_text q = {answers[i].schema, "[]", ""};
+        read_answer(q, answers[i].answer, true, a, &r);
+        CHECK_STR(r.value, str_from(answers[i].value));
+        CHECK_STR(r.faults, STR("[]"));
+        CHECK_TRUE(r.is_valid);
+        CHECK_STR(r.repairs, str_from(answers[i].repairs));
+    }
+    arena_free(a);
+#undef UNION
+#undef TREE
+}
+
+TEST(nulls_are_left_out_of_an_answer_that_is_wrong_elsewhere_too)
+{
+    struct arena *a = arena_new();
+    struct reading r;
+    const struct question_text q = {
+        "{\"type\":\"object\",\"properties\":{\"in\":{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"object\","
+        "\"properties\":{\"n\":{\"type\":\"integer\"},\"note\":{\"type\":\"string\"}},\"required\":[\"n\"]}]}"
+        "},\"required\":[\"in\"]}",
+        "[]", ""};
+    read_answer(q, "{\"in\":{\"n\":\"one\",\"note\":null}}", true, a, &r);
+    CHECK_FALSE(r.is_valid);
+    CHECK_STR(r.faults, STR("[{\"path\":\"/in/n\",\"keyword\":\"type\",\"text\":\"is a string, and must be "
+                            "\\\"integer\\\"\"}]"));
+    arena_free(a);
+}

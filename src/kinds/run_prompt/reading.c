@@ -87,18 +87,17 @@ static bool wants_object(const struct json *schema)
 }
 
 /* An answer to the strict schema, as one to the original. What was only wrapped is no repair. */
-static enum rc restore(struct reader *r, const struct json *schema, bool *has_nulls, struct err *e)
+static enum rc restore(struct reader *r, const struct json *schema, const struct schema *compiled,
+                       bool *has_nulls, struct err *e)
 {
-    bool changed = false;
     struct strict_schema strict = strict_schema_make(schema, r->a);
     if (strict.rule) {
         return RC_OK;
     }
-    struct str text = strict_schema_restore(&strict, r->value, r->a, &changed);
-    *has_nulls = changed && !strict.is_wrapped;
+    struct str text = strict_schema_restore(&strict, compiled, r->value, r->a, has_nulls);
     struct json *restored = NULL;
-    enum rc rc = changed ? json_parse(text, r->a, &restored, e) : RC_OK;
-    r->value = restored ? restored : r->value;
+    enum rc rc = json_parse(text, r->a, &restored, e);
+    r->value = restored;
     return rc;
 }
 
@@ -119,7 +118,7 @@ static enum rc read_value(struct reader *r, struct str text, const struct json *
         faults.items[faults.n++] = (struct schema_fault){STR(""), STR("json"), str_from(why.text)};
     }
     r->value = value;
-    rc = r->value && is_strict ? restore(r, schema, &has_nulls, e) : RC_OK;
+    rc = r->value && is_strict ? restore(r, schema, compiled, &has_nulls, e) : RC_OK;
     if (rc) {
         return rc;
     }

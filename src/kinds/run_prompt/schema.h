@@ -37,6 +37,11 @@ MUST_CHECK enum rc schema_compile(const struct json *text, struct arena *a, stru
 MUST_CHECK bool schema_check(const struct schema *s, const struct json *value, struct arena *a,
                              struct schema_faults *out);
 
+/* An answer to a strict schema (strict_schema.h) as one to this: members are gone that are null because they had to be there, which
+ * are those that are optional here and may not be null. Any other null stays. Text in `a`; *has_dropped: it is not the value's. */
+struct str schema_drop_nulls(const struct schema *s, const struct json *value, struct arena *a,
+                             bool *has_dropped);
+
 /* Are two values equal as JSON Schema means it: 1 is 1.0, and the order of members does not count? */
 bool schema_values_equal(const struct json *one, const struct json *other);
 

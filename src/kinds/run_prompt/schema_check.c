@@ -12,6 +12,7 @@ struct check {
     struct schema_faults *faults; /* NULL: the answer counts alone */
     int64_t steps;
     bool is_out_of_steps;
+    bool with_fillers; /* see schema_fits */
 };
 
 /* A value, where it is: a chain that leads to the top, so that a path is printed for a fault alone. */
@@ -221,6 +222,23 @@ static bool check_names(struct check *c, const struct json *names, const struct 
     return ok;
 }
 
+bool schema_requires(const struct schema_node *n, struct str name)
+{
+    for (const struct json *item = n->required ? n->required->first : NULL; item; item = item->next) {
+        if (str_eq(item->s, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_property(struct check *c, const struct schema_node *n, const struct schema_node *property,
+                           const struct spot *member)
+{
+    bool is_filler = c->with_fillers && member->value->type == JSON_NULL && !schema_requires(n, member->name);
+    return is_filler || check_node(c, property, member);
+}
+
 static bool check_member(struct check *c, const struct schema_node *n, const struct spot *member)
 {
     bool ok = true;
@@ -228,7 +246,7 @@ static bool check_member(struct check *c, const struct schema_node *n, const str
     for (size_t i = 0; i < n->properties.n; i++) {
         if (str_eq(n->properties.items[i].name, member->name)) {
             is_known = true;
-            ok = check_node(c, n->properties.items[i].schema, member);
+            ok = check_property(c, n, n->properties.items[i].schema, member);
         }
     }
     for (size_t i = 0; i < n->pattern_properties.n; i++) {
@@ -385,4 +403,13 @@ bool schema_check(const struct schema *s, const struct json *value, struct arena
         return fault(&c, &top, "limit", "takes too long to check against this schema");
     }
     return ok;
+}
+
+bool schema_fits(const struct schema_node *n, const struct json *value, bool with_fillers, int64_t *steps)
+{
+    struct check c = {.steps = *steps, .with_fillers = with_fillers};
+    const struct spot top = {.value = value};
+    bool ok = check_node(&c, n, &top);
+    *steps = c.steps;
+    return ok && !c.is_out_of_steps;
 }

@@ -70,6 +70,12 @@ int schema_compare_numbers(const struct json *x, const struct json *y);
 /* Of two numbers, the second above 0; decimal fractions count as they are written (0.3 is a multiple of 0.1). */
 bool schema_is_multiple(const struct json *v, const struct json *of);
 
+/* Does the value keep to it? with_fillers: optional members may be null, too. *steps counts on, and when there were too many the
+ * answer is no. */
+bool schema_fits(const struct schema_node *n, const struct json *value, bool with_fillers, int64_t *steps);
+/* By `required`. */
+bool schema_requires(const struct schema_node *n, struct str name);
+
 /* Do in-place keywords ($ref, allOf, …) lead from a schema back to itself? RC_INVALID then. */
 enum rc schema_find_loop(struct schema_node **nodes, size_t count, struct err *e);
 

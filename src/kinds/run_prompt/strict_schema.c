@@ -1,8 +1,6 @@
 /* strict_schema.c: see strict_schema.h. The limits are those that OpenAI documents for structured outputs; others take more. */
 #include "kinds/run_prompt/strict_schema.h"
 
-#include <string.h>
-
 #define PROPERTIES_MAX      5000
 #define LEVELS_MAX          10
 #define ENUM_VALUES_MAX     1000
@@ -15,7 +13,6 @@ struct rewriter {
     struct arena *a;
     struct json_out w;
     struct strict_schema *out;
-    size_t nullable_room;
     int64_t properties, enum_values, name_chars;
     int level;
 };
@@ -75,20 +72,6 @@ static bool has_item(const struct json *list, struct str s)
     return false;
 }
 
-static void note_nullable(struct rewriter *r, struct str name)
-{
-    struct strict_schema *s = r->out;
-    if (s->nullable_count == r->nullable_room) {
-        struct str *old = s->nullables;
-        r->nullable_room = r->nullable_room ? 2 * r->nullable_room : 16;
-        s->nullables = arena_array(r->a, struct str, r->nullable_room);
-        if (old) {
-            memcpy(s->nullables, old, s->nullable_count * sizeof *old);
-        }
-    }
-    s->nullables[s->nullable_count++] = name;
-}
-
 static void rewrite_properties(struct rewriter *r, const struct json *schema, const struct json *properties,
                                struct str place)
 {
@@ -101,7 +84,6 @@ static void rewrite_properties(struct rewriter *r, const struct json *schema, co
         r->name_chars += (int64_t)p->name.n;
         json_name(&r->w, arena_c_str(r->a, p->name));
         if (is_optional) {
-            note_nullable(r, p->name);
             json_object_begin(&r->w);
             json_name(&r->w, "anyOf");
             json_array_begin(&r->w);
@@ -287,7 +269,6 @@ struct strict_schema strict_schema_make(const struct json *schema, struct arena 
     }
     if (s.rule) {
         s.is_wrapped = false;
-        s.nullable_count = 0;
     } else {
         s.text = arena_str(a, buf_str(&text));
     }
@@ -297,51 +278,9 @@ struct strict_schema strict_schema_make(const struct json *schema, struct arena 
 
 /* ---- the way back */
 
-static bool is_nullable(const struct strict_schema *s, struct str name)
-{
-    for (size_t i = 0; i < s->nullable_count; i++) {
-        if (str_eq(s->nullables[i], name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void restore(const struct strict_schema *s, const struct json *v, struct json_out *w, struct arena *a,
-                    bool *changed)
-{
-    if (v->type == JSON_ARRAY) {
-        json_array_begin(w);
-        for (const struct json *item = v->first; item; item = item->next) {
-            restore(s, item, w, a, changed);
-        }
-        json_array_end(w);
-    } else if (v->type == JSON_OBJECT) {
-        json_object_begin(w);
-        for (const struct json *m = v->first; m; m = m->next) {
-            if (m->type == JSON_NULL && is_nullable(s, m->name)) {
-                *changed = true;
-                continue;
-            }
-            json_name(w, arena_c_str(a, m->name));
-            restore(s, m, w, a, changed);
-        }
-        json_object_end(w);
-    } else {
-        json_raw(w, v->raw);
-    }
-}
-
-struct str strict_schema_restore(const struct strict_schema *s, const struct json *answer, struct arena *a,
-                                 bool *changed)
+struct str strict_schema_restore(const struct strict_schema *s, const struct schema *original,
+                                 const struct json *answer, struct arena *a, bool *has_dropped)
 {
     const struct json *wrapped = s->is_wrapped ? json_get(answer, STR("value")) : NULL;
-    const struct json *value = wrapped ? wrapped : answer;
-    *changed = value != answer;
-    struct buf text = BUF_LIMIT(SCHEMA_MAX_BYTES);
-    struct json_out w = json_writer(&text);
-    restore(s, value, &w, a, changed);
-    struct str restored = *changed && !text.overflowed ? arena_str(a, buf_str(&text)) : value->raw;
-    buf_dispose(&text);
-    return restored;
+    return schema_drop_nulls(original, wrapped ? wrapped : answer, a, has_dropped);
 }
