@@ -61,6 +61,14 @@ TEST(a_schema_that_cannot_be_strict_says_why_and_stays)
          "\"string\"}}}}",
          "/properties/m", "an object with members of any name"},
         {"{\"type\":\"object\",\"properties\":{\"m\":{}}}", "/properties/m", "a schema that says no type"},
+        {"{\"type\":\"object\"}", "", "an object with members of any name"},
+        {"{\"type\":\"object\",\"properties\":{},\"additionalProperties\":true}", "",
+         "an object with members of any name"},
+        {"{\"type\":\"object\",\"properties\":{},\"required\":[\"a\"]}", "/required",
+         "a required member that is none of the properties"},
+        {"{\"type\":\"object\",\"properties\":{\"m\":{\"anyOf\":[{\"type\":\"string\"}],\"oneOf\":[{\"type\":"
+         "\"string\"}]}}}",
+         "/properties/m", "anyOf and oneOf beside each other"},
         {"{\"type\":\"array\",\"items\":{\"$ref\":\"#\"}}", "/items/$ref",
          "a schema that is no object and refers to itself"},
     };

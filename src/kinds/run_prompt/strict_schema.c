@@ -191,16 +191,32 @@ static bool says_a_type(const struct json *schema)
     return false;
 }
 
+/* What closing it would take from an answer. */
+static void check_openness(struct rewriter *r, const struct json *schema, struct str place)
+{
+    const struct json *properties = json_get(schema, STR("properties"));
+    const struct json *others = json_get(schema, STR("additionalProperties"));
+    const struct json *required = json_get(schema, STR("required"));
+    bool is_closed = others && others->type == JSON_BOOL && !others->i;
+    if (!is_closed && (others || !properties)) {
+        breaks(r, "an object with members of any name", place);
+    }
+    for (const struct json *name = required ? required->first : NULL; name; name = name->next) {
+        if (!json_get(properties, name->s)) {
+            breaks(r, "a required member that is none of the properties", below(r, place, STR("required")));
+        }
+    }
+}
+
 /* No deeper than the schema, which is at most JSON_MAX_DEPTH deep. */
 static void rewrite(struct rewriter *r, const struct json *schema, struct str place)
 {
     bool is_object = schema->type == JSON_OBJECT && is_object_schema(schema);
-    const struct json *additional = json_get(schema, STR("additionalProperties"));
     if (schema->type != JSON_OBJECT || !says_a_type(schema)) {
         breaks(r, "a schema that says no type", place);
     }
-    if (additional && additional->type == JSON_OBJECT) {
-        breaks(r, "an object with members of any name", place);
+    if (json_get(schema, STR("anyOf")) && json_get(schema, STR("oneOf"))) {
+        breaks(r, "anyOf and oneOf beside each other", place);
     }
     r->level += is_object;
     if (r->level > LEVELS_MAX) {
@@ -211,6 +227,7 @@ static void rewrite(struct rewriter *r, const struct json *schema, struct str pl
         rewrite_member(r, m, place);
     }
     if (is_object) {
+        check_openness(r, schema, place);
         rewrite_properties(r, schema, json_get(schema, STR("properties")),
                            below(r, place, STR("properties")));
     }
