@@ -73,14 +73,15 @@ out:
     return rc;
 }
 
-/* ---- when another node has changed them. One read at a time; what is told meanwhile makes it be read again. */
+/* ---- when another node has changed them. One read at a time; what is told meanwhile makes it be read again. What is revoked here
+ * meanwhile makes its answer worth nothing: the reader may have looked before, and a key that is forgotten must not come back. */
 
 static void on_read(struct store_op *op)
 {
     struct queue *q = op->owner;
     struct keys_reading *r = &q->keys_reading;
 
-    for (size_t i = 0; op->rc == RC_OK && i < r->list.count; i++) {
+    for (size_t i = 0; op->rc == RC_OK && !r->is_stale && i < r->list.count; i++) {
         const struct api_key *key = &r->list.keys[i];
 
         if (key->revoked_at == 0) {
@@ -90,7 +91,7 @@ static void on_read(struct store_op *op)
         }
     }
     r->is_under_way = false;
-    if (r->again) {
+    if (r->again || r->is_stale) {
         keys_read(q);
     }
 }
@@ -104,6 +105,7 @@ void keys_read(struct queue *q)
         return;
     }
     r->is_under_way = true;
+    r->is_stale = false;
     r->a = r->a ? r->a : arena_new();
     arena_reset(r->a);
     store_init(&r->list.op, sizeof r->list, STORE_LIST_KEYS, r->a);
@@ -118,6 +120,7 @@ void keys_see(struct queue *q, const struct store_op *op)
         key_remember(q, &LOOP_OWNER(op, struct store_create_key, op)->key);
     } else if (op->kind == STORE_REVOKE_KEY) {
         key_forget(q, key_find(q, LOOP_OWNER(op, struct store_revoke_key, op)->public_id));
+        q->keys_reading.is_stale = true;
     }
 }
 

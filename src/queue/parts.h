@@ -76,6 +76,7 @@ struct keys_reading { /* keys.c */
     struct store_list_keys list;
     struct arena *a;
     bool is_under_way, again;
+    bool is_stale;       /* a key was revoked here meanwhile: the list may still have it */
     int64_t asked_at_ms; /* by a caller whose key is not known here */
 };
 

@@ -1,4 +1,5 @@
 /* Draining, idempotency in flight, keys, workers, and what time brings. */
+#include "queue/parts.h"
 #include "queue_rig.h"
 
 static int idle_calls;
@@ -96,6 +97,39 @@ TEST(keys_are_known_as_soon_as_they_exist_and_forgotten_when_revoked)
     rig_do(r, &v.op);
     CHECK_INT(v.op.rc, RC_OK);
     CHECK_TRUE(queue_find_key(r->q, STR("abcdefgh")) == NULL);
+    rig_close(r);
+}
+
+static void (*held_done)(struct store_op *op);
+static struct store_op *held;
+
+static void hold(struct store_op *op)
+{
+    held = op;
+}
+
+/* The list of keys was read before the revocation, and its reader was slow. */
+TEST(a_revoked_key_does_not_come_back_with_a_list_from_before)
+{
+    struct rig *r = rig_open();
+    struct store_op *reading = &r->q->keys_reading.list.op;
+    struct store_revoke_key v;
+
+    CHECK_TRUE(queue_find_key(r->q, STR("unknown8")) == NULL); /* so the keys are read */
+    held_done = reading->done;
+    reading->done = hold;
+    while (!held) {
+        rig_settle(r);
+    }
+    store_init(&v.op, sizeof v, STORE_REVOKE_KEY, rig_op_arena(r));
+    v.public_id = STR("rigrigri");
+    rig_do(r, &v.op);
+    CHECK_INT(v.op.rc, RC_OK);
+    reading->done = held_done;
+    held_done(held);
+    CHECK_TRUE(queue_find_key(r->q, STR("rigrigri")) == NULL);
+    rig_settle(r);
+    CHECK_TRUE(queue_find_key(r->q, STR("rigrigri")) == NULL);
     rig_close(r);
 }
 
