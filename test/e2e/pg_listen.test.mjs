@@ -59,7 +59,7 @@ test('one that cannot be reached is told, and used when it can', { skip: noPoole
     await db.psql('UPDATE stint.api_key SET revoked_at = stint.now() WHERE public_id = (SELECT public_id FROM stint.api_key ORDER BY created_at DESC LIMIT 1)');
     const began = performance.now();
     while ((await status()) !== 401);
-    assert.ok(performance.now() - began < 5000, 'it is looked for once a second');
+    assert.ok(performance.now() - began < 20_000, 'it is looked for once a second, and not with the beats of 30 s');
 
     proxy.onChunk = undefined;
     await node.logged(/store\.listens/);

@@ -16,8 +16,7 @@ test('SIGTERM ends waiting claims with Stint-Draining and streams with a last ev
     const stream = await fetch(`${server.url}/v1/jobs/${job.id}/events`, { headers: { authorization: `Bearer ${server.key}`, accept: 'text/event-stream' } });
     assert.equal(stream.status, 200);
     const waiting = server.call('POST', '/v1/claims', { worker: 'w2', wait_s: 60 });
-    // Answered behind the claim, on a server that takes requests in order of arrival: the claim stands in line now.
-    assert.equal((await server.call('POST', '/v1/jobs', { kind: 'other', queue: 'elsewhere', args: 1 })).status, 201);
+    while (!/^stint_claims_waiting 1$/m.test((await server.call('GET', '/metrics')).text));
     const from = performance.now();
     const exit = server.kill('SIGTERM');
     const claimed = await waiting;
@@ -199,13 +198,17 @@ test('an idle server sleeps: waiting claims, streams and jobs in the future cost
     const stream = await fetch(`${server.url}/v1/jobs/${job.id}/events`, { signal: stop.signal, headers: { authorization: `Bearer ${server.key}` } });
     assert.equal(stream.status, 200);
     const pass = (seconds) => clock.call('POST', '/v1/claims', { worker: 'clock', queues: ['nothing'], wait_s: seconds });
-    await pass(1); // what the requests left to do
     const switches = () => {
         const tasks = `/proc/${server.proc.pid}/task`;
         const count = (tid) => Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(readFileSync(`${tasks}/${tid}/status`, 'utf8'))[1]);
         return readdirSync(tasks).reduce((sum, tid) => sum + count(tid), 0);
     };
-    const before = switches();
+    let before;
+    do { // what the requests left to do takes a busy machine longer
+        before = switches();
+        await pass(1);
+    } while (switches() - before > 1);
+    before = switches();
     await pass(5);
     assert.ok(switches() - before <= 2, `${switches() - before} wake-ups in 5 idle seconds`);
     stop.abort();

@@ -15,14 +15,12 @@ let stint, provider, door, worker, providers;
 /** Reports that take, with what the server said, and whether it called the provider paused right behind it. */
 const takes = [];
 const corrections = [];
-let whenRefused = () => {};
 
 async function seen(report, verdict) {
     if (report.correct) corrections.push(report.correct);
     if (!report.take) return;
     const { paused } = await limit('provider:mend');
     takes.push({ take: report.take, granted: verdict.granted, wait_s: verdict.wait_s, paused });
-    if (!verdict.granted) whenRefused();
 }
 
 const limit = async (key) => (await stint.call('GET', `/v1/limits/${encodeURIComponent(key)}`)).json;
@@ -84,8 +82,8 @@ test('no span of time has more calls than the limit allows, and never more at on
     const report = await run({ name: 'fast', prompts: prompts(150), models: [{ id: 'm', provider: 'fast' }] });
     assert.equal(report.outcomes.succeeded, 150);
     const at = provider.calls.map((c) => c.at);
-    const ahead = 1000; // a job may take so long from its claim to its call
-    at.forEach((from, i) => at.slice(i).forEach((to, k) => assert.ok(k + 1 <= 120 + ((to - from + ahead) * 1026) / 60000 + 1, `${k + 1} calls in ${to - from} ms`)));
+    const ahead = 3; // are claimed, and call when their processes get round to it
+    at.forEach((from, i) => at.slice(i).forEach((to, k) => assert.ok(k + 1 <= 120 + ahead + ((to - from) * 1026) / 60000 + 1, `${k + 1} calls in ${to - from} ms`)));
     assert.ok(at.at(-1) - at[0] > 1000, 'the last 30 had to wait');
     assert.ok(most <= 3, `${most} at once`);
 });
@@ -105,12 +103,16 @@ test('tokens are guessed, and put right by what the provider says', async () => 
 });
 
 test('a correction takes a call and tokens of its own, and none while the provider is paused', async () => {
-    takes.length = 0;
     await put('tokens:mend', { rate: { n: 100000, per_s: 60 } });
+    for (let n = 0; !(await correctInPause(`mend-${n}`)); n++) assert.ok(n < 9, 'no correction was refused'); // a busy machine may need as long as the pause takes
+});
+
+/** Whether the correction came while the pause was. */
+async function correctInPause(name) {
+    takes.length = 0;
     // The one that is corrected gets its first answer when the other has had the provider paused.
     let go;
     const isPaused = new Promise((resolve) => { go = resolve; });
-    const refused = new Promise((resolve) => { whenRefused = resolve; });
     const calls = new Map();
     provider.answer = async ({ body }) => {
         const text = JSON.stringify(body.messages);
@@ -126,18 +128,17 @@ test('a correction takes a call and tokens of its own, and none while the provid
         }
         return completion('{"pick": "Acme"}');
     };
-    const whole = run({ name: 'mend', schema: SCHEMA, prompts: prompts(2), models: [{ id: 'm', provider: 'mend' }] });
+    const whole = run({ name, schema: SCHEMA, prompts: prompts(2), models: [{ id: 'm', provider: 'mend' }] });
     while (!(await limit('provider:mend')).paused) await new Promise(setImmediate);
     go();
-    await refused;
     assert.equal((await whole).outcomes.succeeded, 2);
     while (!takes.at(-1).granted) await new Promise(setImmediate);
     assert.equal(calls.get('bad'), 2);
-    assert.ok(takes.length >= 2 && takes.some((t) => !t.granted && t.wait_s > 0 && t.wait_s <= 1), JSON.stringify(takes));
     for (const t of takes) assert.ok(!(t.granted && t.paused), JSON.stringify(takes));
     const last = takes.at(-1);
     assert.deepEqual([last.granted, last.take['provider:mend'], last.take['tokens:mend'] > 15], [true, 1, true]);
-});
+    return takes.some((t) => !t.granted && t.wait_s > 0 && t.wait_s <= 1);
+}
 
 test('a job that may not call again soon frees its worker, and goes on where it was', async () => {
     provider.answer = ({ body }) => (body.messages.length > 1 ? completion('{"pick": "Acme"}') : completion('{"pick": 7}', { tokens: 595 }));
