@@ -5,19 +5,17 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/encoding.h"
 #include "core/limits.h"
-#include "wire/put.h"
+#include "wire/ops.h"
 
 #define MESSAGE_MAX_BYTES 1024
 #define ARTIFACTS_MAX     64
 #define ERROR_TEXT_MAX    (1 << 20) /* what is read; JOB_ERROR_MAX_BYTES of it are kept */
 #define MEDIA_TYPE_MAX    127
 #define DELAY_MAX_MS      (365LL * 86400000)
-#define WAIT_FOREVER_S    1e15 /* what nobody waits for */
 
-static const char *const op_names[REPORT_OPS] = {
+const char *const wire_op_names[REPORT_OPS] = {
     [REPORT_HEARTBEAT] = "heartbeat", [REPORT_PROGRESS] = "progress", [REPORT_COMPLETE] = "complete",
     [REPORT_FAIL] = "fail",           [REPORT_SNOOZE] = "snooze",     [REPORT_WAIT] = "wait",
     [REPORT_RELEASE] = "release"};
@@ -26,7 +24,7 @@ static enum rc read_op(const struct json *v, struct arena *a, void *to, struct e
 {
     (void)a;
     for (int i = 0; i < REPORT_OPS; i++) {
-        if (v->type == JSON_STRING && str_eq(v->s, str_from(op_names[i]))) {
+        if (v->type == JSON_STRING && str_eq(v->s, str_from(wire_op_names[i]))) {
             ((struct report *)to)->op = (enum report_op)i;
             return RC_OK;
         }
@@ -401,7 +399,7 @@ static enum rc check_rows(enum report_op op, uint64_t seen, struct err *e)
     }
     if (extra) {
         const char *name = report_fields[__builtin_ctzll(extra)].name.p;
-        return wire_invalid(e, name, "%s does not go with %s", name, op_names[op]);
+        return wire_invalid(e, name, "%s does not go with %s", name, wire_op_names[op]);
     }
     return RC_OK;
 }
@@ -434,240 +432,6 @@ enum rc wire_report_read(const struct json *v, struct arena *a, struct report *o
         return rc;
     }
     r.hash = hash_of(v);
-    *out = r;
-    return RC_OK;
-}
-
-/* ---- writing, for clients ---- */
-
-static void write_artifact(struct json_out *w, const struct report_artifact *artifact)
-{
-    json_object_begin(w);
-    json_put_str(w, "name", artifact->name);
-    if (artifact->media_type.n > 0) {
-        json_put_str(w, "media_type", artifact->media_type);
-    }
-    char *text = mem_alloc(BASE64_TEXT_BYTES(artifact->bytes.n));
-    json_put_str(w, "base64", (struct str){text, base64_encode(BASE64_STANDARD, artifact->bytes, text)});
-    mem_free(text);
-    json_object_end(w);
-}
-
-static void write_told(struct json_out *w, const struct report *r)
-{
-    if (r->progress_permille >= 0) {
-        json_put_real(w, "percent", (double)r->progress_permille / 10);
-    }
-    if (r->progress_message.p) {
-        json_put_str(w, "message", r->progress_message);
-    }
-    if (r->checkpoint.p) {
-        json_put_raw(w, "checkpoint", r->checkpoint);
-    }
-    if (r->event_count > 0) {
-        json_name(w, "events");
-        json_array_begin(w);
-        for (size_t i = 0; i < r->event_count; i++) {
-            json_object_begin(w);
-            json_put_str(w, "type", r->events[i].type);
-            json_put_raw(w, "data", r->events[i].data);
-            if (r->events[i].at_root) {
-                json_put_bool(w, "root", true);
-            }
-            json_object_end(w);
-        }
-        json_array_end(w);
-    }
-    if (r->artifact_count > 0) {
-        json_name(w, "artifacts");
-        json_array_begin(w);
-        for (size_t i = 0; i < r->artifact_count; i++) {
-            write_artifact(w, &r->artifacts[i]);
-        }
-        json_array_end(w);
-    }
-}
-
-static void write_children(struct json_out *w, const struct report *r)
-{
-    json_name(w, "children");
-    json_array_begin(w);
-    for (size_t i = 0; i < r->child_count; i++) {
-        wire_spec_write(w, &r->children[i]);
-    }
-    json_array_end(w);
-}
-
-static void write_tokens(struct json_out *w, const char *name, const struct report_tokens *list, size_t count)
-{
-    if (count == 0) {
-        return;
-    }
-    struct buf key = BUF_LIMIT(LIMIT_KEY_MAX_BYTES + 1);
-    json_name(w, name);
-    json_object_begin(w);
-    for (size_t i = 0; i < count; i++) {
-        buf_clear(&key);
-        buf_append_str(&key, list[i].key);
-        json_put_int(w, buf_c_str(&key), list[i].n);
-    }
-    json_object_end(w);
-    buf_dispose(&key);
-}
-
-static void write_completion(struct json_out *w, const struct report *r)
-{
-    if (r->result.n > 0) {
-        json_put_raw(w, "result", r->result);
-    }
-    if (r->publish_count == 0) {
-        return;
-    }
-    json_name(w, "publish");
-    json_array_begin(w);
-    for (size_t i = 0; i < r->publish_count; i++) {
-        json_object_begin(w);
-        json_put_str(w, "artifact", r->publish[i].artifact);
-        json_put_str(w, "series", r->publish[i].series);
-        json_put_int(w, "keep", r->publish[i].keep);
-        json_object_end(w);
-    }
-    json_array_end(w);
-}
-
-static void write_failure(struct json_out *w, const struct report *r)
-{
-    json_name(w, "error");
-    json_object_begin(w);
-    json_put_c(w, "class", error_class_name(r->error.class));
-    if (r->error.code.n > 0) {
-        json_put_str(w, "code", r->error.code);
-    }
-    json_put_str(w, "message", r->error.message);
-    if (r->error.stack.n > 0) {
-        json_put_str(w, "stack", r->error.stack);
-    }
-    json_object_end(w);
-    if (r->retry_after_ms >= 0) {
-        wire_put_seconds(w, "retry_after_s", r->retry_after_ms);
-    }
-    if (r->pause_key.n > 0) {
-        json_put_str(w, "pause_key", r->pause_key);
-    }
-}
-
-void wire_report_write(struct json_out *w, const struct report *r)
-{
-    json_object_begin(w);
-    json_put_id(w, "job", r->job);
-    json_put_int(w, "lease", r->lease);
-    json_put_int(w, "n", r->n);
-    json_put_c(w, "op", op_names[r->op]);
-    if ((r->op == REPORT_HEARTBEAT || r->op == REPORT_PROGRESS) && r->lease_ms > 0) {
-        wire_put_seconds(w, "lease_s", r->lease_ms);
-    }
-    if (r->op != REPORT_HEARTBEAT) {
-        write_told(w, r);
-    }
-    if (r->child_count > 0) {
-        write_children(w, r);
-    }
-    write_tokens(w, "take", r->take, r->take_count);
-    write_tokens(w, "correct", r->correct, r->correct_count);
-    if (r->op == REPORT_COMPLETE) {
-        write_completion(w, r);
-    } else if (r->op == REPORT_FAIL) {
-        write_failure(w, r);
-    } else if (r->op == REPORT_SNOOZE) {
-        wire_put_seconds(w, "delay_s", r->delay_ms);
-    }
-    json_object_end(w);
-}
-
-/* ---- verdicts ---- */
-
-void wire_report_verdict_write(struct json_out *w, const struct report *r, const struct report_verdict *v)
-{
-    json_object_begin(w);
-    if (!id_is_zero(r->job)) { /* an item that was refused may have none */
-        json_put_id(w, "job", r->job);
-    }
-    if (v->rc) {
-        wire_problem_members(w, wire_problem_of(v->rc, v->e.code), &v->e);
-    } else {
-        json_put_int(w, "status", 200);
-        json_put_c(w, "state", job_state_name(v->state));
-        if (v->state == JOB_PROCESSING) {
-            wire_put_seconds(w, "lease_left_s", v->lease_left_ms);
-        }
-        if (v->run_at) {
-            json_put_time(w, "run_at", v->run_at);
-        }
-        if (r->take_count > 0) {
-            json_put_bool(w, "granted", v->take_wait_ms == 0);
-        }
-        if (v->take_wait_ms) {
-            wire_put_seconds(w, "wait_s", v->take_wait_ms);
-        }
-    }
-    if (v->child_count > 0 && !v->rc) {
-        json_name(w, "children");
-        json_array_begin(w);
-        for (size_t i = 0; i < v->child_count; i++) {
-            wire_enqueue_verdict_write(w, &v->children[i]);
-        }
-        json_array_end(w);
-    }
-    if (v->cancel) {
-        json_put_bool(w, "cancel", true);
-    }
-    if (v->replayed) {
-        json_put_bool(w, "replayed", true);
-    }
-    json_object_end(w);
-}
-
-static bool flag_of(const struct json *v, struct str name)
-{
-    const struct json *m = json_get(v, name);
-
-    return m && m->type == JSON_BOOL && m->i;
-}
-
-enum rc wire_report_verdict_read(const struct json *v, struct report_verdict *out, struct err *e)
-{
-    struct report_verdict r = {0};
-    const struct json *status = json_get(v, STR("status"));
-    const struct json *code = json_get(v, STR("code"));
-    const struct json *state = json_get(v, STR("state"));
-    const struct json *left = json_get(v, STR("lease_left_s"));
-    const struct json *run_at = json_get(v, STR("run_at"));
-    const struct json *wait = json_get(v, STR("wait_s"));
-
-    if (!status || status->type != JSON_INT) {
-        return err_set(e, RC_INVALID, "this is not a verdict: it has no status");
-    }
-    if (status->i >= 300) {
-        const struct wire_problem *p = code ? wire_problem_named(code->s) : NULL;
-        const struct json *detail = json_get(v, STR("detail"));
-        struct str text = detail && detail->type == JSON_STRING ? detail->s : STR_NONE;
-        p = p ? p : wire_problem_of(RC_FATAL, NULL);
-        r.rc = err_set_code(&r.e, p->rc, p->code, NULL, "%.*s", STR_ARG(text));
-    }
-    if (state && state->type == JSON_STRING && !job_state_parse(state->s, &r.state)) {
-        return err_set(e, RC_INVALID, "a verdict names an unknown state");
-    }
-    if (left && (left->type == JSON_INT || left->type == JSON_REAL)) {
-        r.lease_left_ms = (int64_t)llround(left->d * 1000);
-    }
-    if (run_at && run_at->type == JSON_STRING && !time_parse(run_at->s, &r.run_at)) {
-        return err_set(e, RC_INVALID, "a verdict has a time that is none");
-    }
-    if (wait && (wait->type == JSON_INT || wait->type == JSON_REAL)) {
-        r.take_wait_ms = wait->d < WAIT_FOREVER_S ? llround(wait->d * 1000) : JOB_FOREVER_MS;
-    }
-    r.cancel = flag_of(v, STR("cancel"));
-    r.replayed = flag_of(v, STR("replayed"));
     *out = r;
     return RC_OK;
 }
