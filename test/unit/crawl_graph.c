@@ -203,3 +203,113 @@ TEST(a_page_that_was_not_modified_is_what_it_was_unless_that_is_another_one)
     CHECK_STR(str_from(e->code), STR("seed_failed"));
     arena_free(k.a);
 }
+
+static void know_redirect(struct known *k, const char *path, const char *to)
+{
+    know(k, "page", path,
+         arena_printf(k->a, "\"state\":\"completed\",\"result\":{\"status\":302,\"redirect\":\"%s\"}", to).p);
+}
+
+static struct str code_of(struct known *k, const char *address)
+{
+    const struct crawl_node *n = crawl_graph_node(&k->graph, str_from(address));
+    return n && n->state == CRAWL_FAILED ? n->code : STR("");
+}
+
+TEST(a_page_that_redirects_on_and_on_fails_after_five_redirects)
+{
+    struct known k;
+    open_known(&k, "{\"url\":\"http://a/\"}", e);
+    know_start(&k, "");
+    know_page(&k, "/", "\"http://a/r0\",\"http://a/self\",\"http://a/x\"");
+    know_redirect(&k, "/self", "http://a/self");
+    know_redirect(&k, "/x", "http://a/y");
+    know_redirect(&k, "/y", "http://a/x");
+    for (int i = 0; i <= CRAWL_REDIRECTS_MAX; i++) {
+        know_redirect(&k, arena_printf(k.a, "/r%d", i).p, arena_printf(k.a, "http://a/r%d", i + 1).p);
+    }
+    CHECK_STR(asked(&k, e), STR(""));
+    CHECK_STR(code_of(&k, "http://a/r4"), STR(""));
+    CHECK_STR(code_of(&k, "http://a/r5"), STR("redirect_loop"));
+    CHECK_STR(code_of(&k, "http://a/self"), STR("redirect_loop"));
+    CHECK_STR(code_of(&k, "http://a/y"), STR("redirect_loop"));
+    CHECK_INT(k.graph.failed, 3);
+    arena_free(k.a);
+}
+
+TEST(a_page_that_redirects_to_where_the_crawl_may_not_go_fails)
+{
+    struct known k;
+    open_known(&k, "{\"url\":\"http://a/\",\"exclude\":[\"/no*\"]}", e);
+    know_start(&k, "User-agent: *\\nDisallow: /p");
+    know_page(&k, "/", "\"http://a/1\",\"http://a/2\",\"http://a/3\",\"http://a/4\"");
+    know_redirect(&k, "/1", "http://b/");
+    know_redirect(&k, "/2", "http://a/no1");
+    know_redirect(&k, "/3", "http://a/x.png");
+    know_redirect(&k, "/4", "http://a/p");
+    CHECK_STR(asked(&k, e), STR(""));
+    for (int i = 1; i <= 3; i++) {
+        CHECK_STR(code_of(&k, arena_printf(k.a, "http://a/%d", i).p), STR("redirect_out_of_scope"));
+    }
+    CHECK_STR(code_of(&k, "http://a/4"), STR("robots"));
+    CHECK_INT(k.graph.failed, 4);
+    arena_free(k.a);
+}
+
+TEST(pages_beyond_the_bytes_of_a_crawl_are_counted_as_left_out)
+{
+    struct known k;
+    open_known(&k, "{\"url\":\"http://a/\",\"max_total_bytes\":1024}", e);
+    know_start(&k, "");
+    know(&k, "page", "/",
+         "\"state\":\"completed\",\"result\":{\"status\":200,\"bytes\":1024,\"page\":{\"links\":[\"http://a/"
+         "1\",\"http://a/2\"]}}");
+    CHECK_STR(asked(&k, e), STR(""));
+    CHECK_INT(k.graph.count, 1);
+    CHECK_INT(k.graph.skips.by_reason[SKIP_BYTES], 2);
+    arena_free(k.a);
+}
+
+TEST(links_of_a_page_whose_answer_says_nofollow_are_not_followed)
+{
+    struct known k;
+    open_known(&k, "{\"url\":\"http://a/\"}", e);
+    know_start(&k, "");
+    know(&k, "page", "/",
+         "\"state\":\"completed\",\"result\":{\"status\":200,\"nofollow\":true,\"page\":{\"links\":[\"http://"
+         "a/1\"]}}");
+    CHECK_STR(asked(&k, e), STR(""));
+    arena_free(k.a);
+}
+
+TEST(lists_that_robots_txt_forbids_are_asked_for_only_where_it_names_them)
+{
+    struct known k;
+    open_known(&k, "{\"url\":\"http://a/\"}", e);
+    know(&k, "robots", "/robots.txt",
+         "\"state\":\"completed\",\"result\":{\"status\":200,\"text\":\"User-agent: *\\nDisallow: "
+         "/llms.txt\\nDisallow: /sitemap\"}");
+    CHECK_STR(asked(&k, e), STR("page /"));
+    arena_free(k.a);
+    open_known(&k, "{\"url\":\"http://a/\"}", e);
+    know(&k, "robots", "/robots.txt",
+         "\"state\":\"completed\",\"result\":{\"status\":200,\"text\":\"User-agent: *\\nDisallow: "
+         "/sitemap\\nSitemap: http://a/sitemap.xml\"}");
+    CHECK_STR(asked(&k, e), STR("page /, sitemap /sitemap.xml, llms /llms.txt"));
+    arena_free(k.a);
+}
+
+TEST(each_host_has_its_own_delay)
+{
+    struct known k;
+    open_known(&k, "{\"url\":\"http://a/\",\"scope\":\"subdomains\"}", e);
+    know_start(&k, "User-agent: *\\nCrawl-delay: 2");
+    know_page(&k, "/", "\"http://a/1\",\"http://b.a/2\"");
+    k.lines[k.count++] = STR("{\"id\":\"x\",\"args\":{\"what\":\"robots\",\"url\":\"http://b.a/robots.txt\"},"
+                             "\"state\":\"completed\",\"result\":{\"text\":\"\"}}\n");
+    OK(read_known(&k, false, e));
+    CHECK_INT(k.graph.ask_count, 2);
+    CHECK_INT(k.graph.asks[0].delay_ms, 2000);
+    CHECK_INT(k.graph.asks[1].delay_ms, 0);
+    arena_free(k.a);
+}

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOWHERE SIZE_MAX
+#define NOWHERE         SIZE_MAX
+#define SKIPPED(reason) (NOWHERE - 1 - (size_t)(reason)) /* instead of a node */
 
 const char *const crawl_skip_names[8] = {"out_of_scope", "excluded", "extension", "url_too_long",
-                                         "robots",       "depth",    "max_pages", "redirect_out_of_scope"};
+                                         "robots",       "depth",    "max_pages", "max_total_bytes"};
 
 /* ---- a map of texts; keys that a stranger chooses, so that a bad one costs a walk, and no more than the pages of a crawl */
 
@@ -222,6 +223,7 @@ static void ask(struct crawl_graph *g, enum page_what what, const struct page_ur
             .url = page->fetch,
             .identity = page->identity,
             .host = page->url.host,
+            .origin = url_origin(&page->url, g->a),
             .depth = depth,
             .record = what == PAGE_PAGE ? record_of(g, page->identity) : NULL,
         };
@@ -238,6 +240,16 @@ struct origins {
     size_t count;
 };
 
+static const struct robots *robots_of(const struct origins *origins, struct str origin)
+{
+    for (size_t i = 0; i < origins->count; i++) {
+        if (str_eq(origins->items[i].origin, origin)) {
+            return &origins->items[i].robots;
+        }
+    }
+    return NULL;
+}
+
 enum permission { MAY_BE_ASKED, MAY_NOT_BE_ASKED, NOT_KNOWN_YET };
 
 static enum permission may_ask(struct crawl_graph *g, const struct outcomes *o, struct origins *origins,
@@ -247,10 +259,9 @@ static enum permission may_ask(struct crawl_graph *g, const struct outcomes *o, 
     if (!g->args->robots) {
         return MAY_BE_ASKED;
     }
-    for (size_t i = 0; i < origins->count; i++) {
-        if (str_eq(origins->items[i].origin, origin)) {
-            return robots_allows(&origins->items[i].robots, url, g->a) ? MAY_BE_ASKED : MAY_NOT_BE_ASKED;
-        }
+    const struct robots *known = robots_of(origins, origin);
+    if (known) {
+        return robots_allows(known, url, g->a) ? MAY_BE_ASKED : MAY_NOT_BE_ASKED;
     }
     struct page_url page;
     struct str address = arena_printf(g->a, "%.*s/robots.txt", STR_ARG(origin));
@@ -347,7 +358,7 @@ static enum rc read_seed(struct crawl_graph *g, const struct outcomes *o, struct
 
 /* ---- lists */
 
-/* Asks for a list, or takes what it said. False: not known yet. */
+/* Asks for a list, or takes what it said. NULL: not known yet, or not to be asked for. */
 static const struct json *list_of(struct crawl_graph *g, const struct outcomes *o, enum page_what what,
                                   struct str address)
 {
@@ -385,6 +396,23 @@ static void read_sitemap(struct crawl_graph *g, const struct outcomes *o, struct
     }
 }
 
+/* What robots.txt does not name it can forbid. */
+static bool may_guess(struct crawl_graph *g, const struct robots *robots, struct str address)
+{
+    struct url url;
+    return !robots || (!url_parse(address, g->a, &url, NULL) && robots_allows(robots, &url, g->a));
+}
+
+static void guess_sitemap(struct crawl_graph *g, const struct outcomes *o, const struct robots *robots,
+                          struct str folder, struct lists *lists)
+{
+    struct str address =
+        arena_printf(g->a, "%.*s%.*ssitemap.xml", STR_ARG(url_origin(&g->scope.seed, g->a)), STR_ARG(folder));
+    if (may_guess(g, robots, address)) {
+        read_sitemap(g, o, address, lists);
+    }
+}
+
 static void read_indexes(struct crawl_graph *g, const struct outcomes *o, struct lists *lists)
 {
     size_t from = 0;
@@ -406,21 +434,21 @@ static void read_lists(struct crawl_graph *g, const struct outcomes *o, const st
 {
     struct str origin = url_origin(&g->scope.seed, g->a);
     struct str prefix = scope_prefix(&g->scope.seed);
-    const struct robots *robots = origins->count ? &origins->items[origins->count - 1].robots : NULL;
+    const struct robots *robots = robots_of(origins, origin);
     if (g->args->sitemap != CRAWL_SITEMAP_SKIP) {
         for (size_t i = 0; robots && i < robots->sitemap_count; i++) {
             read_sitemap(g, o, robots->sitemaps[i], lists);
         }
         if (!robots || !robots->sitemap_count) {
-            read_sitemap(g, o, arena_printf(g->a, "%.*s/sitemap.xml", STR_ARG(origin)), lists);
+            guess_sitemap(g, o, robots, STR("/"), lists);
             if (prefix.n > 1) {
-                read_sitemap(
-                    g, o, arena_printf(g->a, "%.*s%.*ssitemap.xml", STR_ARG(origin), STR_ARG(prefix)), lists);
+                guess_sitemap(g, o, robots, prefix, lists);
             }
         }
         read_indexes(g, o, lists);
     }
-    const struct json *llms = list_of(g, o, PAGE_LLMS, arena_printf(g->a, "%.*s/llms.txt", STR_ARG(origin)));
+    struct str address = arena_printf(g->a, "%.*s/llms.txt", STR_ARG(origin));
+    const struct json *llms = may_guess(g, robots, address) ? list_of(g, o, PAGE_LLMS, address) : NULL;
     lists->results[lists->count] = llms;
     lists->count += llms != NULL;
 }
@@ -445,11 +473,34 @@ static void skip(struct crawl_graph *g, int reason, struct str address)
     }
 }
 
-/* A link, or a redirect's target; NOWHERE: it is not followed. */
+/* Why an address is not followed; -1: nothing is against it. *permission tells whether it is known already that it may be asked for. */
+static int reason_to_skip(struct crawl_graph *g, const struct outcomes *o, struct origins *origins,
+                          const struct page_url *page, int depth, enum permission *permission)
+{
+    enum scope_verdict verdict = scope_judge(&g->scope, &page->url, g->a);
+    if (verdict != SCOPE_IN) {
+        return (int)verdict - SCOPE_OUT + SKIP_OUT;
+    }
+    if (depth > g->args->depth) {
+        return SKIP_DEPTH;
+    }
+    if (g->pages >= (size_t)g->args->max_pages) {
+        return SKIP_PAGES;
+    }
+    *permission = may_ask(g, o, origins, &page->url);
+    if (*permission == MAY_NOT_BE_ASKED) {
+        return SKIP_ROBOTS;
+    }
+    bool is_asked = outcome(g, o, PAGE_PAGE, page->identity) != NULL;
+    return is_asked || g->bytes < g->args->max_total_bytes ? -1 : SKIP_BYTES;
+}
+
+/* A link, or a redirect's target, so many redirects from a link; SKIPPED(reason), or NOWHERE: it is not followed. */
 static size_t reach(struct crawl_graph *g, const struct outcomes *o, struct origins *origins,
-                    struct str address, int depth)
+                    struct str address, int depth, int hops)
 {
     struct page_url page;
+    enum permission permission = MAY_NOT_BE_ASKED;
     size_t known = map_get(g->map, address);
     if (known != NOWHERE || page_url_read(STR(""), address, g->args->query, g->a, &page, NULL)) {
         return known;
@@ -459,42 +510,67 @@ static size_t reach(struct crawl_graph *g, const struct outcomes *o, struct orig
         map_put(g->map, address, known);
         return known;
     }
-    enum scope_verdict verdict = scope_judge(&g->scope, &page.url, g->a);
-    int reason = verdict != SCOPE_IN ? (int)verdict - SCOPE_OUT + SKIP_OUT : -1;
-    if (reason < 0 && depth > g->args->depth) {
-        reason = SKIP_DEPTH;
-    }
-    if (reason < 0 && g->pages >= (size_t)g->args->max_pages) {
-        reason = SKIP_PAGES;
-    }
-    enum permission permission = reason < 0 ? may_ask(g, o, origins, &page.url) : MAY_NOT_BE_ASKED;
-    if (reason < 0 && permission == MAY_NOT_BE_ASKED) {
-        reason = SKIP_ROBOTS;
-    }
+    int reason = reason_to_skip(g, o, origins, &page, depth, &permission);
     if (reason >= 0) {
         skip(g, reason, page.fetch);
-        map_put(g->map, page.fetch, NOWHERE - 1);
-        map_put(g->map, page.identity, NOWHERE - 1);
-        return NOWHERE;
+        map_put(g->map, page.fetch, SKIPPED(reason));
+        map_put(g->map, page.identity, SKIPPED(reason));
+        return SKIPPED(reason);
     }
     size_t at = add_node(g, &page, depth);
+    g->nodes[at].hops = hops;
     read_outcome(g, o, &g->nodes[at]);
-    bool is_moved = g->nodes[at].state == CRAWL_MOVED;
-    g->pages += !is_moved;
-    if (!g->nodes[at].job && permission == MAY_BE_ASKED && g->bytes < g->args->max_total_bytes) {
+    g->pages += g->nodes[at].state != CRAWL_MOVED;
+    if (!g->nodes[at].job && permission == MAY_BE_ASKED) {
         ask(g, PAGE_PAGE, &page, depth);
     }
     return at;
 }
 
+static bool leads_to(const struct crawl_graph *g, size_t from, size_t to)
+{
+    for (int hops = 0; from < g->count && hops <= CRAWL_REDIRECTS_MAX; hops++) {
+        if (from == to) {
+            return true;
+        }
+        from = g->nodes[from].moved_to;
+    }
+    return false;
+}
+
+static void fail_node(struct crawl_node *n, struct str code)
+{
+    n->state = CRAWL_FAILED;
+    n->code = code;
+}
+
+/* A redirect that leads on and on, or to what is none of the crawl's, is a failure of the page that had it. */
+static void follow_redirect(struct crawl_graph *g, const struct outcomes *o, struct origins *origins,
+                            size_t at)
+{
+    const struct crawl_node n = g->nodes[at];
+    if (n.moved_to != NOWHERE) {
+        return;
+    }
+    if (n.hops >= CRAWL_REDIRECTS_MAX) {
+        fail_node(&g->nodes[at], STR("redirect_loop"));
+        return;
+    }
+    size_t to = reach(g, o, origins, text_of(n.result, "redirect"), n.depth, n.hops + 1);
+    if (to == SKIPPED(SKIP_OUT) || to == SKIPPED(SKIP_EXCLUDED) || to == SKIPPED(SKIP_EXTENSION)) {
+        fail_node(&g->nodes[at], STR("redirect_out_of_scope"));
+    } else if (to == SKIPPED(SKIP_ROBOTS)) {
+        fail_node(&g->nodes[at], STR("robots"));
+    } else if (leads_to(g, to, at)) {
+        fail_node(&g->nodes[at], STR("redirect_loop"));
+    } else {
+        g->nodes[at].moved_to = to < g->count ? to : NOWHERE;
+    }
+}
+
 static void follow(struct crawl_graph *g, const struct outcomes *o, struct origins *origins, size_t at)
 {
     const struct crawl_node n = g->nodes[at];
-    if (n.state == CRAWL_MOVED && n.moved_to == NOWHERE) {
-        size_t to = reach(g, o, origins, text_of(n.result, "redirect"), n.depth);
-        g->nodes[at].moved_to = to < g->count ? to : NOWHERE;
-        return;
-    }
     if (n.state == CRAWL_FAILED) {
         g->failed++;
         return;
@@ -506,9 +582,10 @@ static void follow(struct crawl_graph *g, const struct outcomes *o, struct origi
     const struct json *links = json_get(n.page, STR("links"));
     g->bytes += bytes ? bytes->i : 0;
     count_skips(g, n.page);
-    bool is_followed = g->args->sitemap != CRAWL_SITEMAP_ONLY;
+    const struct json *is_nofollow = json_get(n.result, STR("nofollow"));
+    bool is_followed = g->args->sitemap != CRAWL_SITEMAP_ONLY && !(is_nofollow && is_nofollow->i);
     for (const struct json *l = links && is_followed ? links->first : NULL; l; l = l->next) {
-        (void)reach(g, o, origins, l->s, n.depth + 1);
+        (void)reach(g, o, origins, l->s, n.depth + 1, 0);
     }
 }
 
@@ -522,7 +599,7 @@ static void read_pages(struct crawl_graph *g, const struct outcomes *o, struct o
         for (; from < g->count && g->nodes[from].depth == depth;
              from++) { /* redirects first: they stay at this depth */
             if (g->nodes[from].state == CRAWL_MOVED) {
-                follow(g, o, origins, from);
+                follow_redirect(g, o, origins, from);
             }
         }
         size_t to = from;
@@ -536,20 +613,28 @@ static void read_pages(struct crawl_graph *g, const struct outcomes *o, struct o
             const struct json *urls = json_get(lists->results[i], STR("urls"));
             for (const struct json *u = urls && !(is_index && is_index->i) ? urls->first : NULL; u;
                  u = u->next) {
-                (void)reach(g, o, origins, u->s, 1);
+                (void)reach(g, o, origins, u->s, 1, 0);
             }
         }
     }
 }
 
+static int64_t asked_delay_ms(const struct origins *origins, struct str origin)
+{
+    const struct robots *robots = robots_of(origins, origin);
+    return robots ? robots->delay_ms : -1;
+}
+
+/* Each host's own: of what is asked for, none knows another's. */
 static void set_delays(struct crawl_graph *g, const struct origins *origins)
 {
-    int64_t asked_ms = origins->count ? origins->items[origins->count - 1].robots.delay_ms : -1;
-    g->is_delay_capped = asked_ms > CRAWL_DELAY_MAX_MS;
-    g->robots_delay_ms = g->is_delay_capped ? CRAWL_DELAY_MAX_MS : asked_ms;
-    int64_t ms = g->robots_delay_ms > g->args->delay_ms ? g->robots_delay_ms : g->args->delay_ms;
+    int64_t seeds_ms = asked_delay_ms(origins, url_origin(&g->scope.seed, g->a));
+    g->is_delay_capped = seeds_ms > CRAWL_DELAY_MAX_MS;
+    g->robots_delay_ms = g->is_delay_capped ? CRAWL_DELAY_MAX_MS : seeds_ms;
     for (size_t i = 0; i < g->ask_count; i++) {
-        g->asks[i].delay_ms = ms;
+        int64_t ms = asked_delay_ms(origins, g->asks[i].origin);
+        ms = ms > CRAWL_DELAY_MAX_MS ? CRAWL_DELAY_MAX_MS : ms;
+        g->asks[i].delay_ms = ms > g->args->delay_ms ? ms : g->args->delay_ms;
     }
 }
 

@@ -19,6 +19,7 @@ struct crawl_node {
     struct str fetch, identity;
     struct url url;
     int depth;
+    int hops; /* redirects that led to it */
     enum crawl_state state;
     const struct json *job; /* its outcome; NULL: not asked for yet */
     struct str id, code;    /* of the job; why it failed */
@@ -32,7 +33,7 @@ struct crawl_ask { /* a job to make */
     enum page_what what;
     struct str url;
     struct str identity;
-    struct str host;
+    struct str host, origin;
     int depth;
     int64_t delay_ms;
     const struct json *record; /* as of the node */
@@ -45,16 +46,7 @@ struct crawl_skips {
     struct str shown[8][CRAWL_SKIPS_SHOWN]; /* the first of them, where the addresses are known */
     size_t shown_count[8];
 };
-enum {
-    SKIP_OUT,
-    SKIP_EXCLUDED,
-    SKIP_EXTENSION,
-    SKIP_TRAP,
-    SKIP_ROBOTS,
-    SKIP_DEPTH,
-    SKIP_PAGES,
-    SKIP_REDIRECT
-};
+enum { SKIP_OUT, SKIP_EXCLUDED, SKIP_EXTENSION, SKIP_TRAP, SKIP_ROBOTS, SKIP_DEPTH, SKIP_PAGES, SKIP_BYTES };
 extern const char *const crawl_skip_names[8];
 
 struct crawl_graph {
