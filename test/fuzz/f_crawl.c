@@ -46,6 +46,16 @@ static void check_robots(struct str text, struct arena *a)
     }
 }
 
+static void check_tag(struct str text)
+{
+    struct robots_tag tag = {0};
+    struct robots_tag ours = {0};
+    robots_tag_read(text, STR("stint"), &tag);
+    ours = tag;
+    robots_tag_read(text, STR("stint"), &ours);
+    assert(ours.is_noindex == tag.is_noindex && ours.is_nofollow == tag.is_nofollow);
+}
+
 static void check_lists(struct str text, struct arena *a)
 {
     struct sitemap sitemap;
@@ -66,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *a = arena_new();
     struct buf out = BUF_LIMIT(1 << 20);
     check_url(text, a);
+    check_tag(text);
     check_robots(text, a);
     check_lists(text, a);
     (void)!gunzip(text, &out, NULL);

@@ -132,6 +132,34 @@ test('a host that says later is left alone, by all its pages', async () => {
     assert.equal(refused, 2);
 });
 
+test('a host that says later for ever is asked five times more, and no more', async () => {
+    const never = (request, response) => response.writeHead(429, { 'retry-after': '1' }).end();
+    const [page429, robots429] = await Promise.all([
+        crawl({ '/': page('Start', ['/a.html', '/b.html']), '/a.html': never, '/b.html': page('B') }),
+        crawl({ '/robots.txt': never, '/': page('Start') }),
+    ]);
+    const asked = (job, path) => job.site.asked().filter((u) => u === path).length;
+    assert.deepEqual([page429.state, page429.result?.failed, page429.urls?.sort()], ['completed', 1, ['/', '/b.html']], JSON.stringify(page429.error));
+    assert.equal(page429.crawl.urls.find((u) => u.url.endsWith('/a.html')).error, 'http_429');
+    assert.equal(asked(page429, '/a.html'), 6);
+    assert.deepEqual([robots429.state, robots429.error?.code], ['failed', 'robots_unreachable']);
+    assert.equal(asked(robots429, '/robots.txt'), 8, 'five pauses, and the attempts of a failure');
+    const { events } = (await stint.call('GET', `/v1/jobs/${robots429.id}/events?limit=1000`, undefined, { headers: { accept: 'application/json' } })).json;
+    assert.equal(events.filter((e) => e.type === 'host_paused').length, 5);
+});
+
+test('X-Robots-Tag is kept to, whatever its case, where it is meant for us', async () => {
+    const tagged = (tag, title, link) => ({ headers: { 'x-robots-tag': tag }, body: page(title, [link]) });
+    const pages = {
+        '/': page('Start', ['/follow.html', '/none.html', '/index.html', '/other.html', '/ours.html', '/two.html']),
+        '/follow.html': tagged('NoFollow', 'Follow', '/1'), '/none.html': tagged('none', 'None', '/2'), '/index.html': tagged('noindex', 'Index', '/3'),
+        '/other.html': tagged('googlebot: none', 'Other', '/4'), '/ours.html': tagged('googlebot: nofollow, stint: noindex', 'Ours', '/5'), '/two.html': tagged(['noarchive', 'noindex'], 'Two', '/6'),
+    };
+    const job = await crawl(pages);
+    assert.deepEqual([...job.document.matchAll(/^## (.*)$/gm)].map((m) => m[1]), ['Start', 'Follow', 'Other']);
+    assert.deepEqual(job.site.asked().filter((u) => /^\/\d$/.test(u)).sort(), ['/3', '/4', '/5', '/6']);
+});
+
 test('bad pages end in the stated error, and the crawl goes on', async () => {
     const bomb = gzipSync(Buffer.alloc(20 << 20));
     const pages = {

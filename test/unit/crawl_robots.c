@@ -165,3 +165,33 @@ TEST(bytes_that_are_no_text_are_only_bytes)
     CHECK_TRUE(allows(STR("User-agent: *\nDisallow: /a\0"), STR("/a"), a, e));
     arena_free(a);
 }
+
+TEST(an_x_robots_tag_is_read_in_any_case_and_by_the_name_of_the_robot)
+{
+    static const struct {
+        const char *value;
+        bool is_noindex, is_nofollow;
+    } rows[] = {
+        {"noindex", true, false},
+        {"NoFollow", false, true},
+        {" none ", true, true},
+        {"noarchive, noindex", true, false},
+        {"noindexed, no index", false, false},
+        {"googlebot: noindex, nofollow", false, false},
+        {"googlebot: noindex, Stint: nofollow", false, true},
+        {"stint:none", true, true},
+        {"noindex, otherbot: nofollow", true, false},
+        {"max-snippet: -1, noindex", true, false},
+        {"unavailable_after: 25 Jun 2010 15:00:00 PST, nofollow", false, true},
+        {"unavailable_after: Fri, 25 Jun 2010 15:00:00 GMT, nofollow", false, true},
+        {"", false, false},
+        {":,none,::", true, true},
+    };
+    (void)e;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct robots_tag tag = {0};
+        robots_tag_read(str_from(rows[i].value), STR("stint"), &tag);
+        CHECK_INT(tag.is_noindex, rows[i].is_noindex);
+        CHECK_INT(tag.is_nofollow, rows[i].is_nofollow);
+    }
+}

@@ -24,6 +24,7 @@ struct job {
     struct str etag, last_modified; /* of the copy that we have; "" = none */
     struct url place;               /* of url */
     int64_t delay_ms, depth, from_us;
+    int64_t pauses; /* how often the host has put this off */
     struct fetch_answer answer;
 };
 
@@ -55,10 +56,19 @@ static struct str text_of(const struct json *o, const char *name)
     return v && v->type == JSON_STRING ? v->s : STR("");
 }
 
+static enum rc read_checkpoint(struct job *j, struct err *e)
+{
+    struct json *o = NULL;
+    struct str checkpoint = attempt_checkpoint(j->at);
+    enum rc rc = checkpoint.n ? json_parse(checkpoint, j->a, &o, e) : RC_OK;
+    return rc ? rc : json_get_int(o, "pauses", 0, PAGE_PAUSES, &j->pauses, e);
+}
+
 static enum rc read_args(struct job *j, struct err *e)
 {
     struct json *o = NULL;
-    enum rc rc = json_parse_envelope(attempt_args(j->at), j->a, &o, e);
+    enum rc rc = read_checkpoint(j, e);
+    rc = rc ? rc : json_parse_envelope(attempt_args(j->at), j->a, &o, e);
     const struct json *crawl = json_get(o, STR("crawl"));
     rc = rc ? rc : crawl_args_read(crawl ? crawl->raw : STR(""), j->a, &j->args, e);
     rc = rc ? rc : json_get_int(o, "delay_ms", 0, CRAWL_DELAY_MAX_MS, &j->delay_ms, e);
@@ -161,19 +171,38 @@ static int64_t retry_after_ms(const struct fetch_answer *answer)
     return ms > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : ms;
 }
 
-/* The host says later: for all who ask it. */
-static void fail_status(struct job *j)
+/* The host says later: for all who ask it. False: it did not say so, or has said so too often. */
+static bool pause_host(struct job *j)
 {
     int status = j->answer.status;
     int64_t after_ms = retry_after_ms(&j->answer);
     struct str key = arena_printf(j->a, CRAWL_LIMIT_PREFIX "%.*s", STR_ARG(j->place.host));
+    if ((status != 429 && status != 503) || after_ms <= 0 || j->pauses == PAGE_PAUSES ||
+        !attempt_limit_weight(j->at, key)) {
+        return false;
+    }
+    struct str paused = arena_printf(j->a, "{\"host\":\"%.*s\",\"for_ms\":%lld,\"http_status\":%d}",
+                                     STR_ARG(j->place.host), (long long)after_ms, status);
+    attempt_root_event(j->at, "host_paused", paused);
+    attempt_checkpoint_save(j->at, arena_printf(j->a, "{\"pauses\":%lld}", (long long)j->pauses + 1));
+    attempt_fail_pausing(j->at, key, after_ms, arena_printf(j->a, "http_%d", status).p,
+                         "the host asks to come back later");
+    return true;
+}
+
+static void fail_status(struct job *j)
+{
+    int status = j->answer.status;
     const char *code = arena_printf(j->a, "http_%d", status).p;
     bool is_transient = status >= 500 || status == 408 || status == 425 || status == 429;
-    if ((status == 429 || status == 503) && after_ms > 0 && attempt_limit_weight(j->at, key)) {
-        struct str paused = arena_printf(j->a, "{\"host\":\"%.*s\",\"for_ms\":%lld,\"http_status\":%d}",
-                                         STR_ARG(j->place.host), (long long)after_ms, status);
-        attempt_root_event(j->at, "host_paused", paused);
-        attempt_fail_pausing(j->at, key, after_ms, code, "the host asks to come back later");
+    if (pause_host(j)) {
+        return;
+    }
+    if (j->pauses == PAGE_PAUSES) {
+        tell_failure(j, ERROR_PERMANENT, code,
+                     arena_printf(j->a, "the host asked %d times to come back later, and still answers %d",
+                                  PAGE_PAUSES, status)
+                         .p);
         return;
     }
     tell_failure(j, is_transient ? ERROR_TRANSIENT : ERROR_PERMANENT, code,
@@ -258,6 +287,22 @@ static void tell_page(struct job *j, struct str page)
     buf_dispose(&b);
 }
 
+static void put_robots_tag(const struct job *j, struct json_out *w)
+{
+    struct robots_tag tag = {0};
+    for (size_t i = 0; i < j->answer.field_count; i++) {
+        if (str_eq_nocase(j->answer.fields[i].name, STR("x-robots-tag"))) {
+            robots_tag_read(j->answer.fields[i].value, CRAWL_AGENT, &tag);
+        }
+    }
+    if (tag.is_noindex) {
+        json_put_bool(w, "noindex", true);
+    }
+    if (tag.is_nofollow) {
+        json_put_bool(w, "nofollow", true);
+    }
+}
+
 static void complete_page(struct job *j, struct str page, struct str text)
 {
     struct buf b = BUF_LIMIT(4 << 20);
@@ -268,10 +313,7 @@ static void complete_page(struct job *j, struct str page, struct str text)
     json_put_int(&w, "bytes", (int64_t)j->answer.body.n);
     json_put_str(&w, "etag", fetch_header(&j->answer, STR("etag")));
     json_put_str(&w, "last_modified", fetch_header(&j->answer, STR("last-modified")));
-    if (str_find(fetch_header(&j->answer, STR("x-robots-tag")), STR("noindex"), 0) <
-        fetch_header(&j->answer, STR("x-robots-tag")).n) {
-        json_put_bool(&w, "noindex", true);
-    }
+    put_robots_tag(j, &w);
     json_put_raw(&w, "page", page);
     json_object_end(&w);
     tell_page(j, page);
@@ -379,6 +421,9 @@ static void take_robots(struct job *j, enum rc rc, const struct err *asked)
         fail_asking(j, asked);
         return;
     }
+    if (!rc && pause_host(j)) {
+        return;
+    }
     if (!is_endless && (rc || status == 429 || status >= 500)) {
         attempt_fail(j->at, ERROR_TRANSIENT, "robots_unreachable", "robots.txt: %s",
                      rc ? asked->text : arena_printf(j->a, "the host answered %d", status).p);
@@ -415,6 +460,9 @@ static void take_list(struct job *j, enum rc rc)
     struct str text = STR_NONE;
     struct err e;
     bool is_page = str_starts(str_trim(j->answer.body), STR("<!DOCTYPE html")) && j->what == PAGE_LLMS;
+    if (!rc && pause_host(j)) {
+        return;
+    }
     if (!rc && is_status_ok(j) && !is_page && !parse(j, &json, &text, &e)) {
         tell_list(j, json);
         attempt_complete(j->at, json);

@@ -203,3 +203,46 @@ bool robots_allows(const struct robots *r, const struct url *url, struct arena *
     }
     return is_allowed;
 }
+
+/* ---- X-Robots-Tag */
+
+/* Words that have a value behind a colon: their names are no robots'. */
+static bool has_value(struct str name)
+{
+    static const char *const names[] = {"unavailable_after", "max-snippet", "max-image-preview",
+                                        "max-video-preview"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (str_eq_nocase(name, str_from(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_agent_name(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        bool is_digit = name.p[i] >= '0' && name.p[i] <= '9';
+        if (!is_token_char(name.p[i]) && !is_digit && name.p[i] != '.' && name.p[i] != '/') {
+            return false; /* a date's, with blanks */
+        }
+    }
+    return name.n && !has_value(name);
+}
+
+void robots_tag_read(struct str value, struct str agent, struct robots_tag *tag)
+{
+    bool is_for_us = true; /* a name is for all words behind it */
+    for (struct str rest = value; rest.p;) {
+        struct str behind = STR_NONE;
+        struct str word = str_trim(str_cut(rest, ',', &rest));
+        struct str name = str_trim(str_cut(word, ':', &behind));
+        if (behind.p && is_agent_name(name)) {
+            is_for_us = str_eq_nocase(name, agent);
+            word = str_trim(behind);
+        }
+        bool is_none = str_eq_nocase(word, STR("none"));
+        tag->is_noindex |= is_for_us && (is_none || str_eq_nocase(word, STR("noindex")));
+        tag->is_nofollow |= is_for_us && (is_none || str_eq_nocase(word, STR("nofollow")));
+    }
+}

@@ -1,4 +1,5 @@
-/* robots.h: what a site asks of robots (RFC 9309), as far as it is meant for us. Reading is forgiving, as the RFC wants it; what
+/* robots.h: what a site asks of robots (RFC 9309), as far as it is meant for us, in robots.txt and in
+ * the field X-Robots-Tag. Reading is forgiving, as the RFC wants it; what
  * an answer with another status than 200 means is not decided here. Pure. */
 #ifndef STINT_KINDS_CRAWL_DOCS_ROBOTS_H
 #define STINT_KINDS_CRAWL_DOCS_ROBOTS_H
@@ -28,5 +29,12 @@ void robots_read(struct str text, struct str agent, struct arena *a, struct robo
 /* May this be asked for? The longest pattern that matches decides, Allow at a tie; /robots.txt may always be asked for. Takes
  * time in the length of the path and of the patterns, whatever wildcards they have. */
 bool robots_allows(const struct robots *r, const struct url *url, struct arena *a);
+
+/* What an X-Robots-Tag says to `agent`: words for everybody, and those behind its name and a colon. */
+struct robots_tag {
+    bool is_noindex, is_nofollow;
+};
+/* Adds what one field of the answer says. */
+void robots_tag_read(struct str value, struct str agent, struct robots_tag *tag);
 
 #endif
