@@ -1,7 +1,8 @@
 /* f_schema.c: a schema of a stranger, made strict, and a value held against it: the first line is the schema, the rest the value. */
 #include <assert.h>
 
-#include "kinds/run_prompt/schema.h"
+#include "kinds/run_prompt/schema_private.h"
+#include "kinds/run_prompt/schema_sense.h"
 #include "kinds/run_prompt/strict_schema.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -25,6 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         if (!json_parse(rest, a, &value, &e)) {
             bool is_valid = schema_check(schema, value, a, &faults);
             assert(is_valid == !faults.n);
+            (void)!schema_check_sense(schema, &e);
+            assert(!is_valid || schema->root->can_be & 1u << value->type);
             (void)strict_schema_restore(&strict, schema, value, a, &changed);
         }
     }

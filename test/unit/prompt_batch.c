@@ -56,6 +56,23 @@ static const struct {
     {SCHEMA_OF_A("{\"minimum\":5,\"maximum\":3}"), "invalid_schema", "at /properties/a/minimum: no answer"},
     {SCHEMA_OF_A("{\"items\":{\"required\":[\"zz\"],\"additionalProperties\":false}}"), "invalid_schema",
      "at /properties/a/items/required: no answer can keep to it: zz is none"},
+    {SCHEMA_OF_A("{\"type\":\"string\",\"enum\":[1]}"), "invalid_schema", "at /properties/a/enum: no answer"},
+    {SCHEMA_OF_A("{\"const\":\"x\",\"maxLength\":0}"), "invalid_schema", "at /properties/a/const: no answer"},
+    {SCHEMA_OF_A("{\"minimum\":1,\"exclusiveMaximum\":1}"), "invalid_schema",
+     "at /properties/a/minimum: no answer"},
+    {SCHEMA_OF_A("{\"required\":[\"b\"],\"properties\":{\"b\":false}}"), "invalid_schema",
+     "at /properties/a/required: no answer can keep to it: b must be there, and nothing keeps to its"},
+    {SCHEMA_OF_A("{\"anyOf\":[{\"type\":\"integer\",\"minimum\":2,\"maximum\":1},false]}"), "invalid_schema",
+     "at /properties/a/anyOf: no answer can keep to it: nothing keeps to any"},
+    {SCHEMA_OF_A("{\"type\":\"string\",\"oneOf\":[{\"type\":\"null\"}]}"), "invalid_schema",
+     "at /properties/a: no answer can keep to it: its keywords do not go together"},
+    {SCHEMA_OF_A("{\"allOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}"), "invalid_schema",
+     "at /properties/a: no answer"},
+    {SCHEMA_OF_A("{\"$ref\":\"#/$defs/d\"},\"b\":{}},\"$defs\":{\"d\":{\"minLength\":2,\"maxLength\":1}"),
+     "invalid_schema", "at /$defs/d/minLength: no answer"},
+    {SCHEMA_OF_A("{\"$ref\":\"#/$defs/d\"},\"b\":{}},\"$defs\":{\"d\":{\"type\":\"object\",\"properties\":{"
+                 "\"n\":{\"$ref\":\"#/$defs/d\"}},\"required\":[\"n\"]}"),
+     "invalid_schema", "at /$defs/d/properties/n/$ref: no answer"},
     {HEAD ",\"entities\":[{\"alias\":\"x\"}]}", "unknown_field", "alias"},
     {HEAD ",\"budget\":{\"calls\":3}}", "over_budget", "4 jobs need more than 3 calls"},
     {HEAD ",\"budget\":{\"tokens\":1}}", "over_budget", "tokens"},
@@ -80,6 +97,26 @@ TEST(a_definition_that_is_wrong_is_refused_and_why)
         ck_assert_msg(rc == RC_INVALID && e->code, "%s: %d %s", wrong[i].text, rc, e->text);
         ck_assert_str_eq(e->code, wrong[i].code);
         ck_assert_msg(strstr(e->text, wrong[i].what) != NULL, "%s: %s", wrong[i].text, e->text);
+    }
+    arena_free(a);
+}
+
+TEST(a_schema_is_taken_when_some_answer_keeps_to_it)
+{
+    static const char *const schemas[] = {
+        SCHEMA_OF_A("{\"anyOf\":[{\"type\":\"integer\",\"minimum\":2,\"maximum\":1},{\"type\":\"string\"}]}"),
+        SCHEMA_OF_A("{\"oneOf\":[{\"type\":\"string\",\"enum\":[1]},{\"const\":1.0,\"type\":\"integer\"}]}"),
+        SCHEMA_OF_A("{\"required\":[\"b\"],\"properties\":{\"b\":true,\"c\":false}}"),
+        SCHEMA_OF_A("{\"items\":false,\"prefixItems\":[{\"type\":\"null\"}]}"),
+        SCHEMA_OF_A(
+            "{\"type\":\"array\",\"minItems\":1,\"items\":{\"$ref\":\"#/$defs/d\"}},\"b\":{}},\"$defs\":{"
+            "\"no\":{\"enum\":[]},\"d\":{\"type\":\"object\",\"properties\":{\"n\":{\"anyOf\":[{\"$ref\":\"#/"
+            "$defs/d\"},{\"type\":\"null\"}]}},\"required\":[\"n\"]}"),
+    };
+    struct arena *a = arena_new();
+    struct prompt_batch b;
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        OK(prompt_batch_read(str_from(schemas[i]), a, &b, e));
     }
     arena_free(a);
 }

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "kinds/run_prompt/schema.h"
+#include "kinds/run_prompt/schema_private.h"
+#include "kinds/run_prompt/schema_sense.h"
 #include "test.h"
 
 #define SUITE "/usr/share/json-schema-test-suite/tests/draft7"
@@ -45,6 +46,7 @@ static int run_group(const struct json *group, struct arena *a, struct err *e)
     }
     enum rc rc = schema_compile(json_get(group, STR("schema")), a, &s, e);
     ck_assert_msg(!rc, "%.*s: %s", STR_ARG(about), e->text);
+    (void)!schema_check_sense(s, e);
     int cases = 0;
     for (const struct json *t = json_get(group, STR("tests"))->first; t; t = t->next) {
         struct schema_faults faults;
@@ -55,6 +57,8 @@ static int run_group(const struct json *group, struct arena *a, struct err *e)
                       got        ? "kept"
                       : faults.n ? faults.items[0].text.p
                                  : "no fault told");
+        ck_assert_msg(!wanted || s->root->can_be & 1u << json_get(t, STR("data"))->type,
+                      "%.*s: no answer is said to keep to it", STR_ARG(about));
         cases++;
     }
     return cases;

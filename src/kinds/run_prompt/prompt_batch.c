@@ -265,8 +265,10 @@ static enum rc check_args(const struct prompt_batch *b, struct arena *a, struct 
     if (rc || !args.schema) {
         return rc;
     }
-    rc = schema_check_sense(args.schema, e);
-    return rc ? err_wrap(e, rc, "schema: at %s", e->field) : RC_OK;
+    struct schema *schema = NULL;
+    rc = schema_compile(args.schema, a, &schema, e);
+    rc = rc ? rc : schema_check_sense(schema, e);
+    return rc ? err_wrap(e, rc, "schema: at %s", e->field[0] ? e->field : "its root") : RC_OK;
 }
 
 static enum rc read_head(struct prompt_batch *b, struct err *e)

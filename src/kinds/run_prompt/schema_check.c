@@ -410,6 +410,6 @@ bool schema_fits(const struct schema_node *n, const struct json *value, bool wit
     struct check c = {.steps = *steps, .with_fillers = with_fillers};
     const struct spot top = {.value = value};
     bool ok = check_node(&c, n, &top);
-    *steps = c.steps;
+    *steps = c.is_out_of_steps ? STEPS_MAX + 1 : c.steps;
     return ok && !c.is_out_of_steps;
 }

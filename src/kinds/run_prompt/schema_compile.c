@@ -544,6 +544,8 @@ enum rc schema_compile(const struct json *text, struct arena *a, struct schema *
         rc = schema_find_loop(c.nodes, c.count, e);
     }
     if (!rc) {
+        s->nodes = c.nodes;
+        s->count = c.count;
         *out = s;
     }
     return rc;

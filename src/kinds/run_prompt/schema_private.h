@@ -53,12 +53,17 @@ struct schema_node {
     struct schema_list prefix, all_of, any_of, one_of;
     struct schema_node *negated, *condition, *then, *otherwise, *reference;
     int mark; /* of the search for loops */
+    /* of schema_sense.c */
+    unsigned can_be; /* bit per json_type: of which values may keep to it */
+    bool is_looked_at;
 };
 
 #define TYPE_INTEGER (1u << 16) /* as `integer` in a schema: a number without a fraction */
 
 struct schema {
     struct schema_node *root;
+    struct schema_node **nodes; /* each before those that it holds */
+    size_t count;
 };
 
 /* The check of a format by name; NULL: it is an annotation. */
