@@ -207,7 +207,18 @@ TEST(a_provider_is_left_alone_as_long_as_it_says)
         {"x-ratelimit-reset-requests: 120ms", 120},
         {"x-ratelimit-reset-requests: 9999999999999999999d", 31LL * 86400000},
         {"x-ratelimit-reset-requests: soon", 10000},
-        {"x-ratelimit-reset-requests: 5", 10000},
+        {"x-ratelimit-reset-requests: 5", 5000},
+        {"x-ratelimit-reset-tokens: 0.25", 250},
+        {"x-ratelimit-reset-tokens: 20ms", 1000}, /* no time to name */
+        {"x-ratelimit-reset-requests: 1m30s", 90000},
+        {"x-ratelimit-reset-requests:  2h ", 7200000},
+        {"x-ratelimit-reset-requests: 999999999", 31LL * 86400000},
+        {"x-ratelimit-reset-requests: 5 s", 10000},
+        {"x-ratelimit-reset-requests: -5", 10000},
+        {"x-ratelimit-reset-requests: 1000000000", 10000}, /* times of 2001 */
+        {"x-ratelimit-reset-requests: 1000000000000", 10000},
+        {"x-ratelimit-reset-requests: 2001-09-09T01:46:40Z", 10000},
+        {"x-ratelimit-reset-requests: 9999999999999999999999", 31LL * 86400000},
         {"Retry-After: 1.5", 1500},
         {"Retry-After: 7200", 7200000},
         {"Retry-After: 99999999999999999999", 31LL * 86400000},
@@ -237,6 +248,30 @@ TEST(a_provider_is_left_alone_as_long_as_it_says)
     answer.status = 429;
     CHECK_INT(ask_judge(&t.ask, &answer, &t.reply, &t.failure), ASK_LATER);
     CHECK_INT(t.failure.retry_after_ms, 9000000);
+    arena_free(a);
+}
+
+TEST(a_provider_may_say_at_what_time_it_has_room_again)
+{
+    static const struct {
+        const char *requests, *tokens;
+        int64_t ms;
+    } times[] = {{"1795341605", "", 5000},           {"1795341600.5", "", 500},
+                 {"1795341605250", "", 5250},        {"", "1795341660", 60000},
+                 {"2026-11-22T10:00:05Z", "", 5000}, {"1795341605", "7", 7000},
+                 {"1795341605", "1m", 60000},        {"2026-11-22T10:00:05.5Z", "", 5500}};
+    struct arena *a = arena_new();
+    struct asked t;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        const struct http_field fields[] = {{STR("Date"), STR("Sun, 22 Nov 2026 10:00:00 GMT")},
+                                            {STR("x-ratelimit-reset-requests"), str_from(times[i].requests)},
+                                            {STR("x-ratelimit-reset-tokens"), str_from(times[i].tokens)}};
+        const struct fetch_answer answer = {
+            .status = 429, .fields = fields, .field_count = 3, .body = STR("{}")};
+        begin(&t, "", "", a);
+        CHECK_INT(ask_judge(&t.ask, &answer, &t.reply, &t.failure), ASK_LATER);
+        CHECK_INT(t.failure.retry_after_ms, times[i].ms);
+    }
     arena_free(a);
 }
 

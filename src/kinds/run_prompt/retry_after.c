@@ -4,14 +4,18 @@
 #include "base/clock.h"
 
 #define WAIT_MAX_MS (31LL * 86400000) /* a date that is wrong ends some day, too */
+#define UNIX_LEAST                                                                                           \
+    1e9 /* a number that is as great is no span, which would be of 31 years, but a time: of 2001 at least */
+#define UNIX_MS   1e11 /* and as great, one in milliseconds */
+#define UNIX_MOST 1e15
 
 static int64_t capped(int64_t ms)
 {
     return ms > WAIT_MAX_MS ? WAIT_MAX_MS : ms;
 }
 
-/* Digits, and maybe a fraction, from *at on, as so many units; -1: there are none. */
-static int64_t read_amount(struct str text, size_t *at, double unit_ms)
+/* Digits, and maybe a fraction, from *at on; below 0: there are none. */
+static double read_digits(struct str text, size_t *at)
 {
     double value = 0, scale = 0;
     size_t from = *at;
@@ -29,8 +33,15 @@ static int64_t read_amount(struct str text, size_t *at, double unit_ms)
     if (*at == from || (*at == from + 1 && scale > 0)) {
         return -1;
     }
-    value = value / (scale > 0 ? scale : 1) * unit_ms;
-    return value < (double)WAIT_MAX_MS ? (int64_t)(value + 0.999) : WAIT_MAX_MS;
+    return value / (scale > 0 ? scale : 1);
+}
+
+/* As so many units; -1: there are none. */
+static int64_t read_amount(struct str text, size_t *at, double unit_ms)
+{
+    double value = read_digits(text, at) * unit_ms;
+    int64_t ms = value < (double)WAIT_MAX_MS ? (int64_t)(value + 0.999) : WAIT_MAX_MS;
+    return value < 0 ? -1 : ms;
 }
 
 /* "20ms", "8.64s", "1m30.951s", "6m0s". */
@@ -73,7 +84,23 @@ static int64_t until(const struct fetch_answer *answer, int64_t at)
 static int64_t read_time(const struct fetch_answer *answer, struct str name)
 {
     int64_t at = 0;
-    return time_parse(fetch_header(answer, name), &at) ? until(answer, at) : -1;
+    return time_parse(str_trim(fetch_header(answer, name)), &at) ? until(answer, at) : -1;
+}
+
+/* A span, seconds, or a time: ISO 8601's, or Unix's in seconds or milliseconds. */
+static int64_t read_reset(const struct fetch_answer *answer, struct str name)
+{
+    struct str text = str_trim(fetch_header(answer, name));
+    size_t at = 0;
+    double number = read_digits(text, &at);
+    if (number < 0 || at < text.n) {
+        int64_t ms = read_span(text);
+        return ms < 0 ? read_time(answer, name) : ms;
+    }
+    at = 0;
+    number = number < UNIX_MOST ? number : UNIX_MOST;
+    return number < UNIX_LEAST ? read_amount(text, &at, 1000)
+                               : until(answer, (int64_t)(number < UNIX_MS ? number * 1000 : number));
 }
 
 static int64_t later(int64_t one, int64_t other)
@@ -97,8 +124,8 @@ int64_t retry_after_read(const struct fetch_answer *answer)
         ms = until(answer, fetch_date(after));
     }
     if (ms < 0) {
-        ms = later(read_span(fetch_header(answer, STR("x-ratelimit-reset-requests"))),
-                   read_span(fetch_header(answer, STR("x-ratelimit-reset-tokens"))));
+        ms = later(read_reset(answer, STR("x-ratelimit-reset-requests")),
+                   read_reset(answer, STR("x-ratelimit-reset-tokens")));
     }
     if (ms < 0) {
         ms = later(read_time(answer, STR("anthropic-ratelimit-requests-reset")),
