@@ -121,6 +121,8 @@ static int list(struct remote *r)
         remote_print_json(answer);
     } else if (!code) {
         print_schedules(r, first_of(answer, "schedules"));
+        code =
+            text_of(answer, "next_after").n ? command_fail(r->o, EXIT_OK, "there are more: --limit") : code;
     }
     return code;
 }

@@ -59,7 +59,7 @@ const struct option option_table[] = {
     {"kind", OPT_LIST, "KIND", NULL, 0, 0, "kind of job (for work: several; default: all it can do)"},
     {"tag", OPT_LIST, "TAG", NULL, 0, 0, "tag of the job (several)"},
     {"state", OPT_TEXT, "STATE", NULL, 0, 0, "only jobs in this state"},
-    {"limit", OPT_INT, "N", "20", 1, 1000, "at most so many"},
+    {"limit", OPT_INT, "N", "20", 1, 1000, "at most so many; limit list: all unless told"},
     {"priority", OPT_INT, "N", NULL, -32768, 32767, "lower runs first; default 0"},
     {"delay", OPT_DURATION, "TIME", NULL, 0, INT64_MAX / 2, "not before this time has passed"},
     {"max-attempts", OPT_INT, "N", NULL, 1, 1000, "tries that count"},

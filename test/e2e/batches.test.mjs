@@ -1,7 +1,8 @@
 // Batches over HTTP: made with jobs and finalisers, growing, capped, closed, cancelled; their list, events and results.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { startServer, stint } from './lib/server.mjs';
+import { BIN, startServer, stint } from './lib/server.mjs';
 
 let server;
 before(async () => {
@@ -157,6 +158,14 @@ test('they are found by name and by label, over HTTP and by the command', async 
     for (const label of ['day', `day:${'x'.repeat(300)}`]) assert.equal((await call('GET', `/v1/batches?label=${label}`, undefined, 422)).field, '?label');
     const told = JSON.parse(stint(['batch', 'list', '--label', 'day:a&b', '--name', 'even', '--url', server.url, '--key', server.key, '--json']));
     assert.deepEqual(told.batches.map((b) => ids.indexOf(b.id)), [2, 0]);
+    const typed = (...words) => spawnSync(BIN, ['batch', 'list', '--url', server.url, '--key', server.key, ...words], { encoding: 'utf8', env: { PATH: process.env.PATH, NO_COLOR: '1' } });
+    const rows = ({ status, stdout, stderr }) => [status, stdout.trimEnd().split('\n').slice(1).map((row) => ids.indexOf(row.split(' ')[0])), stderr];
+    assert.deepEqual(rows(typed('--label', 'day:a&b')), [0, [2, 1, 0], '']);
+    assert.deepEqual(rows(typed('--label', 'day:a&b', '--limit', '3')), [0, [2, 1, 0], '']);
+    assert.deepEqual(rows(typed('--label', 'day:a&b', '--limit', '2')), [0, [2, 1], 'stint batch: there are more: --limit, --name or --label\n']);
+    for (const n of ['0', '1001', 'x']) assert.deepEqual([typed('--limit', n).status, typed('--limit', n).stdout], [2, '']);
+    for (const n of ['0', '1001', 'x']) await call('GET', `/v1/batches?limit=${n}`, undefined, 422);
+    assert.equal(typed('--limit', '1000').status, 0);
 });
 
 test('whoever watches a batch sees how far it is, and whoever waits for its end gets it', async () => {

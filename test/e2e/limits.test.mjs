@@ -140,6 +140,10 @@ test('stint limit', async () => {
     assert.equal(limit('list').match(/cli:many/g).length, 25);
     const { stdout: few, stderr: more } = run('list', '--limit', '3');
     assert.deepEqual([few.split('\n').length, more], [5, 'stint limit: there are more: --limit, or all without it\n']);
+    for (const n of ['0', '1001']) {
+        assert.deepEqual([run('list', '--limit', n).status, (await server.call('GET', `/v1/limits?limit=${n}`)).status], [2, 422]);
+    }
+    assert.match(run('--help').stdout, /--limit N +at most so many; limit list: all unless told/);
     assert.match(limit('list'), /cli:\*\s+0\s+3\s+5\s+60 in 1 min 0 s, 5 of them at once/);
     for (const half of [[], ['--burst', '5'], ['--per', '5s', '--concurrency', '2'], ['--per', '5s']]) {
         const { status, stdout, stderr } = run('set', 'cli:y', ...half);

@@ -58,6 +58,8 @@ test('a definition is taken as it is, also from standard input', () => {
     assert.match(ok('show', 'tried'), /^matrix +\{"n": \[1, 2\]\}$/m);
     assert.match(ok('run', 'tried'), /^[0-9a-f-]{36}\n$/);
     assert.deepEqual(show('piped').job, { kind: 'k', args: [1] });
+    const { status, stdout, stderr } = schedule(['list', '--limit', '2']);
+    assert.deepEqual([status, stdout.split('\n').length, stderr], [0, 4, 'stint schedule: there are more: --limit\n']);
     assert.equal(show('piped').every_s, 5400);
 });
 
