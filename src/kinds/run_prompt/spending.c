@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "kinds/prompt_batch.h"
 
 #define WAIT_MAX_MS      30000 /* of a worker's slot, for one more call; what takes longer comes back */
 #define TURN_MS          50    /* not asked again sooner */
@@ -56,15 +57,28 @@ void spending_begin(struct spending *s, struct attempt *at, const struct prompt_
 
 /* ---- budgets */
 
+int64_t spending_share_of_call(int64_t calls)
+{
+    return calls <= PROMPT_BATCH_MAX_JOBS ? (SPENDING_ALL - SPENDING_HELD) / calls
+                                          : SPENDING_ALL / (calls + 1) + 1;
+}
+
+int64_t spending_share(double part, double whole)
+{
+    double share = whole > 0 ? part / whole : 0;
+    double units = ceil(share * SPENDING_ALL);
+    int64_t most = share < 1 ? SPENDING_ALL - SPENDING_HELD : SPENDING_WHOLE;
+    return units < (double)most ? (int64_t)units : most;
+}
+
 /* The share that a spend has in the budget, in its units. */
 static int64_t units_of(const struct spending *s, int sort, int64_t input, int64_t output)
 {
     const struct prompt_budget *b = &s->args->budget;
     double cost = (double)input * s->input_price + (double)output * s->output_price;
-    double spent[SPENDING_SORTS] = {1, (double)(input + output), cost};
-    double whole[SPENDING_SORTS] = {(double)b->calls, (double)b->tokens, b->usd};
-    double share = whole[sort] > 0 ? spent[sort] / whole[sort] : 0;
-    return share >= 1 ? SPENDING_WHOLE : (int64_t)ceil(share * SPENDING_WHOLE);
+    return sort == 0   ? (b->calls ? spending_share_of_call(b->calls) : 0)
+           : sort == 1 ? spending_share((double)(input + output), (double)b->tokens)
+                       : spending_share(cost, b->usd);
 }
 
 static bool take_of_budget(struct spending *s)
@@ -217,10 +231,9 @@ enum rc spending_limits(const struct handler_options *o, struct arena *a, struct
         }
     }
     if (o->providers) {
-        list[(*count)++] = (struct handler_limit){.key = STR(PROMPT_BUDGET_PREFIX "*"),
-                                                  .rule = {.rate = SPENDING_WHOLE,
-                                                           .period_ms = SPENDING_PERIOD_MS,
-                                                           .burst = SPENDING_WHOLE + SPENDING_SLACK}};
+        list[(*count)++] = (struct handler_limit){
+            .key = STR(PROMPT_BUDGET_PREFIX "*"),
+            .rule = {.rate = SPENDING_WHOLE, .period_ms = SPENDING_PERIOD_MS, .burst = SPENDING_ALL}};
     }
     *out = list;
     return rc;
