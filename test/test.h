@@ -3,7 +3,7 @@
  *     TEST(an_expired_lease_returns_the_job_once) { … }
  *
  * anywhere in test/unit or test/store, and it runs: there is no list to edit. Each test is its own process with a time
- * limit (20 s unless TEST_WITHIN says otherwise) and its own empty folder, and has `struct err *e` in scope for OK(). */
+ * limit (60 s unless TEST_WITHIN says otherwise) and its own empty folder, and has `struct err *e` in scope for OK(). */
 #ifndef STINT_TEST_H
 #define STINT_TEST_H
 
@@ -46,7 +46,7 @@ const char *test_path(const char *name);
         test_register(&t);                                                                                   \
     }                                                                                                        \
     static void test_name(struct err *e __attribute__((unused)))
-#define TEST(test_name) TEST_WITHIN(test_name, 20)
+#define TEST(test_name) TEST_WITHIN(test_name, 60)
 
 /* Each ends the test at the first difference and shows both sides. */
 #define CHECK_TRUE(claim)    ck_assert_msg((claim), "not true: %s", #claim)

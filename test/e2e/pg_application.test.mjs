@@ -24,14 +24,16 @@ const enqueue = async (queue, kind, args, options = {}) =>
 const get = async (id) => (await server.call('GET', `/v1/jobs/${id}`)).json;
 const claim = async (queue) => (await server.call('POST', '/v1/claims', { worker: 'w', queues: [queue] })).json?.jobs ?? [];
 
+const tenths = (ms) => Math.round(ms / 100) + 0; // never -0, which is another than 0
+
 /** A job without what two enqueues must differ in; times as distances from its creation, in tenths of a second. */
 function shape(job) {
     const { id, created_at, unique_key, ...rest } = job;
     const began = Date.parse(created_at);
     for (const name of Object.keys(rest)) {
-        if (/_at$/.test(name) && typeof rest[name] === 'string' && name !== 'run_at') rest[name] = Math.round((Date.parse(rest[name]) - began) / 100);
+        if (/_at$/.test(name) && typeof rest[name] === 'string' && name !== 'run_at') rest[name] = tenths(Date.parse(rest[name]) - began);
     }
-    if (Date.parse(rest.run_at) - began < 60000) rest.run_at = Math.round((Date.parse(rest.run_at) - began) / 100);
+    if (Date.parse(rest.run_at) - began < 60000) rest.run_at = tenths(Date.parse(rest.run_at) - began);
     return { ...rest, has_key: unique_key !== undefined };
 }
 

@@ -136,21 +136,21 @@ static const struct fault other_faults[] = {{DISK_SYNC, DISK_EIO, false},
                                             {DISK_OPEN, DISK_EIO, false},
                                             {DISK_OPEN, DISK_EIO, true}};
 
-TEST_WITHIN(the_nth_write_fails_while_the_store_works, 60)
+TEST(the_nth_write_fails_while_the_store_works)
 {
     for (size_t i = 0; i < sizeof write_faults / sizeof write_faults[0]; i++) {
         fail_everywhere("write_while_working", write_faults[i], fail_while_working);
     }
 }
 
-TEST_WITHIN(the_nth_flush_fails_while_the_store_works, 60)
+TEST(the_nth_flush_fails_while_the_store_works)
 {
     fail_everywhere("flush_while_working", (struct fault){DISK_SYNC, DISK_EIO, false}, fail_while_working);
     fail_everywhere("flush_while_working", (struct fault){DISK_SYNC, DISK_EIO, true}, fail_while_working);
     fail_everywhere("flush_while_working", (struct fault){DISK_SYNC, DISK_FULL, false}, fail_while_working);
 }
 
-TEST_WITHIN(the_nth_call_fails_while_the_store_opens, 60)
+TEST(the_nth_call_fails_while_the_store_opens)
 {
     for (size_t i = 0; i < sizeof write_faults / sizeof write_faults[0]; i++) {
         fail_everywhere("write_while_opening", write_faults[i], fail_while_opening);
@@ -160,7 +160,7 @@ TEST_WITHIN(the_nth_call_fails_while_the_store_opens, 60)
     }
 }
 
-TEST_WITHIN(the_nth_call_fails_while_the_store_is_made, 60)
+TEST(the_nth_call_fails_while_the_store_is_made)
 {
     for (size_t i = 0; i < sizeof write_faults / sizeof write_faults[0]; i++) {
         fail_everywhere("write_while_creating", write_faults[i], fail_while_creating);

@@ -152,7 +152,7 @@ static bool flip(struct copy *c, size_t at, unsigned char mask)
     return rc == RC_FATAL;
 }
 
-TEST_WITHIN(a_changed_byte_anywhere_before_the_last_transaction_of_the_log_is_told, 60)
+TEST(a_changed_byte_anywhere_before_the_last_transaction_of_the_log_is_told)
 {
     struct copy c = a_copy();
     int64_t keep_bytes = -1, flips = 0, told = 0;
@@ -169,7 +169,7 @@ TEST_WITHIN(a_changed_byte_anywhere_before_the_last_transaction_of_the_log_is_to
     copy_dispose(&c);
 }
 
-TEST_WITHIN(a_sector_of_zeros_before_the_last_transaction_of_the_log_is_told, 60)
+TEST(a_sector_of_zeros_before_the_last_transaction_of_the_log_is_told)
 {
     struct copy c = a_copy();
     char kept[PAGE_BYTES];
@@ -194,7 +194,7 @@ TEST_WITHIN(a_sector_of_zeros_before_the_last_transaction_of_the_log_is_told, 60
 
 /* ---- no false alarm */
 
-TEST_WITHIN(a_log_that_ends_anywhere_is_whole, 60)
+TEST(a_log_that_ends_anywhere_is_whole)
 {
     struct copy c = a_copy();
     int64_t keep_bytes = -1;
@@ -205,7 +205,7 @@ TEST_WITHIN(a_log_that_ends_anywhere_is_whole, 60)
 }
 
 /* The frames of the interrupted transaction reach the disk in any order, whole or not. */
-TEST_WITHIN(any_part_of_the_last_transaction_may_be_missing, 60)
+TEST(any_part_of_the_last_transaction_may_be_missing)
 {
     struct copy c = a_copy();
     struct chance chance = chance_begin("rot_torn");
@@ -295,7 +295,7 @@ static int64_t jobs_of(struct copy *c, struct err *e)
     return jobs;
 }
 
-TEST_WITHIN(a_store_with_a_damaged_log_is_refused_and_untouched_at_each_kind_of_place, 60)
+TEST(a_store_with_a_damaged_log_is_refused_and_untouched_at_each_kind_of_place)
 {
     struct copy c = a_copy();
     size_t middle = c.last_begins / 2;

@@ -66,12 +66,12 @@ void store_test_register(const struct test_case *t, void (*run)(struct store_tes
         store_test_register(&t, test_name, (need));                                                          \
     }                                                                                                        \
     static void test_name(struct store_test *s __attribute__((unused)), struct err *e __attribute__((unused)))
-#define STORE_TEST(test_name)                 STORE_TEST_(test_name, 20, NEEDS_NOTHING)
+#define STORE_TEST(test_name)                 STORE_TEST_(test_name, 60, NEEDS_NOTHING)
 #define STORE_TEST_WITHIN(test_name, seconds) STORE_TEST_(test_name, seconds, NEEDS_NOTHING)
 /* For tests that reopen(). */
-#define DURABLE_STORE_TEST(test_name) STORE_TEST_(test_name, 20, NEEDS_DURABLE)
+#define DURABLE_STORE_TEST(test_name) STORE_TEST_(test_name, 60, NEEDS_DURABLE)
 /* For tests whose subject is the file: its disk, its one owner, the end of the server when it cannot be flushed. */
-#define FILE_STORE_TEST(test_name) STORE_TEST_(test_name, 20, NEEDS_FILE)
+#define FILE_STORE_TEST(test_name) STORE_TEST_(test_name, 60, NEEDS_FILE)
 /* For tests whose subject is the database server: strangers on it, and connections to it. */
 #define SERVER_STORE_TEST(test_name) STORE_TEST_(test_name, 60, NEEDS_SERVER)
 

@@ -40,7 +40,7 @@ static void good_client_is_served(struct fixture *f)
     buf_dispose(&got);
 }
 
-TEST_WITHIN(a_crowd_of_slow_clients_is_cut_in_time_and_holds_up_nobody, 60)
+TEST(a_crowd_of_slow_clients_is_cut_in_time_and_holds_up_nobody)
 {
     struct fixture *f = fixture_start(&(struct http_limits){0});
     int fds[3 * CROWD];
@@ -100,7 +100,7 @@ static void open_streams(struct fixture *f, int *fds, int from, int to)
 }
 
 /* Kernel memory apart, which a process cannot see; the sockets' other ends here cost nothing of RSS. */
-TEST_WITHIN(two_thousand_streams_cost_less_than_4_kib_each_and_all_get_each_event, 60)
+TEST(two_thousand_streams_cost_less_than_4_kib_each_and_all_get_each_event)
 {
     enum { FIRST = 100, ALL = 2000 };
     struct fixture *f = fixture_start(&(struct http_limits){0});

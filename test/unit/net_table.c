@@ -234,7 +234,7 @@ TEST(each_row_of_the_framing_table_gets_its_answer)
     check_rows(WHOLE);
 }
 
-TEST_WITHIN(each_row_gets_the_same_answer_byte_by_byte, 60)
+TEST(each_row_gets_the_same_answer_byte_by_byte)
 {
     check_rows(SPLIT);
 }
@@ -261,7 +261,7 @@ static void check_big(struct fixture *f, const char *id, struct buf *b, const ch
     buf_clear(b);
 }
 
-TEST_WITHIN(sizes_at_and_over_the_limits_of_the_head, 60)
+TEST(sizes_at_and_over_the_limits_of_the_head)
 {
     struct fixture *f = fixture_start(&(struct http_limits){0});
     struct buf b = BUF_LIMIT(4 << 20);
@@ -306,7 +306,7 @@ TEST_WITHIN(sizes_at_and_over_the_limits_of_the_head, 60)
     fixture_stop(f);
 }
 
-TEST_WITHIN(sizes_at_and_over_the_limits_of_chunks, 60)
+TEST(sizes_at_and_over_the_limits_of_chunks)
 {
     struct fixture *f = fixture_start(&(struct http_limits){0});
     struct buf b = BUF_LIMIT(8 << 20);

@@ -128,7 +128,7 @@ static void refuse_long_list(struct pg *c, struct err *e)
         strstr(e->text, "and 2 more; undo the change (docs/postgresql.md says what may be changed)"));
 }
 
-TEST_WITHIN(a_change_of_the_schema_by_hand_is_refused_by_name, 60)
+TEST(a_change_of_the_schema_by_hand_is_refused_by_name)
 {
     struct pg *c = new_schema();
     for (size_t i = 0; c && i < sizeof by_hand / sizeof by_hand[0]; i++) {
@@ -180,7 +180,7 @@ static const char *const allowed[] = {
     "force_generic_plan",
 };
 
-TEST_WITHIN(what_may_be_tuned_is_no_change_of_the_schema, 60)
+TEST(what_may_be_tuned_is_no_change_of_the_schema)
 {
     struct pg *c = new_schema();
     for (size_t i = 0; c && i < sizeof allowed / sizeof allowed[0]; i++) {
@@ -207,7 +207,7 @@ TEST_WITHIN(what_may_be_tuned_is_no_change_of_the_schema, 60)
     "stint.batch; DROP FUNCTION stint.batch_added(), stint.batch_gone(), stint.labels_of(text); "
 
 /* What is wrong is found at the latest when the migrations are through, and then nothing of them is kept. */
-TEST_WITHIN(a_migration_does_not_hide_what_was_changed_before_it, 60)
+TEST(a_migration_does_not_hide_what_was_changed_before_it)
 {
     struct pg *c = new_schema();
     if (c) {
@@ -244,7 +244,7 @@ static const struct {
     {"CREATE FUNCTION stint.now() RETURNS int LANGUAGE sql AS 'SELECT 1'", "holds function stint.now, but"},
 };
 
-TEST_WITHIN(a_schema_of_another_program_is_named_as_such_and_left_alone, 60)
+TEST(a_schema_of_another_program_is_named_as_such_and_left_alone)
 {
     struct pg *c = new_schema();
     for (size_t i = 0; c && i < sizeof foreign / sizeof foreign[0]; i++) {
