@@ -1,17 +1,17 @@
 // door.mjs: stands between a worker and the server, passes everything on, and shows what was reported and what the server said of it.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
+import { bodyOf } from './body.mjs';
 
 /** `seen(report, verdict)` is awaited before the worker gets the server's answer. */
 export async function openDoor(to, seen) {
     const server = createServer(async (request, response) => {
-        const pieces = [];
-        for await (const piece of request) pieces.push(piece);
-        const body = Buffer.concat(pieces);
+        const body = await bodyOf(request);
+        if (!body) return;
         const { connection, host, 'content-length': length, ...headers } = request.headers;
         const said = await fetch(to + request.url, { method: request.method, headers, body: body.length ? body : undefined }).catch(() => null);
-        if (!said) return void response.destroy();
-        const text = Buffer.from(await said.arrayBuffer());
+        const text = await said?.arrayBuffer().then(Buffer.from, () => null);
+        if (!text) return void response.destroy();
         if (request.url === '/v1/reports' && said.status === 200) {
             const { verdicts } = JSON.parse(text);
             const reports = JSON.parse(body);

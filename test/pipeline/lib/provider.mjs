@@ -1,6 +1,7 @@
 // provider.mjs: a provider of language models that says what a script tells it, in the shape of OpenAI or Anthropic.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { bodyOf } from './body.mjs';
 
 /** A text as an answer of chat completions. */
 export const completion = (content, more = {}) => ({
@@ -12,8 +13,8 @@ export const completion = (content, more = {}) => ({
 export async function startProvider(answer) {
     const calls = [];
     const server = createServer(async (request, response) => {
-        let text = '';
-        for await (const piece of request) text += piece;
+        const text = await bodyOf(request);
+        if (!text) return;
         const call = { path: request.url, headers: request.headers, body: JSON.parse(text), at: Date.now() };
         calls.push(call);
         const said = await self.answer(call, calls.length);
