@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kinds/crawl_docs/page_text.h"
 #include "test.h"
 
 static const char *const texts[][2] = {
@@ -110,5 +111,124 @@ TEST(what_happened_to_each_address_is_told)
     CHECK_STR(json_get(urls->first, STR("title"))->s, STR("Start"));
     CHECK_STR(json_get(urls->first->next->next->next, STR("error"))->s, STR("http_404"));
     buf_dispose(&out);
+    arena_free(a);
+}
+
+TEST(a_title_is_the_text_of_a_link_whatever_it_is_made_of)
+{
+    static const char *const labels[][2] = {
+        {"Plain", "Plain"},
+        {"[vector](http://a/v)\\<int>", "vector\\<int>"},
+        {"A [b `c](d)` e](<http://a/x(y> \"t\") f", "A b `c](d)` e f"},
+        {"[![alt](http://a/i.png)](http://a/) T", "alt T"},
+        {"[a](http://a/b(c)d\\)e) x", "a x"},
+        {"array[0] and \\[no](http://a/)", "array[0] and \\[no](http://a/)"},
+        {"[open", "[open"},
+        {"a] (b)", "a] (b)"},
+        {"[a](unclosed", "a"},
+    };
+    static const char *const plain[][2] = {
+        {"vector<int> *x* [a](b)", "vector\\<int> \\*x\\* \\[a\\](b)"},
+        {"foo_bar _x_ AT&T R & D &amp;", "foo_bar \\_x\\_ AT\\&T R & D \\&amp;"},
+    };
+    struct arena *a = arena_new();
+    (void)e;
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+        CHECK_STR(page_label(str_from(labels[i][0]), a), str_from(labels[i][1]));
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        CHECK_STR(page_escape(str_from(plain[i][0]), a), str_from(plain[i][1]));
+    }
+    arena_free(a);
+}
+
+TEST(code_is_code_in_lists_and_quotations_too)
+{
+    static const struct {
+        const char *line;
+        bool is_code;
+    } lines_of_a_page[] = {
+        {"- ```c", true},        {"  # code", true},      {"  ```", true},   {"# heading", false},
+        {"10. ~~~", true},       {"    ```", true},       {"    ~~~", true}, {"text", false},
+        {"> - ````", true},      {"> ```", true},         {"> ````", true},  {"> text", false},
+        {"```x``y``` z", false}, {"- text ```", false},   {"-```", false},   {"``` a`b", false},
+        {"```` md", true},       {"- ```` no end", true}, {"``` ", true},    {"`````", true},
+        {"after", false},        {"> ```", true},         {"> ```", true},   {"", false},
+    };
+    struct page_fence fence = {0};
+    (void)e;
+    for (size_t i = 0; i < sizeof lines_of_a_page / sizeof *lines_of_a_page; i++) {
+        CHECK_INT(page_fence_take(&fence, str_from(lines_of_a_page[i].line)), lines_of_a_page[i].is_code);
+    }
+}
+
+static struct str read_nth(void *ctx, const struct crawl_node *n)
+{
+    const char *const *pages = ctx;
+    return str_from(pages[n->identity.p[n->identity.n - 1] - '0']);
+}
+
+/* The document of a crawl of pages with these texts: http://a/0, http://a/1 … */
+static struct str document_of(const char *const *pages, const char *const *members, size_t count,
+                              struct arena *a, struct err *e)
+{
+    struct crawl_args args;
+    struct crawl_graph g;
+    struct crawl_document d;
+    struct buf out = BUF_LIMIT(1 << 20);
+    size_t next = 0;
+    struct str all = STR("{\"id\":\"r\",\"state\":\"completed\",\"args\":{\"what\":\"robots\",\"url\":\"http:"
+                         "//a/robots.txt\"},\"result\":{\"text\":\"\"}}\n");
+    for (size_t i = 0; i < count; i++) {
+        all = arena_printf(a,
+                           "%.*s{\"id\":\"%zu\",\"state\":\"completed\",\"args\":{\"what\":\"page\",\"url\":"
+                           "\"http://a/%zu\"},\"result\":{\"status\":200,\"page\":{\"tokens\":1,\"blocks\":"
+                           "\"\",%s}}}\n",
+                           STR_ARG(all), i, i, members[i]);
+    }
+    OK(crawl_args_read(STR("{\"url\":\"http://a/0\",\"sitemap\":\"skip\"}"), a, &args, e));
+    OK(crawl_graph_read(&args, all, STR(""), a, &g, e));
+    crawl_document_make(&g, read_nth, (void *)pages, a, &d);
+    crawl_document_write(&d, &next, 0, &out);
+    struct str text = arena_str(a, buf_str(&out));
+    buf_dispose(&out);
+    return text;
+}
+
+static bool has(struct str text, const char *part)
+{
+    return str_find(text, str_from(part), 0) < text.n;
+}
+
+TEST(markdown_of_the_hosts_own_has_whole_addresses_and_its_code_as_it_is)
+{
+    static const char *const pages[] = {
+        "# S [one](1)\n\nSee [one](1#x), [two](sub/2 \"t\"), [here](#h), `[one](http://a/1)`.\n\n- "
+        "~~~\n  [one](1)\n  ~~~\n\n## Part\n",
+        "Text.\n"};
+    static const char *const members[] = {"\"title\":\"S\",\"hash\":\"0\",\"links\":[\"http://a/1\"]",
+                                          "\"title\":\"a*b\",\"hash\":\"1\",\"links\":[]"};
+    struct arena *a = arena_new();
+    struct str text = document_of(pages, members, 2, a, e);
+    CHECK_TRUE(has(text, "- [S one](#page-1)\n- [a\\*b](#page-2)\n"));
+    CHECK_TRUE(has(text, "\n## S one\n"));
+    CHECK_TRUE(
+        has(text, "See [one](#page-2), [two](http://a/sub/2 \"t\"), [here](#h), `[one](http://a/1)`.\n"));
+    CHECK_TRUE(has(text, "- ~~~\n  [one](1)\n  ~~~\n\n### Part\n"));
+    arena_free(a);
+}
+
+TEST(of_pages_that_name_each_other_as_their_true_address_the_first_one_stays)
+{
+    static const char *const pages[] = {"# S\n", "# Same\n", "# Same\n", "# Same\n"};
+    static const char *const members[] = {
+        "\"hash\":\"0\",\"links\":[\"http://a/1\",\"http://a/2\",\"http://a/3\"]",
+        "\"hash\":\"1\",\"links\":[],\"canonical\":\"http://a/2\"",
+        "\"hash\":\"1\",\"links\":[],\"canonical\":\"http://a/1\"",
+        "\"hash\":\"1\",\"links\":[],\"canonical\":\"http://a/2\""};
+    struct arena *a = arena_new();
+    struct str text = document_of(pages, members, 4, a, e);
+    CHECK_TRUE(has(text, "pages: 2\n"));
+    CHECK_TRUE(has(text, "Source: <http://a/1>"));
     arena_free(a);
 }

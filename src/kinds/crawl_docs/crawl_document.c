@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kinds/crawl_docs/page_text.h"
+
 #define KIND_HEADING 0 /* enum markdown_block_kind: headings and code are never boilerplate */
 #define KIND_CODE    3
+
+#define CANONICAL_HOPS_MAX 8
 
 static struct str text_of(const struct json *o, const char *name)
 {
@@ -183,14 +187,26 @@ static size_t order_pages(const struct crawl_graph *g, struct place *places)
     return count;
 }
 
-/* A page that names another one of equal content as its true address. */
-static const struct crawl_node *find_same(const struct crawl_graph *g, const struct crawl_node *n)
+static const struct crawl_node *canonical_of(const struct crawl_graph *g, const struct crawl_node *n)
 {
     struct str canonical = text_of(n->page, "canonical");
     const struct crawl_node *other = canonical.n ? crawl_graph_find(g, canonical) : NULL;
     bool is_same = other && other != n && is_of_document(other) &&
                    str_eq(text_of(other->page, "hash"), text_of(n->page, "hash"));
     return is_same ? other : NULL;
+}
+
+/* A page that names another one of equal content as its true address. Of those that name each other the first one stays. */
+static const struct crawl_node *find_same(const struct crawl_graph *g, const struct crawl_node *n)
+{
+    const struct crawl_node *same = canonical_of(g, n);
+    const struct crawl_node *first = n;
+    const struct crawl_node *at = same;
+    for (int hops = 0; at && at != n && hops < CANONICAL_HOPS_MAX; hops++) {
+        first = at < first ? at : first;
+        at = canonical_of(g, at);
+    }
+    return at == n && first == n ? NULL : same;
 }
 
 /* The first heading, when it is the page's, becomes the title and leaves the text. */
@@ -202,9 +218,11 @@ static void take_title(struct crawl_document *d, struct crawl_page *p)
     if (str_starts(first, STR("# "))) {
         p->title = str_trim(str_sub(first, 2, first.n));
         p->text = rest.p ? rest : STR("");
+        p->label = page_label(p->title, d->a);
     }
-    if (!p->title.n) {
-        p->title = p->node->identity;
+    if (!p->label.n) {
+        p->title = p->title.n ? p->title : p->node->identity;
+        p->label = page_escape(p->title, d->a);
     }
     while (str_starts(p->text, STR("\n"))) {
         p->text = str_sub(p->text, 1, p->text.n);
@@ -251,8 +269,24 @@ static size_t number_of(const struct crawl_document *d, const struct crawl_node 
 struct writing {
     const struct crawl_document *d;
     const size_t *numbers; /* of nodes */
+    struct str url;        /* of the page */
     struct buf *out;
 };
+
+/* The page of the document that an address leads to: its place, 0 = none. What Markdown of the host's own writes without a host becomes
+ * whole here; what we have made of HTML is whole already. */
+static size_t place_of(const struct writing *w, struct str *address)
+{
+    struct url whole;
+    if (!str_starts(*address, STR("http"))) {
+        if (!address->n || address->p[0] == '#' || url_join(w->url, *address, w->d->a, &whole, NULL)) {
+            return 0;
+        }
+        *address = url_text(&whole, w->d->a);
+    }
+    const struct crawl_node *n = crawl_graph_find(w->d->graph, *address);
+    return n ? w->numbers[n - w->d->graph->nodes] : 0;
+}
 
 /* A target behind "](": a page of the document becomes its anchor. Returns the end of the target. */
 static size_t put_target(const struct writing *w, struct str line, size_t from)
@@ -263,25 +297,32 @@ static size_t put_target(const struct writing *w, struct str line, size_t from)
         end++;
     }
     struct str address = str_sub(line, from + is_bracketed, end);
-    end += is_bracketed && end < line.n;
-    const struct crawl_node *n =
-        str_starts(address, STR("http")) ? crawl_graph_find(w->d->graph, address) : NULL;
-    size_t number = n ? w->numbers[n - w->d->graph->nodes] : 0;
+    size_t number = place_of(w, &address);
     if (number) {
         buf_printf(w->out, "#page-%zu", number);
     } else {
-        buf_append_str(w->out, str_sub(line, from, end));
+        buf_append_c(w->out, is_bracketed ? "<" : "");
+        buf_append_str(w->out, address);
+        buf_append_c(w->out, is_bracketed && end < line.n ? ">" : "");
     }
-    return end;
+    return end + (is_bracketed && end < line.n);
 }
 
 static void put_line(const struct writing *w, struct str line)
 {
+    size_t kept = 0;
     for (size_t at = 0; at < line.n;) {
-        size_t mark = str_find(line, STR("]("), at);
-        buf_append_str(w->out, str_sub(line, at, mark < line.n ? mark + 2 : mark));
-        at = mark < line.n ? put_target(w, line, mark + 2) : line.n;
+        bool is_target = line.p[at] == ']' && at + 1 < line.n && line.p[at + 1] == '(';
+        if (is_target) {
+            buf_append_str(w->out, str_sub(line, kept, at + 2));
+            at = kept = put_target(w, line, at + 2);
+        } else if (line.p[at] == '`') {
+            at = page_code_end(line, at);
+        } else {
+            at += line.p[at] == '\\' ? 2 : 1;
+        }
     }
+    buf_append_str(w->out, str_sub(line, kept, line.n));
     buf_append_char(w->out, '\n');
 }
 
@@ -297,16 +338,10 @@ static size_t run_of(struct str line, char c)
 /* Headings one level down, links to pages of the document as anchors; code as it is. */
 static void put_text(const struct writing *w, struct str text)
 {
-    size_t fence = 0;
+    struct page_fence fence = {0};
     for (struct str rest = text; rest.p && rest.n;) {
         struct str line = str_cut(rest, '\n', &rest);
-        struct str trimmed = str_trim(line);
-        size_t ticks = run_of(trimmed, '`');
-        if (fence ? ticks >= fence && ticks == trimmed.n : ticks >= 3) {
-            fence = fence ? 0 : ticks;
-            buf_append_str(w->out, line);
-            buf_append_char(w->out, '\n');
-        } else if (fence) {
+        if (page_fence_take(&fence, line)) {
             buf_append_str(w->out, line);
             buf_append_char(w->out, '\n');
         } else {
@@ -332,7 +367,7 @@ static void put_front(const struct crawl_document *d, size_t from, size_t to, st
     }
     buf_append_c(out, "---\n\n# Contents\n\n");
     for (size_t i = from; i < to; i++) {
-        buf_printf(out, "- [%.*s](#page-%zu)\n", STR_ARG(d->pages[i].title), i + 1);
+        buf_printf(out, "- [%.*s](#page-%zu)\n", STR_ARG(d->pages[i].label), i + 1);
     }
 }
 
@@ -348,12 +383,12 @@ void crawl_document_write(const struct crawl_document *d, size_t *next, int64_t 
     for (size_t i = from; i < to; i++) { /* links to pages of other parts keep their addresses */
         numbers[d->pages[i].node - d->graph->nodes] = i + 1;
     }
-    const struct writing w = {d, numbers, out};
     put_front(d, from, to, out);
     for (size_t i = from; i < to; i++) {
         const struct crawl_page *p = &d->pages[i];
+        const struct writing w = {d, numbers, p->node->fetch, out};
         buf_printf(out, "\n<a id=\"page-%zu\"></a>\n\n## %.*s\n\nSource: <%.*s>\n\n", i + 1,
-                   STR_ARG(p->title), STR_ARG(p->node->fetch));
+                   STR_ARG(p->label), STR_ARG(p->node->fetch));
         put_text(&w, p->text);
     }
     *next = to;
@@ -364,9 +399,12 @@ void crawl_document_llms_txt(const struct crawl_document *d, struct buf *out)
     for (size_t i = 0; i < d->count; i++) {
         const struct crawl_page *p = &d->pages[i];
         if (i == 0) {
-            buf_printf(out, "# %.*s\n\n## Pages\n\n", STR_ARG(p->title));
+            buf_printf(out, "# %.*s\n\n## Pages\n\n", STR_ARG(p->label));
         }
-        buf_printf(out, "- [%.*s](%.*s)\n", STR_ARG(p->title), STR_ARG(p->node->fetch));
+        bool has_brackets = str_find_char(p->node->fetch, '(', 0) < p->node->fetch.n ||
+                            str_find_char(p->node->fetch, ')', 0) < p->node->fetch.n;
+        buf_printf(out, has_brackets ? "- [%.*s](<%.*s>)\n" : "- [%.*s](%.*s)\n", STR_ARG(p->label),
+                   STR_ARG(p->node->fetch));
     }
 }
 
@@ -452,7 +490,8 @@ static bool is_gone(const struct crawl_node *n)
 {
     return !n || n->state == CRAWL_MOVED ||
            (n->state == CRAWL_FAILED &&
-            (str_eq(n->code, STR("http_404")) || str_eq(n->code, STR("http_410"))));
+            (str_eq(n->code, STR("http_404")) || str_eq(n->code, STR("http_410")) ||
+             str_starts(n->code, STR("redirect_"))));
 }
 
 static bool has_changed(const struct crawl_node *n)

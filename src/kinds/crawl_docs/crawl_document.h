@@ -11,6 +11,7 @@
 struct crawl_page {
     const struct crawl_node *node;
     struct str title, text; /* Markdown as it came from the page; title: of its first heading */
+    struct str label;       /* the title as the text of a link */
     int64_t tokens;
     const struct crawl_node *same_as; /* NULL; else another page is this one too */
 };

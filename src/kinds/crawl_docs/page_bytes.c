@@ -138,6 +138,22 @@ static bool is_type(struct str type, const char *name)
     return str_eq_nocase(str_trim(str_cut(type, ';', &rest)), str_from(name));
 }
 
+/* Without a byte order mark and carriage returns. */
+static struct str clean_text(struct str s, struct arena *a)
+{
+    s = str_starts(s, STR("\xef\xbb\xbf")) ? str_sub(s, 3, s.n) : s;
+    char *to = arena_alloc(a, s.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] != '\r') {
+            to[n++] = s.p[i];
+        } else if (i + 1 == s.n || s.p[i + 1] != '\n') {
+            to[n++] = '\n';
+        }
+    }
+    return (struct str){to, n};
+}
+
 /* Markdown as it came, and text: one block, whose links we do not look for. */
 static enum rc read_plain(struct reading *r, struct markdown_page *page, struct err *e)
 {
@@ -145,6 +161,7 @@ static enum rc read_plain(struct reading *r, struct markdown_page *page, struct 
         return err_set_code(e, RC_INVALID, "bad_encoding", NULL, "it is no text in UTF-8");
     }
     struct str *links = NULL;
+    r->bytes = clean_text(r->bytes, r->a);
     struct str first = str_trim(str_cut(r->bytes, '\n', &(struct str){0}));
     *page =
         (struct markdown_page){.text = arena_printf(r->a, "%.*s\n", STR_ARG(str_trim(r->bytes))),
