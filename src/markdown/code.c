@@ -255,12 +255,11 @@ static size_t fence_length(struct str code)
     return longest + 1;
 }
 
-void code_put(struct render *r, uint32_t i)
+static void put_fenced(struct render *r, uint32_t i)
 {
     struct writer *w = &r->writer;
     char room[LANGUAGE_BYTES];
 
-    render_flush(r);
     gather(r, i);
     struct str code = trim_lines(buf_str(&r->code));
     if (!code.n) {
@@ -280,4 +279,41 @@ void code_put(struct render *r, uint32_t i)
     }
     writer_end(w);
     r->was_list = false;
+}
+
+/* Two codes or more in one block, each with a language of its own and nothing between them: Node's pages have an example for each kind of
+ * module so. */
+static bool has_flavours(const struct page *p, uint32_t pre)
+{
+    char room[LANGUAGE_BYTES];
+    int count = 0;
+
+    for (uint32_t i = pre + 1; i < p->nodes[pre].end; i = p->nodes[i].end) {
+        const struct node *n = &p->nodes[i];
+        if (n->flags & NODE_IS_DROPPED) {
+            continue;
+        }
+        if (n->tag == TAG_CODE && language_of(p, i, true, room).n) {
+            count++;
+        } else if (n->flags & NODE_HAS_TEXT || (n->tag == TAG_TEXT && str_trim(page_text(p, i)).n)) {
+            return false;
+        }
+    }
+    return count > 1;
+}
+
+void code_put(struct render *r, uint32_t i)
+{
+    const struct page *p = r->page;
+
+    render_flush(r);
+    if (!has_flavours(p, i)) {
+        put_fenced(r, i);
+        return;
+    }
+    for (uint32_t k = i + 1; k < p->nodes[i].end; k = p->nodes[k].end) {
+        if (p->nodes[k].tag == TAG_CODE && !(p->nodes[k].flags & NODE_IS_DROPPED)) {
+            put_fenced(r, k);
+        }
+    }
 }

@@ -175,6 +175,24 @@ static uint32_t go_down(const struct page *p, const struct sums *s)
     }
 }
 
+/* Doxygen's title is no heading, and stands before the content: it is made one. NO_NODE: the page has none. */
+static uint32_t make_title(struct page *p)
+{
+    if (str_find(buf_str(&p->text), STR("headertitle"), 0) == p->text.n) {
+        return NO_NODE;
+    }
+    for (uint32_t i = 1; i < p->count; i++) {
+        struct node *n = &p->nodes[i];
+        bool is_title = n->tag == TAG_DIV && page_has_class(p, i, STR("title")) && n->parent != NO_NODE &&
+                        page_has_class(p, n->parent, STR("headertitle"));
+        if (is_title && !(n->flags & NODE_IS_DROPPED)) {
+            n->tag = TAG_H1;
+            return i;
+        }
+    }
+    return NO_NODE;
+}
+
 static bool has_heading_1(const struct page *p, uint32_t from, uint32_t end)
 {
     for (uint32_t i = from; i < end; i++) {
@@ -225,6 +243,7 @@ void root_find(struct page *p, uint32_t chosen, struct root *out)
     struct sums s = sums_new(p);
     struct root r = {.title = NO_NODE, .node = chosen};
 
+    uint32_t title = make_title(p);
     if (r.node == NO_NODE) {
         r.node = choose_known(p, &s);
     }
@@ -233,6 +252,9 @@ void root_find(struct page *p, uint32_t chosen, struct root *out)
     }
     if (r.node != NO_NODE) {
         r.title = chosen == NO_NODE ? find_title(p, &s, r.node) : NO_NODE;
+        if (chosen == NO_NODE && r.title == NO_NODE && title != NO_NODE && p->nodes[title].end <= r.node) {
+            r.title = title;
+        }
         r.text_bytes = sums_of(&s, p, r.node);
         r.link_bytes = sums_links_of(&s, p, r.node);
     }
