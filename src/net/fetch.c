@@ -196,8 +196,10 @@ static enum rc failed(const struct hop *hop, CURLcode code, struct err *e)
 {
     struct str host = hop->place.url.host;
     if (hop->is_blocked) {
-        return err_set_code(e, RC_DENIED, "blocked_address", NULL,
-                            "%.*s is at an address that must not be reached from here", STR_ARG(host));
+        return err_set_code(
+            e, RC_DENIED, "blocked_address", NULL,
+            "%.*s is at an address that must not be reached from here; --allow-net ADDRESS allows it",
+            STR_ARG(host));
     }
     if (hop->is_packed_twice) {
         return err_set_code(e, RC_INVALID, "bad_encoding", NULL,
@@ -241,7 +243,7 @@ static enum rc run_hop(struct fetcher *f, struct hop *hop, bool with_secrets, in
                        struct err *e)
 {
     struct curl_slist *fields = make_fields(hop->r, with_secrets, hop->a);
-    struct curl_slist *pins = curl_slist_append(NULL, hop->place.pin.p);
+    struct curl_slist *pins = hop->place.pin.n ? curl_slist_append(NULL, hop->place.pin.p) : NULL;
     set_up(f, hop, pins, left_ms);
     curl_easy_setopt(f->curl, CURLOPT_HTTPHEADER, fields);
     CURLcode code = curl_easy_perform(f->curl);

@@ -72,7 +72,7 @@ MUST_CHECK enum rc fetch(struct fetcher *f, const struct fetch_request *r, struc
                          struct fetch_answer *out, struct err *e);
 
 /* For a program of its own that connects by libcurl's options (git): the host of the URL, looked up and judged, and the text that ties
- * it to these addresses ("host:port:address,address"). NULL rules: the public internet alone. Failures as fetch(). */
+ * it to these addresses ("host:port:address,address"; "" for an address of IPv6, which needs none). NULL rules: the public internet alone. Failures as fetch(). */
 struct fetch_pin {
     struct url url;
     struct str text;

@@ -42,17 +42,20 @@ static struct str address_text(const struct sockaddr_storage *address, struct ar
 
 static enum rc blocked(struct str host, struct err *e)
 {
-    return err_set_code(e, RC_DENIED, "blocked_address", NULL,
-                        "%.*s is at an address that must not be reached from here", STR_ARG(host));
+    return err_set_code(
+        e, RC_DENIED, "blocked_address", NULL,
+        "%.*s is at an address that must not be reached from here; --allow-net ADDRESS allows it",
+        STR_ARG(host));
 }
 
-/* One address that must not be reached blocks the name: it may be the one that answers. */
+/* One address that must not be reached blocks the name: it may be the one that answers. A host that is an address of IPv6 needs no pin, and
+ * libcurl could not read one: nothing is looked up for it again. */
 static enum rc judge(const struct fetch_addresses *found, const struct address_rules *rules, struct arena *a,
                      struct fetch_place *p, struct err *e)
 {
     struct buf pin = BUF_LIMIT(8192);
     bool is_v6 = str_find_char(p->url.host, ':', 0) < p->url.host.n;
-    buf_printf(&pin, is_v6 ? "[%.*s]:%d:" : "%.*s:%d:", STR_ARG(p->url.host), p->url.port);
+    buf_printf(&pin, "%.*s:%d:", STR_ARG(p->url.host), p->url.port);
     for (size_t i = 0; i < found->count; i++) {
         if (!address_is_allowed(rules, (const struct sockaddr *)&found->items[i])) {
             buf_dispose(&pin);
@@ -63,7 +66,7 @@ static enum rc judge(const struct fetch_addresses *found, const struct address_r
         buf_printf(&pin, is_v6_too ? "%s[%.*s]" : "%s%.*s", i ? "," : "", STR_ARG(text));
         p->address = i ? p->address : text;
     }
-    p->pin = arena_str(a, buf_str(&pin));
+    p->pin = is_v6 ? STR("") : arena_str(a, buf_str(&pin));
     buf_dispose(&pin);
     return RC_OK;
 }
