@@ -1,11 +1,15 @@
 /* cmd_crawl.c: crawl a documentation site, show each page as it comes, and keep the document. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/client.h"
 #include "cmd/remote.h"
 #include "cmd/term.h"
+#include "net/url.h"
 
 struct live {
     struct arena *a;
@@ -33,11 +37,11 @@ static void put_list(struct json_out *w, const struct options *o, const char *op
 static int put_depth(struct json_out *w, const struct options *o)
 {
     int64_t depth = 0;
-    if (!options_is_given(o, "depth")) {
-        return EXIT_OK; /* the crawl's own default is another than that of `stint deps` */
+    if (!options_has(o, "depth")) {
+        return EXIT_OK;
     }
     if (!str_to_i64(options_str(o, "depth"), &depth)) {
-        return command_fail(o, EXIT_USAGE, "--depth: a number");
+        return command_fail(o, EXIT_USAGE, "--depth: a number, not %.*s", STR_ARG(options_str(o, "depth")));
     }
     json_put_int(w, "depth", depth);
     return EXIT_OK;
@@ -73,6 +77,45 @@ static int write_job(struct json_out *w, const struct options *o)
     json_object_end(w);
     json_object_end(w);
     return code;
+}
+
+/* ---- before anything is asked for */
+
+static int check_url(const struct options *o, struct arena *a)
+{
+    struct url url;
+    struct err e = {0};
+    return url_parse(options_arg(o, 0), a, &url, &e)
+               ? command_fail(o, EXIT_USAGE, "%s; give it as https://docs.example.org/guide/", e.text)
+               : EXIT_OK;
+}
+
+static const char *partial_path(struct arena *a, struct str path)
+{
+    return arena_printf(a, "%.*s.part", STR_ARG(path)).p;
+}
+
+/* A crawl takes long: whether its document can be kept is known before it begins. */
+static int check_output(const struct options *o, struct arena *a)
+{
+    struct stat st;
+    struct err e = {0};
+    if (!options_has(o, "output")) {
+        return EXIT_OK;
+    }
+    struct str path = options_str(o, "output");
+    const char *partial = partial_path(a, path);
+    if (stat(path.p, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return command_fail(o, EXIT_USAGE, "--output: %.*s is a folder; name a file", STR_ARG(path));
+    }
+    int fd = open(partial, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        (void)err_from_errno(&e, errno, partial);
+        return command_fail(o, EXIT_FAILED, "--output: %s", e.text);
+    }
+    (void)close(fd);
+    (void)unlink(partial);
+    return EXIT_OK;
 }
 
 /* ---- live lines */
@@ -131,14 +174,14 @@ static bool on_piece(void *ctx, struct str piece)
     return fwrite(piece.p, 1, piece.n, f) == piece.n;
 }
 
-static int download(struct remote *r, struct str id, struct str name, const char *path)
+static int download(struct remote *r, struct str id, struct str name, struct str path)
 {
     struct stint_error e = {0};
     int status = 0;
-    const char *partial = arena_printf(r->a, "%s.part", path).p;
+    const char *partial = partial_path(r->a, path);
     FILE *f = fopen(partial, "wbe");
     if (!f) {
-        return command_fail(r->o, EXIT_FAILED, "%s cannot be written", path);
+        return command_fail(r->o, EXIT_FAILED, "%.*s cannot be written", STR_ARG(path));
     }
     const struct client_request request = {
         .method = HTTP_GET,
@@ -147,9 +190,10 @@ static int download(struct remote *r, struct str id, struct str name, const char
     int code = client_stream(r->client, &request, &status, on_piece, f, &e);
     bool is_good = !ferror(f);
     is_good = fclose(f) == 0 && is_good;
-    if (code || !is_good || rename(partial, path)) {
+    if (code || !is_good || rename(partial, path.p)) {
         (void)unlink(partial);
-        return code ? remote_fail(r, &e) : command_fail(r->o, EXIT_FAILED, "%s cannot be written", path);
+        return code ? remote_fail(r, &e)
+                    : command_fail(r->o, EXIT_FAILED, "%.*s cannot be written", STR_ARG(path));
     }
     return EXIT_OK;
 }
@@ -175,7 +219,7 @@ static int keep_documents(struct remote *r, struct str id)
             continue;
         }
         struct str path = local_path(r, name);
-        code = download(r, id, name, path.p);
+        code = download(r, id, name, path);
         if (!code && !options_flag(r->o, "json")) {
             term_str(TERM_BOLD, path);
             term_print(TERM_DIM, " %s\n", term_bytes(number_of(i, "size")).s);
@@ -223,7 +267,7 @@ static int follow(struct remote *r, struct str id, const struct json **job)
     const struct json *error = json_get(*job, STR("error"));
     return code || str_eq(text_of(*job, "state"), STR("completed"))
                ? code
-               : command_fail(r->o, EXIT_JOB_FAILED, "the crawl is %.*s: %.*s %.*s",
+               : command_fail(r->o, EXIT_JOB_FAILED, "the crawl is %.*s: %.*s: %.*s",
                               STR_ARG(text_of(*job, "state")), STR_ARG(text_of(error, "code")),
                               STR_ARG(text_of(error, "message")));
 }
@@ -236,6 +280,8 @@ int cmd_crawl(const struct options *o)
     const struct json *answer = NULL;
     const struct json *job = NULL;
     int code = remote_open(&r, o);
+    code = code ? code : check_url(o, r.a);
+    code = code ? code : check_output(o, r.a);
     code = code ? code : write_job(&w, o);
     if (!code) {
         code = remote_call(&r, "POST", STR("/v1/jobs"), (struct str){buf_c_str(&body), body.n}, &answer);

@@ -138,7 +138,8 @@ const struct option option_table[] = {
     {"path", OPT_TEXT, "PREFIX", NULL, 0, 0, "only files below this path"},
     {"status", OPT_TEXT, "STATUS", NULL, 0, 0, "only files that are ok, partial, skipped or failed"},
     {"reverse", OPT_FLAG, NULL, NULL, 0, 0, "who depends on the file, instead of what it depends on"},
-    {"depth", OPT_TEXT, "N", "1", 0, 0, "how many steps: a number, or all"},
+    {"depth", OPT_TEXT, "N", NULL, 0, 0,
+     "how many steps: a number, or, of files, all; default 1 between files, 3 between pages"},
     /* pages */
     {"selector", OPT_TEXT, "CSS", NULL, 0, 0,
      "the first match is the content of a page; default: it is found"},

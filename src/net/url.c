@@ -9,7 +9,7 @@
 
 static enum rc bad_url(struct str text, const char *why, struct err *e)
 {
-    return err_set_code(e, RC_INVALID, "bad_url", NULL, "%.*s: %s", STR_ARG(str_sub(text, 0, 200)), why);
+    return err_set_code(e, RC_INVALID, "bad_url", NULL, "\"%.*s\" %s", STR_ARG(str_sub(text, 0, 200)), why);
 }
 
 static struct str part(CURLU *u, CURLUPart which, unsigned flags, struct arena *a)

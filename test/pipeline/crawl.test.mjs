@@ -1,11 +1,15 @@
 // The kind crawl-docs on small sites of our own: what it asks for, what it leaves out, what becomes of bad pages.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
+import { networkInterfaces } from 'node:os';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
+import { BIN, makeDir } from '../e2e/lib/server.mjs';
 import { makeCertificate } from './lib/certificate.mjs';
 import { startCrawling } from './lib/crawling.mjs';
 import { page, startSite } from './lib/site.mjs';
@@ -357,6 +361,70 @@ test('a certificate that nobody vouches for ends the crawl at once', async () =>
         server.close();
         assert.deepEqual([job.state, job.error?.code, asked], ['failed', 'tls_failed', []], JSON.stringify(job.error));
     }
+});
+
+test('a certificate of another name and a TLS that is too old are refused, and nothing is asked', async () => {
+    const rows = [
+        [makeCertificate('127.0.0.2', -2, 2), {}, /certificate|peer/i],
+        [makeCertificate('127.0.0.1', -2, 2), { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }, /SSL connect error/],
+    ];
+    for (const [certificate, options, why] of rows) {
+        const asked = [];
+        const server = createServer({ ...certificate, ...options }, (request, response) => { asked.push(request.url); response.end(page('Start')); }).listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        const job = await stint.crawl({ url: `https://127.0.0.1:${server.address().port}/` });
+        server.close();
+        assert.deepEqual([job.state, job.error?.code, asked], ['failed', 'tls_failed', []], JSON.stringify(job.error));
+        assert.match(job.error.message, why);
+    }
+});
+
+const hasIpv6 = Object.values(networkInterfaces()).flat().some((i) => i.address === '::1');
+test('a host may be an address of IPv6', { skip: !hasIpv6 && 'this machine has no ::1' }, async () => {
+    const six = await startCrawling({ net: ['::1'], args: ['--queue', 'six'], server: stint.server });
+    const site = await startSite({ '/': page('Start', ['/a.html']), '/a.html': page('A') }, { host: '::1' });
+    const job = await six.crawl({ url: `${site.url.replace('::1', '[::1]')}/` }, { queue: 'six' });
+    site.close();
+    await six.stopWorker();
+    assert.deepEqual([job.state, job.urls?.sort()], ['completed', ['/', '/a.html']], JSON.stringify(job.error));
+});
+
+/** What `stint crawl` prints, and how it ends. */
+async function command(...args) {
+    const child = spawn(BIN, ['crawl', ...args], { env: { ...process.env, STINT_URL: stint.server.url, STINT_KEY: stint.server.key, NO_COLOR: '1' }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const said = { out: '', err: '' };
+    child.stdout.on('data', (d) => { said.out += d; });
+    child.stderr.on('data', (d) => { said.err += d; });
+    const [code] = await once(child, 'close');
+    return { code, ...said };
+}
+
+test('stint crawl keeps the document, and says before it begins what cannot be done', async () => {
+    const dir = makeDir('stint-crawl-');
+    const site = await startSite({ '/': page('Start', ['/a.html']), '/a.html': page('A') });
+    const good = await command(`${site.url}/`, '-o', dir.file('docs.md'));
+    assert.equal(good.code, 0, good.err);
+    assert.match(readFileSync(dir.file('docs.md'), 'utf8'), /^## A$/m);
+    assert.doesNotMatch(good.out + good.err, /0 of 0/);
+    assert.match(good.out, /crawled 2 pages/);
+    site.seen.length = 0;
+    const nowhere = await command(`${site.url}/`, '-o', dir.file('no/such/docs.md'));
+    assert.deepEqual([nowhere.code, site.asked()], [1, []]);
+    assert.match(nowhere.err, /no\/such\/docs\.md.*No such file/);
+    const folder = await command(`${site.url}/`, '-o', dir.path);
+    assert.equal(folder.code, 2);
+    assert.match(folder.err, /is a folder/);
+    site.close();
+    const bad = await command('docs.example.org/guide');
+    assert.equal(bad.code, 2);
+    assert.match(bad.err, /"docs\.example\.org\/guide" .*https:\/\//);
+    const blocked = await command('http://10.0.0.1/');
+    assert.equal(blocked.code, 5);
+    assert.match(blocked.err, /blocked_address: .*10\.0\.0\.1.*--allow-net/);
+    assert.deepEqual(readdirSync(dir.path), ['docs.md']);
+    dir.remove();
+    const { out } = await command('--help');
+    assert.doesNotMatch(out, /--depth.*\[1\]/);
 });
 
 test('the stream of a crawl tells of each page, when it is begun and what came of it, and what was left out', async () => {

@@ -129,8 +129,13 @@ enum rc crawl_args_read(struct str json, struct arena *a, struct crawl_args *out
     if (rc) {
         return err_set_code(e, RC_INVALID, "invalid_input", e->field[0] ? e->field : NULL, "%s", e->text);
     }
-    if (page_url_read(STR(""), url, out->query, a, &out->seed, NULL)) {
-        return invalid(e, "url", "an address of the web, http or https");
+    if (!url.n) {
+        return invalid(e, "url", "where to begin: give an address, such as https://docs.example.org/guide/");
+    }
+    struct err why = {0};
+    if (page_url_read(STR(""), url, out->query, a, &out->seed, &why)) {
+        return invalid(e, "url",
+                       arena_printf(a, "%s; give one such as https://docs.example.org/guide/", why.text).p);
     }
     return RC_OK;
 }

@@ -60,8 +60,12 @@ static void tell_turn(const struct crawl *c)
     json_object_end(&w);
     attempt_event(c->at, "urls_discovered", buf_str(&b));
     buf_dispose(&b);
-    attempt_progress(c->at, g->count ? done * 1000 / (int64_t)g->count : 0, "%lld of %zu pages",
-                     (long long)done, g->count);
+    if (g->count) {
+        attempt_progress(c->at, done * 1000 / (int64_t)g->count, "%lld of %zu pages", (long long)done,
+                         g->count);
+    } else {
+        attempt_progress(c->at, 0, "asking for robots.txt");
+    }
 }
 
 /* ---- jobs to make */
