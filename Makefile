@@ -64,7 +64,7 @@ endif
 # Outside headers by -isystem, so that our warnings are about our code.
 INCLUDE := -Isrc -isystem third_party/sqlite -isystem third_party/llhttp -isystem third_party/tree-sitter/include
 BASE := -std=gnu11 -D_GNU_SOURCE -DSTINT_VERSION='"$(VERSION)"' -include base/banned.h $(INCLUDE) $(PKG_CFLAGS) \
-  -fPIC -fno-strict-aliasing -g
+  -fPIC -fno-semantic-interposition -fno-strict-aliasing -g
 
 UBSAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 

@@ -7,14 +7,6 @@
 
 #define HIGH_BITS 0x8080808080808080ULL
 
-struct str str_from(const char *c_string)
-{
-    if (!c_string) {
-        return STR_NONE;
-    }
-    return (struct str){c_string, strlen(c_string)};
-}
-
 struct str str_sub(struct str s, size_t from, size_t to)
 {
     if (to > s.n) {

@@ -3,6 +3,8 @@
 #ifndef STINT_BASE_STR_H
 #define STINT_BASE_STR_H
 
+#include <string.h>
+
 #include "base/err.h"
 
 struct str {
@@ -14,7 +16,11 @@ struct str {
 #define STR_ARG(s)   (int)(s).n, (s).p /* for "%.*s" */
 #define STR_NONE     ((struct str){NULL, 0})
 
-struct str str_from(const char *c_string);                /* NULL gives STR_NONE */
+static inline struct str str_from(const char *c_string) /* NULL gives STR_NONE */
+{
+    return c_string ? (struct str){c_string, strlen(c_string)} : STR_NONE;
+}
+
 struct str str_sub(struct str s, size_t from, size_t to); /* clamped to s */
 bool str_eq(struct str a, struct str b);
 bool str_eq_nocase(struct str a, struct str b); /* ASCII only */
