@@ -27,15 +27,23 @@ struct reading {
 
 /* ---- links */
 
-static bool is_new(struct reading *r, struct str identity)
+/* Where it is, or would be. */
+static struct str *find_seen(struct reading *r, struct str identity)
 {
     size_t at = str_hash(identity) % (2 * r->most);
-    for (; r->seen[at].p; at = (at + 1) % (2 * r->most)) {
-        if (str_eq(r->seen[at], identity)) {
-            return false;
-        }
+    while (r->seen[at].p && !str_eq(r->seen[at], identity)) {
+        at = (at + 1) % (2 * r->most);
     }
-    r->seen[at] = identity;
+    return &r->seen[at];
+}
+
+static bool is_new(struct reading *r, struct str identity)
+{
+    struct str *place = find_seen(r, identity);
+    if (place->p) {
+        return false;
+    }
+    *place = identity;
     r->seen_count++;
     return true;
 }
@@ -46,6 +54,10 @@ static void put_link(struct reading *r, struct str base, struct str reference)
     struct err e;
     if (r->seen_count == r->most || r->w.out->n > LINKS_MAX_BYTES) {
         return;
+    }
+    struct str rest = STR_NONE;
+    if (find_seen(r, str_cut(reference, '#', &rest))->p) {
+        return; /* most links of a page lead to where another one does, and are written as we write them */
     }
     enum rc rc = page_url_read(base, reference, r->args.query, r->a, &page, &e);
     if (rc == RC_TOO_BIG) {
