@@ -105,19 +105,32 @@ static const char *const strong_words[] = {
     "wy-nav-top",
 };
 
-/* These too, but only for a block that is mostly links. */
+/* Sorted, too; but only for a block that is mostly links. */
 static const char *const weak_words[] = {
-    "bottomnav", "links",         "menu",  "nav",     "pagenav", "prev_next",
-    "related",   "related-pages", "share", "sharing", "sidebar", "siblings",
-    "social",    "subnav",        "tabs",  "toc",     "toctree", "topnav",
+    "bottomnav", "links",         "menu",  "nav",     "pagenav",  "prev_next",
+    "related",   "related-pages", "share", "sharing", "siblings", "sidebar",
+    "social",    "subnav",        "tabs",  "toc",     "toctree",  "topnav",
 };
 
-/* An <aside> or <nav> with one of these says something. */
+/* An <aside> or <nav> with one of these says something. Sorted. */
 static const char *const content_words[] = {
     "admonition", "alert",         "callout",        "caution",   "contents", "danger",
     "footnote",   "footnote-list", "hint",           "important", "note",     "pullquote",
     "seealso",    "sidebar",       "system-message", "tip",       "topic",    "warning",
 };
+
+/* Any case. */
+static int compare(struct str word, const char *known)
+{
+    for (size_t i = 0; i < word.n; i++) {
+        char c = word.p[i] >= 'A' && word.p[i] <= 'Z' ? (char)(word.p[i] + 32) : word.p[i];
+        int d = (unsigned char)c - (unsigned char)known[i];
+        if (d != 0 || c == 0) {
+            return d != 0 ? d : -1;
+        }
+    }
+    return known[word.n] ? -1 : 0;
+}
 
 static bool has_any(struct str list, const char *const *words, size_t count)
 {
@@ -125,10 +138,14 @@ static bool has_any(struct str list, const char *const *words, size_t count)
     struct str word;
 
     while (words_next(&w, &word)) {
-        for (size_t i = 0; i < count; i++) {
-            if (words[i][0] == (word.p[0] | 32) && str_eq_nocase(word, str_from(words[i]))) {
+        for (size_t from = 0, to = count; from < to;) {
+            size_t mid = (from + to) / 2;
+            int d = compare(word, words[mid]);
+            if (d == 0) {
                 return true;
             }
+            from = d > 0 ? mid + 1 : from;
+            to = d < 0 ? mid : to;
         }
     }
     return false;

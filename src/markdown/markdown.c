@@ -137,6 +137,16 @@ static void render(struct render *r, struct page *p, const struct root *root, co
     writer_finish(&r->writer);
 }
 
+static size_t count_words(const struct writer *w)
+{
+    size_t words = 0;
+
+    for (size_t i = 0; i < w->block_count; i++) {
+        words += w->blocks[i].words;
+    }
+    return words;
+}
+
 /* Text and blocks of the page; what they are copied from goes at once, because both are large. */
 static enum rc take_text(struct render *r, size_t max_bytes, struct arena *a, struct markdown_page *out,
                          struct err *e)
@@ -146,9 +156,6 @@ static enum rc take_text(struct render *r, size_t max_bytes, struct arena *a, st
     if (w->text.overflowed || r->text.text.overflowed || r->code.overflowed || r->table.line.overflowed) {
         return err_set_code(e, RC_TOO_BIG, "too_large", NULL, "the Markdown is larger than %zu bytes",
                             max_bytes);
-    }
-    for (size_t i = 0; i < w->block_count; i++) {
-        out->words += w->blocks[i].words;
     }
     out->text = buf_give(&w->text, a);
     struct markdown_block *blocks = arena_array(a, struct markdown_block, w->block_count + 1);
@@ -174,7 +181,7 @@ static void measure(bool has_mount, const struct root *root, const struct charse
                     struct markdown_page *out)
 {
     out->tokens = words_tokens(out->text);
-    out->needs_js = out->needs_js && (out->words == 0 || (out->words < FEW_WORDS && has_mount));
+    out->needs_js = out->needs_js && (out->words == 0 || has_mount);
     out->quality = out->needs_js ? 0 : quality_of(root, out->words, t->garbled_count);
 }
 
@@ -237,7 +244,8 @@ static enum rc convert(struct str html, struct buf *owner, const struct markdown
     struct render_options options = {base, text_limit(o, text.utf8.n)};
     render(r, &page, &root, &options);
     read_around(&page, &base, &text, a, &m);
-    bool is_mounted = has_mount(&page);
+    m.words = count_words(&r->writer);
+    bool is_mounted = m.needs_js && m.words < FEW_WORDS && has_mount(&page);
     page_dispose(&page);
     rc = take_text(r, options.max_text_bytes, a, &m, e);
     if (rc) {

@@ -205,7 +205,7 @@ static bool is_space(char c)
 
 bool page_has_word(struct str list, struct str word)
 {
-    for (size_t at = 0; at < list.n;) {
+    for (size_t at = 0; at + word.n <= list.n && at < list.n;) {
         size_t end = at;
         while (end < list.n && !is_space(list.p[end])) {
             end++;

@@ -42,12 +42,32 @@ static const struct container {
 
 #define CONTAINER_COUNT (sizeof containers / sizeof containers[0])
 
-static bool is_container(const struct page *p, uint32_t i, const struct container *c)
+struct names {
+    struct str id, class, role;
+};
+
+static struct names names_of(const struct page *p, uint32_t i)
 {
-    return (c->tag == TAG_OTHER || p->nodes[i].tag == (uint8_t)c->tag) &&
-           (!c->id.n || str_eq_nocase(page_attribute(p, i, ATTR_ID), c->id)) &&
-           (!c->class.n || page_has_class(p, i, c->class)) &&
-           (!c->role.n || str_eq_nocase(page_attribute(p, i, ATTR_ROLE), c->role));
+    struct names names = {0};
+    struct page_attribute a;
+
+    for (uint32_t at = 0; page_next_attribute(p, i, &at, &a);) {
+        if (a.name == ATTR_ID) {
+            names.id = a.value;
+        } else if (a.name == ATTR_CLASS) {
+            names.class = a.value;
+        } else if (a.name == ATTR_ROLE) {
+            names.role = a.value;
+        }
+    }
+    return names;
+}
+
+static bool is_container(enum tag tag, const struct names *names, const struct container *c)
+{
+    return (c->tag == TAG_OTHER || tag == c->tag) && (!c->id.n || str_eq_nocase(names->id, c->id)) &&
+           (!c->class.n || page_has_word(names->class, c->class)) &&
+           (!c->role.n || str_eq_nocase(names->role, c->role));
 }
 
 /* The first of each row that holds enough of `from`; NO_NODE for rows without. */
@@ -67,8 +87,9 @@ static void find_containers(const struct page *p, const struct sums *s, uint32_t
         }
         bool may =
             n->tag != TAG_TEXT && (page_has_attributes(p, i) || n->tag == TAG_MAIN || n->tag == TAG_ARTICLE);
+        struct names names = may ? names_of(p, i) : (struct names){0};
         for (size_t k = 0; may && k < CONTAINER_COUNT; k++) {
-            if (!is_container(p, i, &containers[k])) {
+            if (!is_container((enum tag)n->tag, &names, &containers[k])) {
                 continue;
             }
             counts[k]++;

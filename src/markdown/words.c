@@ -2,7 +2,7 @@
  * the pilcrow. */
 #include "markdown/words.h"
 
-enum class { BLANK, LETTER, DIGIT, WIDE, SIGN };
+enum sort { BLANK, LETTER, DIGIT, WIDE, SIGN };
 
 struct word_list words_begin(struct str list)
 {
@@ -31,24 +31,38 @@ bool words_next(struct word_list *w, struct str *word)
     return end > 0;
 }
 
-/* Of the character that begins at i, whose bytes are *step. */
-static enum class class_at(struct str s, size_t i, size_t *step) {
+#define ASCII_END 0x80
+
+/* The others are blank. */
+static const unsigned char ascii_classes[ASCII_END] = {
+    ['!' ... '/'] = SIGN, ['0' ... '9'] = DIGIT,  [':' ... '@'] = SIGN,  ['A' ... 'Z'] = LETTER,
+    ['[' ... '`'] = SIGN, ['a' ... 'z'] = LETTER, ['{' ... 0x7f] = SIGN,
+};
+
+static enum sort class_beyond_ascii(struct str s, size_t i, size_t *step)
+{
     unsigned char c = (unsigned char)s.p[i];
 
-    *step = 1; if (c < 0x80){if ((c | 32) >= 'a' && (c | 32) <= 'z'){return LETTER;}
-return c >= '0' && c <= '9' ? DIGIT : c <= ' ' ? BLANK : SIGN;
+    *step = c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+    if (c == 0xC2) {
+        return s.n > i + 1 && s.p[i + 1] == '\xA0' ? BLANK : SIGN; /* Latin-1's signs: ¶ § © */
+    }
+    if (c == 0xE2) {
+        return SIGN;
+    }
+    if (c == 0xF0) {
+        return SIGN; /* pictures, mostly */
+    }
+    return c >= 0xE3 && c <= 0xED ? WIDE : c == 0xEF ? SIGN : LETTER;
 }
-*step = c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-if (c == 0xC2) {
-    return s.n > i + 1 && s.p[i + 1] == '\xA0' ? BLANK : SIGN; /* Latin-1's signs: ¶ § © */
-}
-if (c == 0xE2) {
-    return SIGN;
-}
-if (c == 0xF0) {
-    return SIGN; /* pictures, mostly */
-}
-return c >= 0xE3 && c <= 0xED ? WIDE : c == 0xEF ? SIGN : LETTER;
+
+/* Of the character that begins at i, whose bytes are *step. */
+static inline enum sort class_at(struct str s, size_t i, size_t *step)
+{
+    unsigned char c = (unsigned char)s.p[i];
+
+    *step = 1;
+    return c < ASCII_END ? (enum sort)ascii_classes[c] : class_beyond_ascii(s, i, step);
 }
 
 size_t words_count(struct str text)
@@ -58,7 +72,7 @@ size_t words_count(struct str text)
     size_t step;
 
     for (size_t i = 0; i < text.n; i += step) {
-        enum class c = class_at(text, i, &step);
+        enum sort c = class_at(text, i, &step);
         bool is_word = c == LETTER || c == DIGIT || c == WIDE;
         count += is_word && (!is_in || c == WIDE);
         is_in = is_word;
@@ -84,7 +98,7 @@ size_t words_count_letters(struct str text)
     size_t step;
 
     for (size_t i = 0; i < text.n; i += step) {
-        enum class c = class_at(text, i, &step);
+        enum sort c = class_at(text, i, &step);
         count += c == LETTER || c == DIGIT || c == WIDE ? step : 0;
     }
     return count;
@@ -98,10 +112,10 @@ size_t words_tokens(struct str text)
     size_t count = 0;
     size_t in_run = 0;
     size_t step;
-    enum class last = BLANK;
+    enum sort last = BLANK;
 
     for (size_t i = 0; i < text.n; i += step) {
-        enum class c = class_at(text, i, &step);
+        enum sort c = class_at(text, i, &step);
         bool is_same = c == last && (c != SIGN || text.p[i] == text.p[i - 1]);
         in_run = is_same ? in_run + 1 : 1;
         count += c != BLANK && (in_run - 1) % run[c] == 0;
