@@ -238,3 +238,37 @@ test('what nodes ask the database when nothing happens', { skip: SKIP, timeout: 
     quiet.drop();
     busy.drop();
 });
+
+test('keys for all tenants get what comes for any tenant, at whichever node, each job once', { skip: SKIP, timeout: 120_000 }, async () => {
+    const all = createKey(database.dsn, ['--scopes', 'work_all']);
+    const tenants = ['north', 'south'].map((tenant) => ({ tenant, key: createKey(database.dsn, ['--tenant', tenant]) }));
+    const put = async (node, { key: theirs }, queue, count) =>
+        (await node.call('POST', '/v1/jobs', Array.from({ length: count }, () => ({ kind: 'k', queue })), { key: theirs })).json.jobs.map((j) => j.id);
+    const take = async (node, queue, more) => (await node.call('POST', '/v1/claims', { worker: 'w', queues: [queue], ...more }, { key: all })).json?.jobs ?? [];
+    // Waiting claims at both nodes: a job of either tenant wakes one, wherever it is enqueued.
+    for (const [at, other] of [[a, b], [b, a]]) {
+        for (const tenant of tenants) {
+            const claimed = take(at, 'any', { wait_s: 60 });
+            await waiting(at, 1);
+            const [id] = await put(other, tenant, 'any', 1);
+            const [job] = await claimed;
+            assert.deepEqual([job.id, job.tenant], [id, tenant.tenant]);
+            const done = await at.call('POST', '/v1/reports', { job: job.id, lease: job.lease, n: 1, op: 'complete', result: 1 }, { key: all });
+            assert.equal(done.status, 200, done.text);
+            assert.equal((await other.call('GET', `/v1/jobs/${id}`, undefined, { key: tenant.key })).json.state, 'completed');
+        }
+    }
+    // A backlog of one tenant and a few jobs of the other, worked off at both nodes at once.
+    const wanted = [...(await put(a, tenants[0], 'both', 200)), ...(await put(b, tenants[1], 'both', 10))];
+    const seen = [];
+    const work = async (node) => {
+        while (seen.length < wanted.length) {
+            for (const job of await take(node, 'both', { wait_s: 1 })) {
+                seen.push(job);
+                await node.call('POST', '/v1/reports', { job: job.id, lease: job.lease, n: 1, op: 'complete' }, { key: all });
+            }
+        }
+    };
+    await Promise.all([work(a), work(a), work(b), work(b)]);
+    assert.deepEqual(seen.map((j) => j.id).sort(), wanted.sort());
+});

@@ -124,6 +124,16 @@ test('it can do nothing but work', async () => {
     }
 });
 
+test("a tenant's own worker that waits gets its next job first", async () => {
+    const theirs = claim(b, 'own', { wait_s: 60, worker: 'own' });
+    const anybodys = claim(all, 'own', { wait_s: 60 });
+    for (let text = ''; !/^stint_claims_waiting 2$/m.test(text);) ({ text } = await server.call('GET', '/metrics'));
+    const [id] = await enqueue(b, 'own');
+    assert.deepEqual((await theirs).map((j) => j.id), [id]);
+    const [next] = await enqueue(b, 'own');
+    assert.deepEqual((await anybodys).map((j) => [j.id, j.tenant]), [[next, 'b-corp']]);
+});
+
 test('a key for all tenants may be limited to queues', async () => {
     await server.stop();
     const few = createKey(server.store, ['--scopes', 'work_all', '--queues', 'few']);
@@ -137,6 +147,14 @@ test('a key for all tenants may be limited to queues', async () => {
     await enqueue(a, 'many');
     const [other] = await claim(all, 'many', { lease_s: 600 });
     assert.equal((await as(few)('POST', '/v1/reports', { job: other.id, lease: other.lease, n: 1, op: 'complete' })).status, 403);
+    // It is listed and revoked by admins of the tenant `default`, and by those of no other.
+    const listed = async (who) => (await who('GET', '/v1/keys')).json.keys.filter((k) => k.scopes.includes('work_all'));
+    const ofFew = (await listed(server.call)).find((k) => k.queues?.includes('few'));
+    assert.deepEqual(await listed(a), []);
+    assert.equal((await a('DELETE', `/v1/keys/${ofFew.id}`)).status, 404);
+    assert.equal((await server.call('DELETE', `/v1/keys/${ofFew.id}`)).status, 204);
+    assert.equal((await as(few)('POST', '/v1/claims', { worker: 'w', queues: ['few'] })).status, 401);
+    assert.equal((await all('POST', '/v1/claims', { worker: 'w', queues: ['few'] })).status, 204);
 });
 
 test('stint work serves two tenants in turn, each in processes of its own, through a kill of the server', async () => {
