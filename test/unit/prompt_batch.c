@@ -107,6 +107,7 @@ TEST(a_schema_is_taken_when_some_answer_keeps_to_it)
         SCHEMA_OF_A("{\"anyOf\":[{\"type\":\"integer\",\"minimum\":2,\"maximum\":1},{\"type\":\"string\"}]}"),
         SCHEMA_OF_A("{\"oneOf\":[{\"type\":\"string\",\"enum\":[1]},{\"const\":1.0,\"type\":\"integer\"}]}"),
         SCHEMA_OF_A("{\"required\":[\"b\"],\"properties\":{\"b\":true,\"c\":false}}"),
+        SCHEMA_OF_A("{\"allOf\":[{\"enum\":[1]},{\"const\":1.0}]}"),
         SCHEMA_OF_A("{\"items\":false,\"prefixItems\":[{\"type\":\"null\"}]}"),
         SCHEMA_OF_A(
             "{\"type\":\"array\",\"minItems\":1,\"items\":{\"$ref\":\"#/$defs/d\"}},\"b\":{}},\"$defs\":{"

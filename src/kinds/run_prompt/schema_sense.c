@@ -95,7 +95,8 @@ static unsigned types_of_values(const struct schema_node *n, int64_t *steps)
     const struct json *v = n->constant ? n->constant : n->one_of_values->first;
     unsigned types = 0;
     for (; v; v = n->constant ? NULL : v->next) {
-        types |= schema_fits(n, v, false, steps) ? 1u << v->type : 0;
+        unsigned type = 1u << v->type & NUMBERS ? NUMBERS : 1u << v->type; /* 1 is 1.0 */
+        types |= schema_fits(n, v, false, steps) ? type : 0;
     }
     return *steps < STEPS_MAX ? types : ANY_TYPE;
 }
