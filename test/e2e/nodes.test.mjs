@@ -224,13 +224,15 @@ test('what nodes ask the database when nothing happens', { skip: SKIP, timeout: 
     }).catch(() => null));
     await waiting(nodes[2], 200);
     await outside.say('SELECT pg_sleep(4)'); // what a start asks
+    const began = performance.now();
     const before = [await quiet.asked(), await busy.asked()];
     await outside.say('SELECT pg_sleep(31)'); // time is what is measured: a beat of each, at least
     const [idle, looks] = [await quiet.asked(before[0]), await busy.asked(before[1])];
     assert.ok(idle >= 2, 'nobody beats');
     assert.ok(idle <= 4, `${idle} statements of two idle nodes: at most four a minute each: ${await quiet.text()}`);
     assert.ok(looks >= 15, `${looks} looks for claims that wait: it is one a second`);
-    assert.ok(looks <= 80, `${looks} statements while 200 claims wait at 200 queues: not one for each: ${await busy.text()}`);
+    const seconds = (performance.now() - began) / 1000;
+    assert.ok(looks <= 2.5 * seconds, `${looks} statements in ${seconds} s while 200 claims wait at 200 queues: not one for each: ${await busy.text()}`);
     controller.abort();
     await Promise.all(claims);
     await outside.close();
