@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=$1
 shift
 export STINT_BIN=$PWD/$build/stint STINT_BUILD=$PWD/$build
+export STINT_PATIENCE=${STINT_PATIENCE:-5} # the limits of tests are for those that hang, not for a machine with other work
 mkdir -p "$build/log"
 failed=()
 
