@@ -110,7 +110,7 @@ async function isTheSame(store) {
     await server.stop();
 }
 
-test('a file becomes a PostgreSQL and a file again, and nobody notices', { skip: SKIP, timeout: 60_000 }, async (t) => {
+test('a file becomes a PostgreSQL and a file again, and nobody notices', { skip: SKIP, timeout: 240_000 }, async (t) => {
     const db = makeDatabase();
     t.after(() => db.drop());
     const file = `sqlite:${dir.file('back.db')}`;
@@ -126,7 +126,7 @@ test('a file becomes a PostgreSQL and a file again, and nobody notices', { skip:
 });
 
 for (const engine of ['a file', 'PostgreSQL']) {
-    test(`a copy to ${engine} that is killed goes on where it ended`, { skip: engine === 'a file' ? false : SKIP, timeout: 120_000 }, async (t) => {
+    test(`a copy to ${engine} that is killed goes on where it ended`, { skip: engine === 'a file' ? false : SKIP, timeout: 480_000 }, async (t) => {
         const db = engine === 'a file' ? undefined : makeDatabase();
         t.after(() => db?.drop());
         const to = db?.dsn ?? `sqlite:${dir.file('killed.db')}`;
@@ -149,7 +149,7 @@ for (const engine of ['a file', 'PostgreSQL']) {
     });
 }
 
-test('each fault point of a copy is passed, and fails it with its name', { timeout: 60_000 }, async () => {
+test('each fault point of a copy is passed, and fails it with its name', { timeout: 240_000 }, async () => {
     assert.ok(POINTS.length >= 7, POINTS.join());
     for (const [i, point] of POINTS.entries()) {
         const to = `sqlite:${dir.file(`point-${i}.db`)}`;
@@ -160,7 +160,7 @@ test('each fault point of a copy is passed, and fails it with its name', { timeo
     }
 });
 
-test('what cannot be copied is refused, and says what to do', { timeout: 60_000 }, async () => {
+test('what cannot be copied is refused, and says what to do', { timeout: 240_000 }, async () => {
     const to = (name) => `sqlite:${dir.file(name)}`;
     const refused = async (from, target, code, says) => {
         const answer = await copy(from, target);
@@ -184,7 +184,7 @@ test('what cannot be copied is refused, and says what to do', { timeout: 60_000 
     await refused(source.store, to('busy.db'), 1, /not empty/);
 });
 
-test('a node that runs, or an application that writes, holds up a copy of a PostgreSQL', { skip: SKIP, timeout: 60_000 }, async (t) => {
+test('a node that runs, or an application that writes, holds up a copy of a PostgreSQL', { skip: SKIP, timeout: 240_000 }, async (t) => {
     const db = makeDatabase();
     t.after(() => db.drop());
     const to = `sqlite:${dir.file('from-pg.db')}`;
@@ -204,7 +204,7 @@ test('a node that runs, or an application that writes, holds up a copy of a Post
     assert.equal((await copy(db.dsn, to)).code, 0);
 });
 
-test('a full disk ends a copy, which goes on when there is room', { timeout: 60_000 }, async (t) => {
+test('a full disk ends a copy, which goes on when there is room', { timeout: 240_000 }, async (t) => {
     const disk = mountSmallDisk(t, 16);
     if (!disk) return;
     const to = `sqlite:${disk.file('full.db')}`;

@@ -88,7 +88,7 @@ async function checkKnown(server, known) {
     assert.equal(stored.size, known.size, 'a job is there that was not acknowledged');
 }
 
-test('on a full disk new jobs get 507 while reports, claims and cancels go on, and room ends it without a restart (J17)', { timeout: 120_000 }, async (t) => {
+test('on a full disk new jobs get 507 while reports, claims and cancels go on, and room ends it without a restart (J17)', { timeout: 480_000 }, async (t) => {
     const disk = mountSmallDisk(t, 64);
     if (!disk) return;
     const known = new Map();
@@ -125,7 +125,7 @@ test('on a full disk new jobs get 507 while reports, claims and cancels go on, a
     assert.equal((await again.kill('SIGTERM')).code, 0);
 });
 
-test('a disk that others filled is noticed, and that they left too, though nobody writes (J17)', { timeout: 120_000 }, async (t) => {
+test('a disk that others filled is noticed, and that they left too, though nobody writes (J17)', { timeout: 480_000 }, async (t) => {
     const disk = mountSmallDisk(t, 64);
     if (!disk) return;
     const known = new Map();
@@ -142,7 +142,7 @@ test('a disk that others filled is noticed, and that they left too, though nobod
     assert.equal((await server.kill('SIGTERM')).code, 0);
 });
 
-test('killed and started on a full disk, the server still takes reports and lost nothing (J1, J17)', { timeout: 120_000 }, async (t) => {
+test('killed and started on a full disk, the server still takes reports and lost nothing (J1, J17)', { timeout: 480_000 }, async (t) => {
     const disk = mountSmallDisk(t, 64);
     if (!disk) return;
     const known = new Map();
@@ -158,7 +158,7 @@ test('killed and started on a full disk, the server still takes reports and lost
     assert.equal((await again.kill('SIGTERM')).code, 0);
 });
 
-test('a server that is started on a disk without one free byte gives up its ballast and works on (J17)', { timeout: 120_000 }, async (t) => {
+test('a server that is started on a disk without one free byte gives up its ballast and works on (J17)', { timeout: 480_000 }, async (t) => {
     const disk = mountSmallDisk(t, 64);
     if (!disk) return;
     const known = new Map();

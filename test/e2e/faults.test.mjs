@@ -300,7 +300,7 @@ test('the fault points of the source are known', () => {
 
 for (const name of new Set(NAMES)) {
     for (const action of ['fail', 'always', 'kill']) {
-        test(`${name}: ${{ fail: 'failing once', always: 'failing always', kill: 'killed there' }[action]}, nothing acknowledged is lost`, { timeout: 120_000 }, async () => {
+        test(`${name}: ${{ fail: 'failing once', always: 'failing always', kill: 'killed there' }[action]}, nothing acknowledged is lost`, { timeout: 480_000 }, async () => {
             for (const nth of HITS[name] ?? OFTEN) {
                 try {
                     await oneFault(name, action, nth);

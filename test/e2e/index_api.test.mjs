@@ -42,7 +42,7 @@ test('a folder that is not there is told before a job is made of it', () => {
     assert.deepEqual([run.status, run.stderr], [4, 'stint index: no such folder: no-such-folder\n']);
 });
 
-test('stint index says that an attempt failed and that another one follows', { timeout: 30_000 }, async () => {
+test('stint index says that an attempt failed and that another one follows', { timeout: 240_000 }, async () => {
     const run = ours(spawn(BIN, ['index', 'https://example.org/a/b'], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, STINT_URL: server.url, STINT_KEY: server.key } }));
     const exit = once(run, 'exit');
     const job = (await call('POST', '/v1/claims', { worker: 'w', kinds: ['index-repo'], wait_s: 20 })).json.jobs[0];

@@ -77,7 +77,7 @@ async function oneLife(fleet, k) {
     return { isFault: fleet.atKill === 0, inFlight: fleet.atKill || fleet.seen };
 }
 
-test('nothing acknowledged is lost and nothing ends twice when the server is killed again and again', { timeout: 60_000 + KILLS * 5000 }, async (t) => {
+test('nothing acknowledged is lost and nothing ends twice when the server is killed again and again', { timeout: 240_000 + KILLS * 5000 }, async (t) => {
     const dir = makeDir('stint-kill-');
     const fleet = new Fleet(dir);
     const history = expectLoad(new History());

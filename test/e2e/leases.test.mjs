@@ -127,7 +127,7 @@ test('an abandoned job goes to a waiting claim within a second after its lease e
     await inTime(1000, lateness, 'late (J5)');
 });
 
-test('a server that was stopped beyond a lease gives its worker time to report (J6)', { timeout: 60_000 }, async () => {
+test('a server that was stopped beyond a lease gives its worker time to report (J6)', { timeout: 240_000 }, async () => {
     await enqueue('stall');
     const job = await claim('stall', 3);
     server.proc.kill('SIGSTOP');
@@ -141,7 +141,7 @@ test('a server that was stopped beyond a lease gives its worker time to report (
     await server.logged(/ server\.stalled /);
 });
 
-test('a restart gives running leases time to report (J6)', { timeout: 60_000 }, async () => {
+test('a restart gives running leases time to report (J6)', { timeout: 240_000 }, async () => {
     const first = await startServer();
     const again = async () => startServer({ dir: first.dir, store: first.store, key: first.key });
     assert.equal((await first.call('POST', '/v1/jobs', { kind: 'work', args: 1 })).status, 201);

@@ -113,7 +113,7 @@ async function killHalfWay(options, hit, between = () => {}) {
     assert.equal((await life.stop()).code, 0);
 }
 
-test('a batch is filled exactly, whoever dies half-way', { timeout: 120000 }, async () => {
+test('a batch is filled exactly, whoever dies half-way', { timeout: 480_000 }, async () => {
     const dir = makeDir();
     const store = `sqlite:${dir.file('stint.db')}`;
     const copy = () => stint(['copy', '--from', store, '--to', `sqlite:${dir.file('copy.db')}`]);
@@ -122,7 +122,7 @@ test('a batch is filled exactly, whoever dies half-way', { timeout: 120000 }, as
     dir.remove();
 });
 
-test('so it is on PostgreSQL', { timeout: 120000, skip: !CLUSTER ? 'no PostgreSQL' : process.env.CHAOS ? false : 'only with CHAOS=1: what was given out waits for 10 s' }, async () => {
+test('so it is on PostgreSQL', { timeout: 480_000, skip: !CLUSTER ? 'no PostgreSQL' : process.env.CHAOS ? false : 'only with CHAOS=1: what was given out waits for 10 s' }, async () => {
     const database = makeDatabase();
     await killHalfWay({ store: database.dsn, key: createKey(database.dsn) }, 16);
     database.drop();

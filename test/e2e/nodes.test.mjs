@@ -64,7 +64,7 @@ async function next(stream, pattern) {
     }
 }
 
-test('a job that is enqueued at one node starts at once at the other', { skip: SKIP, timeout: 120_000 }, async () => {
+test('a job that is enqueued at one node starts at once at the other', { skip: SKIP, timeout: 480_000 }, async () => {
     const median = async () => {
         const times = [];
         for (let i = 0; i < 20; i++) times.push(await across());
@@ -84,7 +84,7 @@ test('a job that is enqueued at one node starts at once at the other', { skip: S
     await inTime(300, median, 'half of them were found by looking, once a second');
 });
 
-test('many jobs at one node wake all that wait at the other', { skip: SKIP, timeout: 60_000 }, async () => {
+test('many jobs at one node wake all that wait at the other', { skip: SKIP, timeout: 240_000 }, async () => {
     const claims = Array.from({ length: 8 }, (_, i) => claim(b, 'crowd', { wait_s: 30, worker: `crowd-${i}`, max: 1 }));
     await waiting(b, 8);
     assert.equal((await a.call('POST', '/v1/jobs', Array.from({ length: 8 }, () => ({ kind: 'k', queue: 'crowd' })))).status, 201);
@@ -92,14 +92,14 @@ test('many jobs at one node wake all that wait at the other', { skip: SKIP, time
     assert.equal(new Set(ids).size, 8);
 });
 
-test('a transaction of an application wakes whoever waits', { skip: SKIP, timeout: 60_000 }, async () => {
+test('a transaction of an application wakes whoever waits', { skip: SKIP, timeout: 240_000 }, async () => {
     const claimed = claim(b, 'application', { wait_s: 30 });
     await waiting(b, 1);
     await database.psql("SELECT stint.enqueue('application', 'k')");
     assert.equal((await claimed).jobs.length, 1);
 });
 
-test("a cancel in an application's transaction reaches the worker", { skip: SKIP, timeout: 60_000 }, async () => {
+test("a cancel in an application's transaction reaches the worker", { skip: SKIP, timeout: 240_000 }, async () => {
     const id = await enqueue(a, 'unwanted');
     assert.equal((await claim(b, 'unwanted', { worker: 'doomed' })).jobs[0].id, id);
     const listening = b.call('POST', '/v1/claims', { worker: 'doomed', queues: ['unwanted'], max: 0, wait_s: 30 });
@@ -111,7 +111,7 @@ test("a cancel in an application's transaction reaches the worker", { skip: SKIP
     assert.equal((await a.call('GET', `/v1/jobs/${never}?wait=30`)).json.state, 'cancelled');
 });
 
-test('a stream shows what is reported at the other node', { skip: SKIP, timeout: 60_000 }, async () => {
+test('a stream shows what is reported at the other node', { skip: SKIP, timeout: 240_000 }, async () => {
     const id = await enqueue(a, 'streamed');
     const [job] = (await claim(a, 'streamed')).jobs;
     const controller = new AbortController();
@@ -126,7 +126,7 @@ test('a stream shows what is reported at the other node', { skip: SKIP, timeout:
     controller.abort();
 });
 
-test('who waits for the end of a job hears it from the other node', { skip: SKIP, timeout: 60_000 }, async () => {
+test('who waits for the end of a job hears it from the other node', { skip: SKIP, timeout: 240_000 }, async () => {
     const id = await enqueue(a, 'awaited');
     const ended = b.call('GET', `/v1/jobs/${id}?wait=30`);
     const [job] = (await claim(a, 'awaited')).jobs;
@@ -134,7 +134,7 @@ test('who waits for the end of a job hears it from the other node', { skip: SKIP
     assert.equal((await ended).json.state, 'completed');
 });
 
-test('a cancel reaches the worker at the other node', { skip: SKIP, timeout: 60_000 }, async () => {
+test('a cancel reaches the worker at the other node', { skip: SKIP, timeout: 240_000 }, async () => {
     const id = await enqueue(a, 'cancelled');
     const [job] = (await claim(b, 'cancelled', { worker: 'there' })).jobs;
     assert.equal(job.id, id);
@@ -144,7 +144,7 @@ test('a cancel reaches the worker at the other node', { skip: SKIP, timeout: 60_
     assert.deepEqual((await listening).json.cancel, [id]);
 });
 
-test('a key that is made or revoked at one node counts at the other', { skip: SKIP, timeout: 60_000 }, async () => {
+test('a key that is made or revoked at one node counts at the other', { skip: SKIP, timeout: 240_000 }, async () => {
     const soon = async (key, status) => {
         const began = performance.now();
         while ((await b.call('GET', '/v1/queues', undefined, { key })).status !== status) {
@@ -159,7 +159,7 @@ test('a key that is made or revoked at one node counts at the other', { skip: SK
 });
 
 const noPooler = SKIP || (process.env.STINT_TEST_POOLER ? false : 'no pgbouncer here');
-test('behind a pooler a node says that it is deaf, and finds by looking what it was not told', { skip: noPooler, timeout: 120_000 }, async () => {
+test('behind a pooler a node says that it is deaf, and finds by looking what it was not told', { skip: noPooler, timeout: 480_000 }, async () => {
     const behind = process.env.STINT_TEST_POOLER.replace('/postgres?', `/${database.name}?`);
     const deaf = await startServer({ store: behind, key });
     while (!/--store-listen/.test((await deaf.call('GET', '/readyz')).json.note)); // its thread finds it, after the start
@@ -181,7 +181,7 @@ test('behind a pooler a node says that it is deaf, and finds by looking what it 
     await deaf.stop();
 });
 
-test('the leases of a killed node and of its workers end in time', { skip: SKIP, timeout: 120_000 }, async () => {
+test('the leases of a killed node and of its workers end in time', { skip: SKIP, timeout: 480_000 }, async () => {
     const lateness = async () => {
         const c = await start();
         const id = await enqueue(c, 'orphan');
@@ -213,7 +213,7 @@ async function makeLogged(outside) {
     });
 }
 
-test('what nodes ask the database when nothing happens', { skip: SKIP, timeout: 120_000 }, async () => {
+test('what nodes ask the database when nothing happens', { skip: SKIP, timeout: 480_000 }, async () => {
     const outside = database.session(); // its statements are not logged
     const [quiet, busy] = [await makeLogged(outside), await makeLogged(outside)];
     const nodes = [await quiet.start(), await quiet.start(), await busy.start()];

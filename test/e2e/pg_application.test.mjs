@@ -135,7 +135,7 @@ test('a job is there when the transaction commits, and never when it does not', 
     await app.close();
 });
 
-test('a job that its own transaction cancels is given to nobody', { skip: SKIP, timeout: 60_000 }, async () => {
+test('a job that its own transaction cancels is given to nobody', { skip: SKIP, timeout: 240_000 }, async () => {
     const app = await db.session();
     const waits = new AbortController();
     const claims = ['k', 'later', 'many'].map((kind) => server.call('POST', '/v1/claims', { worker: 'w', queues: ['own'], kinds: [kind], wait_s: 30 }, { signal: waits.signal }));

@@ -111,7 +111,7 @@ async function workAgain(server, known, jobs) {
     }
 }
 
-test('on a full disk of the database new jobs get 507, the rest goes on or is refused for now, and room ends it (J1, J17)', { skip: SKIP, timeout: 120_000 }, async (t) => {
+test('on a full disk of the database new jobs get 507, the rest goes on or is refused for now, and room ends it (J1, J17)', { skip: SKIP, timeout: 480_000 }, async (t) => {
     const disk = mountSmallDisk(t, 32);
     if (!disk) return;
     chmodSync(disk.path, 0o755);
@@ -152,7 +152,7 @@ async function bringUp(cluster, database) {
     await database.psql('SELECT 1');
 }
 
-test('a database that dies because its log has no room is an outage, and has all that was acknowledged when it is back (J1)', { skip: SKIP, timeout: 120_000 }, async (t) => {
+test('a database that dies because its log has no room is an outage, and has all that was acknowledged when it is back (J1)', { skip: SKIP, timeout: 480_000 }, async (t) => {
     const disk = mountSmallDisk(t, 128);
     if (!disk) return;
     chmodSync(disk.path, 0o755);

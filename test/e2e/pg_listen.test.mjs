@@ -24,10 +24,10 @@ after(() => [db, other].forEach((d) => d?.drop()));
 const SOCKET = SKIP || `${/host=([^&]*)/.exec(CLUSTER)[1]}/.s.PGSQL.5432`;
 const through = (proxy, d) => `postgresql://${/\/\/([^@]*)@/.exec(CLUSTER)[1]}@127.0.0.1:${proxy.port}/${d.name}`;
 const run = (...args) =>
-    new Promise((resolve) => execFile(BIN, ['serve', '--store', db.dsn, '--listen', '127.0.0.1:0', ...args], { timeout: 20_000 }, (error, _, said) => resolve({ code: error?.code, said })));
+    new Promise((resolve) => execFile(BIN, ['serve', '--store', db.dsn, '--listen', '127.0.0.1:0', ...args], { timeout: 120_000 }, (error, _, said) => resolve({ code: error?.code, said })));
 const note = async (node) => (await node.call('GET', '/readyz')).json.note;
 
-test('one that cannot be read, or leads elsewhere, is refused at the start', { skip: SKIP, timeout: 60_000 }, async () => {
+test('one that cannot be read, or leads elsewhere, is refused at the start', { skip: SKIP, timeout: 240_000 }, async () => {
     const empty = makeDatabase();
     const rows = [
         ['postgresql://me@[::1/db', 2, /--store-listen: .*the DSN cannot be read/],
@@ -43,7 +43,7 @@ test('one that cannot be read, or leads elsewhere, is refused at the start', { s
     empty.drop();
 });
 
-test('one that cannot be reached is told, and used when it can', { skip: noPooler, timeout: 60_000 }, async () => {
+test('one that cannot be reached is told, and used when it can', { skip: noPooler, timeout: 240_000 }, async () => {
     const proxy = await startProxy({ path: SOCKET });
     proxy.onChunk = () => 'cut';
     const node = await startServer({ store: behind, key, args: ['--store-listen', through(proxy, db)] });
@@ -69,7 +69,7 @@ test('one that cannot be reached is told, and used when it can', { skip: noPoole
     await proxy.close();
 });
 
-test('one that turns out to lead to another database is told and not used', { skip: SKIP, timeout: 60_000 }, async () => {
+test('one that turns out to lead to another database is told and not used', { skip: SKIP, timeout: 240_000 }, async () => {
     const proxy = await startProxy({ path: SOCKET });
     proxy.onChunk = () => 'cut';
     const node = await startServer({ store: db.dsn, key, args: ['--store-listen', through(proxy, other)] });

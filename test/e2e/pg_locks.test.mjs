@@ -58,7 +58,7 @@ async function live(lane) {
 
 const wantKey = (node) => node.call('POST', '/v1/jobs', { kind: 'k', queue: 'held', unique_key: 'held' });
 
-test('a transaction that stays open with a unique key delays nobody else', { skip: SKIP, timeout: 60_000 + 2 * OPEN_MS }, async (t) => {
+test('a transaction that stays open with a unique key delays nobody else', { skip: SKIP, timeout: 240_000 + 2 * OPEN_MS }, async (t) => {
     for (let i = 0; i < AT_LEAST; i++) await live(0);
     t.diagnostic(`before: ${quantiles()}`);
     const app = db.session();
@@ -94,7 +94,7 @@ test('a transaction that stays open with a unique key delays nobody else', { ski
     assert.deepEqual([answer.status, answer.json.id, answer.json.duplicate], [200, id, true], answer.text);
 });
 
-test('what is due, and held by somebody, is not asked for again and again', { skip: SKIP, timeout: 60_000 }, async (t) => {
+test('what is due, and held by somebody, is not asked for again and again', { skip: SKIP, timeout: 240_000 }, async (t) => {
     const rounds = async () => Number(/^stint_rounds_total (\d+)/m.exec((await nodes[0].call('GET', '/metrics')).text)[1]);
     const app = db.session();
     t.after(() => app.close());

@@ -67,7 +67,7 @@ after(async () => {
 /** The cluster of this file's, another database or role of it. */
 const inOwn = (database, who = 'stint') => own.dsn.replace('stint@/postgres', `${who}@/${database}`);
 
-test('a DSN that leads nowhere is refused with what to do', { skip: SKIP, timeout: 120_000 }, async () => {
+test('a DSN that leads nowhere is refused with what to do', { skip: SKIP, timeout: 480_000 }, async () => {
     const where = CLUSTER.replace(/^[^?]*\?/, '');
     const rows = [
         [`postgresql://me:${SECRET}@[::1/db`, 2, [/the DSN cannot be read/, /looks like postgresql:/]],
@@ -83,7 +83,7 @@ test('a DSN that leads nowhere is refused with what to do', { skip: SKIP, timeou
     for (const [store, code, says] of rows) await refused(store, code, says);
 });
 
-test('a wrong password is refused, and told to nobody', { skip: SKIP, timeout: 120_000 }, async () => {
+test('a wrong password is refused, and told to nobody', { skip: SKIP, timeout: 480_000 }, async () => {
     const hba = `${own.data}/pg_hba.conf`;
     writeFileSync(hba, `local all guarded scram-sha-256\n${readFileSync(hba, 'utf8')}`);
     await at.psql(`SET password_encryption = 'scram-sha-256'; CREATE ROLE guarded LOGIN PASSWORD '${SECRET}right'; SELECT pg_reload_conf()`);
@@ -110,14 +110,14 @@ test('a wrong password is refused, and told to nobody', { skip: SKIP, timeout: 1
     assert.ok(!server.log.join('\n').includes(SECRET), server.log.join('\n'));
 });
 
-test('a role without the rights is refused, and nothing is made', { skip: SKIP, timeout: 120_000 }, async () => {
+test('a role without the rights is refused, and nothing is made', { skip: SKIP, timeout: 480_000 }, async () => {
     const stranger = dsn(db.name, await makeRole(db, 'stranger'));
     await refusedAndUntouched(db, stranger, 6, [/may not make the schema stint/, /permission denied for database/, /stint migrate/, /GRANT CREATE/]);
     createKey(db.dsn);
     await refusedAndUntouched(db, stranger, 6, [/may not use the schema stint/, /permission denied/, /stint\.allow_node/]);
 });
 
-test('a schema that was made beforehand needs no rights on the database', { skip: SKIP, timeout: 120_000 }, async () => {
+test('a schema that was made beforehand needs no rights on the database', { skip: SKIP, timeout: 480_000 }, async () => {
     const made = makeDatabase();
     const owner = await makeRole(db, 'owner');
     await made.psql('CREATE SCHEMA stint');
@@ -131,7 +131,7 @@ test('a schema that was made beforehand needs no rights on the database', { skip
     made.drop();
 });
 
-test('rights that are taken away later are an outage, and no word about the client', { skip: SKIP, timeout: 120_000 }, async () => {
+test('rights that are taken away later are an outage, and no word about the client', { skip: SKIP, timeout: 480_000 }, async () => {
     const key = createKey(db.dsn);
     const role = await makeRole(db, 'demoted');
     await db.psql(`SELECT stint.allow_node('${role}')`);
@@ -148,7 +148,7 @@ test('rights that are taken away later are an outage, and no word about the clie
     await server.stop();
 });
 
-test('a server takes the connections that the documentation says, and says so when it gets none', { skip: SKIP, timeout: 120_000 }, async () => {
+test('a server takes the connections that the documentation says, and says so when it gets none', { skip: SKIP, timeout: 480_000 }, async () => {
     const counted = makeDatabase();
     const server = await startServer({ store: counted.dsn });
     const kinds = `SELECT application_name, count(*) FROM pg_stat_activity WHERE datname = '${counted.name}' AND application_name LIKE 'stint %' GROUP BY 1 ORDER BY 1`;
@@ -181,7 +181,7 @@ const BY_HAND = [
     ['ALTER TABLE stint.job ADD mood text', /: column stint\.job\.mood is there and should not be; undo/, 'ALTER TABLE stint.job DROP mood'],
     ['ALTER TABLE stint.wish SET UNLOGGED', /: table stint\.wish is unlogged and should be logged; undo/, 'ALTER TABLE stint.wish SET LOGGED'],
 ];
-test('a schema that was changed by hand is refused and left as it is', { skip: SKIP, timeout: 120_000 }, async () => {
+test('a schema that was changed by hand is refused and left as it is', { skip: SKIP, timeout: 480_000 }, async () => {
     createKey(db.dsn);
     const before = db.dump();
     for (const [change, says, undo] of BY_HAND) {
@@ -198,7 +198,7 @@ test('a schema that was changed by hand is refused and left as it is', { skip: S
     restored.drop();
 });
 
-test('a schema of a newer release, or of another build, is refused and left as it is', { skip: SKIP, timeout: 120_000 }, async () => {
+test('a schema of a newer release, or of another build, is refused and left as it is', { skip: SKIP, timeout: 480_000 }, async () => {
     const newer = makeDatabase();
     createKey(newer.dsn);
     await newer.psql(`INSERT INTO stint.migration SELECT 1 + max(version), 'later', 1, 1, 1, (array_agg(shape ORDER BY version DESC))[1] FROM stint.migration`);
@@ -212,7 +212,7 @@ test('a schema of a newer release, or of another build, is refused and left as i
     newer.drop();
 });
 
-test('a server that does not flush, or a database that is not in UTF-8, is refused', { skip: SKIP, timeout: 120_000 }, async () => {
+test('a server that does not flush, or a database that is not in UTF-8, is refused', { skip: SKIP, timeout: 480_000 }, async () => {
     await at.psql('CREATE DATABASE careless');
     await at.psql("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0");
     await refused(inOwn('ascii'), 2, [/encoding is SQL_ASCII/, /ENCODING 'UTF8'/]);
@@ -231,7 +231,7 @@ test('a server that does not flush, or a database that is not in UTF-8, is refus
     assert.equal((await run(['migrate', '--store', inOwn('careless'), '--store-unsafe'])).code, 0);
 });
 
-test('a database that stops to flush is written to no more', { skip: SKIP, timeout: 120_000 }, async () => {
+test('a database that stops to flush is written to no more', { skip: SKIP, timeout: 480_000 }, async () => {
     await at.psql('CREATE DATABASE relaxed');
     const server = await startServer({ store: inOwn('relaxed') });
     const enqueue = () => server.call('POST', '/v1/jobs', { kind: 'k' });
@@ -261,7 +261,7 @@ test('a database that stops to flush is written to no more', { skip: SKIP, timeo
     await unsafe.stop();
 });
 
-test('sessions that are open when the server stops to flush acknowledge nothing more', { skip: SKIP, timeout: 120_000 }, async (t) => {
+test('sessions that are open when the server stops to flush acknowledge nothing more', { skip: SKIP, timeout: 480_000 }, async (t) => {
     await at.psql('CREATE DATABASE reloaded');
     const server = await startServer({ store: inOwn('reloaded') });
     const enqueue = () => server.call('POST', '/v1/jobs', { kind: 'k' });
@@ -300,7 +300,7 @@ test('sessions that are open when the server stops to flush acknowledge nothing 
     await server.stop();
 });
 
-test('a server whose writes wait for a standby that is not there is not ready, and says why', { skip: SKIP, timeout: 120_000 }, async (t) => {
+test('a server whose writes wait for a standby that is not there is not ready, and says why', { skip: SKIP, timeout: 480_000 }, async (t) => {
     await at.psql('CREATE DATABASE lonely');
     const server = await startServer({ store: inOwn('lonely') });
     const enqueue = () => server.call('POST', '/v1/jobs', { kind: 'k' });
@@ -331,7 +331,7 @@ test('a server whose writes wait for a standby that is not there is not ready, a
     await server.stop();
 });
 
-test('a database that takes no writes is refused at the start, and later is an outage', { skip: SKIP, timeout: 120_000 }, async () => {
+test('a database that takes no writes is refused at the start, and later is an outage', { skip: SKIP, timeout: 480_000 }, async () => {
     const quiet = makeDatabase();
     const readOnly = (value) => quiet.psql(`SET transaction_read_only = off; ALTER DATABASE ${quiet.name} SET default_transaction_read_only = ${value}`);
     const key = createKey(quiet.dsn);
@@ -356,7 +356,7 @@ test('a database that takes no writes is refused at the start, and later is an o
     quiet.drop();
 });
 
-test('a standby is refused, and its primary found beside it', { skip: SKIP, timeout: 120_000 }, async (t) => {
+test('a standby is refused, and its primary found beside it', { skip: SKIP, timeout: 480_000 }, async (t) => {
     const data = `${own.folder}/standby`;
     await at.psql('CREATE DATABASE followed');
     const key = createKey(inOwn('followed'));

@@ -40,7 +40,7 @@ const denied = (role, statements) =>
     db.psql(statements.map((sql) => `DO $do$ BEGIN EXECUTE $sql$${sql}$sql$; RAISE 'allowed: %', $sql$${sql}$sql$; EXCEPTION WHEN insufficient_privilege THEN NULL; END $do$`).join(';'), role);
 const stateOf = async (id, tenant) => (await a.call('GET', `/v1/jobs/${id}`, undefined, { key: keys[tenant] })).json.state;
 
-test('a node can change neither the schema nor who may do what, and sees no other schema', { skip: SKIP, timeout: 60_000 }, async () => {
+test('a node can change neither the schema nor who may do what, and sees no other schema', { skip: SKIP, timeout: 240_000 }, async () => {
     await db.psql('CREATE SCHEMA shop; CREATE TABLE shop.orders (id int)');
     const refused = [
         'DROP TABLE stint.job',
@@ -83,7 +83,7 @@ async function makeOldSchema(old, role, count) {
     }
 }
 
-test('what a migration makes belongs to the owner of the schema, whoever runs it', { skip: SKIP, timeout: 60_000 }, async () => {
+test('what a migration makes belongs to the owner of the schema, whoever runs it', { skip: SKIP, timeout: 240_000 }, async () => {
     const old = makeDatabase();
     const owner = `owner_${process.pid}`;
     const other = `node_${old.name}`;
@@ -106,7 +106,7 @@ test('what a migration makes belongs to the owner of the schema, whoever runs it
     await db.psql(`DROP ROLE ${owner}`);
 });
 
-test("an application has no way to another tenant's jobs", { skip: SKIP, timeout: 60_000 }, async () => {
+test("an application has no way to another tenant's jobs", { skip: SKIP, timeout: 240_000 }, async () => {
     const [[theirs]] = await asApp(`SELECT stint.enqueue('q', 'k', '1', '{"unique_key": "same"}')`, 'theirs');
     assert.deepEqual(await asApp(`SELECT * FROM stint.job('${theirs}')`), []);
     assert.deepEqual(await asApp(`SELECT stint.cancel('${theirs}')`), [['']]);
@@ -158,7 +158,7 @@ const IN_THE_WAY = [
     `SET default_transaction_isolation = 'serializable'`,
     `SET enable_indexscan = off; SET enable_seqscan = off; SET jit_above_cost = 0; SET plan_cache_mode = force_custom_plan`,
 ];
-test("objects and settings of an application's own change nothing of what its calls do", { skip: SKIP, timeout: 60_000 }, async () => {
+test("objects and settings of an application's own change nothing of what its calls do", { skip: SKIP, timeout: 240_000 }, async () => {
     await db.psql(`CREATE SCHEMA evil AUTHORIZATION ${app.ours}`);
     const [[theirs]] = await asApp(`SELECT stint.enqueue('q', 'k', '1')`, 'theirs');
     for (const [i, trick] of IN_THE_WAY.entries()) {
@@ -177,7 +177,7 @@ test("objects and settings of an application's own change nothing of what its ca
     assert.equal((await a.call('GET', '/v1/queues/way', undefined, { key: keys.theirs })).status, 404);
 });
 
-test('what an application shouts into the channel of the nodes is not believed', { skip: SKIP, timeout: 60_000 }, async () => {
+test('what an application shouts into the channel of the nodes is not believed', { skip: SKIP, timeout: 240_000 }, async () => {
     const { id } = (await b.call('POST', '/v1/jobs', { kind: 'k', queue: 'held' })).json;
     const [job] = (await b.call('POST', '/v1/claims', { worker: 'held', queues: ['held'], lease_s: 60 })).json.jobs;
     assert.equal(job.id, id);
@@ -202,7 +202,7 @@ test('what an application shouts into the channel of the nodes is not believed',
     assert.equal((await ended).json.state, 'completed', 'and not before');
 });
 
-test('locks that anybody may take keep no node from its work', { skip: SKIP, timeout: 60_000 }, async () => {
+test('locks that anybody may take keep no node from its work', { skip: SKIP, timeout: 240_000 }, async () => {
     const session = psqlAt(dsn(db.name, app.ours)).session();
     await session.say(`SELECT pg_advisory_lock(n) FROM generate_series(495874305640, 495874305670) AS n`);
     await asApp(`SELECT stint.enqueue('folded', 'k')`);

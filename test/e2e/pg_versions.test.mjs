@@ -30,7 +30,7 @@ async function left(node) {
     assert.match(log, / server\.stopped exit=1/);
 }
 
-test('a server that is too old for the schema leaves before it writes once more', { skip: SKIP, timeout: 60_000 }, async () => {
+test('a server that is too old for the schema leaves before it writes once more', { skip: SKIP, timeout: 240_000 }, async () => {
     const node = await start();
     assert.equal((await enqueue(node)).status, 201);
     const count = () => db.psql('SELECT count(*) FROM stint.job');
@@ -47,7 +47,7 @@ test('a server that is too old for the schema leaves before it writes once more'
     await lower();
 });
 
-test('servers that nobody uses notice it with their beats, and none starts', { skip: SKIP, timeout: 60_000 }, async () => {
+test('servers that nobody uses notice it with their beats, and none starts', { skip: SKIP, timeout: 240_000 }, async () => {
     const nodes = [await start(), await start()];
     await raise();
     // A beat comes every 30 s, and with each new session.

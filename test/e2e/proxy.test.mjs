@@ -157,5 +157,5 @@ test('a process that cuts what it has just half closed ends', async () => {
                 return 'pass';
             };
         });`;
-    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 10_000, killSignal: 'SIGKILL' });
+    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 120_000, killSignal: 'SIGKILL' });
 });

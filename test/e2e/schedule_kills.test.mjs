@@ -70,7 +70,7 @@ async function eachFired(nodes, names) {
 
 const firedAt = (node) => node.logged(/schedule\.fired /);
 
-test('three nodes share the ticks, and go on when two are killed and one comes back', { timeout: 120000, skip: CLUSTER ? false : 'no PostgreSQL' }, async (t) => {
+test('three nodes share the ticks, and go on when two are killed and one comes back', { timeout: 480_000, skip: CLUSTER ? false : 'no PostgreSQL' }, async (t) => {
     const database = makeDatabase();
     const key = createKey(database.dsn);
     const start = () => startServer({ store: database.dsn, key, args: LOG });
@@ -92,7 +92,7 @@ test('three nodes share the ticks, and go on when two are killed and one comes b
     database.drop();
 });
 
-test('a node that hears of others does not forget when schedules are due', { timeout: 30000, skip: CLUSTER ? false : 'no PostgreSQL' }, async () => {
+test('a node that hears of others does not forget when schedules are due', { timeout: 240_000, skip: CLUSTER ? false : 'no PostgreSQL' }, async () => {
     const database = makeDatabase();
     const key = createKey(database.dsn);
     const start = () => startServer({ store: database.dsn, key, args: LOG });

@@ -189,7 +189,7 @@ test('keys are made, listed and revoked through a server by a key of scope admin
     assert.equal(runs(['ls']), 3);
 });
 
-test('an idle server sleeps: waiting claims, streams and jobs in the future cost no wake-up', { timeout: 60_000 }, async () => {
+test('an idle server sleeps: waiting claims, streams and jobs in the future cost no wake-up', { timeout: 240_000 }, async () => {
     const server = await startServer({ args: ['--event-heartbeat', '1h'] });
     const clock = await startServer();
     const job = (await server.call('POST', '/v1/jobs', { kind: 'work', args: 1, delay_s: 3600 })).json;
@@ -217,7 +217,7 @@ test('an idle server sleeps: waiting claims, streams and jobs in the future cost
     await server.stop();
 });
 
-test('a closed terminal ends stint dev with its server and workers, which are in no group of the terminal', { timeout: 30_000 }, async () => {
+test('a closed terminal ends stint dev with its server and workers, which are in no group of the terminal', { timeout: 240_000 }, async () => {
     const dir = makeDir();
     const dev = ours(spawn(BIN, ['dev', '--listen', '127.0.0.1:0'], { cwd: dir.path, stdio: ['ignore', 'pipe', 'ignore'] }));
     const exit = once(dev, 'exit');
@@ -228,7 +228,7 @@ test('a closed terminal ends stint dev with its server and workers, which are in
     dir.remove();
 });
 
-test('stint dev that is killed leaves neither server nor workers behind', { timeout: 60_000 }, async () => {
+test('stint dev that is killed leaves neither server nor workers behind', { timeout: 240_000 }, async () => {
     const dir = makeDir();
     const dev = ours(spawn(BIN, ['dev', '--listen', '127.0.0.1:0'], { cwd: dir.path, stdio: ['ignore', 'pipe', 'pipe'] }));
     const over = once(dev, 'close'); // when nobody holds its pipes any more: the children have them too

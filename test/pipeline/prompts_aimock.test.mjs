@@ -43,7 +43,7 @@ after(async () => {
     dir.remove();
 });
 
-test("both APIs are spoken so that somebody else's server understands", { timeout: 60000 }, async () => {
+test("both APIs are spoken so that somebody else's server understands", { timeout: 240_000 }, async () => {
     const { code, out, err } = await batch(stint, 'run', dir.file('def.json'), '--wait', '--json');
     assert.equal(code, 0, err);
     const report = JSON.parse(out);
