@@ -247,6 +247,9 @@ test('keys for all tenants get what comes for any tenant, at whichever node, eac
     const put = async (node, { key: theirs }, queue, count) =>
         (await node.call('POST', '/v1/jobs', Array.from({ length: count }, () => ({ kind: 'k', queue })), { key: theirs })).json.jobs.map((j) => j.id);
     const take = async (node, queue, more) => (await node.call('POST', '/v1/claims', { worker: 'w', queues: [queue], ...more }, { key: all })).json?.jobs ?? [];
+    for (const key of [all, ...tenants.map((t) => t.key)]) { // another process made them: the nodes are told
+        for (const node of [a, b]) while ((await node.call('GET', '/v1/queues', undefined, { key })).status === 401);
+    }
     // Waiting claims at both nodes: a job of either tenant wakes one, wherever it is enqueued.
     for (const [at, other] of [[a, b], [b, a]]) {
         for (const tenant of tenants) {
