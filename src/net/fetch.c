@@ -31,7 +31,7 @@ struct hop {
     size_t field_count, head_bytes;
     int answers; /* heads that began: those of 1xx count */
     bool has_encoding;
-    bool is_blocked, is_too_big, is_bomb, is_packed_twice;
+    bool is_blocked, is_too_big, is_bomb, is_packed_twice, is_cut;
 };
 
 static const struct address_rules public_only;
@@ -88,6 +88,12 @@ static bool is_bomb(const struct hop *hop)
 static size_t take_body(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct hop *hop = ctx;
+    size_t room = hop->body.max - hop->body.n;
+    if (hop->r->cuts_body && size * count > room) {
+        buf_append(&hop->body, bytes, room);
+        hop->is_cut = true;
+        return 0;
+    }
     buf_append(&hop->body, bytes, size * count);
     hop->is_too_big |= hop->body.overflowed;
     hop->is_bomb |= is_bomb(hop);
@@ -251,7 +257,7 @@ static enum rc run_hop(struct fetcher *f, struct hop *hop, bool with_secrets, in
     curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &number);
     curl_slist_free_all(fields);
     curl_slist_free_all(pins);
-    if (code != CURLE_OK) {
+    if (code != CURLE_OK && !(hop->is_cut && code == CURLE_WRITE_ERROR)) {
         return failed(hop, code, e);
     }
     *status = (int)number;

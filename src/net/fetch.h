@@ -32,6 +32,7 @@ struct fetch_request {
     int64_t connect_ms;    /* 0 = 10,000; the look-up of the host counts */
     int64_t timeout_ms;    /* 0 = 30,000; all redirects together */
     size_t max_body_bytes; /* 0 = 10 MiB, of what it is unpacked */
+    bool cuts_body;        /* a longer body is cut there, and is no failure */
     int redirects;         /* how many to follow; more than FETCH_REDIRECTS_MAX are no more than that */
     const struct address_rules *rules; /* NULL: the public internet alone */
 };

@@ -105,6 +105,24 @@ test('sitemaps, packed and nested, and llms.txt name pages of depth 1', async ()
     assert.deepEqual(only.urls.sort(), ['/', '/from-llms.html', '/from-map.html']);
 });
 
+test('a robots.txt without end is read to its 500 KiB, and what a sitemap has too many of is counted', async () => {
+    const site = await startSite({});
+    const urls = Array.from({ length: 12_000 }, (_, i) => `${site.url}/section/a-rather-long-name-of-a-page-${i}/index.html`);
+    Object.assign(site.pages, {
+        '/robots.txt': `User-agent: *\nDisallow: /no\n${'# more\n'.repeat(2 << 20)}`,
+        '/sitemap.xml': `<urlset>${urls.map((u) => `<url><loc>${u}</loc></url>`).join('')}</urlset>`,
+        '/': page('Start', ['/no.html', '/yes.html']), '/yes.html': page('Yes'),
+    });
+    const job = await stint.crawl({ url: `${site.url}/`, max_pages: 2 });
+    site.close();
+    assert.equal(job.state, 'completed', JSON.stringify(job.error));
+    assert.deepEqual(job.urls.sort(), ['/', '/yes.html']);
+    const { robots, max_pages: pages, too_many_links: links } = job.result.skipped;
+    assert.equal(robots, 1);
+    assert.ok(links > 0, JSON.stringify(job.result.skipped));
+    assert.equal(pages + links, urls.length);
+});
+
 test('redirects: the target becomes the page, loops end, and none leads out', async () => {
     const to = (location, status = 302) => ({ status, headers: { location } });
     const pages = {

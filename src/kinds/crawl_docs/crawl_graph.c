@@ -8,8 +8,9 @@
 #define NOWHERE         SIZE_MAX
 #define SKIPPED(reason) (NOWHERE - 1 - (size_t)(reason)) /* instead of a node */
 
-const char *const crawl_skip_names[8] = {"out_of_scope", "excluded", "extension", "url_too_long",
-                                         "robots",       "depth",    "max_pages", "max_total_bytes"};
+const char *const crawl_skip_names[CRAWL_SKIP_REASONS] = {
+    "out_of_scope", "excluded", "extension", "url_too_long",   "too_many_links",
+    "robots",       "depth",    "max_pages", "max_total_bytes"};
 
 /* ---- a map of texts; keys that a stranger chooses, so that a bad one costs a walk, and no more than the pages of a crawl */
 
@@ -458,7 +459,7 @@ static void read_lists(struct crawl_graph *g, const struct outcomes *o, const st
 static void count_skips(struct crawl_graph *g, const struct json *page)
 {
     const struct json *skipped = json_get(page, STR("skipped"));
-    for (int i = SKIP_OUT; i <= SKIP_TRAP; i++) {
+    for (int i = SKIP_OUT; i <= SKIP_LINKS; i++) {
         const struct json *n = json_get(skipped, str_from(crawl_skip_names[i]));
         g->skips.by_reason[i] += n ? n->i : 0;
     }
@@ -611,6 +612,7 @@ static void read_pages(struct crawl_graph *g, const struct outcomes *o, struct o
         for (size_t i = 0; depth == 0 && i < lists->count; i++) {
             const struct json *is_index = json_get(lists->results[i], STR("is_index"));
             const struct json *urls = json_get(lists->results[i], STR("urls"));
+            count_skips(g, lists->results[i]);
             for (const struct json *u = urls && !(is_index && is_index->i) ? urls->first : NULL; u;
                  u = u->next) {
                 (void)reach(g, o, origins, u->s, 1, 0);

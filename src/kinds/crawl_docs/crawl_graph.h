@@ -39,15 +39,27 @@ struct crawl_ask { /* a job to make */
     const struct json *record; /* as of the node */
 };
 
-#define CRAWL_SKIPS_SHOWN 10
+#define CRAWL_SKIPS_SHOWN  10
+#define CRAWL_SKIP_REASONS 9
 
 struct crawl_skips {
-    int64_t by_reason[8];
-    struct str shown[8][CRAWL_SKIPS_SHOWN]; /* the first of them, where the addresses are known */
-    size_t shown_count[8];
+    int64_t by_reason[CRAWL_SKIP_REASONS];
+    struct str shown[CRAWL_SKIP_REASONS]
+                    [CRAWL_SKIPS_SHOWN]; /* the first of them, where the addresses are known */
+    size_t shown_count[CRAWL_SKIP_REASONS];
 };
-enum { SKIP_OUT, SKIP_EXCLUDED, SKIP_EXTENSION, SKIP_TRAP, SKIP_ROBOTS, SKIP_DEPTH, SKIP_PAGES, SKIP_BYTES };
-extern const char *const crawl_skip_names[8];
+enum {
+    SKIP_OUT,
+    SKIP_EXCLUDED,
+    SKIP_EXTENSION,
+    SKIP_TRAP,
+    SKIP_LINKS, /* up to here by the parse processes */
+    SKIP_ROBOTS,
+    SKIP_DEPTH,
+    SKIP_PAGES,
+    SKIP_BYTES
+};
+extern const char *const crawl_skip_names[CRAWL_SKIP_REASONS];
 
 struct crawl_graph {
     struct arena *a;

@@ -20,10 +20,11 @@ struct reading {
     bool is_index; /* a sitemap of sitemaps: whose names are no names of pages */
     struct json_out w;
     struct str *seen; /* identities of links */
-    size_t most, seen_count, skipped[SCOPE_EXTENSION + 2];
+    size_t most, seen_count, skipped[SCOPE_EXTENSION + 3];
 };
 
-#define SKIPPED_TRAP (SCOPE_EXTENSION + 1)
+#define SKIPPED_TRAP  (SCOPE_EXTENSION + 1)
+#define SKIPPED_LINKS (SCOPE_EXTENSION + 2)
 
 /* ---- links */
 
@@ -53,6 +54,7 @@ static void put_link(struct reading *r, struct str base, struct str reference)
     struct page_url page;
     struct err e;
     if (r->seen_count == r->most || r->w.out->n > LINKS_MAX_BYTES) {
+        r->skipped[SKIPPED_LINKS]++;
         return;
     }
     struct str rest = STR_NONE;
@@ -78,9 +80,11 @@ static void put_skipped(struct reading *r)
 {
     json_name(&r->w, "skipped");
     json_object_begin(&r->w);
-    for (int i = SCOPE_OUT; i <= SKIPPED_TRAP; i++) {
+    for (int i = SCOPE_OUT; i <= SKIPPED_LINKS; i++) {
         if (r->skipped[i]) {
-            const char *name = i == SKIPPED_TRAP ? "url_too_long" : scope_verdict_name((enum scope_verdict)i);
+            const char *name = i == SKIPPED_TRAP    ? "url_too_long"
+                               : i == SKIPPED_LINKS ? "too_many_links"
+                                                    : scope_verdict_name((enum scope_verdict)i);
             json_put_int(&r->w, name, (int64_t)r->skipped[i]);
         }
     }

@@ -83,6 +83,13 @@ static enum rc read_args(struct job *j, struct err *e)
     return rc ? rc : url_parse(j->url, j->a, &j->place, e);
 }
 
+static size_t most_bytes(const struct job *j)
+{
+    return j->what == PAGE_PAGE     ? (size_t)j->args.max_page_bytes
+           : j->what == PAGE_ROBOTS ? ROBOTS_MAX_BYTES
+                                    : LIST_MAX_BYTES;
+}
+
 static enum rc ask(struct job *j, struct err *e)
 {
     struct http_field fields[3] = {
@@ -103,7 +110,8 @@ static enum rc ask(struct job *j, struct err *e)
         .fields = fields,
         .field_count = count,
         .timeout_ms = j->args.timeout_ms,
-        .max_body_bytes = (size_t)(j->what == PAGE_PAGE ? j->args.max_page_bytes : LIST_MAX_BYTES),
+        .max_body_bytes = most_bytes(j),
+        .cuts_body = j->what == PAGE_ROBOTS,
         .redirects = j->what == PAGE_PAGE ? 0 : FETCH_REDIRECTS_MAX,
         .rules = &rules,
     };
