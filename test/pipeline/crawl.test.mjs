@@ -226,6 +226,8 @@ test('a seed that cannot be had fails the crawl, and says why', async () => {
         assert.deepEqual([job.state, job.error.class], ['failed', 'permanent']);
         assert.ok(job.error.message.includes(code), job.error.message);
     }
+    const wrong = await crawl({ '/': page('Start') }, { selector: 'div[' });
+    assert.match(wrong.error.message, /^the first page failed: bad_selector: not a selector/);
     for (const url of ['http://127.0.0.2/', 'http://10.0.0.1/', 'http://localhost.example@127.0.0.1/', 'ftp://127.0.0.1/', stint.server.url, 'x']) {
         const job = await stint.crawl({ url });
         assert.ok(['blocked_address', 'invalid_input'].includes(job.error?.code), `${url}: ${JSON.stringify(job.error)}`);

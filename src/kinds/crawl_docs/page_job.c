@@ -390,8 +390,9 @@ static void take_page(struct job *j)
     if (rc) { /* the parse process tells its code in front of its text */
         struct str why = STR_NONE;
         struct str code = str_cut(str_from(e.text), ':', &why);
-        bool is_ours = rc == RC_INVALID || rc == RC_TOO_BIG;
-        tell_failure(j, ERROR_PERMANENT, is_ours && why.p ? arena_c_str(j->a, code) : "limit", e.text);
+        bool is_ours = (rc == RC_INVALID || rc == RC_TOO_BIG) && why.p;
+        tell_failure(j, ERROR_PERMANENT, is_ours ? arena_c_str(j->a, code) : "limit",
+                     is_ours ? arena_c_str(j->a, str_trim(why)) : e.text);
         return;
     }
     complete_page(j, page, text);
