@@ -238,12 +238,16 @@ void crawl_document_make(const struct crawl_graph *g,
     struct place *places = arena_array(a, struct place, g->count + 1);
     size_t count = order_pages(g, places);
     uint64_t *hashes = NULL;
-    *out = (struct crawl_document){.a = a, .graph = g, .pages = arena_array(a, struct crawl_page, count + 1)};
+    *out = (struct crawl_document){.a = a,
+                                   .graph = g,
+                                   .pages = arena_array(a, struct crawl_page, count + 1),
+                                   .numbers = arena_array(a, size_t, g->count + 1)};
     for (size_t i = 0; i < count; i++) {
         const struct crawl_node *n = &g->nodes[places[i].node];
         struct str text = find_same(g, n) ? STR_NONE : read(ctx, n);
         if (text.p) {
             out->pages[out->count++] = (struct crawl_page){.node = n, .text = text};
+            out->numbers[places[i].node] = out->count;
         }
     }
     size_t repeated = find_boilerplate(out, &hashes);
@@ -255,25 +259,14 @@ void crawl_document_make(const struct crawl_graph *g,
 
 /* ---- Markdown */
 
-/* The page's place in the document, for anchors; 0: it is not there. */
-static size_t number_of(const struct crawl_document *d, const struct crawl_node *n)
-{
-    for (size_t i = 0; n && i < d->count; i++) {
-        if (d->pages[i].node == n) {
-            return i + 1;
-        }
-    }
-    return 0;
-}
-
 struct writing {
     const struct crawl_document *d;
-    const size_t *numbers; /* of nodes */
-    struct str url;        /* of the page */
+    size_t from, to; /* the part's pages: links to those of other parts keep their addresses */
+    struct str url;  /* of the page */
     struct buf *out;
 };
 
-/* The page of the document that an address leads to: its place, 0 = none. What Markdown of the host's own writes without a host becomes
+/* The page of this part that an address leads to: its place in the document, 0 = none. What Markdown of the host's own writes without a host becomes
  * whole here; what we have made of HTML is whole already. */
 static size_t place_of(const struct writing *w, struct str *address)
 {
@@ -285,7 +278,8 @@ static size_t place_of(const struct writing *w, struct str *address)
         *address = url_text(&whole, w->d->a);
     }
     const struct crawl_node *n = crawl_graph_find(w->d->graph, *address);
-    return n ? w->numbers[n - w->d->graph->nodes] : 0;
+    size_t number = n ? w->d->numbers[n - w->d->graph->nodes] : 0;
+    return number > w->from && number <= w->to ? number : 0;
 }
 
 /* A target behind "](": a page of the document becomes its anchor. Returns the end of the target. */
@@ -379,14 +373,10 @@ void crawl_document_write(const struct crawl_document *d, size_t *next, int64_t 
     while (to < d->count && (to == from || !max_tokens || tokens + d->pages[to].tokens <= max_tokens)) {
         tokens += d->pages[to++].tokens;
     }
-    size_t *numbers = arena_array(d->a, size_t, d->graph->count + 1);
-    for (size_t i = from; i < to; i++) { /* links to pages of other parts keep their addresses */
-        numbers[d->pages[i].node - d->graph->nodes] = i + 1;
-    }
     put_front(d, from, to, out);
     for (size_t i = from; i < to; i++) {
         const struct crawl_page *p = &d->pages[i];
-        const struct writing w = {d, numbers, p->node->fetch, out};
+        const struct writing w = {d, from, to, p->node->fetch, out};
         buf_printf(out, "\n<a id=\"page-%zu\"></a>\n\n## %.*s\n\nSource: <%.*s>\n\n", i + 1,
                    STR_ARG(p->label), STR_ARG(p->node->fetch));
         put_text(&w, p->text);
@@ -431,7 +421,7 @@ static void put_node(const struct crawl_document *d, const struct crawl_node *n,
         json_put_str(w, "alias_of", d->graph->nodes[n->moved_to].fetch);
     }
     if (n->state == CRAWL_DONE) {
-        size_t number = number_of(d, n);
+        size_t number = d->numbers[n - d->graph->nodes];
         json_put_str(w, "title", number ? d->pages[number - 1].title : text_of(n->page, "title"));
         for (size_t i = 0; i < sizeof of_page / sizeof *of_page; i++) {
             const struct json *v = json_get(n->page, str_from(of_page[i]));

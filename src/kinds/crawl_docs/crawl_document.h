@@ -13,7 +13,6 @@ struct crawl_page {
     struct str title, text; /* Markdown as it came from the page; title: of its first heading */
     struct str label;       /* the title as the text of a link */
     int64_t tokens;
-    const struct crawl_node *same_as; /* NULL; else another page is this one too */
 };
 
 struct crawl_document {
@@ -21,6 +20,7 @@ struct crawl_document {
     const struct crawl_graph *graph;
     struct crawl_page *pages; /* of the document, in its order */
     size_t count;
+    size_t *numbers; /* of the graph's nodes: the page's place in the document, from 1; 0 = it is not there */
     size_t removed_blocks;
     int64_t tokens;
 };
