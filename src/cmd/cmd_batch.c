@@ -1,27 +1,23 @@
 /* cmd_batch.c: batches: list, status, close, cancel; and those of prompts (prompts.h). */
-#include "base/clock.h"
+#include "cmd/pages.h"
 #include "cmd/prompts.h"
 #include "cmd/term.h"
 
 static const char *const counts[] = {"open", "completed", "failed", "cancelled", "skipped"};
 #define COUNTS (sizeof counts / sizeof counts[0])
 
-static int64_t add_batches(struct term_table *t, const struct json *batches, int64_t max, int64_t now)
+static void add_batch(struct term_table *t, const struct json *b, int64_t now)
 {
-    int64_t count = 0;
+    const struct json *c = json_get(b, STR("counts"));
 
-    for (const struct json *b = batches; b && count < max; b = b->next, count++) {
-        const struct json *c = json_get(b, STR("counts"));
-        term_cell(t, TERM_BOLD, text_of(b, "id"));
-        term_cell(t, TERM_PLAIN, text_of(b, "name"));
-        term_cell(t, TERM_PLAIN, number_of(b, "cancelled") ? STR("cancelled") : text_of(b, "state"));
-        term_cell_int(t, number_of(b, "round"));
-        for (size_t i = 0; i < COUNTS; i++) {
-            term_cell_int(t, c ? number_of(c, counts[i]) : 0);
-        }
-        term_cell(t, TERM_PLAIN, str_from(term_ago(time_of(b, "created_at"), now).s));
+    term_cell(t, TERM_BOLD, text_of(b, "id"));
+    term_cell(t, TERM_PLAIN, text_of(b, "name"));
+    term_cell(t, TERM_PLAIN, number_of(b, "cancelled") ? STR("cancelled") : text_of(b, "state"));
+    term_cell_int(t, number_of(b, "round"));
+    for (size_t i = 0; i < COUNTS; i++) {
+        term_cell_int(t, c ? number_of(c, counts[i]) : 0);
     }
-    return count;
+    term_cell(t, TERM_PLAIN, str_from(term_ago(time_of(b, "created_at"), now).s));
 }
 
 static void print_batch(const struct json *b)
@@ -49,45 +45,13 @@ static int get_page(struct remote *r, struct str cursor, const struct json **ans
     return remote_call(r, "GET", remote_target(r), STR_NONE, answer);
 }
 
-/* A page that is empty though there is more says nothing of what there is. */
-static int print_page(struct remote *r)
-{
-    const struct json *answer = NULL;
-    int code = EXIT_OK;
-
-    do {
-        code = get_page(r, text_of(answer, "next_cursor"), &answer);
-    } while (!code && !first_of(answer, "batches") && text_of(answer, "next_cursor").n);
-    if (!code) {
-        remote_print_json(answer);
-    }
-    return code;
-}
-
-/* Nor is one that is short the last. */
-static int print_list(struct remote *r)
+static int list(struct remote *r)
 {
     static const char *const columns[] = {"batch",  "name",      "state",   "round",   "open", "completed",
                                           "failed", "cancelled", "skipped", "created", NULL};
-    const struct json *answer = NULL;
-    const int64_t now = clock_wall_ms();
-    int64_t left = options_int(r->o, "limit");
-    struct term_table *t = term_table_new(columns);
-    struct str next = STR_NONE;
-    int code = EXIT_OK;
-
-    do {
-        code = get_page(r, next, &answer);
-        next = code ? STR_NONE : text_of(answer, "next_cursor");
-        left -= code ? 0 : add_batches(t, first_of(answer, "batches"), left, now);
-    } while (next.n && left > 0);
-    term_table_end(t);
-    return code || !next.n ? code : command_fail(r->o, EXIT_OK, "there are more: --limit, --name or --label");
-}
-
-static int list(struct remote *r)
-{
-    return options_flag(r->o, "json") ? print_page(r) : print_list(r);
+    static const struct pages batches = {"batches", columns, get_page, add_batch,
+                                         "--limit, --name or --label"};
+    return pages_print(r, &batches);
 }
 
 /* `status` reads it; close and cancel are verbs of the API, which answers with the batch, too. */

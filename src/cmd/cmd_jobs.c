@@ -1,9 +1,7 @@
 /* cmd_jobs.c: enqueue, watch, ls, show, cancel, retry. */
 #include <stdio.h>
 
-#include "base/clock.h"
-#include "cmd/remote.h"
-#include "cmd/term.h"
+#include "cmd/pages.h"
 
 /* ---- enqueue ---- */
 
@@ -84,26 +82,22 @@ int cmd_watch(const struct options *o)
 
 /* ---- ls ---- */
 
-/* So many at most; how many it were. How far one had come is of interest while it is on its way. */
-static int64_t add_jobs(struct term_table *t, const struct json *jobs, int64_t most, int64_t now)
+/* How far a job had come is of interest while it is on its way. */
+static void add_job(struct term_table *t, const struct json *j, int64_t now)
 {
-    int64_t count = 0;
-    for (const struct json *j = jobs; j && count < most; j = j->next, count++) {
-        struct str state = text_of(j, "state");
-        const struct json *p = json_get(json_get(j, STR("progress")), STR("percent"));
-        char progress[16] = "";
-        if (p && p->type != JSON_NULL && !remote_is_final(j)) {
-            str_print(progress, sizeof(progress), "%.0f %%", p->d);
-        }
-        term_cell(t, TERM_PLAIN, text_of(j, "id"));
-        term_cell(t, term_color_of_state(state), state);
-        term_cell(t, TERM_PLAIN, text_of(j, "queue"));
-        term_cell(t, TERM_PLAIN, text_of(j, "kind"));
-        term_cell_int(t, number_of(j, "attempt"));
-        term_cell(t, TERM_PLAIN, str_from(term_ago(time_of(j, "created_at"), now).s));
-        term_cell(t, TERM_PLAIN, str_from(progress));
+    struct str state = text_of(j, "state");
+    const struct json *p = json_get(json_get(j, STR("progress")), STR("percent"));
+    char progress[16] = "";
+    if (p && p->type != JSON_NULL && !remote_is_final(j)) {
+        str_print(progress, sizeof(progress), "%.0f %%", p->d);
     }
-    return count;
+    term_cell(t, TERM_PLAIN, text_of(j, "id"));
+    term_cell(t, term_color_of_state(state), state);
+    term_cell(t, TERM_PLAIN, text_of(j, "queue"));
+    term_cell(t, TERM_PLAIN, text_of(j, "kind"));
+    term_cell_int(t, number_of(j, "attempt"));
+    term_cell(t, TERM_PLAIN, str_from(term_ago(time_of(j, "created_at"), now).s));
+    term_cell(t, TERM_PLAIN, str_from(progress));
 }
 
 static int get_jobs(struct remote *r, struct str cursor, const struct json **answer)
@@ -124,48 +118,14 @@ static int get_jobs(struct remote *r, struct str cursor, const struct json **ans
     return remote_call(r, "GET", remote_target(r), STR_NONE, answer);
 }
 
-/* A page may be short, even empty, while there is more: the server looks at so many jobs at once. */
-static int list_jobs(struct remote *r)
+int cmd_ls(const struct options *o)
 {
     static const char *const columns[] = {"id",      "state",   "queue",    "kind",
                                           "attempt", "created", "progress", NULL};
-    const struct json *answer = NULL;
-    const int64_t now = clock_wall_ms();
-    int64_t left = options_int(r->o, "limit");
-    struct term_table *t = term_table_new(columns);
-    struct str next = STR_NONE;
-    int code = EXIT_OK;
-
-    do {
-        code = get_jobs(r, next, &answer);
-        next = code ? STR_NONE : text_of(answer, "next_cursor");
-        left -= code ? 0 : add_jobs(t, first_of(answer, "jobs"), left, now);
-    } while (next.n && left > 0);
-    term_table_end(t);
-    return code;
-}
-
-static int print_page(struct remote *r)
-{
-    const struct json *answer = NULL;
-    int code = get_jobs(r, STR_NONE, &answer);
-
-    while (!code && !first_of(answer, "jobs") && text_of(answer, "next_cursor").n) {
-        code = get_jobs(r, text_of(answer, "next_cursor"), &answer);
-    }
-    if (!code) {
-        remote_print_json(answer);
-    }
-    return code;
-}
-
-int cmd_ls(const struct options *o)
-{
+    static const struct pages jobs = {"jobs", columns, get_jobs, add_job, "--limit, or a filter"};
     struct remote r;
     int code = remote_open(&r, o);
-    if (!code) {
-        code = options_flag(o, "json") ? print_page(&r) : list_jobs(&r);
-    }
+    code = code ? code : pages_print(&r, &jobs);
     remote_close(&r);
     return code;
 }

@@ -274,8 +274,8 @@ test('statistics and workers tell what there is', async () => {
     assert.equal((await call('HEAD', '/livez', undefined, { key: null })).status, 200);
 });
 
-test('stint ls goes on behind an empty page', async () => {
-    const pages = { null: { jobs: [], next_cursor: 'one' }, one: { jobs: [{ id: 'found', state: 'queued' }], next_cursor: 'two' }, two: { jobs: [], next_cursor: null } };
+test('stint ls goes on behind an empty page, and tells when there are more', async () => {
+    const pages = { null: { jobs: [], next_cursor: 'one' }, one: { jobs: [{ id: 'found', state: 'queued' }, { id: 'second', state: 'queued' }], next_cursor: 'two' }, two: { jobs: [], next_cursor: null } };
     const fake = createServer((request, response) => {
         response.setHeader('content-type', 'application/json');
         response.end(JSON.stringify(pages[new URL(request.url, 'http://x').searchParams.get('cursor')]));
@@ -283,9 +283,13 @@ test('stint ls goes on behind an empty page', async () => {
     await new Promise((listening) => fake.listen(0, '127.0.0.1', listening));
     const ls = async (...words) => {
         const child = spawn(BIN, ['ls', '--url', `http://127.0.0.1:${fake.address().port}`, '--key', server.key, ...words]);
-        return (await child.stdout.toArray()).join('');
+        const [said, told] = await Promise.all([child.stdout.toArray(), child.stderr.toArray()]);
+        return [said.join('').match(/found|second/g), told.join('')];
     };
-    assert.match(await ls(), /^found/m);
-    assert.equal(JSON.parse(await ls('--json')).next_cursor, 'two');
+    const more = 'stint ls: there are more: --limit, or a filter\n';
+    assert.deepEqual(await ls(), [['found', 'second'], '']);
+    assert.deepEqual(await ls('--limit', '2'), [['found', 'second'], '']);
+    assert.deepEqual(await ls('--limit', '1'), [['found'], more]);
+    assert.deepEqual(await ls('--json'), [['found', 'second'], '']);
     fake.close();
 });
