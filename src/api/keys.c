@@ -145,8 +145,8 @@ void api_create_key(struct api_call *c)
     const struct api_key *own = queue_find_key(c->api->queue, c->key.public_id);
     api_key_make(text);
     c->state = text;
-    op->key.public_id = str_from(text->public_id);
     memcpy(op->key.hash, text->sha256, sizeof op->key.hash);
+    op->key.public_id = str_from(text->public_id);
     op->key.tenant_name = own ? arena_str(c->a, own->tenant_name) : STR_NONE;
     op->key.name = in.name;
     op->key.last4 = str_from(text->last4);

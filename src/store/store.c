@@ -90,12 +90,15 @@ enum rc store_answer(struct store_op *op, enum rc rc, const char *code, const ch
 static bool looks_like_keywords(struct str s)
 {
     size_t end = str_find_char(s, '=', 0);
+    if (end == 0 || end >= s.n) {
+        return false;
+    }
     for (size_t i = 0; i < end; i++) {
         if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || s.p[i] == '_')) {
             return false;
         }
     }
-    return end > 0 && end < s.n;
+    return true;
 }
 
 /* Bytes in front of the colon of what is written like a URL, known or not; s.n: it is a path. */
