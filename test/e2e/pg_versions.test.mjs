@@ -30,24 +30,32 @@ async function left(node) {
     assert.match(log, / server\.stopped exit=1/);
 }
 
-test('a server that is too old for the schema leaves before it writes once more', { skip: SKIP, timeout: 240_000 }, async () => {
+/** How it refuses, for one of the reasons that hold then; null: it has noticed of its own accord, and is gone. */
+async function refusal(call) {
+    const answer = await call.catch(() => null);
+    if (!answer) return null;
+    assert.equal(answer.status, 503, answer.text);
+    assert.ok(['store_unavailable', 'draining'].includes(answer.json.code), answer.text);
+    return answer.json;
+}
+
+test('a server that is too old for the schema leaves before it writes once more', { skip: SKIP, timeout: 240_000 }, async (t) => {
+    t.after(lower);
     const node = await start();
     assert.equal((await enqueue(node)).status, 201);
     const count = () => db.psql('SELECT count(*) FROM stint.job');
     const before = await count();
     await raise();
     await db.psql(SETTINGS);
-    const answer = await enqueue(node);
-    assert.deepEqual([answer.status, answer.json.code], [503, 'store_unavailable']);
-    const ready = await node.call('GET', '/readyz');
-    assert.deepEqual([ready.status, ready.json.code], [503, 'store_unavailable']);
-    assert.match(ready.json.detail, /a newer release has changed the store/);
+    await refusal(enqueue(node));
+    const ready = await refusal(node.call('GET', '/readyz'));
+    if (ready?.code === 'store_unavailable') assert.match(ready.detail, /a newer release has changed the store/);
     await left(node);
     assert.deepEqual(await count(), before);
-    await lower();
 });
 
-test('servers that nobody uses notice it with their beats, and none starts', { skip: SKIP, timeout: 240_000 }, async () => {
+test('servers that nobody uses notice it with their beats, and none starts', { skip: SKIP, timeout: 240_000 }, async (t) => {
+    t.after(lower);
     const nodes = [await start(), await start()];
     await raise();
     // A beat comes every 30 s, and with each new session.
