@@ -19,21 +19,6 @@ struct live {
 
 /* ---- asking */
 
-static void put_list(struct json_out *w, const struct options *o, const char *option)
-{
-    const struct str *list = NULL;
-    size_t count = options_list(o, option, &list);
-    if (!count) {
-        return;
-    }
-    json_name(w, option);
-    json_array_begin(w);
-    for (size_t i = 0; i < count; i++) {
-        json_str(w, list[i]);
-    }
-    json_array_end(w);
-}
-
 static int put_depth(struct json_out *w, const struct options *o)
 {
     int64_t depth = 0;
@@ -72,8 +57,8 @@ static int write_job(struct json_out *w, const struct options *o)
     }
     remote_put_text(w, o, "scope", "scope");
     remote_put_text(w, o, "sitemap", "sitemap");
-    put_list(w, o, "include");
-    put_list(w, o, "exclude");
+    remote_put_list(w, o, "include", "include");
+    remote_put_list(w, o, "exclude", "exclude");
     json_object_end(w);
     json_object_end(w);
     return code;
