@@ -48,6 +48,8 @@ MUST_CHECK enum rc json_validate(struct str text, struct err *e);
 
 /* The member of an object, or NULL (also when o is NULL or no object). */
 const struct json *json_get(const struct json *o, struct str name);
+/* The member's text; "" when there is none, or it is no text. */
+struct str json_text(const struct json *o, const char *name);
 /* Member access with type check, for envelopes. Absent or null leaves *out as it is and gives RC_OK; a wrong
  * type or a value outside [min, max] gives RC_INVALID with e->field set to the member's name, code "invalid_field". */
 MUST_CHECK enum rc json_get_str(const struct json *o, const char *name, struct str *out, struct err *e);

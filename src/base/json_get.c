@@ -16,6 +16,12 @@ const struct json *json_get(const struct json *o, struct str name)
     return NULL;
 }
 
+struct str json_text(const struct json *o, const char *name)
+{
+    const struct json *v = json_get(o, str_from(name));
+    return v && v->type == JSON_STRING ? v->s : STR("");
+}
+
 /* The member, or NULL when it is absent or null. */
 static const struct json *get_given(const struct json *o, const char *name)
 {

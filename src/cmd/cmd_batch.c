@@ -10,9 +10,9 @@ static void add_batch(struct term_table *t, const struct json *b, int64_t now)
 {
     const struct json *c = json_get(b, STR("counts"));
 
-    term_cell(t, TERM_BOLD, text_of(b, "id"));
-    term_cell(t, TERM_PLAIN, text_of(b, "name"));
-    term_cell(t, TERM_PLAIN, number_of(b, "cancelled") ? STR("cancelled") : text_of(b, "state"));
+    term_cell(t, TERM_BOLD, json_text(b, "id"));
+    term_cell(t, TERM_PLAIN, json_text(b, "name"));
+    term_cell(t, TERM_PLAIN, number_of(b, "cancelled") ? STR("cancelled") : json_text(b, "state"));
     term_cell_int(t, number_of(b, "round"));
     for (size_t i = 0; i < COUNTS; i++) {
         term_cell_int(t, c ? number_of(c, counts[i]) : 0);
@@ -26,7 +26,7 @@ static void print_batch(const struct json *b)
     const struct json *c = json_get(b, STR("counts")), *labels = json_get(b, STR("labels"));
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        term_field(texts[i], text_of(b, texts[i]));
+        term_field(texts[i], json_text(b, texts[i]));
     }
     term_field("cancelled", number_of(b, "cancelled") ? STR("cancelled") : STR(""));
     term_field("labels", labels ? labels->raw : STR(""));

@@ -112,7 +112,7 @@ static void show_crawled(struct live *l, const struct json *data)
     term_print(TERM_DIM, "%5lld ", (long long)l->pages);
     term_print(TERM_GREEN, "%lld ", (long long)number_of(data, "status"));
     term_print(TERM_DIM, "%lld ", (long long)number_of(data, "depth"));
-    term_str(TERM_PLAIN, text_of(data, "url"));
+    term_str(TERM_PLAIN, json_text(data, "url"));
     term_print(TERM_DIM, " %s tokens\n", term_count(number_of(data, "tokens")).s);
 }
 
@@ -122,8 +122,8 @@ static void show_failed(struct live *l, const struct json *data)
     l->failed += !will_retry;
     term_progress_end();
     term_print(will_retry ? TERM_YELLOW : TERM_RED, "      %s ", will_retry ? "again" : "failed");
-    term_str(TERM_PLAIN, text_of(data, "url"));
-    term_print(TERM_DIM, " %.*s\n", STR_ARG(text_of(data, "code")));
+    term_str(TERM_PLAIN, json_text(data, "url"));
+    term_print(TERM_DIM, " %.*s\n", STR_ARG(json_text(data, "code")));
 }
 
 static bool on_event(void *ctx, int64_t seq, const char *type, const char *data_json)
@@ -145,7 +145,7 @@ static bool on_event(void *ctx, int64_t seq, const char *type, const char *data_
         show_failed(l, data);
     } else if (str_eq(kind, STR("progress"))) {
         const struct json *p = json_get(data, STR("percent"));
-        term_progress(p && p->type != JSON_NULL ? (int64_t)(p->d * 10) : -1, text_of(data, "message"));
+        term_progress(p && p->type != JSON_NULL ? (int64_t)(p->d * 10) : -1, json_text(data, "message"));
     }
     arena_reset(l->a);
     return true;
@@ -199,7 +199,7 @@ static int keep_documents(struct remote *r, struct str id)
     remote_path(r, "/v1/jobs/%.*s/artifacts", STR_ARG(id));
     int code = remote_call(r, "GET", remote_target(r), STR_NONE, &answer);
     for (const struct json *i = first_of(answer, "artifacts"); i && !code; i = i->next) {
-        struct str name = text_of(i, "name");
+        struct str name = json_text(i, "name");
         if (!str_starts(name, STR("document")) || !str_ends(name, STR(".md"))) {
             continue;
         }
@@ -250,11 +250,11 @@ static int follow(struct remote *r, struct str id, const struct json **job)
     remote_path(r, "/v1/jobs/%.*s", STR_ARG(id));
     code = remote_call(r, "GET", remote_target(r), STR_NONE, job);
     const struct json *error = json_get(*job, STR("error"));
-    return code || str_eq(text_of(*job, "state"), STR("completed"))
+    return code || str_eq(json_text(*job, "state"), STR("completed"))
                ? code
                : command_fail(r->o, EXIT_JOB_FAILED, "the crawl is %.*s: %.*s: %.*s",
-                              STR_ARG(text_of(*job, "state")), STR_ARG(text_of(error, "code")),
-                              STR_ARG(text_of(error, "message")));
+                              STR_ARG(json_text(*job, "state")), STR_ARG(json_text(error, "code")),
+                              STR_ARG(json_text(error, "message")));
 }
 
 int cmd_crawl(const struct options *o)
@@ -272,9 +272,9 @@ int cmd_crawl(const struct options *o)
         code = remote_call(&r, "POST", STR("/v1/jobs"), (struct str){buf_c_str(&body), body.n}, &answer);
     }
     if (!code && options_flag(o, "detach")) {
-        (void)printf("%.*s\n", STR_ARG(text_of(answer, "id")));
+        (void)printf("%.*s\n", STR_ARG(json_text(answer, "id")));
     } else if (!code) {
-        struct str id = text_of(answer, "id");
+        struct str id = json_text(answer, "id");
         code = follow(&r, id, &job);
         if (!code && !options_flag(o, "json")) {
             print_summary(job);

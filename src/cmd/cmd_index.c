@@ -61,7 +61,7 @@ static void print_counts(const char *title, const struct json *counts)
 
 static void print_result(const struct json *result)
 {
-    struct str commit = text_of(result, "commit");
+    struct str commit = json_text(result, "commit");
     if (number_of(result, "unchanged")) {
         term_print(TERM_GREEN, "unchanged");
         (void)printf(": commit %.*s is indexed already\n", (int)(commit.n > 12 ? 12 : commit.n), commit.p);
@@ -105,10 +105,10 @@ int cmd_index(const struct options *o)
         goto out;
     }
     if (options_flag(o, "detach")) {
-        (void)printf("%.*s\n", STR_ARG(text_of(answer, "id")));
+        (void)printf("%.*s\n", STR_ARG(json_text(answer, "id")));
         goto out;
     }
-    code = remote_follow(&r, text_of(answer, "id"), false, &job);
+    code = remote_follow(&r, json_text(answer, "id"), false, &job);
     const struct json *result = json_get(job, STR("result"));
     if (!code && options_flag(o, "json")) {
         remote_print_json(result);
@@ -141,13 +141,13 @@ static int choose_repo(struct remote *r, struct str *out)
         return command_fail(r->o, EXIT_NOT_FOUND, "no repository is indexed yet; try: stint index .");
     }
     for (const struct json *i = first->next; i; i = i->next) {
-        if (!str_eq(text_of(i, "repo"), text_of(first, "repo"))) {
+        if (!str_eq(json_text(i, "repo"), json_text(first, "repo"))) {
             return command_fail(r->o, EXIT_USAGE,
                                 "several repositories are indexed (%.*s, %.*s, …): choose one with --repo",
-                                STR_ARG(text_of(first, "repo")), STR_ARG(text_of(i, "repo")));
+                                STR_ARG(json_text(first, "repo")), STR_ARG(json_text(i, "repo")));
         }
     }
-    *out = text_of(first, "repo");
+    *out = json_text(first, "repo");
     return EXIT_OK;
 }
 
@@ -190,13 +190,13 @@ static int ask(struct remote *r, const char *query, const char *file_or_q, struc
 
 static void print_symbol(const struct json *s, int indent)
 {
-    struct str signature = text_of(s, "signature");
+    struct str signature = json_text(s, "signature");
     (void)printf("%*s", indent, "");
-    term_str(TERM_PLAIN, text_of(s, "path"));
+    term_str(TERM_PLAIN, json_text(s, "path"));
     term_print(TERM_DIM, ":%lld:%lld ", (long long)number_of(s, "line"), (long long)number_of(s, "col"));
-    term_str(TERM_CYAN, text_of(s, "kind"));
+    term_str(TERM_CYAN, json_text(s, "kind"));
     (void)putchar(' ');
-    term_str(TERM_BOLD, text_of(s, "qualified_name"));
+    term_str(TERM_BOLD, json_text(s, "qualified_name"));
     if (signature.n) {
         (void)putchar(' ');
         term_str(TERM_DIM, signature);
@@ -255,7 +255,7 @@ static void print_deps(const struct json *answer)
 {
     for (const struct json *f = first_of(answer, "files"); f; f = f->next) {
         term_print(TERM_DIM, "%2lld ", (long long)number_of(f, "distance"));
-        term_str(TERM_PLAIN, text_of(f, "path"));
+        term_str(TERM_PLAIN, json_text(f, "path"));
         (void)putchar('\n');
     }
 }
@@ -289,14 +289,14 @@ static void print_files(const struct json *answer)
     static const char *const columns[] = {"status", "symbols", "size", "path", NULL};
     struct term_table *t = term_table_new(columns);
     for (const struct json *f = first_of(answer, "files"); f; f = f->next) {
-        struct str status = text_of(f, "status");
-        struct str reason = text_of(f, "reason");
+        struct str status = json_text(f, "status");
+        struct str reason = json_text(f, "reason");
         char text[64];
         str_print(text, sizeof(text), "%.*s%s%.*s", STR_ARG(status), reason.n ? ": " : "", STR_ARG(reason));
         term_cell(t, str_eq(status, STR("failed")) ? TERM_RED : TERM_PLAIN, str_from(text));
         term_cell_int(t, number_of(f, "symbols"));
         term_cell(t, TERM_PLAIN, str_from(term_bytes(number_of(f, "bytes")).s));
-        term_cell(t, TERM_PLAIN, text_of(f, "path"));
+        term_cell(t, TERM_PLAIN, json_text(f, "path"));
     }
     term_table_end(t);
 }

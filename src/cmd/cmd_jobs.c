@@ -8,7 +8,7 @@
 /* After an enqueue: its id, or the whole course of the job. */
 static int tell_enqueued(struct remote *r, const struct json *answer)
 {
-    struct str id = text_of(answer, "id");
+    struct str id = json_text(answer, "id");
     const struct json *job = NULL;
     if (!options_flag(r->o, "wait")) {
         if (options_flag(r->o, "json")) {
@@ -73,7 +73,7 @@ int cmd_watch(const struct options *o)
         code = remote_follow(&r, options_arg(o, 0), true, &job);
     }
     if (!code && !options_flag(o, "json")) {
-        term_str(TERM_GREEN, text_of(job, "state"));
+        term_str(TERM_GREEN, json_text(job, "state"));
         (void)putchar('\n');
     }
     remote_close(&r);
@@ -85,16 +85,16 @@ int cmd_watch(const struct options *o)
 /* How far a job had come is of interest while it is on its way. */
 static void add_job(struct term_table *t, const struct json *j, int64_t now)
 {
-    struct str state = text_of(j, "state");
+    struct str state = json_text(j, "state");
     const struct json *p = json_get(json_get(j, STR("progress")), STR("percent"));
     char progress[16] = "";
     if (p && p->type != JSON_NULL && !remote_is_final(j)) {
         str_print(progress, sizeof(progress), "%.0f %%", p->d);
     }
-    term_cell(t, TERM_PLAIN, text_of(j, "id"));
+    term_cell(t, TERM_PLAIN, json_text(j, "id"));
     term_cell(t, term_color_of_state(state), state);
-    term_cell(t, TERM_PLAIN, text_of(j, "queue"));
-    term_cell(t, TERM_PLAIN, text_of(j, "kind"));
+    term_cell(t, TERM_PLAIN, json_text(j, "queue"));
+    term_cell(t, TERM_PLAIN, json_text(j, "kind"));
     term_cell_int(t, number_of(j, "attempt"));
     term_cell(t, TERM_PLAIN, str_from(term_ago(time_of(j, "created_at"), now).s));
     term_cell(t, TERM_PLAIN, str_from(progress));
@@ -140,12 +140,12 @@ static void print_job(const struct json *j)
     static const char *const values[] = {"priority",   "attempt", "max_attempts", "lost",       "progress",
                                          "unique_key", "tags",    "limits",       "depends_on", "args",
                                          "checkpoint", "result",  "error"};
-    struct str state = text_of(j, "state");
+    struct str state = json_text(j, "state");
     term_print(TERM_DIM, "%-13s", "state");
     term_str(term_color_of_state(state), state);
     (void)putchar('\n');
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        term_field(texts[i], text_of(j, texts[i]));
+        term_field(texts[i], json_text(j, texts[i]));
     }
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         const struct json *v = json_get(j, str_from(values[i]));
@@ -158,7 +158,7 @@ static void print_job(const struct json *j)
 /* Why a key keeps a job of that weight waiting; "" when it does not. */
 static struct str hold_of(struct remote *r, const struct json *l, int64_t weight)
 {
-    struct str until = text_of(l, "paused_until");
+    struct str until = json_text(l, "paused_until");
     int64_t slots = number_of(l, "concurrency"), tokens = number_of(l, "tokens"), used = number_of(l, "used");
 
     if (number_of(l, "paused")) {
@@ -180,7 +180,7 @@ static void print_holds(struct remote *r, const struct json *job)
 {
     for (const struct json *u = first_of(job, "limits"); u; u = u->next) {
         bool is_heavy = u->type == JSON_OBJECT;
-        struct str key = is_heavy ? text_of(u, "key") : u->s;
+        struct str key = is_heavy ? json_text(u, "key") : u->s;
         const struct json *l = NULL;
         struct stint_error e;
         remote_path(r, "/v1/limits/");
@@ -209,7 +209,7 @@ int cmd_show(const struct options *o)
         remote_print_json(job);
     } else if (!code) {
         print_job(job);
-        if (str_eq(text_of(job, "state"), STR("queued"))) {
+        if (str_eq(json_text(job, "state"), STR("queued"))) {
             print_holds(&r, job);
         }
     }
@@ -232,7 +232,7 @@ static int act(const struct options *o, const char *verb)
         if (code == EXIT_OK && options_flag(o, "json")) {
             remote_print_json(answer);
         } else if (code == EXIT_OK) {
-            struct str state = text_of(answer, "state");
+            struct str state = json_text(answer, "state");
             (void)printf("%.*s ", STR_ARG(options_arg(o, i)));
             term_str(term_color_of_state(state), state);
             (void)puts(str_eq(state, STR("processing")) ? " (its worker is asked to stop)" : "");

@@ -44,10 +44,10 @@ static void print_key_line(const struct json *k)
     for (const struct json *s = first_of(k, "scopes"); s; s = s->next) {
         n += str_print(list + n, sizeof list - n, "%s%.*s", n ? "," : "", STR_ARG(s->s));
     }
-    (void)printf("%-9.*s %-16.*s %-24s …%.*s %s %s%.*s\n", STR_ARG(text_of(k, "id")),
-                 STR_ARG(text_of(k, "tenant")), list, STR_ARG(text_of(k, "last4")),
+    (void)printf("%-9.*s %-16.*s %-24s …%.*s %s %s%.*s\n", STR_ARG(json_text(k, "id")),
+                 STR_ARG(json_text(k, "tenant")), list, STR_ARG(json_text(k, "last4")),
                  time_text(time_of(k, "created_at")).s, time_of(k, "revoked_at") ? "revoked " : "",
-                 STR_ARG(text_of(k, "name")));
+                 STR_ARG(json_text(k, "name")));
 }
 
 static void print_keys(const struct options *o, const struct json *answer)
@@ -63,14 +63,14 @@ static void print_keys(const struct options *o, const struct json *answer)
 
 static void print_new_key(const struct options *o, const struct json *k)
 {
-    const struct str text = text_of(k, "key");
+    const struct str text = json_text(k, "key");
 
     if (options_flag(o, "json")) {
         remote_print_json(k);
         return;
     }
     (void)printf("%.*s\n", STR_ARG(text));
-    (void)fprintf(stderr, "This is key %.*s. It is not shown again.\n", STR_ARG(text_of(k, "id")));
+    (void)fprintf(stderr, "This is key %.*s. It is not shown again.\n", STR_ARG(json_text(k, "id")));
 }
 
 static void write_key(struct json_out *w, const struct api_key *k, const char *text)

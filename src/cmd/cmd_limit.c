@@ -26,7 +26,7 @@ static struct str rate_of(const struct json *l, struct arena *a)
 
 static struct str pause_of(const struct json *l, struct arena *a)
 {
-    struct str until = text_of(l, "paused_until");
+    struct str until = json_text(l, "paused_until");
 
     if (!number_of(l, "paused")) {
         return STR("");
@@ -37,7 +37,7 @@ static struct str pause_of(const struct json *l, struct arena *a)
 static void add_limits(struct term_table *t, const struct remote *r, const struct json *limits)
 {
     for (const struct json *l = limits; l; l = l->next) {
-        term_cell(t, TERM_BOLD, text_of(l, "key"));
+        term_cell(t, TERM_BOLD, json_text(l, "key"));
         term_cell(t, TERM_YELLOW, pause_of(l, r->a));
         term_cell_int(t, number_of(l, "used"));
         term_cell(t, TERM_PLAIN, raw_of(l, "concurrency"));
@@ -50,8 +50,8 @@ static void print_shown(struct remote *r, const struct json *l)
 {
     static const char *const values[] = {"concurrency", "used", "tokens", "waiting"};
 
-    term_field("key", text_of(l, "key"));
-    term_field("pattern", text_of(l, "pattern"));
+    term_field("key", json_text(l, "key"));
+    term_field("pattern", json_text(l, "pattern"));
     term_field("paused", pause_of(l, r->a));
     term_field("rate", rate_of(l, r->a));
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
@@ -62,10 +62,10 @@ static void print_shown(struct remote *r, const struct json *l)
 /* `host:a: 2 run at once, as host:* says; paused until …` */
 static void print_rule(struct remote *r, const struct json *l)
 {
-    struct str pattern = text_of(l, "pattern"), rate = rate_of(l, r->a);
+    struct str pattern = json_text(l, "pattern"), rate = rate_of(l, r->a);
     int64_t slots = number_of(l, "concurrency");
 
-    (void)printf("%.*s: ", STR_ARG(text_of(l, "key")));
+    (void)printf("%.*s: ", STR_ARG(json_text(l, "key")));
     if (slots) {
         (void)printf("%lld run at once%s", (long long)slots, rate.n ? "; " : "");
     }
@@ -81,7 +81,7 @@ static void print_rule(struct remote *r, const struct json *l)
 
 static void print_resumed(struct remote *r, const struct json *l)
 {
-    (void)printf("%.*s resumed\n", STR_ARG(text_of(l, "key")));
+    (void)printf("%.*s resumed\n", STR_ARG(json_text(l, "key")));
     print_rule(r, l);
 }
 
@@ -144,11 +144,11 @@ static int list(struct remote *r)
     }
     struct term_table *t = term_table_new(columns);
     add_limits(t, r, first_of(answer, "limits"));
-    struct str next = text_of(answer, "next_after");
+    struct str next = json_text(answer, "next_after");
     bool has_more = options_is_given(r->o, "limit") && next.n;
     while (!code && next.n && !has_more) {
         code = get_page(r, next, &answer);
-        next = code ? STR("") : text_of(answer, "next_after");
+        next = code ? STR("") : json_text(answer, "next_after");
         add_limits(t, r, code ? NULL : first_of(answer, "limits"));
     }
     term_table_end(t);

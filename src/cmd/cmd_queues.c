@@ -19,7 +19,7 @@ static void print_queues(const struct json *queues)
     int64_t now = clock_wall_ms();
     for (const struct json *q = queues; q; q = q->next) {
         const struct json *counts = json_get(q, STR("counts"));
-        term_cell(t, TERM_BOLD, text_of(q, "name"));
+        term_cell(t, TERM_BOLD, json_text(q, "name"));
         term_cell(t, TERM_YELLOW, number_of(q, "paused") ? STR("paused") : STR(""));
         for (size_t i = 0; i < STATE_COUNT; i++) {
             term_cell_int(t, number_of(counts, states[i]));
@@ -33,7 +33,7 @@ static void print_queue(const struct json *q)
 {
     static const char *const columns[] = {"setting", "value", NULL};
     const struct json *settings = json_get(q, STR("settings"));
-    term_field("queue", text_of(q, "name"));
+    term_field("queue", json_text(q, "name"));
     term_field("paused", number_of(q, "paused") ? STR("yes") : STR("no"));
     struct term_table *t = term_table_new(columns);
     for (const struct json *v = settings ? settings->first : NULL; v; v = v->next) {
@@ -161,8 +161,8 @@ static void print_stats(const struct json *s)
         const struct json *served = json_get(k, STR("has_worker"));
         if (served && !served->i) {
             term_print(TERM_YELLOW, "%s queued in %.*s of kind %.*s: no worker asks for it\n",
-                       term_count(number_of(k, "queued")).s, STR_ARG(text_of(k, "queue")),
-                       STR_ARG(text_of(k, "kind")));
+                       term_count(number_of(k, "queued")).s, STR_ARG(json_text(k, "queue")),
+                       STR_ARG(json_text(k, "kind")));
         }
     }
 }

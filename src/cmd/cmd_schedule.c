@@ -41,11 +41,11 @@ static const struct verb *verb_named(struct str name)
 
 static struct str plan_of(const struct json *s, struct arena *a)
 {
-    struct str cron = text_of(s, "cron");
+    struct str cron = json_text(s, "cron");
     const struct json *every = json_get(s, STR("every_s"));
 
     if (cron.n) {
-        return arena_printf(a, "%.*s (%.*s)", STR_ARG(cron), STR_ARG(text_of(s, "tz")));
+        return arena_printf(a, "%.*s (%.*s)", STR_ARG(cron), STR_ARG(json_text(s, "tz")));
     }
     return arena_printf(a, "every %s", term_duration(every ? (int64_t)(every->d * 1000) : 0).s);
 }
@@ -61,10 +61,10 @@ static void print_next(const struct remote *r, const struct json *answer)
 
 static void print_id(const struct remote *r, const struct json *answer)
 {
-    struct str batch = text_of(answer, "batch");
+    struct str batch = json_text(answer, "batch");
 
     (void)r;
-    term_str(TERM_PLAIN, batch.n ? batch : text_of(answer, "id"));
+    term_str(TERM_PLAIN, batch.n ? batch : json_text(answer, "id"));
     (void)putchar('\n');
 }
 
@@ -75,11 +75,11 @@ static void print_shown(const struct remote *r, const struct json *s)
     static const char *const values[] = {"jitter_s", "catch_up_window_s", "fired", "dropped", "job", "matrix",
                                          "finally"};
 
-    term_field("name", text_of(s, "name"));
+    term_field("name", json_text(s, "name"));
     term_field("paused", number_of(s, "paused") ? STR("paused") : STR(""));
     term_field("ticks", plan_of(s, r->a));
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        term_field(texts[i], text_of(s, texts[i]));
+        term_field(texts[i], json_text(s, texts[i]));
     }
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         const struct json *v = json_get(s, str_from(values[i]));
@@ -99,7 +99,7 @@ static void print_schedules(struct remote *r, const struct json *schedules)
 
     for (const struct json *s = schedules; s; s = s->next) {
         const struct json *next = first_of(s, "next");
-        term_cell(t, TERM_BOLD, text_of(s, "name"));
+        term_cell(t, TERM_BOLD, json_text(s, "name"));
         term_cell(t, TERM_YELLOW, number_of(s, "paused") ? STR("paused") : STR(""));
         term_cell(t, TERM_PLAIN, plan_of(s, r->a));
         term_cell(t, TERM_PLAIN, next ? next->s : STR("-"));
@@ -122,7 +122,7 @@ static int list(struct remote *r)
     } else if (!code) {
         print_schedules(r, first_of(answer, "schedules"));
         code =
-            text_of(answer, "next_after").n ? command_fail(r->o, EXIT_OK, "there are more: --limit") : code;
+            json_text(answer, "next_after").n ? command_fail(r->o, EXIT_OK, "there are more: --limit") : code;
     }
     return code;
 }

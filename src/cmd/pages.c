@@ -19,7 +19,7 @@ static int print_table(struct remote *r, const struct pages *p)
         for (; item && left > 0; item = item->next, left--) {
             p->add(t, item, now);
         }
-        next = code ? STR_NONE : text_of(answer, "next_cursor");
+        next = code ? STR_NONE : json_text(answer, "next_cursor");
         has_more = item != NULL;
     } while (next.n && !has_more);
     term_table_end(t);
@@ -31,8 +31,8 @@ static int print_json(struct remote *r, const struct pages *p)
     const struct json *answer = NULL;
     int code = p->get(r, STR_NONE, &answer);
 
-    while (!code && !first_of(answer, p->member) && text_of(answer, "next_cursor").n) {
-        code = p->get(r, text_of(answer, "next_cursor"), &answer);
+    while (!code && !first_of(answer, p->member) && json_text(answer, "next_cursor").n) {
+        code = p->get(r, json_text(answer, "next_cursor"), &answer);
     }
     if (!code) {
         remote_print_json(answer);

@@ -83,7 +83,7 @@ static int print_all(struct answers *s, struct str job)
     for (int n = 1; !code; n++) {
         struct str name = n > 1 ? arena_printf(s->r->a, "responses-%d.jsonl", n) : STR("responses.jsonl");
         const struct json *file = first_of(answer, "artifacts");
-        while (file && !str_eq(text_of(file, "name"), name)) {
+        while (file && !str_eq(json_text(file, "name"), name)) {
             file = file->next;
         }
         if (!file) {
@@ -121,7 +121,7 @@ int prompts_answers(struct remote *r)
     if (!code) {
         prompt_table_head(&s.table, &s.rows);
         print_rows(&s);
-        code = print_all(&s, text_of(entry, "job"));
+        code = print_all(&s, json_text(entry, "job"));
     }
     buf_dispose(&s.line);
     buf_dispose(&s.rows);

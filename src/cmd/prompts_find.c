@@ -26,8 +26,8 @@ static bool is_given_up(const struct json *batch)
 static struct str day_of(const struct json *batch)
 {
     const struct json *labels = json_get(batch, STR("labels"));
-    struct str date = text_of(labels, "date"), tick = text_of(labels, "tick");
-    struct str at = date.n ? date : tick.n ? tick : text_of(batch, "created_at");
+    struct str date = json_text(labels, "date"), tick = json_text(labels, "tick");
+    struct str at = date.n ? date : tick.n ? tick : json_text(batch, "created_at");
     return str_sub(at, 0, DAY_BYTES);
 }
 
@@ -45,12 +45,12 @@ int prompts_find_batch(struct remote *r, struct str name, struct str date, struc
             return code;
         }
         for (const struct json *b = first_of(answer, "batches"); b; b = b->next) {
-            bool is_meant = !digits.n || str_eq(text_of(json_get(b, STR("labels")), "digits"), digits);
+            bool is_meant = !digits.n || str_eq(json_text(json_get(b, STR("labels")), "digits"), digits);
             bool is_of_date = !date.n || str_eq(day_of(b), date);
             bool is_newer = !best || str_compare(day_of(b), day_of(best)) > 0;
             best = is_meant && is_of_date && is_newer && !is_given_up(b) ? b : best;
         }
-        cursor = text_of(answer, "next_cursor");
+        cursor = json_text(answer, "next_cursor");
     } while (cursor.n);
     *out = best;
     return best ? EXIT_OK : EXIT_NOT_FOUND;
@@ -79,7 +79,7 @@ int prompts_resolve(struct remote *r, struct str ref, struct str *id)
         return EXIT_OK;
     }
     int code = prompts_find(r, ref, &batch);
-    *id = text_of(batch, "id");
+    *id = json_text(batch, "id");
     return code == EXIT_NOT_FOUND ? command_fail(r->o, code, "there is no batch %.*s", STR_ARG(ref)) : code;
 }
 
@@ -96,7 +96,7 @@ int prompts_find_entry(struct remote *r, struct str ref, struct str *series, con
     if (code) {
         return code;
     }
-    *series = arena_printf(r->a, "prompt-report:%.*s", STR_ARG(is_id ? text_of(batch, "name") : name));
+    *series = arena_printf(r->a, "prompt-report:%.*s", STR_ARG(is_id ? json_text(batch, "name") : name));
     remote_path(r, "/v1/series/");
     remote_segment(r, *series);
     remote_query(r, "limit", STR(SERIES_MAX));
@@ -108,10 +108,11 @@ int prompts_find_entry(struct remote *r, struct str ref, struct str *series, con
     *entry = NULL;
     for (const struct json *i = first_of(answer, "entries"); i; i = i->next) {
         const struct json *result = json_get(i, STR("result"));
-        struct str day = str_sub(text_of(result, "date"), 0, DAY_BYTES);
-        bool is_meant = is_id    ? str_eq(text_of(result, "batch"), ref)
-                        : date.n ? str_starts(text_of(result, "date"), date) /* of a tick, its day will do */
-                                 : !*entry || str_compare(day, newest) > 0;
+        struct str day = str_sub(json_text(result, "date"), 0, DAY_BYTES);
+        bool is_meant = is_id ? str_eq(json_text(result, "batch"), ref)
+                        : date.n
+                            ? str_starts(json_text(result, "date"), date) /* of a tick, its day will do */
+                            : !*entry || str_compare(day, newest) > 0;
         if (is_meant && (!*entry || !(is_id || date.n))) {
             *entry = i;
             newest = day;
@@ -134,13 +135,13 @@ int prompts_completed_report(struct remote *r, struct str ref, const struct json
     struct str unused = STR_NONE;
     const struct json *entry = NULL;
     int code = prompts_find_entry(r, ref, &unused, &entry);
-    return code ? code : get_job(r, text_of(entry, "job"), job);
+    return code ? code : get_job(r, json_text(entry, "job"), job);
 }
 
 static bool is_about(const struct json *report, struct str id)
 {
-    return str_eq(text_of(json_get(report, STR("args")), "batch"), id) ||
-           str_eq(text_of(report, "finally_of"), id);
+    return str_eq(json_text(json_get(report, STR("args")), "batch"), id) ||
+           str_eq(json_text(report, "finally_of"), id);
 }
 
 static int find_among_jobs(struct remote *r, const struct json *batch, const struct json **job)
@@ -150,20 +151,20 @@ static int find_among_jobs(struct remote *r, const struct json *batch, const str
     int64_t since = time_of(batch, "created_at") - CLOCKS_APART_MS;
     do {
         remote_path(r, "/v1/jobs?kind=prompt-report&limit=" PAGE "&state=" PROMPTS_REAL);
-        remote_query(r, "tag", arena_printf(r->a, "batch:%.*s", STR_ARG(text_of(batch, "name"))));
+        remote_query(r, "tag", arena_printf(r->a, "batch:%.*s", STR_ARG(json_text(batch, "name"))));
         remote_query(r, "since", arena_str(r->a, str_from(time_text(since).s)));
         remote_query(r, "cursor", cursor);
         int code = remote_call(r, "GET", remote_target(r), STR_NONE, &answer);
         for (const struct json *j = code ? NULL : first_of(answer, "jobs"); j; j = j->next) {
-            code = code ? code : get_job(r, text_of(j, "id"), job);
-            if (!code && is_about(*job, text_of(batch, "id"))) {
+            code = code ? code : get_job(r, json_text(j, "id"), job);
+            if (!code && is_about(*job, json_text(batch, "id"))) {
                 return EXIT_OK;
             }
         }
         if (code) {
             return code;
         }
-        cursor = text_of(answer, "next_cursor");
+        cursor = json_text(answer, "next_cursor");
     } while (cursor.n);
     return EXIT_NOT_FOUND;
 }
@@ -171,9 +172,9 @@ static int find_among_jobs(struct remote *r, const struct json *batch, const str
 static int is_of_prompts(struct remote *r, const struct json *batch, bool *is)
 {
     const struct json *answer = NULL;
-    remote_path(r, "/v1/batches/%.*s/jobs?limit=1", STR_ARG(text_of(batch, "id")));
+    remote_path(r, "/v1/batches/%.*s/jobs?limit=1", STR_ARG(json_text(batch, "id")));
     int code = remote_call(r, "GET", remote_target(r), STR_NONE, &answer);
-    *is = !code && str_eq(text_of(first_of(answer, "jobs"), "kind"), STR("run-prompt"));
+    *is = !code && str_eq(json_text(first_of(answer, "jobs"), "kind"), STR("run-prompt"));
     return code;
 }
 
@@ -184,6 +185,6 @@ int prompts_report_of_batch(struct remote *r, const struct json *batch, const st
     if (code || !is_ours) {
         return code ? code : EXIT_NOT_FOUND;
     }
-    code = prompts_completed_report(r, text_of(batch, "id"), job);
+    code = prompts_completed_report(r, json_text(batch, "id"), job);
     return code == EXIT_NOT_FOUND ? find_among_jobs(r, batch, job) : code;
 }

@@ -20,10 +20,10 @@ int prompts_tell_none(struct remote *r, struct str ref)
         return code == EXIT_NOT_FOUND ? command_fail(r->o, code, "there is no report on %.*s", STR_ARG(ref))
                                       : code;
     }
-    struct str state = text_of(job, "state");
+    struct str state = json_text(job, "state");
     if (str_eq(state, STR("failed"))) {
         return command_fail(r->o, EXIT_JOB_FAILED, "the report on %.*s failed; stint show %.*s tells why",
-                            STR_ARG(ref), STR_ARG(text_of(job, "id")));
+                            STR_ARG(ref), STR_ARG(json_text(job, "id")));
     }
     return command_fail(r->o, EXIT_FAILED,
                         "the batch %.*s is not finished yet; stint batch status %.*s tells how far it is",
@@ -44,7 +44,7 @@ static int find(struct remote *r, struct str ref, const struct json **report)
     remote_path(r, "/v1/series/");
     remote_segment(r, series);
     buf_append_c(&r->path, "/content");
-    remote_query(r, "job", text_of(entry, "job"));
+    remote_query(r, "job", json_text(entry, "job"));
     return remote_call(r, "GET", remote_target(r), STR_NONE, report);
 }
 
@@ -77,7 +77,7 @@ static int tell_names(const struct remote *r, const struct json *report, struct 
     struct buf names = BUF_LIMIT(64 << 10);
     size_t count = 0;
     for (const struct json *i = first_of(report, "entities"); i && count < NAMES_TOLD; i = i->next, count++) {
-        struct str name = text_of(i, "name");
+        struct str name = json_text(i, "name");
         buf_printf(&names, "%s%.*s", count ? ", " : "", STR_ARG(name));
     }
     int code = command_fail(r->o, EXIT_NOT_FOUND, "the report says nothing about %.*s; it has %s",
@@ -132,7 +132,7 @@ int prompts_compare(struct remote *r)
     }
     if (a && b && str_eq(a->raw, b->raw)) {
         return command_fail(r->o, EXIT_USAGE, "both are the same report, on %.*s of %.*s",
-                            STR_ARG(text_of(a, "name")), STR_ARG(text_of(a, "date")));
+                            STR_ARG(json_text(a, "name")), STR_ARG(json_text(a, "date")));
     }
     prompt_report_compare(a, b, options_str(r->o, "entity"), &json);
     if (json.overflowed || json_parse(buf_str(&json), r->a, &comparison, &e)) {
@@ -180,15 +180,15 @@ static void write_job(const struct json *report, const struct json *entities, st
     static const char *const kept[] = {"name",   "date", "expected", "paths",
                                        "schema", "code", "budget",   "matrix"};
     const struct json *args = json_get(report, STR("args"));
-    struct str batch = text_of(args, "batch");
+    struct str batch = json_text(args, "batch");
     json_object_begin(w);
     json_put_c(w, "kind", "prompt-report");
-    json_put_str(w, "queue", text_of(report, "queue"));
+    json_put_str(w, "queue", json_text(report, "queue"));
     json_put_raw(w, "tags", json_get(report, STR("tags"))->raw);
     json_put_int(w, "timeout_s", 3600);
     json_name(w, "args");
     json_object_begin(w);
-    json_put_str(w, "batch", batch.n ? batch : text_of(report, "finally_of"));
+    json_put_str(w, "batch", batch.n ? batch : json_text(report, "finally_of"));
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         const struct json *v = json_get(args, str_from(kept[i]));
         if (v) {
@@ -212,7 +212,7 @@ static int enqueue(struct remote *r, const struct json *report, const struct jso
     write_job(report, entities, &w);
     int code = remote_call(r, "POST", STR("/v1/jobs"), buf_str(&body), &answer);
     buf_dispose(&body);
-    *id = text_of(answer, "id");
+    *id = json_text(answer, "id");
     return code;
 }
 
@@ -225,11 +225,11 @@ static int wait_for(struct remote *r, struct str id)
         code = remote_call(r, "GET", remote_target(r), STR_NONE, &job);
     }
     const struct json *error = json_get(job, STR("error"));
-    return code || str_eq(text_of(job, "state"), STR("completed"))
+    return code || str_eq(json_text(job, "state"), STR("completed"))
                ? code
                : command_fail(r->o, EXIT_JOB_FAILED, "job %.*s is %.*s (%.*s): %.*s", STR_ARG(id),
-                              STR_ARG(text_of(job, "state")), STR_ARG(text_of(error, "code")),
-                              STR_ARG(text_of(error, "message")));
+                              STR_ARG(json_text(job, "state")), STR_ARG(json_text(error, "code")),
+                              STR_ARG(json_text(error, "message")));
 }
 
 int prompts_reextract(struct remote *r)

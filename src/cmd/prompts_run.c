@@ -95,7 +95,7 @@ static int get_report(struct run *run, struct str id)
 {
     remote_path(run->r, "/v1/jobs/%.*s", STR_ARG(id));
     int code = remote_call(run->r, "GET", remote_target(run->r), STR_NONE, &run->report);
-    run->batch = code ? STR_NONE : text_of(json_get(run->report, STR("args")), "batch");
+    run->batch = code ? STR_NONE : json_text(json_get(run->report, STR("args")), "batch");
     return code;
 }
 
@@ -118,7 +118,7 @@ static int make_report(struct run *run, struct str batch, bool is_new)
                     : command_fail(run->r->o, EXIT_NOT_FOUND, "%.*s was run for %.*s, and is no longer kept",
                                    STR_ARG(run->d.b.name), STR_ARG(run->d.date));
     }
-    code = get_report(run, text_of(verdict, "id"));
+    code = get_report(run, json_text(verdict, "id"));
     return code || !is_new || str_eq(run->batch, batch) ? code : cancel(run, "batches", batch);
 }
 
@@ -128,7 +128,7 @@ static int find_or_make(struct run *run)
     int code = prompts_find_batch(run->r, run->d.b.name, run->d.date, run->d.digits, &batch);
     bool is_new = code == EXIT_NOT_FOUND;
     code = is_new ? make_batch(run, &batch) : code;
-    return code ? code : make_report(run, text_of(batch, "id"), is_new);
+    return code ? code : make_report(run, json_text(batch, "id"), is_new);
 }
 
 /* ---- fill ---- */
@@ -146,7 +146,7 @@ static bool was_closed(struct run *run)
     const struct json *batch = NULL;
     remote_path(run->r, "/v1/batches/%.*s", STR_ARG(run->batch));
     return !remote_try(run->r, "GET", STR_NONE, STR_NONE, &batch, &unused) &&
-           !str_eq(text_of(batch, "state"), STR("open"));
+           !str_eq(json_text(batch, "state"), STR("open"));
 }
 
 /* Jobs from *i on, until a call is full. */
@@ -213,7 +213,7 @@ static int tell_empty(const struct run *run)
 
 static int give_up(struct run *run)
 {
-    int code = cancel(run, "jobs", text_of(run->report, "id"));
+    int code = cancel(run, "jobs", json_text(run->report, "id"));
     code = code ? code : cancel(run, "batches", run->batch);
     return code ? code : tell_empty(run);
 }
@@ -221,7 +221,7 @@ static int give_up(struct run *run)
 static int complete(struct run *run, const struct json **batch)
 {
     int code = get_batch(run, batch);
-    if (code || !str_eq(text_of(*batch, "state"), STR("open"))) {
+    if (code || !str_eq(json_text(*batch, "state"), STR("open"))) {
         return code || jobs_in(*batch) ? code : tell_empty(run);
     }
     code = fill(run);
@@ -249,7 +249,7 @@ static void tell(const struct run *run, const struct json *batch)
     }
     json_object_begin(&w);
     json_put_str(&w, "batch", run->batch);
-    json_put_str(&w, "report", text_of(run->report, "id"));
+    json_put_str(&w, "report", json_text(run->report, "id"));
     json_put_str(&w, "date", run->d.date);
     json_put_int(&w, "jobs", jobs_in(batch));
     json_put_int(&w, "made", (int64_t)run->made);
@@ -271,7 +271,7 @@ static void show_progress(const struct json *batch, const struct json *report)
         n += str_print(text + n, sizeof text - n, ", %lld failed", (long long)failed);
     }
     if (!open) {
-        bool is_written = str_eq(text_of(report, "state"), STR("processing"));
+        bool is_written = str_eq(json_text(report, "state"), STR("processing"));
         str_print(text + n, sizeof text - n, "; the report %s",
                   is_written ? "is being written" : "waits for a worker with --kind prompt-report");
     }
@@ -292,7 +292,7 @@ static int tell_failure(const struct run *run, const struct json *batch)
 static int follow(struct run *run)
 {
     struct remote *r = run->r;
-    struct str id = text_of(run->report, "id");
+    struct str id = json_text(run->report, "id");
     const struct json *batch = NULL;
     int code = EXIT_OK;
     while (!code && !remote_is_final(run->report)) {

@@ -60,7 +60,7 @@ static bool is_shut(const struct key *k)
 
 static bool is_blocked(const struct key *k)
 {
-    return number_of(k->limit, "paused") && !text_of(k->limit, "paused_until").n;
+    return number_of(k->limit, "paused") && !json_text(k->limit, "paused_until").n;
 }
 
 static int read_limits(struct status *s)
@@ -79,7 +79,7 @@ static int read_limits(struct status *s)
 
 static struct str name_of(const struct json *limit)
 {
-    return limit->type == JSON_STRING ? limit->s : text_of(limit, "key");
+    return limit->type == JSON_STRING ? limit->s : json_text(limit, "key");
 }
 
 /* The server tells of what nobody asks for. */
@@ -90,7 +90,7 @@ static int read_workers(struct status *s)
     int code =
         s->active || !s->queue.n ? EXIT_OK : remote_call(s->r, "GET", STR("/v1/stats"), STR_NONE, &stats);
     for (const struct json *k = first_of(stats, "queued"); k; k = k->next) {
-        if (str_eq(text_of(k, "kind"), STR("run-prompt"))) {
+        if (str_eq(json_text(k, "kind"), STR("run-prompt"))) {
             s->has_worker = number_of(k, "has_worker");
         }
     }
@@ -99,8 +99,8 @@ static int read_workers(struct status *s)
 
 static void count_job(struct status *s, const struct json *job)
 {
-    s->queue = text_of(job, "queue");
-    if (str_eq(text_of(job, "state"), STR("processing"))) {
+    s->queue = json_text(job, "queue");
+    if (str_eq(json_text(job, "state"), STR("processing"))) {
         s->active++;
         return;
     }
@@ -114,12 +114,12 @@ static void count_job(struct status *s, const struct json *job)
 
 static bool waits_for_limit(struct status *s, const struct json *job)
 {
-    bool waits = str_eq(text_of(json_get(job, STR("error")), "class"), STR("rate_limited"));
+    bool waits = str_eq(json_text(json_get(job, STR("error")), "class"), STR("rate_limited"));
     for (const struct json *l = first_of(job, "limits"); l && !waits; l = l->next) {
         const struct key *k = key_named(s, name_of(l));
         waits = k && is_shut(k);
     }
-    return waits && !str_eq(text_of(job, "state"), STR("processing"));
+    return waits && !str_eq(json_text(job, "state"), STR("processing"));
 }
 
 static int read_open(struct status *s)
@@ -132,7 +132,7 @@ static int read_open(struct status *s)
     for (const struct json *j = code ? NULL : first_of(answer, "jobs"); j; j = j->next) {
         count_job(s, j);
     }
-    s->has_all_open = !text_of(answer, "next_cursor").n;
+    s->has_all_open = !json_text(answer, "next_cursor").n;
     code = code ? code : read_limits(s);
     code = code ? code : read_workers(s);
     for (const struct json *j = code ? NULL : first_of(answer, "jobs"); j; j = j->next) {
@@ -243,7 +243,7 @@ static void print_limits(const struct status *s)
 {
     for (size_t i = 0; i < s->key_count; i++) {
         const struct key *k = &s->keys[i];
-        struct str until = text_of(k->limit, "paused_until");
+        struct str until = json_text(k->limit, "paused_until");
         if (!k->jobs || !is_shut(k)) {
             continue;
         }
@@ -264,8 +264,8 @@ static void print_work(const struct status *s)
     struct term_table *t = term_table_new(columns);
     for (const struct json *m = first_of(s->work, "models"); m; m = m->next) {
         const struct json *tokens = json_get(m, STR("tokens")), *cost = json_get(m, STR("cost_usd"));
-        term_cell(t, TERM_BOLD, text_of(m, "provider"));
-        term_cell(t, TERM_PLAIN, text_of(m, "model"));
+        term_cell(t, TERM_BOLD, json_text(m, "provider"));
+        term_cell(t, TERM_PLAIN, json_text(m, "model"));
         for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
             term_cell_int(t, number_of(json_get(m, STR("outcomes")), outcomes[i]));
         }
@@ -304,7 +304,7 @@ static void print_status(const struct status *s)
 int prompts_status(struct remote *r, const struct json *batch, const struct json *report)
 {
     static const char *const ends[] = {"completed", "failed", "cancelled", "skipped"};
-    struct status s = {.r = r, .batch = batch, .report = report, .id = text_of(batch, "id")};
+    struct status s = {.r = r, .batch = batch, .report = report, .id = json_text(batch, "id")};
     const struct json *counts = json_get(batch, STR("counts"));
     s.open = number_of(counts, "open");
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {

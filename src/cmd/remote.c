@@ -121,16 +121,10 @@ void remote_print_json(const struct json *v)
     }
 }
 
-struct str text_of(const struct json *o, const char *name)
-{
-    const struct json *v = json_get(o, str_from(name));
-    return v && v->type == JSON_STRING ? v->s : STR("");
-}
-
 bool remote_is_final(const struct json *job)
 {
     enum job_state state = JOB_BLOCKED;
-    return job_state_parse(text_of(job, "state"), &state) && job_state_is_final(state);
+    return job_state_parse(json_text(job, "state"), &state) && job_state_is_final(state);
 }
 
 int64_t number_of(const struct json *o, const char *name)
@@ -144,7 +138,7 @@ int64_t number_of(const struct json *o, const char *name)
 int64_t time_of(const struct json *o, const char *name)
 {
     int64_t at = 0;
-    return time_parse(text_of(o, name), &at) ? at : 0;
+    return time_parse(json_text(o, name), &at) ? at : 0;
 }
 
 const struct json *first_of(const struct json *o, const char *name)

@@ -44,7 +44,6 @@ void remote_put_seconds(struct json_out *w, const struct options *o, const char 
 void remote_put_list(struct json_out *w, const struct options *o, const char *option, const char *member);
 
 /* Shorthands for reading answers. */
-struct str text_of(const struct json *o, const char *name); /* "" when there is none */
 int64_t number_of(const struct json *o, const char *name);
 bool remote_is_final(const struct json *job);            /* by its state */
 int64_t time_of(const struct json *o, const char *name); /* RFC 3339; 0 = none */

@@ -16,9 +16,9 @@ static void show_event(struct follow *f, int64_t seq, const char *type, const st
     if (str_eq(kind, STR("progress"))) {
         const struct json *p = json_get(data, STR("percent"));
         int64_t permille = p && (p->type == JSON_REAL || p->type == JSON_INT) ? (int64_t)(p->d * 10) : -1;
-        term_progress(permille, text_of(data, "message"));
+        term_progress(permille, json_text(data, "message"));
     } else if (!f->is_verbose && str_eq(kind, STR("state")) &&
-               str_eq(text_of(data, "state"), STR("scheduled"))) { /* minutes of silence follow */
+               str_eq(json_text(data, "state"), STR("scheduled"))) { /* minutes of silence follow */
         term_progress_end();
         (void)fprintf(stderr, "this attempt failed, another one follows; stint show %s tells why and when\n",
                       f->id);
@@ -47,15 +47,15 @@ static bool on_event(void *ctx, int64_t seq, const char *type, const char *data_
 
 static int tell_end(struct remote *r, const struct json *job)
 {
-    struct str state = text_of(job, "state");
+    struct str state = json_text(job, "state");
     const struct json *error = json_get(job, STR("error"));
     if (str_eq(state, STR("completed"))) {
         return EXIT_OK;
     }
-    struct str reason = text_of(job, "reason");
+    struct str reason = json_text(job, "reason");
     return command_fail(r->o, EXIT_JOB_FAILED, "job %.*s is %.*s (%.*s): %.*s %.*s",
-                        STR_ARG(text_of(job, "id")), STR_ARG(state), STR_ARG(reason),
-                        STR_ARG(text_of(error, "code")), STR_ARG(text_of(error, "message")));
+                        STR_ARG(json_text(job, "id")), STR_ARG(state), STR_ARG(reason),
+                        STR_ARG(json_text(error, "code")), STR_ARG(json_text(error, "message")));
 }
 
 int remote_follow(struct remote *r, struct str id, bool is_verbose, const struct json **job)

@@ -11,12 +11,6 @@
 
 #define CANONICAL_HOPS_MAX 8
 
-static struct str text_of(const struct json *o, const char *name)
-{
-    const struct json *v = json_get(o, str_from(name));
-    return v && v->type == JSON_STRING ? v->s : STR("");
-}
-
 static int64_t int_of(const struct json *o, const char *name)
 {
     const struct json *v = json_get(o, str_from(name));
@@ -76,7 +70,7 @@ static size_t count_blocks(const struct crawl_document *d)
     size_t n = 0;
     for (size_t i = 0; i < d->count; i++) {
         struct block block;
-        struct str rest = text_of(d->pages[i].node->page, "blocks");
+        struct str rest = json_text(d->pages[i].node->page, "blocks");
         while (rest.p && next_block(&rest, &block)) {
             n++;
         }
@@ -93,7 +87,7 @@ static size_t find_boilerplate(const struct crawl_document *d, uint64_t **out)
     size_t found = 0;
     for (size_t i = 0; i < d->count; i++) {
         struct block block;
-        struct str rest = text_of(d->pages[i].node->page, "blocks");
+        struct str rest = json_text(d->pages[i].node->page, "blocks");
         while (rest.p && next_block(&rest, &block)) {
             if (block.kind != KIND_HEADING && block.kind != KIND_CODE) {
                 all[n++] = (struct tally){block.hash, i};
@@ -122,7 +116,7 @@ static void cut_boilerplate(struct crawl_document *d, struct crawl_page *page, c
     struct buf b = BUF_LIMIT(page->text.n + 1);
     struct block block;
     size_t at = 0;
-    struct str rest = text_of(page->node->page, "blocks");
+    struct str rest = json_text(page->node->page, "blocks");
     while (rest.p && next_block(&rest, &block)) {
         bool is_repeated = block.kind != KIND_HEADING && block.kind != KIND_CODE &&
                            bsearch(&block.hash, hashes, count, sizeof *hashes, compare_hashes);
@@ -189,10 +183,10 @@ static size_t order_pages(const struct crawl_graph *g, struct place *places)
 
 static const struct crawl_node *canonical_of(const struct crawl_graph *g, const struct crawl_node *n)
 {
-    struct str canonical = text_of(n->page, "canonical");
+    struct str canonical = json_text(n->page, "canonical");
     const struct crawl_node *other = canonical.n ? crawl_graph_find(g, canonical) : NULL;
     bool is_same = other && other != n && is_of_document(other) &&
-                   str_eq(text_of(other->page, "hash"), text_of(n->page, "hash"));
+                   str_eq(json_text(other->page, "hash"), json_text(n->page, "hash"));
     return is_same ? other : NULL;
 }
 
@@ -214,7 +208,7 @@ static void take_title(struct crawl_document *d, struct crawl_page *p)
 {
     struct str rest = STR_NONE;
     struct str first = str_cut(p->text, '\n', &rest);
-    p->title = text_of(p->node->page, "title");
+    p->title = json_text(p->node->page, "title");
     if (str_starts(first, STR("# "))) {
         p->title = str_trim(str_sub(first, 2, first.n));
         p->text = rest.p ? rest : STR("");
@@ -422,7 +416,7 @@ static void put_node(const struct crawl_document *d, const struct crawl_node *n,
     }
     if (n->state == CRAWL_DONE) {
         size_t number = d->numbers[n - d->graph->nodes];
-        json_put_str(w, "title", number ? d->pages[number - 1].title : text_of(n->page, "title"));
+        json_put_str(w, "title", number ? d->pages[number - 1].title : json_text(n->page, "title"));
         for (size_t i = 0; i < sizeof of_page / sizeof *of_page; i++) {
             const struct json *v = json_get(n->page, str_from(of_page[i]));
             json_put_raw(w, of_page[i], v ? v->raw : STR("null"));
@@ -487,7 +481,7 @@ static bool is_gone(const struct crawl_node *n)
 static bool has_changed(const struct crawl_node *n)
 {
     const struct json *before = json_get(json_get(n->record, STR("result")), STR("page"));
-    return !str_eq(text_of(before, "hash"), text_of(n->page, "hash"));
+    return !str_eq(json_text(before, "hash"), json_text(n->page, "hash"));
 }
 
 static int compare_texts(const void *left, const void *right)
@@ -528,7 +522,7 @@ void crawl_document_changes(const struct crawl_graph *g, struct arena *a, struct
         }
     }
     for (size_t i = 0; i < g->record_count; i++) {
-        struct str url = text_of(g->record_list[i], "url");
+        struct str url = json_text(g->record_list[i], "url");
         if (is_gone(crawl_graph_node(g, url))) {
             removed[counts->removed++] = url;
         }

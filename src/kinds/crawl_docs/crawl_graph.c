@@ -72,12 +72,6 @@ struct outcomes {
     size_t count, room;
 };
 
-static struct str text_of(const struct json *o, const char *name)
-{
-    const struct json *v = json_get(o, str_from(name));
-    return v && v->type == JSON_STRING ? v->s : STR("");
-}
-
 static struct str job_key(struct arena *a, const char *what, struct str identity)
 {
     return arena_printf(a, "%s %.*s", what, STR_ARG(identity));
@@ -109,8 +103,8 @@ static enum rc read_lines(struct crawl_graph *g, struct str lines, struct outcom
             out->room = wider;
         }
         const struct json *args = json_get(job, STR("args"));
-        struct str what = text_of(args, "what");
-        map_put(g->jobs, job_key(g->a, arena_c_str(g->a, what), identity_of(g, text_of(args, "url"))),
+        struct str what = json_text(args, "what");
+        map_put(g->jobs, job_key(g->a, arena_c_str(g->a, what), identity_of(g, json_text(args, "url"))),
                 out->count);
         out->jobs[out->count++] = job;
     }
@@ -133,7 +127,7 @@ static void read_records(struct crawl_graph *g, struct str lines)
             g->record_list = list;
             g->record_room = wider;
         }
-        map_put(g->records, text_of(record, "url"), g->record_count);
+        map_put(g->records, json_text(record, "url"), g->record_count);
         g->record_list[g->record_count++] = record;
     }
 }
@@ -153,7 +147,7 @@ static const struct json *outcome(const struct crawl_graph *g, const struct outc
 
 static bool is_completed(const struct json *job)
 {
-    return str_eq(text_of(job, "state"), STR("completed"));
+    return str_eq(json_text(job, "state"), STR("completed"));
 }
 
 /* ---- nodes */
@@ -181,8 +175,8 @@ static size_t add_node(struct crawl_graph *g, const struct page_url *page, int d
 static void take_record(struct crawl_node *n)
 {
     const struct json *before = json_get(n->record, STR("result"));
-    bool is_it = before && str_eq(text_of(before, "etag"), text_of(n->result, "etag")) &&
-                 str_eq(text_of(before, "last_modified"), text_of(n->result, "last_modified"));
+    bool is_it = before && str_eq(json_text(before, "etag"), json_text(n->result, "etag")) &&
+                 str_eq(json_text(before, "last_modified"), json_text(n->result, "last_modified"));
     if (!is_it) {
         n->state = CRAWL_FAILED;
         n->code = STR("not_modified");
@@ -200,16 +194,16 @@ static void read_outcome(struct crawl_graph *g, const struct outcomes *o, struct
     if (!n->job) {
         return;
     }
-    n->id = text_of(n->job, "id");
+    n->id = json_text(n->job, "id");
     n->result = json_get(n->job, STR("result"));
     n->page = json_get(n->result, STR("page"));
     if (!is_completed(n->job)) {
         n->state = CRAWL_FAILED;
-        n->code = text_of(json_get(n->job, STR("error")), "code");
-        n->code = n->code.n ? n->code : text_of(n->job, "state");
+        n->code = json_text(json_get(n->job, STR("error")), "code");
+        n->code = n->code.n ? n->code : json_text(n->job, "state");
         return;
     }
-    n->state = text_of(n->result, "redirect").n ? CRAWL_MOVED : CRAWL_DONE;
+    n->state = json_text(n->result, "redirect").n ? CRAWL_MOVED : CRAWL_DONE;
     const struct json *status = json_get(n->result, STR("status"));
     if (status && status->i == 304) {
         take_record(n);
@@ -284,7 +278,7 @@ static enum permission may_ask(struct crawl_graph *g, const struct outcomes *o, 
         return MAY_NOT_BE_ASKED;
     }
     struct robots *robots = &origins->items[origins->count].robots;
-    robots_read(text_of(json_get(job, STR("result")), "text"), CRAWL_AGENT, g->a, robots);
+    robots_read(json_text(json_get(job, STR("result")), "text"), CRAWL_AGENT, g->a, robots);
     origins->items[origins->count++].origin = origin;
     return robots_allows(robots, url, g->a) ? MAY_BE_ASKED : MAY_NOT_BE_ASKED;
 }
@@ -295,7 +289,7 @@ static enum rc seed_failed(const struct crawl_node *n, struct err *e)
 {
     const struct json *error = json_get(n->job, STR("error"));
     return err_set_code(e, RC_INVALID, "seed_failed", NULL, "the first page failed: %.*s: %.*s",
-                        STR_ARG(n->code), STR_ARG(str_sub(text_of(error, "message"), 0, 200)));
+                        STR_ARG(n->code), STR_ARG(str_sub(json_text(error, "message"), 0, 200)));
 }
 
 static enum rc robots_failed(const struct crawl_graph *g, const struct outcomes *o, const struct url *url,
@@ -305,12 +299,12 @@ static enum rc robots_failed(const struct crawl_graph *g, const struct outcomes 
     const struct json *job = outcome(g, o, PAGE_ROBOTS, identity_of(g, address));
     if (job && !is_completed(job)) {
         const struct json *error = json_get(job, STR("error"));
-        struct str code = text_of(error, "code");
+        struct str code = json_text(error, "code");
         const char *ours = str_eq(code, STR("blocked_address")) ? "blocked_address"
                            : str_eq(code, STR("tls_failed"))    ? "tls_failed"
                                                                 : "robots_unreachable";
         return err_set_code(e, RC_INVALID, ours, NULL, "%.*s",
-                            STR_ARG(str_sub(text_of(error, "message"), 0, 300)));
+                            STR_ARG(str_sub(json_text(error, "message"), 0, 300)));
     }
     return err_set_code(e, RC_DENIED, "robots", NULL, "robots.txt does not let us ask for the first page");
 }
@@ -350,7 +344,7 @@ static enum rc read_seed(struct crawl_graph *g, const struct outcomes *o, struct
             g->scope.seed = n->url;
             return RC_OK;
         }
-        if (page_url_read(STR(""), text_of(n->result, "redirect"), g->args->query, g->a, &page, NULL)) {
+        if (page_url_read(STR(""), json_text(n->result, "redirect"), g->args->query, g->a, &page, NULL)) {
             break;
         }
     }
@@ -557,7 +551,7 @@ static void follow_redirect(struct crawl_graph *g, const struct outcomes *o, str
         fail_node(&g->nodes[at], STR("redirect_loop"));
         return;
     }
-    size_t to = reach(g, o, origins, text_of(n.result, "redirect"), n.depth, n.hops + 1);
+    size_t to = reach(g, o, origins, json_text(n.result, "redirect"), n.depth, n.hops + 1);
     if (to == SKIPPED(SKIP_OUT) || to == SKIPPED(SKIP_EXCLUDED) || to == SKIPPED(SKIP_EXTENSION)) {
         fail_node(&g->nodes[at], STR("redirect_out_of_scope"));
     } else if (to == SKIPPED(SKIP_ROBOTS)) {

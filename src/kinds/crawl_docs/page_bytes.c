@@ -264,30 +264,24 @@ static enum rc read_llms(struct reading *r)
 
 /* ---- the whole */
 
-static struct str text_of(const struct json *o, const char *name)
-{
-    const struct json *v = json_get(o, str_from(name));
-    return v && v->type == JSON_STRING ? v->s : STR("");
-}
-
 static enum rc read_request(struct str request, struct reading *r, struct err *e)
 {
     struct json *o = NULL;
     enum rc rc = json_parse_envelope(str_cut(request, '\n', &r->bytes), r->a, &o, e);
     const struct json *crawl = json_get(o, STR("crawl"));
     rc = rc ? rc : crawl_args_read(crawl ? crawl->raw : STR(""), r->a, &r->args, e);
-    rc = rc ? rc : url_parse(text_of(o, "seed"), r->a, &r->scope.seed, e);
+    rc = rc ? rc : url_parse(json_text(o, "seed"), r->a, &r->scope.seed, e);
     if (rc) {
         return rc;
     }
-    r->url = text_of(o, "url");
-    r->type = text_of(o, "type");
+    r->url = json_text(o, "url");
+    r->type = json_text(o, "type");
     r->scope.kind = r->args.scope;
     r->scope.include = r->args.include;
     r->scope.include_count = r->args.include_count;
     r->scope.exclude = r->args.exclude;
     r->scope.exclude_count = r->args.exclude_count;
-    if (!page_what_parse(text_of(o, "what"), &r->what)) {
+    if (!page_what_parse(json_text(o, "what"), &r->what)) {
         return err_set(e, RC_INVALID, "what?");
     }
     r->most = r->what == PAGE_PAGE ? PAGE_LINKS_MAX : SITEMAP_URLS_MAX;

@@ -50,12 +50,6 @@ bool page_what_parse(struct str name, enum page_what *out)
 
 /* ---- the request */
 
-static struct str text_of(const struct json *o, const char *name)
-{
-    const struct json *v = json_get(o, str_from(name));
-    return v && v->type == JSON_STRING ? v->s : STR("");
-}
-
 static enum rc read_checkpoint(struct job *j, struct err *e)
 {
     struct json *o = NULL;
@@ -73,11 +67,11 @@ static enum rc read_args(struct job *j, struct err *e)
     rc = rc ? rc : crawl_args_read(crawl ? crawl->raw : STR(""), j->a, &j->args, e);
     rc = rc ? rc : json_get_int(o, "delay_ms", 0, CRAWL_DELAY_MAX_MS, &j->delay_ms, e);
     rc = rc ? rc : json_get_int(o, "depth", 0, CRAWL_DEPTH_MAX, &j->depth, e);
-    j->url = text_of(o, "url");
-    j->seed = text_of(o, "seed");
-    j->etag = text_of(o, "etag");
-    j->last_modified = text_of(o, "last_modified");
-    if (!rc && !page_what_parse(text_of(o, "what"), &j->what)) {
+    j->url = json_text(o, "url");
+    j->seed = json_text(o, "seed");
+    j->etag = json_text(o, "etag");
+    j->last_modified = json_text(o, "last_modified");
+    if (!rc && !page_what_parse(json_text(o, "what"), &j->what)) {
         rc = err_set_code(e, RC_INVALID, "invalid_input", "what", "what: page, robots, sitemap or llms");
     }
     return rc ? rc : url_parse(j->url, j->a, &j->place, e);

@@ -31,12 +31,6 @@ enum rc coordinates_read(const struct json *o, struct arena *a, struct coordinat
     return rc;
 }
 
-static struct str text_of(const struct json *o, const char *name)
-{
-    const struct json *v = json_get(o, str_from(name));
-    return v && v->type == JSON_STRING ? v->s : STR("");
-}
-
 /* "schedule:NAME:" and "TICK:NUMBER": a tick has colons of its own, a name of ours has none. */
 static struct str behind_name(struct str key)
 {
@@ -78,8 +72,8 @@ bool coordinates_find(const struct coordinates *c, struct str key, struct prompt
     }
     const struct json *model = c->models[n / c->runs % (int64_t)c->model_count];
     *out = (struct prompt_coordinate){.prompt = c->prompts[n / c->runs / (int64_t)c->model_count]->s,
-                                      .provider = text_of(model, "provider"),
-                                      .model = text_of(model, "id"),
+                                      .provider = json_text(model, "provider"),
+                                      .model = json_text(model, "id"),
                                       .run = n % c->runs + 1};
     return true;
 }

@@ -146,12 +146,6 @@ static enum rc write_response(struct reporting *r, const struct json *line, cons
 
 /* ---- the lines */
 
-static struct str text_of(const struct json *o, const char *name)
-{
-    const struct json *v = json_get(o, str_from(name));
-    return v && v->type == JSON_STRING ? v->s : STR("");
-}
-
 /* Names in an answer that is kept, looked for anew: an object with mentions and citations; NULL: that text could not be read. */
 static const struct json *read_anew(struct reporting *r, const struct json *result)
 {
@@ -185,8 +179,9 @@ static enum rc take_line(struct reporting *r, struct str text, struct err *e)
         return err_wrap(e, RC_BUSY, "the results of the batch cannot be read");
     }
     if (!r->args.date.n) { /* the first line of a schedule's tick, or, run by hand, of today */
-        struct str tick = coordinates_tick(text_of(line, "unique_key"));
-        r->args.date = arena_str(r->a, tick.n ? tick : str_sub(text_of(line, "finished_at"), 0, DATE_BYTES));
+        struct str tick = coordinates_tick(json_text(line, "unique_key"));
+        r->args.date =
+            arena_str(r->a, tick.n ? tick : str_sub(json_text(line, "finished_at"), 0, DATE_BYTES));
     }
     const struct json *result = json_get(line, STR("result"));
     const struct json *found = r->args.is_anew ? read_anew(r, result) : result;

@@ -50,7 +50,7 @@ static void put_words(struct buf *out, const struct json *list, const char *memb
     struct buf words = BUF_LIMIT(1 << 20);
     for (const struct json *i = list && list->type == JSON_ARRAY ? list->first : NULL; i; i = i->next) {
         const struct json *count = json_get(i, STR("count"));
-        struct str word = member ? report_str(i, member) : i->s;
+        struct str word = member ? json_text(i, member) : i->s;
         if (!count || count->i) {
             buf_append_c(&words, words.n ? "; " : "");
             buf_append_str(&words, word);
@@ -66,7 +66,7 @@ static bool says(const struct json *line, struct str name)
 {
     for (const struct json *m = report_list(line, "mentions"); m; m = m->next) {
         const struct json *count = json_get(m, STR("count"));
-        if (str_eq(report_str(m, "name"), name) && count && count->i) {
+        if (str_eq(json_text(m, "name"), name) && count && count->i) {
             return true;
         }
     }

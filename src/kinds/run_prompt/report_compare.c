@@ -61,8 +61,8 @@ static void put_pair(struct json_out *w, struct str name, const struct json *a, 
     const struct json *some = a ? a : b;
     json_object_begin(w);
     json_put_str(w, "name", name);
-    json_put_str(w, "provider", report_str(some, "provider"));
-    json_put_str(w, "model", report_str(some, "model"));
+    json_put_str(w, "provider", json_text(some, "provider"));
+    json_put_str(w, "model", json_text(some, "model"));
     json_name(w, "a");
     put_members(w, a, side_members, sizeof side_members / sizeof *side_members);
     json_name(w, "b");
@@ -73,7 +73,7 @@ static void put_pair(struct json_out *w, struct str name, const struct json *a, 
 
 static const struct json *named(const struct json *first, struct str name)
 {
-    while (first && !str_eq(report_str(first, "name"), name)) {
+    while (first && !str_eq(json_text(first, "name"), name)) {
         first = first->next;
     }
     return first;
@@ -81,8 +81,8 @@ static const struct json *named(const struct json *first, struct str name)
 
 static const struct json *same_model(const struct json *first, const struct json *model)
 {
-    while (first && !(str_eq(report_str(first, "provider"), report_str(model, "provider")) &&
-                      str_eq(report_str(first, "model"), report_str(model, "model")))) {
+    while (first && !(str_eq(json_text(first, "provider"), json_text(model, "provider")) &&
+                      str_eq(json_text(first, "model"), json_text(model, "model")))) {
         first = first->next;
     }
     return first;
@@ -90,7 +90,7 @@ static const struct json *same_model(const struct json *first, const struct json
 
 static void put_entity(struct json_out *w, const struct json *a, const struct json *b)
 {
-    struct str name = report_str(a ? a : b, "name");
+    struct str name = json_text(a ? a : b, "name");
     put_pair(w, name, a, b);
     for (const struct json *m = report_list(a, "models"); m; m = m->next) {
         put_pair(w, name, m, same_model(report_list(b, "models"), m));
@@ -115,11 +115,11 @@ void prompt_report_compare(const struct json *a, const struct json *b, struct st
     json_array_begin(&w);
     for (const struct json *i = in_a; i; i = i->next) {
         if (report_is_wanted(i, entity)) {
-            put_entity(&w, i, named(in_b, report_str(i, "name")));
+            put_entity(&w, i, named(in_b, json_text(i, "name")));
         }
     }
     for (const struct json *i = in_b; i; i = i->next) {
-        if (report_is_wanted(i, entity) && !named(in_a, report_str(i, "name"))) {
+        if (report_is_wanted(i, entity) && !named(in_a, json_text(i, "name"))) {
             put_entity(&w, NULL, i);
         }
     }
@@ -146,11 +146,11 @@ static void put_line(struct buf *out, const struct json *pair)
     const struct json *low = number(pair, "change_low"), *high = number(pair, "change_high");
     const struct json *changed = json_get(pair, STR("changed"));
     buf_append_c(out, "| ");
-    report_cell(out, report_str(pair, "name"));
+    report_cell(out, json_text(pair, "name"));
     buf_append_c(out, " | ");
-    report_cell(out, report_str(pair, "provider"));
+    report_cell(out, json_text(pair, "provider"));
     buf_append_c(out, " | ");
-    report_cell(out, report_str(pair, "model"));
+    report_cell(out, json_text(pair, "model"));
     put_side(out, json_get(pair, STR("a")));
     put_side(out, json_get(pair, STR("b")));
     buf_append_c(out, " | ");
@@ -166,9 +166,9 @@ static void put_line(struct buf *out, const struct json *pair)
 
 static void put_day(struct buf *out, const struct json *side)
 {
-    report_cell(out, report_str(side, "name"));
+    report_cell(out, json_text(side, "name"));
     buf_append_c(out, " ");
-    report_cell(out, report_str(side, "date"));
+    report_cell(out, json_text(side, "date"));
 }
 
 void prompt_compare_markdown(const struct json *comparison, struct buf *out)

@@ -8,12 +8,6 @@
 #define DOMAINS_SHOWN  20
 #define FAILURES_SHOWN 10
 
-struct str report_str(const struct json *o, const char *name)
-{
-    const struct json *v = json_get(o, str_from(name));
-    return v && v->type == JSON_STRING ? v->s : STR("");
-}
-
 const struct json *report_list(const struct json *o, const char *name)
 {
     const struct json *v = json_get(o, str_from(name));
@@ -94,7 +88,7 @@ void report_cell(struct buf *out, struct str s)
 
 bool report_is_wanted(const struct json *entity, struct str wanted)
 {
-    return !wanted.n || str_eq(report_str(entity, "name"), wanted);
+    return !wanted.n || str_eq(json_text(entity, "name"), wanted);
 }
 
 bool prompt_report_knows(const struct json *report, struct str entity)
@@ -143,9 +137,9 @@ static void put_head(struct buf *out, const struct json *report)
     const struct json *cost = json_get(report, STR("cost_usd"));
     const struct json *anew = json_get(report, STR("reextracted"));
     buf_append_c(out, "# ");
-    report_cell(out, report_str(report, "name"));
+    report_cell(out, json_text(report, "name"));
     buf_append_c(out, ", ");
-    report_cell(out, report_str(report, "date"));
+    report_cell(out, json_text(report, "date"));
     buf_append_c(out, "\n\n");
     report_number(out, report, "jobs");
     buf_append_c(out, " of ");
@@ -179,9 +173,9 @@ static void put_models(struct buf *out, const struct json *report)
         const struct json *tokens = json_get(m, STR("tokens"));
         const struct json *ms = json_get(m, STR("latency_ms"));
         buf_append_c(out, "| ");
-        report_cell(out, report_str(m, "provider"));
+        report_cell(out, json_text(m, "provider"));
         buf_append_c(out, " | ");
-        report_cell(out, report_str(m, "model"));
+        report_cell(out, json_text(m, "model"));
         for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
             buf_append_c(out, " | ");
             report_number(out, m, numbers[i]);
@@ -205,9 +199,9 @@ static void put_rate(struct buf *out, struct str name, const struct json *row)
     buf_append_c(out, "| ");
     report_cell(out, name);
     buf_append_c(out, " | ");
-    report_cell(out, report_str(row, "provider"));
+    report_cell(out, json_text(row, "provider"));
     buf_append_c(out, " | ");
-    report_cell(out, report_str(row, "model"));
+    report_cell(out, json_text(row, "model"));
     buf_append_c(out, " | ");
     report_number(out, row, "mentioned");
     buf_append_c(out, " of ");
@@ -235,10 +229,10 @@ static void put_entities(struct buf *out, const struct json *report, struct str 
         if (!report_is_wanted(i, wanted)) {
             continue;
         }
-        put_rate(out, report_str(i, "name"), i);
+        put_rate(out, json_text(i, "name"), i);
         for (const struct json *m = report_list(i, "models"); m && report_list(i, "models")->next;
              m = m->next) {
-            put_rate(out, report_str(i, "name"), m);
+            put_rate(out, json_text(i, "name"), m);
         }
     }
 }
@@ -247,16 +241,16 @@ static void put_citations(struct buf *out, const struct json *report, struct str
 {
     int shown = 0;
     for (const struct json *c = report_list(report, "citations"); c && shown < DOMAINS_SHOWN; c = c->next) {
-        if (wanted.n && !str_eq(report_str(c, "entity"), wanted)) {
+        if (wanted.n && !str_eq(json_text(c, "entity"), wanted)) {
             continue;
         }
         buf_append_c(out,
                      shown++ ? ""
                              : "\n## Citations\n\n| domain | of | times | in answers |\n|---|---|--:|--:|\n");
         buf_append_c(out, "| ");
-        report_cell(out, report_str(c, "domain"));
+        report_cell(out, json_text(c, "domain"));
         buf_append_c(out, " | ");
-        report_cell(out, report_str(c, "entity"));
+        report_cell(out, json_text(c, "entity"));
         buf_append_c(out, " | ");
         report_number(out, c, "count");
         buf_append_c(out, " | ");
@@ -272,11 +266,11 @@ static void put_failures(struct buf *out, const struct json *report)
         buf_append_c(out,
                      shown++ ? "" : "\n## Failures\n\n| code | jobs | the first one said |\n|---|--:|---|\n");
         buf_append_c(out, "| ");
-        report_cell(out, report_str(f, "code"));
+        report_cell(out, json_text(f, "code"));
         buf_append_c(out, " | ");
         report_number(out, f, "count");
         buf_append_c(out, " | ");
-        report_cell(out, report_str(f, "example"));
+        report_cell(out, json_text(f, "example"));
         buf_append_c(out, " |\n");
     }
 }
@@ -315,9 +309,9 @@ static void put_row(struct buf *out, struct str name, const struct json *row)
 {
     report_field(out, name);
     buf_append_char(out, ',');
-    report_field(out, report_str(row, "provider"));
+    report_field(out, json_text(row, "provider"));
     buf_append_char(out, ',');
-    report_field(out, report_str(row, "model"));
+    report_field(out, json_text(row, "model"));
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
         const struct json *v = json_get(row, str_from(columns[i]));
         buf_append_char(out, ',');
@@ -337,9 +331,9 @@ void prompt_report_csv(const struct json *report, struct str entity, struct buf 
         if (!report_is_wanted(i, entity)) {
             continue;
         }
-        put_row(out, report_str(i, "name"), i);
+        put_row(out, json_text(i, "name"), i);
         for (const struct json *m = report_list(i, "models"); m; m = m->next) {
-            put_row(out, report_str(i, "name"), m);
+            put_row(out, json_text(i, "name"), m);
         }
     }
 }

@@ -4,7 +4,6 @@
 
 #include "base/json.h"
 
-struct str report_str(const struct json *o, const char *name);          /* "" when absent or no text */
 const struct json *report_list(const struct json *o, const char *name); /* the first item; NULL = none */
 bool report_is_wanted(const struct json *entity, struct str wanted);    /* wanted "" = all */
 /* In a cell of a Markdown table; a dash for what is no number. */
