@@ -8,7 +8,7 @@
 
 struct producer {
     struct bench *b;
-    struct buf body; /* of every request: made before the clock runs, the server's speed is to be measured */
+    struct str body; /* of every request: made before the clock runs, the server's speed is to be measured */
     int64_t sent_us;
 };
 
@@ -37,31 +37,31 @@ static void produce(struct producer *p)
 {
     p->b->in_flight++;
     p->sent_us = clock_mono_us();
-    (void)bench_post(p->b, STR("/v1/jobs"), buf_str(&p->body), p, on_enqueued);
+    (void)bench_post(p->b, STR("/v1/jobs"), p->body, p, on_enqueued);
 }
 
-static void write_body(struct producer *p, int64_t number)
+static struct str body_of(struct bench *b, int64_t number)
 {
-    struct bench *b = p->b;
+    struct buf body = BUF_LIMIT((size_t)b->o->batch * JOB_BYTES);
     bool is_array = !b->sends_lines && b->o->batch > 1;
     for (int64_t i = 0; i < b->o->batch; i++) {
         if (is_array) {
-            buf_append_char(&p->body, i ? ',' : '[');
+            buf_append_char(&body, i ? ',' : '[');
         }
-        bench_write_job(&p->body, b, number + i);
-        buf_append_char(&p->body, '\n');
+        bench_write_job(&body, b, number + i);
+        buf_append_char(&body, '\n');
     }
     if (is_array) {
-        buf_append_char(&p->body, ']');
+        buf_append_char(&body, ']');
     }
+    return buf_give(&body, b->a);
 }
 
 static void start_enqueue(struct bench *b)
 {
     struct producer *list = arena_array(b->a, struct producer, (size_t)b->o->in_flight);
     for (int64_t i = 0; i < b->o->in_flight; i++) {
-        list[i] = (struct producer){.b = b, .body = BUF_LIMIT((size_t)b->o->batch * JOB_BYTES)};
-        write_body(&list[i], i * 1000000);
+        list[i] = (struct producer){.b = b, .body = body_of(b, i * 1000000)};
     }
     b->started_us = clock_mono_us();
     for (int64_t i = 0; i < b->o->in_flight; i++) {
@@ -108,15 +108,16 @@ static void ask(struct producer *p)
 {
     p->b->in_flight++;
     p->sent_us = clock_mono_us();
-    (void)bench_post(p->b, STR("/"), buf_str(&p->body), p, on_got);
+    (void)bench_post(p->b, STR("/"), p->body, p, on_got);
 }
 
 static void start_post(struct bench *b)
 {
     struct producer *list = arena_array(b->a, struct producer, (size_t)b->o->in_flight);
     for (int64_t i = 0; i < b->o->in_flight; i++) {
-        list[i] = (struct producer){.b = b, .body = BUF_LIMIT(JOB_BYTES)};
-        bench_write_job(&list[i].body, b, i);
+        struct buf body = BUF_LIMIT(JOB_BYTES);
+        bench_write_job(&body, b, i);
+        list[i] = (struct producer){.b = b, .body = buf_give(&body, b->a)};
         ask(&list[i]);
     }
 }

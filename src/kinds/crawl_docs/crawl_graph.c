@@ -2,153 +2,15 @@
  * depth. What a node's job brought is found by the address that was asked for. */
 #include "kinds/crawl_docs/crawl_graph.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#define NOWHERE         SIZE_MAX
-#define SKIPPED(reason) (NOWHERE - 1 - (size_t)(reason)) /* instead of a node */
+#include "kinds/crawl_docs/graph_parts.h"
+
+#define SKIPPED(reason) (CRAWL_NOWHERE - 1 - (size_t)(reason)) /* instead of a node */
 
 const char *const crawl_skip_names[CRAWL_SKIP_REASONS] = {
     "out_of_scope", "excluded", "extension", "url_too_long",   "too_many_links",
     "robots",       "depth",    "max_pages", "max_total_bytes"};
-
-/* ---- a map of texts; keys that a stranger chooses, so that a bad one costs a walk, and no more than the pages of a crawl */
-
-struct crawl_map {
-    struct arena *a;
-    struct {
-        struct str key;
-        size_t value;
-    } * cells;
-    size_t room, count;
-};
-
-static size_t find_cell(const struct crawl_map *m, struct str key)
-{
-    size_t at = str_hash(key) & (m->room - 1);
-    while (m->cells[at].key.p && !str_eq(m->cells[at].key, key)) {
-        at = (at + 1) & (m->room - 1);
-    }
-    return at;
-}
-
-static struct crawl_map *map_new(struct arena *a)
-{
-    struct crawl_map *m = arena_alloc(a, sizeof *m);
-    m->a = a;
-    m->room = 1024;
-    m->cells = arena_alloc_array(a, sizeof *m->cells, m->room);
-    return m;
-}
-
-static size_t map_get(const struct crawl_map *m, struct str key)
-{
-    size_t at = find_cell(m, key);
-    return m->cells[at].key.p ? m->cells[at].value : NOWHERE;
-}
-
-static void map_put(struct crawl_map *m, struct str key, size_t value)
-{
-    if (2 * m->count >= m->room) {
-        struct crawl_map wider = {.a = m->a, .room = 4 * m->room, .count = m->count};
-        wider.cells = arena_alloc_array(m->a, sizeof *wider.cells, wider.room);
-        for (size_t i = 0; i < m->room; i++) {
-            if (m->cells[i].key.p) {
-                wider.cells[find_cell(&wider, m->cells[i].key)] = m->cells[i];
-            }
-        }
-        *m = wider;
-    }
-    size_t at = find_cell(m, key);
-    m->count += !m->cells[at].key.p;
-    m->cells[at].key = key;
-    m->cells[at].value = value;
-}
-
-/* ---- outcomes of jobs */
-
-struct outcomes {
-    const struct json **jobs;
-    size_t count, room;
-};
-
-static struct str job_key(struct arena *a, const char *what, struct str identity)
-{
-    return arena_printf(a, "%s %.*s", what, STR_ARG(identity));
-}
-
-static struct str identity_of(const struct crawl_graph *g, struct str address)
-{
-    struct page_url page;
-    return page_url_read(STR(""), address, g->args->query, g->a, &page, NULL) ? address : page.identity;
-}
-
-static enum rc read_lines(struct crawl_graph *g, struct str lines, struct outcomes *out, struct err *e)
-{
-    for (struct str rest = lines; rest.p && rest.n;) {
-        struct json *job = NULL;
-        struct str line = str_cut(rest, '\n', &rest);
-        enum rc rc = line.n ? json_parse_envelope(line, g->a, &job, e) : RC_OK;
-        if (rc) {
-            return rc;
-        }
-        if (!job) {
-            continue;
-        }
-        if (out->count == out->room) {
-            size_t wider = out->room ? 2 * out->room : 256;
-            const struct json **jobs = arena_array(g->a, const struct json *, wider);
-            memcpy(jobs, out->jobs ? out->jobs : jobs, out->count * sizeof *jobs);
-            out->jobs = jobs;
-            out->room = wider;
-        }
-        const struct json *args = json_get(job, STR("args"));
-        struct str what = json_text(args, "what");
-        map_put(g->jobs, job_key(g->a, arena_c_str(g->a, what), identity_of(g, json_text(args, "url"))),
-                out->count);
-        out->jobs[out->count++] = job;
-    }
-    return RC_OK;
-}
-
-/* A record that cannot be read is none: the page is asked for as if it were new. */
-static void read_records(struct crawl_graph *g, struct str lines)
-{
-    for (struct str rest = lines; rest.p && rest.n;) {
-        struct json *record = NULL;
-        struct str line = str_cut(rest, '\n', &rest);
-        if (!line.n || json_parse_envelope(line, g->a, &record, NULL)) {
-            continue;
-        }
-        if (g->record_count == g->record_room) {
-            size_t wider = g->record_room ? 2 * g->record_room : 256;
-            const struct json **list = arena_array(g->a, const struct json *, wider);
-            memcpy(list, g->record_list ? g->record_list : list, g->record_count * sizeof *list);
-            g->record_list = list;
-            g->record_room = wider;
-        }
-        map_put(g->records, json_text(record, "url"), g->record_count);
-        g->record_list[g->record_count++] = record;
-    }
-}
-
-static const struct json *record_of(const struct crawl_graph *g, struct str identity)
-{
-    size_t at = map_get(g->records, identity);
-    return g->record_list && at < g->record_count ? g->record_list[at] : NULL;
-}
-
-static const struct json *outcome(const struct crawl_graph *g, const struct outcomes *o, enum page_what what,
-                                  struct str identity)
-{
-    size_t at = map_get(g->jobs, job_key(g->a, page_what_name(what), identity));
-    return o->jobs && at < o->count ? o->jobs[at] : NULL;
-}
-
-static bool is_completed(const struct json *job)
-{
-    return str_eq(json_text(job, "state"), STR("completed"));
-}
 
 /* ---- nodes */
 
@@ -165,9 +27,9 @@ static size_t add_node(struct crawl_graph *g, const struct page_url *page, int d
                                              .identity = page->identity,
                                              .url = page->url,
                                              .depth = depth,
-                                             .moved_to = NOWHERE};
-    map_put(g->map, page->fetch, g->count);
-    map_put(g->map, page->identity, g->count);
+                                             .moved_to = CRAWL_NOWHERE};
+    crawl_map_put(g->map, page->fetch, g->count);
+    crawl_map_put(g->map, page->identity, g->count);
     return g->count++;
 }
 
@@ -189,15 +51,15 @@ static void take_record(struct crawl_node *n)
 
 static void read_outcome(struct crawl_graph *g, const struct outcomes *o, struct crawl_node *n)
 {
-    n->record = record_of(g, n->identity);
-    n->job = outcome(g, o, PAGE_PAGE, n->identity);
+    n->record = outcomes_record(g, n->identity);
+    n->job = outcomes_find(g, o, PAGE_PAGE, n->identity);
     if (!n->job) {
         return;
     }
     n->id = json_text(n->job, "id");
     n->result = json_get(n->job, STR("result"));
     n->page = json_get(n->result, STR("page"));
-    if (!is_completed(n->job)) {
+    if (!outcomes_is_completed(n->job)) {
         n->state = CRAWL_FAILED;
         n->code = json_text(json_get(n->job, STR("error")), "code");
         n->code = n->code.n ? n->code : json_text(n->job, "state");
@@ -210,7 +72,7 @@ static void read_outcome(struct crawl_graph *g, const struct outcomes *o, struct
     }
 }
 
-static void ask(struct crawl_graph *g, enum page_what what, const struct page_url *page, int depth)
+void crawl_graph_ask(struct crawl_graph *g, enum page_what what, const struct page_url *page, int depth)
 {
     if (g->ask_count < CRAWL_ASK_MAX) {
         g->asks[g->ask_count++] = (struct crawl_ask){
@@ -220,67 +82,9 @@ static void ask(struct crawl_graph *g, enum page_what what, const struct page_ur
             .host = page->url.host,
             .origin = url_origin(&page->url, g->a),
             .depth = depth,
-            .record = what == PAGE_PAGE ? record_of(g, page->identity) : NULL,
+            .record = what == PAGE_PAGE ? outcomes_record(g, page->identity) : NULL,
         };
     }
-}
-
-/* ---- robots.txt, one for each origin */
-
-struct origins {
-    struct {
-        struct str origin;
-        struct robots robots;
-    } items[64];
-    size_t count;
-};
-
-static const struct robots *robots_of(const struct origins *origins, struct str origin)
-{
-    for (size_t i = 0; i < origins->count; i++) {
-        if (str_eq(origins->items[i].origin, origin)) {
-            return &origins->items[i].robots;
-        }
-    }
-    return NULL;
-}
-
-enum permission { MAY_BE_ASKED, MAY_NOT_BE_ASKED, NOT_KNOWN_YET };
-
-static enum permission may_ask(struct crawl_graph *g, const struct outcomes *o, struct origins *origins,
-                               const struct url *url)
-{
-    struct str origin = url_origin(url, g->a);
-    if (!g->args->robots) {
-        return MAY_BE_ASKED;
-    }
-    const struct robots *known = robots_of(origins, origin);
-    if (known) {
-        return robots_allows(known, url, g->a) ? MAY_BE_ASKED : MAY_NOT_BE_ASKED;
-    }
-    struct page_url page;
-    struct str address = arena_printf(g->a, "%.*s/robots.txt", STR_ARG(origin));
-    if (origins->count == sizeof origins->items / sizeof *origins->items ||
-        page_url_read(STR(""), address, g->args->query, g->a, &page, NULL)) {
-        return MAY_NOT_BE_ASKED;
-    }
-    const struct json *job = outcome(g, o, PAGE_ROBOTS, page.identity);
-    if (!job) {
-        for (size_t i = 0; i < g->ask_count; i++) {
-            if (g->asks[i].what == PAGE_ROBOTS && str_eq(g->asks[i].identity, page.identity)) {
-                return NOT_KNOWN_YET;
-            }
-        }
-        ask(g, PAGE_ROBOTS, &page, 0);
-        return NOT_KNOWN_YET;
-    }
-    if (!is_completed(job)) {
-        return MAY_NOT_BE_ASKED;
-    }
-    struct robots *robots = &origins->items[origins->count].robots;
-    robots_read(json_text(json_get(job, STR("result")), "text"), CRAWL_AGENT, g->a, robots);
-    origins->items[origins->count++].origin = origin;
-    return robots_allows(robots, url, g->a) ? MAY_BE_ASKED : MAY_NOT_BE_ASKED;
 }
 
 /* ---- the seed */
@@ -296,8 +100,8 @@ static enum rc robots_failed(const struct crawl_graph *g, const struct outcomes 
                              struct err *e)
 {
     struct str address = arena_printf(g->a, "%.*s/robots.txt", STR_ARG(url_origin(url, g->a)));
-    const struct json *job = outcome(g, o, PAGE_ROBOTS, identity_of(g, address));
-    if (job && !is_completed(job)) {
+    const struct json *job = outcomes_find(g, o, PAGE_ROBOTS, outcomes_identity(g, address));
+    if (job && !outcomes_is_completed(job)) {
         const struct json *error = json_get(job, STR("error"));
         struct str code = json_text(error, "code");
         const char *ours = str_eq(code, STR("blocked_address")) ? "blocked_address"
@@ -315,14 +119,14 @@ static enum rc read_seed(struct crawl_graph *g, const struct outcomes *o, struct
 {
     struct page_url page = g->args->seed;
     for (int hops = 0; hops <= CRAWL_REDIRECTS_MAX; hops++) {
-        enum permission permission = may_ask(g, o, origins, &page.url);
+        enum permission permission = origins_may_ask(g, o, origins, &page.url);
         if (permission == MAY_NOT_BE_ASKED) {
             return robots_failed(g, o, &page.url, e);
         }
         if (permission == NOT_KNOWN_YET) {
             return RC_OK;
         }
-        if (map_get(g->map, page.identity) != NOWHERE) {
+        if (crawl_map_get(g->map, page.identity) != CRAWL_NOWHERE) {
             break;
         }
         size_t before = g->seed;
@@ -334,7 +138,7 @@ static enum rc read_seed(struct crawl_graph *g, const struct outcomes *o, struct
         read_outcome(g, o, n);
         if (!n->job) {
             g->scope.seed = n->url;
-            ask(g, PAGE_PAGE, &page, 0);
+            crawl_graph_ask(g, PAGE_PAGE, &page, 0);
             return RC_OK;
         }
         if (n->state == CRAWL_FAILED) {
@@ -349,103 +153,6 @@ static enum rc read_seed(struct crawl_graph *g, const struct outcomes *o, struct
         }
     }
     return err_set_code(e, RC_INVALID, "redirect_loop", NULL, "the first page redirects again and again");
-}
-
-/* ---- lists */
-
-/* Asks for a list, or takes what it said. NULL: not known yet, or not to be asked for. */
-static const struct json *list_of(struct crawl_graph *g, const struct outcomes *o, enum page_what what,
-                                  struct str address)
-{
-    struct page_url page;
-    if (page_url_read(STR(""), address, g->args->query, g->a, &page, NULL) ||
-        !str_eq(page.url.host, g->scope.seed.host)) {
-        return NULL;
-    }
-    const struct json *job = outcome(g, o, what, page.identity);
-    if (!job) {
-        for (size_t i = 0; i < g->ask_count; i++) {
-            if (g->asks[i].what == what && str_eq(g->asks[i].identity, page.identity)) {
-                return NULL;
-            }
-        }
-        ask(g, what, &page, 0);
-        return NULL;
-    }
-    return json_get(job, STR("result"));
-}
-
-struct lists {
-    const struct json *results[CRAWL_SITEMAPS_MAX + 4];
-    size_t count, sitemaps;
-};
-
-static void read_sitemap(struct crawl_graph *g, const struct outcomes *o, struct str address,
-                         struct lists *lists)
-{
-    if (lists->sitemaps < CRAWL_SITEMAPS_MAX) {
-        lists->sitemaps++;
-        const struct json *result = list_of(g, o, PAGE_SITEMAP, address);
-        lists->results[lists->count] = result;
-        lists->count += result != NULL;
-    }
-}
-
-/* What robots.txt does not name it can forbid. */
-static bool may_guess(struct crawl_graph *g, const struct robots *robots, struct str address)
-{
-    struct url url;
-    return !robots || (!url_parse(address, g->a, &url, NULL) && robots_allows(robots, &url, g->a));
-}
-
-static void guess_sitemap(struct crawl_graph *g, const struct outcomes *o, const struct robots *robots,
-                          struct str folder, struct lists *lists)
-{
-    struct str address =
-        arena_printf(g->a, "%.*s%.*ssitemap.xml", STR_ARG(url_origin(&g->scope.seed, g->a)), STR_ARG(folder));
-    if (may_guess(g, robots, address)) {
-        read_sitemap(g, o, address, lists);
-    }
-}
-
-static void read_indexes(struct crawl_graph *g, const struct outcomes *o, struct lists *lists)
-{
-    size_t from = 0;
-    for (int depth = 0; depth < CRAWL_SITEMAP_DEPTH_MAX; depth++) {
-        size_t to = lists->count;
-        for (; from < to; from++) {
-            const struct json *is_index = json_get(lists->results[from], STR("is_index"));
-            const struct json *urls = json_get(lists->results[from], STR("urls"));
-            for (const struct json *u = is_index && is_index->i && urls ? urls->first : NULL; u;
-                 u = u->next) {
-                read_sitemap(g, o, u->s, lists);
-            }
-        }
-    }
-}
-
-static void read_lists(struct crawl_graph *g, const struct outcomes *o, const struct origins *origins,
-                       struct lists *lists)
-{
-    struct str origin = url_origin(&g->scope.seed, g->a);
-    struct str prefix = scope_prefix(&g->scope.seed);
-    const struct robots *robots = robots_of(origins, origin);
-    if (g->args->sitemap != CRAWL_SITEMAP_SKIP) {
-        for (size_t i = 0; robots && i < robots->sitemap_count; i++) {
-            read_sitemap(g, o, robots->sitemaps[i], lists);
-        }
-        if (!robots || !robots->sitemap_count) {
-            guess_sitemap(g, o, robots, STR("/"), lists);
-            if (prefix.n > 1) {
-                guess_sitemap(g, o, robots, prefix, lists);
-            }
-        }
-        read_indexes(g, o, lists);
-    }
-    struct str address = arena_printf(g->a, "%.*s/llms.txt", STR_ARG(origin));
-    const struct json *llms = may_guess(g, robots, address) ? list_of(g, o, PAGE_LLMS, address) : NULL;
-    lists->results[lists->count] = llms;
-    lists->count += llms != NULL;
 }
 
 /* ---- pages, breadth first */
@@ -482,34 +189,34 @@ static int reason_to_skip(struct crawl_graph *g, const struct outcomes *o, struc
     if (g->pages >= (size_t)g->args->max_pages) {
         return SKIP_PAGES;
     }
-    *permission = may_ask(g, o, origins, &page->url);
+    *permission = origins_may_ask(g, o, origins, &page->url);
     if (*permission == MAY_NOT_BE_ASKED) {
         return SKIP_ROBOTS;
     }
-    bool is_asked = outcome(g, o, PAGE_PAGE, page->identity) != NULL;
+    bool is_asked = outcomes_find(g, o, PAGE_PAGE, page->identity) != NULL;
     return is_asked || g->bytes < g->args->max_total_bytes ? -1 : SKIP_BYTES;
 }
 
-/* A link, or a redirect's target, so many redirects from a link; SKIPPED(reason), or NOWHERE: it is not followed. */
+/* A link, or a redirect's target, so many redirects from a link; SKIPPED(reason), or CRAWL_NOWHERE: it is not followed. */
 static size_t reach(struct crawl_graph *g, const struct outcomes *o, struct origins *origins,
                     struct str address, int depth, int hops)
 {
     struct page_url page;
     enum permission permission = MAY_NOT_BE_ASKED;
-    size_t known = map_get(g->map, address);
-    if (known != NOWHERE || page_url_read(STR(""), address, g->args->query, g->a, &page, NULL)) {
+    size_t known = crawl_map_get(g->map, address);
+    if (known != CRAWL_NOWHERE || page_url_read(STR(""), address, g->args->query, g->a, &page, NULL)) {
         return known;
     }
-    known = map_get(g->map, page.identity);
-    if (known != NOWHERE) {
-        map_put(g->map, address, known);
+    known = crawl_map_get(g->map, page.identity);
+    if (known != CRAWL_NOWHERE) {
+        crawl_map_put(g->map, address, known);
         return known;
     }
     int reason = reason_to_skip(g, o, origins, &page, depth, &permission);
     if (reason >= 0) {
         skip(g, reason, page.fetch);
-        map_put(g->map, page.fetch, SKIPPED(reason));
-        map_put(g->map, page.identity, SKIPPED(reason));
+        crawl_map_put(g->map, page.fetch, SKIPPED(reason));
+        crawl_map_put(g->map, page.identity, SKIPPED(reason));
         return SKIPPED(reason);
     }
     size_t at = add_node(g, &page, depth);
@@ -517,7 +224,7 @@ static size_t reach(struct crawl_graph *g, const struct outcomes *o, struct orig
     read_outcome(g, o, &g->nodes[at]);
     g->pages += g->nodes[at].state != CRAWL_MOVED;
     if (!g->nodes[at].job && permission == MAY_BE_ASKED) {
-        ask(g, PAGE_PAGE, &page, depth);
+        crawl_graph_ask(g, PAGE_PAGE, &page, depth);
     }
     return at;
 }
@@ -544,7 +251,7 @@ static void follow_redirect(struct crawl_graph *g, const struct outcomes *o, str
                             size_t at)
 {
     const struct crawl_node n = g->nodes[at];
-    if (n.moved_to != NOWHERE) {
+    if (n.moved_to != CRAWL_NOWHERE) {
         return;
     }
     if (n.hops >= CRAWL_REDIRECTS_MAX) {
@@ -559,7 +266,7 @@ static void follow_redirect(struct crawl_graph *g, const struct outcomes *o, str
     } else if (leads_to(g, to, at)) {
         fail_node(&g->nodes[at], STR("redirect_loop"));
     } else {
-        g->nodes[at].moved_to = to < g->count ? to : NOWHERE;
+        g->nodes[at].moved_to = to < g->count ? to : CRAWL_NOWHERE;
     }
 }
 
@@ -617,7 +324,7 @@ static void read_pages(struct crawl_graph *g, const struct outcomes *o, struct o
 
 static int64_t asked_delay_ms(const struct origins *origins, struct str origin)
 {
-    const struct robots *robots = robots_of(origins, origin);
+    const struct robots *robots = origins_robots(origins, origin);
     return robots ? robots->delay_ms : -1;
 }
 
@@ -642,9 +349,9 @@ enum rc crawl_graph_read(const struct crawl_args *args, struct str lines, struct
     struct lists *lists = arena_alloc(a, sizeof *lists);
     struct crawl_graph *g = out;
     *g = (struct crawl_graph){.a = a, .args = args, .robots_delay_ms = -1};
-    g->map = map_new(a);
-    g->jobs = map_new(a);
-    g->records = map_new(a);
+    g->map = crawl_map_new(a);
+    g->jobs = crawl_map_new(a);
+    g->records = crawl_map_new(a);
     g->asks = arena_array(a, struct crawl_ask, CRAWL_ASK_MAX);
     g->scope = (struct scope){.kind = args->scope,
                               .seed = args->seed.url,
@@ -652,15 +359,15 @@ enum rc crawl_graph_read(const struct crawl_args *args, struct str lines, struct
                               .exclude = args->exclude,
                               .include_count = args->include_count,
                               .exclude_count = args->exclude_count};
-    read_records(g, previous);
-    enum rc rc = read_lines(g, lines, &o, e);
+    outcomes_read_records(g, previous);
+    enum rc rc = outcomes_read(g, lines, &o, e);
     rc = rc ? rc : read_seed(g, &o, origins, e);
     bool knows_robots = !args->robots || origins->count;
     if (rc || !knows_robots || !g->count) {
         return rc;
     }
     g->pages = 1;
-    read_lists(g, &o, origins, lists);
+    lists_read(g, &o, origins, lists);
     if (g->nodes[g->seed].job) {
         read_pages(g, &o, origins, lists);
     }
@@ -670,16 +377,16 @@ enum rc crawl_graph_read(const struct crawl_args *args, struct str lines, struct
 
 const struct crawl_node *crawl_graph_node(const struct crawl_graph *g, struct str identity)
 {
-    size_t at = map_get(g->map, identity);
+    size_t at = crawl_map_get(g->map, identity);
     return at < g->count ? &g->nodes[at] : NULL;
 }
 
 const struct crawl_node *crawl_graph_find(const struct crawl_graph *g, struct str address)
 {
     struct page_url page;
-    size_t at = map_get(g->map, str_sub(address, 0, str_find_char(address, '#', 0)));
-    if (at == NOWHERE && !page_url_read(STR(""), address, g->args->query, g->a, &page, NULL)) {
-        at = map_get(g->map, page.identity);
+    size_t at = crawl_map_get(g->map, str_sub(address, 0, str_find_char(address, '#', 0)));
+    if (at == CRAWL_NOWHERE && !page_url_read(STR(""), address, g->args->query, g->a, &page, NULL)) {
+        at = crawl_map_get(g->map, page.identity);
     }
     for (int hops = 0; at < g->count && g->nodes[at].moved_to < g->count && hops <= CRAWL_REDIRECTS_MAX;
          hops++) {
