@@ -401,6 +401,41 @@ STORE_TEST(children_of_a_report_wait_for_each_other_and_their_parent_for_all)
     check_counts(s);
 }
 
+STORE_TEST(a_child_may_wait_for_the_job_that_brings_it)
+{
+    const struct job_spec specs[] = {{.kind = STR("k"), .ref = STR("me"), .unique_key = STR("site")},
+                                     {.kind = STR("k"), ON(STR("me"))}};
+    for (int is_later = 0; is_later <= 1; is_later++) { /* than the report that brings it */
+        struct job *parent = a_processing_job(s, .kind = STR("parent"), .unique_key = STR("site"));
+        struct report_verdict v = {0};
+        if (is_later) {
+            v = bear(s, parent, 1, specs, 2);
+            VERDICT(complete(s, parent, 2), RC_OK);
+        } else {
+            v = complete(s, parent, 1, .children = specs, .child_count = 2);
+        }
+        VERDICT(v, RC_OK);
+        CHECK_ID(v.children[0].job, parent->id);
+        CHECK_STATE(s, v.children[1].job, JOB_BLOCKED);
+        (void)tick(s);
+        CHECK_STATE(s, v.children[1].job, JOB_QUEUED);
+    }
+    check_counts(s);
+}
+
+STORE_TEST(a_child_may_follow_the_job_that_brings_it)
+{
+    const struct job_spec spec = {
+        .kind = STR("k"), .unique_key = STR("site"), .on_duplicate = JOB_ON_DUPLICATE_REPLACE};
+    struct job *parent = a_processing_job(s, .kind = STR("parent"), .unique_key = STR("site"));
+    struct report_verdict v = bear(s, parent, 1, &spec, 1);
+    CHECK_FALSE(v.children[0].duplicate);
+    VERDICT(fail(s, parent, 2, ERROR_PERMANENT), RC_OK);
+    VERDICT(complete(s, claim_one(s, .kind = STR("k")), 1), RC_OK);
+    VERDICT(retry(s, parent->id), RC_OK);
+    CHECK_FALSE(enqueue(s, .unique_key = STR("site")).duplicate); /* it has given the key away */
+}
+
 STORE_TEST(children_that_cannot_wait_for_each_other_refuse_the_report)
 {
     struct job *parent = a_processing_job(s, .kind = STR("parent"));

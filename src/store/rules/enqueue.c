@@ -143,6 +143,16 @@ static enum rc insert_job(struct keeper *k, const struct berth *at, const struct
 
 /* ---- a key that is held */
 
+enum rc rules_load_beside(struct keeper *k, struct row *adder, int64_t tenant, struct id id, struct row **out,
+                          struct err *e)
+{
+    if (adder && id_eq(adder->id, id)) {
+        *out = adder;
+        return RC_OK;
+    }
+    return k->engine->load(k, tenant, id, out, e);
+}
+
 /* The holder is as the new job would have been. */
 static enum rc replace(struct keeper *k, const struct job_spec *s, struct row *r, struct enqueue_verdict *v,
                        struct err *e)
@@ -162,7 +172,7 @@ static enum rc replace_or_follow(struct keeper *k, const struct berth *at, const
                                  struct enqueue_verdict *v, struct err *e)
 {
     struct row *r = NULL;
-    enum rc rc = k->engine->load(k, at->tenant, v->job, &r, e);
+    enum rc rc = rules_load_beside(k, at->adder, at->tenant, v->job, &r, e);
     if (rc || !r || job_state_is_final(r->state) || !store_queue_allowed(at->only_queues, r->queue)) {
         return rc;
     }
@@ -313,7 +323,8 @@ static enum rc insert_items(struct keeper *k, struct store_enqueue *op, const st
         rc = op->specs[i].plan ? rules_add_batch(k, &at, &op->specs[i], v, j, e)
                                : insert_item(k, op, i, j, &at, e);
     }
-    rc = rc ? rc : rules_link(k, op->tenant, op->verdicts, op->count, l, e);
+    const struct added added = {op->tenant, NULL, op->verdicts, op->count};
+    rc = rc ? rc : rules_link(k, &added, l, e);
     return rc ? rc : rules_keep_finalisers(k, op, e);
 }
 

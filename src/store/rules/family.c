@@ -90,7 +90,8 @@ enum rc rules_add_children(struct keeper *k, struct row *r, const struct store_r
                            .only_queues = op->only_queues,
                            .parent = s->at_root ? root : r->id,
                            .root = root,
-                           .is_awaited = links.is_awaited && links.is_awaited[i]};
+                           .is_awaited = links.is_awaited && links.is_awaited[i],
+                           .adder = r};
         if (!is_ending && r->flags & FLAG_MEMBER) {
             rc = rules_join_parents(k, r, &joining, &at, e);
             is_short |= joining.room < (int64_t)(in->child_count - i);
@@ -106,7 +107,8 @@ enum rc rules_add_children(struct keeper *k, struct row *r, const struct store_r
             r->flags |= FLAG_PARENT;
         }
     }
-    return rc ? rc : rules_link(k, r->tenant, v->children, v->child_count, &links, e);
+    const struct added added = {r->tenant, r, v->children, v->child_count};
+    return rc ? rc : rules_link(k, &added, &links, e);
 }
 
 /* ---- the root's stream */

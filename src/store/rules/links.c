@@ -74,15 +74,16 @@ enum rc rules_check_child_links(struct keeper *k, const struct report *in, struc
 
 /* On a job that was there before: it hears that somebody depends on it, or has ended already. What is gone, its
  * key being held still, counts as completed: nobody knows any more what it came to. */
-static enum rc link_to_old(struct keeper *k, int64_t tenant, struct id job, struct id on, struct err *e)
+static enum rc link_to_old(struct keeper *k, const struct added *jobs, struct id job, struct id on,
+                           struct err *e)
 {
     struct row *r = NULL;
-    enum rc rc = k->engine->load(k, tenant, on, &r, e);
+    enum rc rc = rules_load_beside(k, jobs->adder, jobs->tenant, on, &r, e);
     if (!rc) {
         rc = k->engine->link(k, job, on, r ? r->round : 0, e);
     }
     if (rc || !r || job_state_is_final(r->state)) {
-        return rc ? rc : leave_note(k, tenant, on, r ? r->state : JOB_COMPLETED, r ? r->round : 0, e);
+        return rc ? rc : leave_note(k, jobs->tenant, on, r ? r->state : JOB_COMPLETED, r ? r->round : 0, e);
     }
     if (r->flags & FLAG_AWAITED) {
         return RC_OK;
@@ -91,19 +92,18 @@ static enum rc link_to_old(struct keeper *k, int64_t tenant, struct id job, stru
     return k->engine->save(k, r, e);
 }
 
-enum rc rules_link(struct keeper *k, int64_t tenant, const struct enqueue_verdict *verdicts, size_t count,
-                   const struct job_links *l, struct err *e)
+enum rc rules_link(struct keeper *k, const struct added *jobs, const struct job_links *l, struct err *e)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; i < l->count && !rc; i++) {
         const struct job_link *link = &l->links[i];
-        const struct enqueue_verdict *v = &verdicts[link->job];
-        bool is_new = link->item < count && !verdicts[link->item].duplicate;
-        struct id on = link->item < count ? verdicts[link->item].job : link->on;
+        const struct enqueue_verdict *v = &jobs->verdicts[link->job];
+        bool is_new = link->item < jobs->count && !jobs->verdicts[link->item].duplicate;
+        struct id on = link->item < jobs->count ? jobs->verdicts[link->item].job : link->on;
         if (v->rc || v->duplicate || v->dropped) { /* that one depends on what it depended on */
             continue;
         }
-        rc = is_new ? k->engine->link(k, v->job, on, 1, e) : link_to_old(k, tenant, v->job, on, e);
+        rc = is_new ? k->engine->link(k, v->job, on, 1, e) : link_to_old(k, jobs, v->job, on, e);
     }
     return rc;
 }

@@ -73,6 +73,7 @@ struct berth { /* of a new job */
     bool is_capped;         /* that takes only so many */
     bool is_awaited;        /* others of its enqueue depend on it */
     int64_t *hidden;        /* not NULL: it is hidden, in this place (keeper.h) */
+    struct row *adder;      /* the row of whose report it comes, NULL: none */
 };
 
 /* The row, a child, became final or is so no longer: row_enter's. */
@@ -94,6 +95,10 @@ MUST_CHECK enum rc rules_take_note(struct keeper *k, struct row *r, const struct
 /* One new job, unless its key is held: enqueue.c. */
 MUST_CHECK enum rc rules_enqueue_one(struct keeper *k, const struct berth *at, const struct job_spec *s,
                                      struct enqueue_verdict *v, struct err *e);
+/* The job as the adder (struct berth) sees it, which may be that job: whoever has its row saves it again, and must not undo
+ * what was done to another copy. */
+MUST_CHECK enum rc rules_load_beside(struct keeper *k, struct row *adder, int64_t tenant, struct id id,
+                                     struct row **out, struct err *e);
 
 /* Lives once more: a retry, after which it is in that state. The `end` that was becomes one of its events. Saves. */
 MUST_CHECK enum rc rules_begin_round(struct keeper *k, struct row *r, enum job_state to, struct err *e);
@@ -169,9 +174,15 @@ void rules_show_batch(struct batch *b, enum job_state state, int64_t flags);
 /* What the jobs of the enqueue wait for, in the round's scratch. *bad counts items that are refused, with their verdicts. */
 MUST_CHECK enum rc rules_check_links(struct keeper *k, struct store_enqueue *op, struct job_links *out,
                                      size_t *bad, struct err *e);
+struct added { /* the jobs of one enqueue or report, and what became of each */
+    int64_t tenant;
+    struct row *adder; /* as in struct berth */
+    const struct enqueue_verdict *verdicts;
+    size_t count;
+};
 /* All of them are enqueued. */
-MUST_CHECK enum rc rules_link(struct keeper *k, int64_t tenant, const struct enqueue_verdict *verdicts,
-                              size_t count, const struct job_links *l, struct err *e);
+MUST_CHECK enum rc rules_link(struct keeper *k, const struct added *jobs, const struct job_links *l,
+                              struct err *e);
 /* What the children of a report wait for. RC_INVALID, RC_TOO_BIG: *bad is the item at fault. */
 MUST_CHECK enum rc rules_check_child_links(struct keeper *k, const struct report *in, struct job_links *out,
                                            size_t *bad, struct err *e);
