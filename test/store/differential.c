@@ -134,6 +134,19 @@ __attribute__((constructor)) static void draw_seed(void)
     }
 }
 
+/* Whoever looks for the cause wants to know which jobs they are. */
+static void tell_states(struct pair *p)
+{
+    for (int i = 0; i < p->m->count; i++) {
+        const struct job *want = &p->m->jobs[i]->v, *got = ask_peek(p, want->tenant, want->id);
+        if (got && got->state != want->state) {
+            printf("world %d, job #%d (%s): %s, and %s in the model; it depends on %zu\n", p->which, i,
+                   id_text(want->id).s, job_state_name(got->state), job_state_name(want->state),
+                   got->depends_count);
+        }
+    }
+}
+
 struct driven {
     int64_t operations, items, dumped;
 };
@@ -151,6 +164,7 @@ static void drive(struct store_test *s, uint64_t seed, int64_t steps, struct dri
     struct pair *p = run_difference(&r);
     if (p) {
         printf("%s", buf_c_str(&p->difference));
+        tell_states(p);
         fflush(stdout);
         (void)shrink(&r, p);
         ck_abort_msg("STINT_SEED=%lld: the engine and the model differ", (long long)seed);
