@@ -360,6 +360,36 @@ test('of a host no more is asked at once than its limit, of a crawl no more than
     await wide.stopWorker();
 });
 
+test('Crawl-delay lies between all requests to a host, of a crawl its own delay, and meanwhile there is no other', async () => {
+    const open = { now: 0, most: 0, asked: 0, at: 0 };
+    const site = await startSite({
+        '/robots.txt': { headers: { 'content-type': 'text/plain' }, body: 'User-agent: *\nCrawl-delay: 0.4' },
+        '*': (request, response) => {
+            open.most = Math.max(open.most, ++open.now);
+            open.asked++;
+            open.at = performance.now();
+            setTimeout(() => {
+                open.now--;
+                response.writeHead(200, { 'content-type': 'text/html' }).end(page(request.url, ['1.html', '2.html']));
+            }, 50);
+        },
+    });
+    const crawls = async (...all) => {
+        Object.assign(open, { most: 0, asked: 0 });
+        const from = performance.now();
+        const ids = await Promise.all(all.map((args) => stint.begin({ sitemap: 'skip', recrawl: 'full', ...args })));
+        const jobs = await Promise.all(ids.map((id) => stint.end(id)));
+        assert.deepEqual(jobs.map((j) => j.result?.pages), all.map(() => 3), JSON.stringify(jobs.map((j) => j.error)));
+        return open.at - from + 20; // of two clocks
+    };
+    const shared = await crawls({ url: `${site.url}/a/` }, { url: `${site.url}/b/` });
+    assert.equal(open.asked, 8, 'three pages each, and llms.txt');
+    assert.ok(shared >= 7 * 400 && open.most === 1, `${shared} ms, ${open.most} at once`);
+    const own = await crawls({ url: `${site.url}/c/`, delay_ms: 600 });
+    assert.ok(own >= 4 * 600 && open.most === 1, `${own} ms, ${open.most} at once`); // robots.txt, too
+    site.close();
+});
+
 test('only a worker that is told so lets a crawl do without robots.txt', async () => {
     const pages = { '/robots.txt': { headers: { 'content-type': 'text/plain' }, body: 'User-agent: *\nDisallow: /' }, '/': page('Start') };
     const refused = await crawl(pages, { robots: false });

@@ -312,4 +312,10 @@ TEST(each_host_has_its_own_delay)
     CHECK_INT(k.graph.asks[0].delay_ms, 2000);
     CHECK_INT(k.graph.asks[1].delay_ms, 0);
     arena_free(k.a);
+    open_known(&k, "{\"url\":\"http://a/\",\"delay_ms\":9000}", e);
+    know_start(&k, "");
+    know_page(&k, "/", "\"http://a/1\"");
+    OK(read_known(&k, false, e));
+    CHECK_INT(k.graph.asks[0].delay_ms, 0); /* that of the crawl is no host's */
+    arena_free(k.a);
 }

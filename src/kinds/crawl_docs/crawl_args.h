@@ -16,6 +16,7 @@
 #define CRAWL_OWN_MAX      16
 #define CRAWL_OWN_SLOTS                                                                                      \
     720720 /* what can be divided by all of 1 … 16: a request of n at once takes an n-th of them */
+#define CRAWL_DELAY_PREFIX "delay:" /* weighs as many milliseconds as its requests are to be apart */
 #define CRAWL_DELAY_MAX_MS 30000
 #define CRAWL_AGENT        STR("stint") /* our product token in robots.txt */
 

@@ -95,16 +95,24 @@ static void put_limit(struct str key, int64_t weight, struct json_out *w)
     json_object_end(w);
 }
 
-/* The host's, and the crawl's own when it wants so many at once and no more, or waits between requests: then one. */
+/* The host's, and its delay, which all crawls keep together; the crawl's own when it wants so many at once and no more, or a delay: then
+ * one. */
 static void put_limits(const struct crawl *c, const struct crawl_ask *ask, struct json_out *w)
 {
-    int64_t own = ask->delay_ms ? 1 : c->args.concurrency;
+    int64_t own = c->args.delay_ms ? 1 : c->args.concurrency;
     json_name(w, "limits");
     json_array_begin(w);
     put_limit(arena_printf(c->a, CRAWL_LIMIT_PREFIX "%.*s", STR_ARG(ask->host)), 1, w);
     if (own) {
         put_limit(arena_printf(c->a, CRAWL_OWN_PREFIX "%.*s", STR_ARG(attempt_job(c->at))),
                   CRAWL_OWN_SLOTS / own, w);
+    }
+    if (ask->delay_ms) {
+        put_limit(arena_printf(c->a, CRAWL_DELAY_PREFIX "%.*s", STR_ARG(ask->host)), ask->delay_ms, w);
+    }
+    if (c->args.delay_ms) {
+        put_limit(arena_printf(c->a, CRAWL_DELAY_PREFIX "%.*s", STR_ARG(attempt_job(c->at))),
+                  c->args.delay_ms, w);
     }
     json_array_end(w);
 }
@@ -130,7 +138,6 @@ static void put_args(const struct crawl *c, const struct crawl_ask *ask, struct 
     json_put_str(w, "url", ask->url);
     json_put_str(w, "seed", url_text(&c->graph.scope.seed, c->a));
     json_put_int(w, "depth", ask->depth);
-    json_put_int(w, "delay_ms", ask->delay_ms);
     put_condition(ask->record, w);
     json_put_raw(w, "crawl", c->args.raw);
     json_object_end(w);

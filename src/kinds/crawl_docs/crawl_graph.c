@@ -336,8 +336,7 @@ static void set_delays(struct crawl_graph *g, const struct origins *origins)
     g->robots_delay_ms = g->is_delay_capped ? CRAWL_DELAY_MAX_MS : seeds_ms;
     for (size_t i = 0; i < g->ask_count; i++) {
         int64_t ms = asked_delay_ms(origins, g->asks[i].origin);
-        ms = ms > CRAWL_DELAY_MAX_MS ? CRAWL_DELAY_MAX_MS : ms;
-        g->asks[i].delay_ms = ms > g->args->delay_ms ? ms : g->args->delay_ms;
+        g->asks[i].delay_ms = ms > CRAWL_DELAY_MAX_MS ? CRAWL_DELAY_MAX_MS : ms > 0 ? ms : 0;
     }
 }
 

@@ -35,7 +35,7 @@ struct crawl_ask { /* a job to make */
     struct str identity;
     struct str host, origin;
     int depth;
-    int64_t delay_ms;
+    int64_t delay_ms;          /* the host's; 0: it asks for none */
     const struct json *record; /* as of the node */
 };
 

@@ -23,7 +23,7 @@ struct job {
     struct str url, seed;
     struct str etag, last_modified; /* of the copy that we have; "" = none */
     struct url place;               /* of url */
-    int64_t delay_ms, depth, from_us;
+    int64_t depth, from_us;
     int64_t pauses; /* how often the host has put this off */
     struct fetch_answer answer;
 };
@@ -65,7 +65,6 @@ static enum rc read_args(struct job *j, struct err *e)
     rc = rc ? rc : json_parse_envelope(attempt_args(j->at), j->a, &o, e);
     const struct json *crawl = json_get(o, STR("crawl"));
     rc = rc ? rc : crawl_args_read(crawl ? crawl->raw : STR(""), j->a, &j->args, e);
-    rc = rc ? rc : json_get_int(o, "delay_ms", 0, CRAWL_DELAY_MAX_MS, &j->delay_ms, e);
     rc = rc ? rc : json_get_int(o, "depth", 0, CRAWL_DEPTH_MAX, &j->depth, e);
     j->url = json_text(o, "url");
     j->seed = json_text(o, "seed");
@@ -495,9 +494,6 @@ static enum rc run(struct attempt *at, struct err *e)
     if (rc) {
         return rc;
     }
-    if (j.delay_ms && !attempt_wait(at, j.delay_ms)) {
-        return err_set(e, RC_BUSY, "stopped");
-    }
     j.from_us = clock_mono_us();
     if (j.what == PAGE_PAGE) {
         tell_start(&j);
@@ -515,18 +511,21 @@ static enum rc run(struct attempt *at, struct err *e)
     return RC_OK;
 }
 
-/* So many requests to a host at once, of all crawls of the server together; whoever wants another number sets it. And the parts into which
- * a crawl's own limit is divided. */
+/* So many requests to a host at once, of all crawls of the server together; whoever wants another number sets it. The parts into which
+ * a crawl's own limit is divided. And delays: a token is a millisecond, and a request owes those until the next one may begin; while it
+ * goes on, there is no other. */
 static enum rc host_limits(const struct handler_options *o, struct arena *a, struct handler_limit **out,
                            size_t *count, struct err *e)
 {
-    struct handler_limit *l = arena_array(a, struct handler_limit, 2);
+    struct handler_limit *l = arena_array(a, struct handler_limit, 3);
     (void)o;
     (void)e;
     l[0] = (struct handler_limit){STR(CRAWL_LIMIT_PREFIX "*"), {.concurrency = CRAWL_HOST_SLOTS}};
     l[1] = (struct handler_limit){STR(CRAWL_OWN_PREFIX "*"), {.concurrency = CRAWL_OWN_SLOTS}};
+    l[2] = (struct handler_limit){STR(CRAWL_DELAY_PREFIX "*"),
+                                  {.concurrency = 1, .rate = 1000, .period_ms = 1000, .burst = 1}};
     *out = l;
-    *count = 2;
+    *count = 3;
     return RC_OK;
 }
 

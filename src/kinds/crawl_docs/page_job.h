@@ -2,7 +2,7 @@
  * ask for: so each keeps to the limits of its host, is tried again by the rules of jobs, and is stored once.
  *
  *   args     {"what": "page" | "robots" | "sitemap" | "llms", "url": what is asked for, "seed": where the crawl began,
- *             "depth", "delay_ms": before the request, "etag", "last_modified": of the copy that we have, "crawl": the crawl's own args}
+ *             "depth", "etag", "last_modified": of the copy that we have, "crawl": the crawl's own args}
  *   result   page     {"status", "redirect": "…"}, {"status": 304, "etag", "last_modified"} (those that were given) or {"status", "type", "bytes", "etag", "last_modified", "noindex", "nofollow", "page": {…page_bytes.h…}},
  *                     and the artifact page.md
  *            robots   {"status", "text"}      sitemap   {"urls": […], "is_index"}      llms   {"urls": […]} */
