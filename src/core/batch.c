@@ -43,6 +43,9 @@ enum rc batch_plan_check(const struct batch_plan *p, struct err *e)
     if (p->max_jobs < 0 || p->max_jobs > BATCH_JOBS_MAX) {
         return bad(e, "max_jobs", "must be from 1 to 1000000000");
     }
+    if (p->max_jobs && p->filling) {
+        return bad(e, "max_jobs", "is not for a batch that is filled from a matrix");
+    }
     return RC_OK;
 }
 

@@ -503,6 +503,10 @@ static void print_one(const struct model *m, const struct store_op *op, struct b
         put_artifact(m, &((const struct store_get_artifact *)op)->artifact, out);
         put_bytes(&((const struct store_get_artifact *)op)->artifact, out);
         break;
+    case STORE_FILL:
+        put(out, "jobs", ((const struct store_fill *)op)->jobs);
+        put(out, "more", ((const struct store_fill *)op)->more);
+        break;
     case STORE_TICK:
         put(out, "applied", ((const struct store_tick *)op)->applied);
         put(out, "schedules", (int64_t)((const struct store_tick *)op)->schedule_count);

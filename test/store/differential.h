@@ -93,6 +93,7 @@ void word_all_limits(struct pair *p, int64_t tenant, struct store_op **ops, int 
 /* ---- … of batches (differential_batches.c) */
 
 struct store_op *word_batch(struct pair *p);
+struct store_op *word_fill(struct pair *p);
 struct store_op *word_act_on_batches(struct pair *p);
 struct id word_batch_id(struct pair *p, int64_t tenant);
 struct store_op *word_read_of_batches(struct pair *p, int64_t tenant);
@@ -132,6 +133,7 @@ void ask_both(struct pair *p, struct store_op **ops, int count);
 void ask_one(struct pair *p, struct store_op *op);
 /* The engine's view, where it had a choice: for the model. */
 struct job *ask_peek(void *pair, int64_t tenant, struct id id);
+const struct id *ask_members(void *pair, int64_t tenant, struct id batch, size_t *count);
 void compare(struct pair *p, const struct store_op *got, struct store_op *want);
 void compare_answers(struct pair *p, const struct store_op *got, const struct store_op *want);
 

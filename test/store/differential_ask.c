@@ -126,6 +126,22 @@ struct job *ask_peek(void *pair, int64_t tenant, struct id id)
     return store_run(p->s->store, &op->op, NULL) ? NULL : op->job;
 }
 
+const struct id *ask_members(void *pair, int64_t tenant, struct id batch, size_t *count)
+{
+    struct pair *p = pair;
+    struct store_list_jobs *op = arena_alloc(p->a, sizeof *op);
+    store_init(&op->op, sizeof *op, STORE_LIST_JOBS, p->a);
+    op->tenant = tenant;
+    op->filter.batch = batch;
+    op->limit = 1000;
+    *count = store_run(p->s->store, &op->op, NULL) ? 0 : op->count;
+    struct id *ids = arena_array(p->a, struct id, *count + 1);
+    for (size_t i = 0; i < *count; i++) { /* the newest comes first in lists */
+        ids[*count - 1 - i] = op->jobs[i].id;
+    }
+    return ids;
+}
+
 /* ---- comparing */
 
 static void say_question(struct pair *p, const struct store_op *op, struct buf *out)

@@ -285,9 +285,9 @@ struct store_op *word_write_of_jobs(struct pair *p)
 
 struct store_op *word_write_of_none(struct pair *p)
 {
-    static const struct word words[] = {{30, word_batch},         {430, word_enqueue},  {870, word_claim},
-                                        {900, word_limit},        {940, word_schedule}, {970, word_set_queue},
-                                        {990, word_delete_queue}, {1000, word_key}};
+    static const struct word words[] = {{30, word_batch},      {45, word_fill},          {430, word_enqueue},
+                                        {870, word_claim},     {900, word_limit},        {940, word_schedule},
+                                        {970, word_set_queue}, {990, word_delete_queue}, {1000, word_key}};
     return any_word(p, words);
 }
 
@@ -313,6 +313,7 @@ static const size_t sizes[STORE_OP_KINDS] = {
     [STORE_DELETE_LIMIT] = sizeof(struct store_delete_limit),
     [STORE_CREATE_KEY] = sizeof(struct store_create_key),
     [STORE_REVOKE_KEY] = sizeof(struct store_revoke_key),
+    [STORE_FILL] = sizeof(struct store_fill),
     [STORE_TICK] = sizeof(struct store_tick),
     [STORE_PRUNE] = sizeof(struct store_prune),
     [STORE_GET_JOB] = sizeof(struct store_get_job),

@@ -38,11 +38,45 @@ static void add_links(struct pair *p, struct job_spec *specs, size_t members, si
     }
 }
 
+/* A matrix for one to fill. It is read again by those who fill it: in the model's arena. */
+static const struct batch_filling *word_filling(struct pair *p)
+{
+    struct arena *a = p->m->a;
+    size_t count = 1 + (size_t)word_below(p, JOBS_MAX);
+    struct batch_filling *f = arena_alloc(a, sizeof *f);
+    struct str *values = arena_array(a, struct str, count);
+    struct job_spec s = word_spec(p);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = arena_printf(a, "%zu", i);
+    }
+    f->job = (struct job_spec){.queue = arena_str(a, s.queue),
+                               .kind = arena_str(a, s.kind),
+                               .args = STR("{\"of\":\"all\"}"),
+                               .tags = arena_str(a, s.tags),
+                               .group = arena_str(a, s.group),
+                               .limit_keys = arena_str(a, s.limit_keys),
+                               .retry = s.retry,
+                               .priority = s.priority,
+                               .run_at = s.run_at,
+                               .delay_ms = s.delay_ms,
+                               .deadline_ms = s.deadline_ms,
+                               .lost_max = s.lost_max,
+                               .on_cancel = s.on_cancel,
+                               .ref = word_percent(p, 2) ? STR("r") : STR_NONE};
+    f->schedule = word_percent(p, 30) ? STR("nightly") : STR("");
+    f->matrix =
+        (struct matrix){.dimensions = {{STR("n"), values, count}, {STR("run"), values, 1 + count / 3}},
+                        .dimension_count = 2,
+                        .count = (int64_t)(count * (1 + count / 3))};
+    return f;
+}
+
 struct store_op *word_batch(struct pair *p)
 {
     WORDED(op, store_enqueue, STORE_ENQUEUE);
     bool has_room = p->m->count < MODEL_JOBS_MAX - 500 && p->m->batch_count < MODEL_BATCHES_MAX - PLACES_MAX;
-    size_t members = has_room ? (size_t)word_below(p, JOBS_MAX) : 0, count = 1 + members;
+    bool is_filled = has_room && word_percent(p, 40);
+    size_t members = has_room && !is_filled ? (size_t)word_below(p, JOBS_MAX) : 0, count = 1 + members;
     count += has_room ? (size_t)word_below(p, 3) : 0;
     struct job_spec *specs = arena_array(p->a, struct job_spec, count);
     struct batch_plan *plan = arena_alloc(p->a, sizeof *plan);
@@ -53,6 +87,12 @@ struct store_op *word_batch(struct pair *p)
     if (!has_room || word_percent(p, 2)) {
         plan->max_jobs = -1;
     }
+    if (is_filled) {
+        plan->filling = word_filling(p);
+        plan->filling_text = STR("{}");
+        plan->max_jobs = word_percent(p, 97) ? 0 : plan->max_jobs;
+        plan->fill_at = word_percent(p, 20) ? p->m->now + word_below(p, 60) * SECOND : 0;
+    }
     for (size_t i = 1; i < count; i++) {
         specs[i] = word_spec(p);
     }
@@ -61,6 +101,23 @@ struct store_op *word_batch(struct pair *p)
     op->tenant = word_tenant(p);
     op->specs = specs;
     op->count = count;
+    return &op->op;
+}
+
+/* Mostly one that is not filled yet. */
+struct store_op *word_fill(struct pair *p)
+{
+    WORDED(op, store_fill, STORE_FILL);
+    const struct model *m = p->m;
+    int64_t first = m->batch_count ? word_below(p, m->batch_count) : 0;
+    const struct model_batch *b = NULL;
+    for (int i = 0; i < m->batch_count && !(b && b->filling); i++) {
+        b = &m->batches[(first + i) % m->batch_count];
+    }
+    op->tenant = b && word_percent(p, 97) ? b->tenant : word_tenant(p);
+    op->name = arena_printf(p->a, " %s", b ? id_text(b->is.id).s : MODEL_SOME_ID);
+    op->filling = b && word_percent(p, 95) ? b->filling : NULL;
+    op->failure = op->filling ? STR("") : STR("nobody can read it");
     return &op->op;
 }
 

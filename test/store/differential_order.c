@@ -88,6 +88,9 @@ static bool reaches_others(const struct store_op *op)
 bool question_may_join(const struct store_op *a, const struct store_op *b)
 {
     struct named x = named_by(a), y = named_by(b);
+    if (a->kind == STORE_FILL || b->kind == STORE_FILL) { /* a committer does them beside the others */
+        return false;
+    }
     if (!store_op_is_write(a->kind) && !store_op_is_write(b->kind)) {
         return true;
     }

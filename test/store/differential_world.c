@@ -51,7 +51,8 @@ static bool may_join(const struct pair *p, struct store_op *const *ops, int coun
 {
     bool may = true;
     for (int i = 0; i < count && may; i++) {
-        may = p->s->options.committers == 1 || question_may_join(ops[i], op);
+        bool is_beside = op->kind == STORE_FILL || ops[i]->kind == STORE_FILL; /* of all committers */
+        may = (p->s->options.committers == 1 && !is_beside) || question_may_join(ops[i], op);
         may = may && !(is_late && (op->kind == STORE_CLAIM || ops[i]->kind == STORE_CLAIM));
     }
     return may;
@@ -268,6 +269,7 @@ struct pair *pair_new(struct run *r, int which, uint64_t seed, enum model_bug bu
     p->m->claims_end = !is_server(r->s);
     p->m->gives_fewer = ask_has_nodes();
     p->m->peek = ask_peek;
+    p->m->members = ask_members;
     p->m->peek_ctx = p;
     return p;
 }

@@ -421,6 +421,9 @@ void model_run(struct model *m, struct store_op *op, const struct store_op *got)
     case STORE_LIST_LIMITS:
         model_run_limit(m, op);
         break;
+    case STORE_FILL:
+        model_run_fill(m, (struct store_fill *)op);
+        break;
     case STORE_LIST_BATCHES:
     case STORE_LIST_RESULTS:
         model_run_batch(m, op);

@@ -48,6 +48,7 @@ enum model_bug {
     BUG_ROUND_STAYS,          /* the retry of a job of a finished one begins no round */
     BUG_CANCEL_SPARES,        /* a cancelled one leaves its jobs alone */
     BUG_FINALISER_ONCE,       /* finalisers run behind the first round alone */
+    BUG_MATRIX_SHORT,         /* a batch that is filled has no jobs */
     MODEL_BUGS,
 };
 
@@ -122,7 +123,9 @@ struct model_batch {
     struct batch is;
     int64_t tenant;
     int number;
-    bool must_stop; /* it was cancelled: the next tick cancels its jobs */
+    bool must_stop;                      /* it was cancelled: the next tick cancels its jobs */
+    const struct batch_filling *filling; /* NULL: it is there whole */
+    int64_t fill_due_at;
     int64_t last_seq, expires_at;
     struct model_event *events;
 };
@@ -156,7 +159,9 @@ struct model {
     int64_t now, latest; /* the clock may step back */
     int64_t
         grace_at; /* the store was back then, or awake: what workers said before does not run against them */
-    bool has_nodes; /* each counts ids for itself: those of one instant are in any order */
+    bool has_nodes;       /* each counts ids for itself: those of one instant are in any order */
+    bool is_filling;      /* the same, while a batch is filled */
+    int64_t last_ordinal; /* of the others */
     bool
         drops_by_day; /* the engine's choice: jobs go at the end of the day, or of the 30 days, in which they ran out */
     bool claims_end; /* the same: a claim ends what it meets too late to start */
@@ -195,7 +200,9 @@ struct model {
     int64_t before; /* where a walk by cursor stands: the ordinal of the last job that was shown */
     struct job *(*peek)(void *ctx, int64_t tenant,
                         struct id id); /* the engine's view, where it had a choice */
-    void *peek_ctx;
+    /* … and the jobs of a batch, oldest first, while none of them can have gone; good until the next */
+    const struct id *(*members)(void *ctx, int64_t tenant, struct id batch, size_t *count);
+    void *peek_ctx; /* of both */
 };
 
 struct model *model_new(enum model_bug bug);
@@ -291,6 +298,12 @@ bool model_see_to_finalisers(struct model *m);                       /* the same
 void model_live_again(struct model *m, struct model_job *job);
 void model_act_on_batches(struct model *m, struct store_act *op);
 void model_run_batch(struct model *m, struct store_op *op); /* list, results, events */
+void model_add_batch_event(struct model *m, struct model_batch *b, struct str type, struct str data);
+void model_begin_filling(struct model *m, struct model_batch *b, const struct batch_plan *p);
+void model_end_filling(struct model_batch *b);
+void model_run_fill(struct model *m, struct store_fill *op);
+size_t model_give_fillings(struct model *m); /* as model_give_schedules */
+void model_release_fillings(struct model *m);
 void model_print_batch(const struct model *m, const struct batch *b, struct buf *out);
 void model_print_batch_id(const struct model *m, struct id id, struct buf *out);
 /* m->gate_count is 0 when a claim begins. */

@@ -21,7 +21,7 @@ struct model_batch *model_batch_find(struct model *m, int64_t tenant, struct id 
 
 /* ---- events */
 
-static void add_event(struct model *m, struct model_batch *b, struct str type, struct str data)
+void model_add_batch_event(struct model *m, struct model_batch *b, struct str type, struct str data)
 {
     struct model_event *event = arena_alloc(m->a, sizeof *event), **last = &b->events;
     while (*last) {
@@ -31,11 +31,17 @@ static void add_event(struct model *m, struct model_batch *b, struct str type, s
     *last = event;
 }
 
-static struct job_event_row end_of(const struct model_batch *b)
+static struct job_event_row end_of(struct model *m, const struct model_batch *b)
 {
-    struct str data = b->is.is_cancelled
-                          ? STR("{\"state\":\"cancelled\",\"reason\":\"cancelled\",\"attempt\":0}")
-                          : STR("{\"state\":\"completed\",\"reason\":null,\"attempt\":0}");
+    struct str error = b->is.error.n
+                           ? arena_printf(m->a,
+                                          ",\"error\":{\"class\":\"permanent\",\"code\":\"not_filled\","
+                                          "\"message\":\"%.*s\"}",
+                                          STR_ARG(b->is.error))
+                           : STR("");
+    struct str data = arena_printf(m->a, "{\"state\":\"%s\",\"reason\":%s,\"attempt\":0%.*s}",
+                                   b->is.is_cancelled ? "cancelled" : "completed",
+                                   b->is.is_cancelled ? "\"cancelled\"" : "null", STR_ARG(error));
     return (struct job_event_row){b->last_seq, b->is.finished_at, STR("end"), data};
 }
 
@@ -129,6 +135,9 @@ void model_add_batch(struct model *m, int64_t tenant, const struct batch_plan *p
                                      .round = 1,
                                      .created_at = id_ordinal(id) >> 21}};
     *v = (struct enqueue_verdict){.job = id, .state = JOB_BLOCKED};
+    if (p->filling) {
+        model_begin_filling(m, b, p);
+    }
 }
 
 /* ---- finalisers: jobs that depend on it, and run again when it ends once more */
@@ -198,9 +207,9 @@ void model_reopen_batch(struct model *m, const struct model_job *job)
     if (!b || !is_over(b) || m->bug == BUG_ROUND_STAYS) {
         return;
     }
-    struct job_event_row end = end_of(b);
+    struct job_event_row end = end_of(m, b);
     b->last_seq--;
-    add_event(m, b, end.type, end.data); /* the stream goes on behind it */
+    model_add_batch_event(m, b, end.type, end.data); /* the stream goes on behind it */
     b->is.state = BATCH_CLOSED;
     b->is.is_cancelled = false;
     b->is.round++;
@@ -216,12 +225,12 @@ void model_reopen_batch(struct model *m, const struct model_job *job)
 static void finish(struct model *m, struct model_batch *b)
 {
     const struct job_children *c = &b->is.counts;
-    add_event(m, b, STR("finished"),
-              arena_printf(
-                  m->a,
-                  "{\"round\":%lld,\"completed\":%lld,\"failed\":%lld,\"cancelled\":%lld,\"skipped\":%lld}",
-                  (long long)b->is.round, (long long)c->completed, (long long)c->failed,
-                  (long long)c->cancelled, (long long)c->skipped));
+    model_add_batch_event(
+        m, b, STR("finished"),
+        arena_printf(
+            m->a, "{\"round\":%lld,\"completed\":%lld,\"failed\":%lld,\"cancelled\":%lld,\"skipped\":%lld}",
+            (long long)b->is.round, (long long)c->completed, (long long)c->failed, (long long)c->cancelled,
+            (long long)c->skipped));
     b->last_seq++; /* `end` */
     b->is.state = BATCH_FINISHED;
     b->is.finished_at = m->now;
@@ -275,11 +284,11 @@ static void act_on(struct model *m, enum job_action action, struct model_batch *
         v->rc = err_set_code(&v->e, RC_CONFLICT, "wrong_state", NULL, "finished");
     } else if (action == ACT_CANCEL && !is_over(b) && !b->is.is_cancelled) {
         b->is.is_cancelled = b->must_stop = true;
-        b->is.state = BATCH_CLOSED;
-        add_event(m, b, STR("cancelled"), STR_NONE);
+        model_end_filling(b);
+        model_add_batch_event(m, b, STR("cancelled"), STR_NONE);
     } else if (action == ACT_CLOSE && b->is.state == BATCH_OPEN) {
         b->is.state = BATCH_CLOSED;
-        add_event(m, b, STR("closed"), STR_NONE);
+        model_add_batch_event(m, b, STR("closed"), STR_NONE);
     }
     v->state = !is_over(b) ? JOB_BLOCKED : b->is.is_cancelled ? JOB_CANCELLED : JOB_COMPLETED;
 }
@@ -364,7 +373,7 @@ static void read_events(struct model *m, struct store_read_events *op)
         }
     }
     if (is_over(b) && op->after < b->last_seq && (int64_t)op->count < op->limit) {
-        op->events[op->count++] = end_of(b);
+        op->events[op->count++] = end_of(m, b);
     }
 }
 
@@ -382,8 +391,9 @@ void model_run_batch(struct model *m, struct store_op *op)
 void model_print_batch(const struct model *m, const struct batch *b, struct buf *out)
 {
     const struct job_children *c = &b->counts;
-    const int64_t numbers[] = {b->max_jobs, b->is_cancelled, b->round,  b->created_at, b->finished_at,
-                               c->open,     c->completed,    c->failed, c->cancelled,  c->skipped};
+    const int64_t numbers[] = {b->max_jobs,    b->is_cancelled, b->round,     b->created_at,
+                               b->finished_at, c->open,         c->completed, c->failed,
+                               c->cancelled,   c->skipped,      b->fill_at};
     model_print_batch_id(m, b->id, out);
     buf_printf(out, " %s '%.*s' '%.*s' '%.*s'", batch_state_name(b->state), STR_ARG(b->name),
                STR_ARG(b->labels), STR_ARG(b->error));

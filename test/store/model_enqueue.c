@@ -35,13 +35,29 @@ static int64_t asked_before(const struct store_enqueue *op, size_t item)
     return count;
 }
 
+static enum rc check_plan(struct model *m, const struct store_enqueue *op, const struct batch_plan *p,
+                          struct err *e)
+{
+    enum rc rc = batch_plan_check(p, e);
+    if (rc || !p->filling) {
+        return rc;
+    }
+    rc = batch_filling_check(p->filling, e);
+    const struct model_queue *q = rc ? NULL : model_queue_find(m, op->tenant, queue_name(&p->filling->job));
+    if (q && q->settings.max_queued >= 0 &&
+        waiting_in(m, op, q->name) + p->filling->matrix.count > q->settings.max_queued) {
+        return err_set_code(e, RC_BUSY, "queue_full", "queue", "full");
+    }
+    return rc;
+}
+
 static bool check_items(struct model *m, struct store_enqueue *op)
 {
     bool is_good = true;
     for (size_t i = 0; i < op->count; i++) {
         struct enqueue_verdict *v = &op->verdicts[i];
         if (op->specs[i].plan) {
-            v->rc = batch_plan_check(op->specs[i].plan, &v->e);
+            v->rc = check_plan(m, op, op->specs[i].plan, &v->e);
             is_good = is_good && !v->rc;
             continue;
         }
@@ -78,12 +94,12 @@ static struct str keep(struct model *m, struct str s)
     return s.n ? arena_str(m->a, s) : STR_NONE;
 }
 
-/* A new id, in order: of all, if they are all of one node. */
+/* A new id, in order: of all, if they are all of one node. Those of fillings are counted apart. */
 static bool is_good_id(const struct model *m, struct id id)
 {
     int at = model_place(m, id);
-    bool is_new = at == m->count || (m->has_nodes && !id_eq(m->jobs[at]->v.id, id));
-    bool is_after = !m->count || m->has_nodes || id_ordinal(id) > id_ordinal(m->jobs[m->count - 1]->v.id);
+    bool is_new = at == m->count || !id_eq(m->jobs[at]->v.id, id);
+    bool is_after = m->has_nodes || m->is_filling || id_ordinal(id) > m->last_ordinal;
     int64_t ms = id_ordinal(id) >> 21;
     return is_new && is_after && (ms == m->now || (ms > m->now && m->now < m->latest));
 }
@@ -134,6 +150,9 @@ static struct model_job *add_job(struct model *m, int64_t tenant, struct str que
     job->holds_key = s->unique_key.n && !s->unique_for_ms;
     model_sum(m, job, SUM_ENQUEUED);
     put_job(m, job);
+    if (!m->is_filling && id_ordinal(job->v.id) > m->last_ordinal) {
+        m->last_ordinal = id_ordinal(job->v.id);
+    }
     return job;
 }
 

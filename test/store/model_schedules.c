@@ -163,7 +163,7 @@ size_t model_give_schedules(struct model *m)
             given++;
         }
     }
-    return given;
+    return given + model_give_fillings(m);
 }
 
 void model_release_schedules(struct model *m)
@@ -171,6 +171,7 @@ void model_release_schedules(struct model *m)
     for (int i = 0; i < m->schedule_count; i++) {
         set_due(&m->schedules[i]);
     }
+    model_release_fillings(m);
 }
 
 void model_print_schedule(const struct model *m, const struct schedule *s, struct buf *out)

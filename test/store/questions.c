@@ -55,6 +55,8 @@ static void put_plan(const struct batch_plan *p, struct buf *out)
     put_str(out, "plan.labels", p->labels);
     put(out, "plan.max_jobs", p->max_jobs);
     put(out, "plan.is_closed", p->is_closed);
+    put(out, "plan.fill_at", p->fill_at);
+    put(out, "plan.jobs", p->filling ? p->filling->matrix.count : 0);
 }
 
 static void put_spec(const struct model *m, const struct job_spec *s, struct buf *out)
@@ -323,6 +325,10 @@ void question_print(const struct model *m, const struct store_op *op, struct buf
         break;
     case STORE_SET_SCHEDULE:
         ask_set_schedule((const struct store_set_schedule *)op, out);
+        break;
+    case STORE_FILL:
+        put_str(out, "name", ((const struct store_fill *)op)->name);
+        put_str(out, "failure", ((const struct store_fill *)op)->failure);
         break;
     case STORE_DELETE_SCHEDULE:
         put_str(out, "name", ((const struct store_delete_schedule *)op)->name);
