@@ -222,6 +222,11 @@ static void print_summary(const struct json *job)
     (void)printf(" %s pages in %s, %s tokens", term_count(number_of(result, "pages")).s, term_duration(ms).s,
                  term_count(number_of(result, "tokens")).s);
     (void)printf(", %s failed\n", term_count(number_of(result, "failed")).s);
+    if (number_of(result, "failed_lists")) {
+        term_print(TERM_YELLOW, "  could not be had: ");
+        (void)printf("%s of its sitemaps and llms.txt; crawl.json says which\n",
+                     term_count(number_of(result, "failed_lists")).s);
+    }
     const struct json *changes = json_get(result, STR("changes"));
     if (changes) {
         term_print(TERM_DIM, "  changes  ");

@@ -105,6 +105,27 @@ test('sitemaps, packed and nested, and llms.txt name pages of depth 1', async ()
     assert.deepEqual(only.urls.sort(), ['/', '/from-llms.html', '/from-map.html']);
 });
 
+test('a sitemap that cannot be had at first is tried again, and one that never can is told', async () => {
+    let asked = 0;
+    const site = await startSite({});
+    Object.assign(site.pages, {
+        '/robots.txt': ['late', 'never', 'bomb', 'gone'].map((s) => `Sitemap: ${site.url}/${s}.xml\n`).join(''),
+        '/late.xml': (request, response) => (asked++ ? response.end(`<urlset><url><loc>${site.url}/late.html</loc></url></urlset>`) : response.writeHead(503).end()),
+        '/never.xml': { status: 500 },
+        '/bomb.xml': gzipSync(Buffer.alloc(60 << 20)),
+        '/': page('Start'), '/late.html': page('Late'),
+    });
+    const job = await stint.crawl({ url: `${site.url}/` });
+    site.close();
+    assert.equal(job.state, 'completed', JSON.stringify(job.error));
+    assert.deepEqual(job.urls.sort(), ['/', '/late.html']);
+    assert.deepEqual([job.result.failed, job.result.failed_lists], [0, 2]);
+    assert.deepEqual(job.crawl.failed_lists.map((l) => [new URL(l.url).pathname, l.error]), [['/never.xml', 'http_500'], ['/bomb.xml', 'too_large']]);
+    assert.equal(site.asked().filter((u) => u === '/never.xml').length, 3);
+    const { events } = (await stint.call('GET', `/v1/jobs/${job.id}/events?limit=1000`, undefined, { headers: { accept: 'application/json' } })).json;
+    assert.deepEqual(events.filter((e) => e.type === 'url_failed' && !e.data.will_retry).map((e) => e.data.code).sort(), ['http_500', 'too_large']);
+});
+
 test('a robots.txt without end is read to its 500 KiB, and what a sitemap has too many of is counted', async () => {
     const site = await startSite({});
     const urls = Array.from({ length: 12_000 }, (_, i) => `${site.url}/section/a-rather-long-name-of-a-page-${i}/index.html`);

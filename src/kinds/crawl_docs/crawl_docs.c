@@ -372,6 +372,7 @@ static void complete(const struct crawl *c, const struct crawl_document *d,
     json_put_str(&w, "url", g->nodes[g->seed].fetch);
     json_put_int(&w, "pages", (int64_t)d->count);
     json_put_int(&w, "failed", (int64_t)g->failed);
+    json_put_int(&w, "failed_lists", (int64_t)g->failed_list_count);
     json_put_bool(&w, "partial", 10 * g->failed > g->failed + d->count);
     json_put_int(&w, "tokens", d->tokens);
     json_put_int(&w, "bytes", g->bytes);

@@ -435,6 +435,19 @@ static int compare_nodes(const void *left, const void *right)
     return str_compare((*a)->identity, (*b)->identity);
 }
 
+static void put_failed_lists(const struct crawl_graph *g, struct json_out *w)
+{
+    json_name(w, "failed_lists");
+    json_array_begin(w);
+    for (size_t i = 0; i < g->failed_list_count; i++) {
+        json_object_begin(w);
+        json_put_str(w, "url", g->failed_lists[i].url);
+        json_put_str(w, "error", g->failed_lists[i].code);
+        json_object_end(w);
+    }
+    json_array_end(w);
+}
+
 void crawl_document_json(const struct crawl_document *d, struct buf *out)
 {
     const struct crawl_graph *g = d->graph;
@@ -458,6 +471,7 @@ void crawl_document_json(const struct crawl_document *d, struct buf *out)
         }
     }
     json_object_end(&w);
+    put_failed_lists(g, &w);
     json_name(&w, "urls");
     json_array_begin(&w);
     for (size_t i = 0; i < g->count; i++) {

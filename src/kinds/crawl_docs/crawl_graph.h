@@ -11,6 +11,7 @@
 #define CRAWL_REDIRECTS_MAX     5
 #define CRAWL_SITEMAPS_MAX      50
 #define CRAWL_SITEMAP_DEPTH_MAX 3
+#define CRAWL_LISTS_MAX         (CRAWL_SITEMAPS_MAX + 4)
 #define CRAWL_ASK_MAX           (CRAWL_PAGES_MAX + 100) /* jobs at once: all pages, and all lists */
 
 enum crawl_state { CRAWL_UNKNOWN, CRAWL_DONE, CRAWL_MOVED, CRAWL_FAILED };
@@ -61,6 +62,11 @@ enum {
 };
 extern const char *const crawl_skip_names[CRAWL_SKIP_REASONS];
 
+/* A sitemap or llms.txt that could not be had. */
+struct crawl_failed_list {
+    struct str url, code;
+};
+
 struct crawl_graph {
     struct arena *a;
     const struct crawl_args *args;
@@ -74,6 +80,8 @@ struct crawl_graph {
     struct crawl_ask *asks; /* at most CRAWL_ASK_MAX */
     size_t ask_count;
     struct crawl_skips skips;
+    struct crawl_failed_list failed_lists[CRAWL_LISTS_MAX];
+    size_t failed_list_count;
     int64_t robots_delay_ms; /* of the seed's host, as it is kept; -1 = none */
     bool is_delay_capped;
     struct crawl_map *map; /* texts of addresses to nodes */

@@ -71,6 +71,10 @@ static const struct json *list_of(struct crawl_graph *g, const struct outcomes *
         crawl_graph_ask(g, what, &page, 0);
         return NULL;
     }
+    if (outcomes_has_failed(job) && g->failed_list_count < CRAWL_LISTS_MAX) {
+        g->failed_lists[g->failed_list_count++] =
+            (struct crawl_failed_list){page.fetch, json_text(json_get(job, STR("error")), "code")};
+    }
     return json_get(job, STR("result"));
 }
 

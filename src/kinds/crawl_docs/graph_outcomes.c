@@ -77,6 +77,11 @@ const struct json *outcomes_find(const struct crawl_graph *g, const struct outco
     return o->jobs && at < o->count ? o->jobs[at] : NULL;
 }
 
+bool outcomes_has_failed(const struct json *job)
+{
+    return str_eq(json_text(job, "state"), STR("failed"));
+}
+
 bool outcomes_is_completed(const struct json *job)
 {
     return str_eq(json_text(job, "state"), STR("completed"));

@@ -28,6 +28,7 @@ const struct json *outcomes_record(const struct crawl_graph *g, struct str ident
 const struct json *outcomes_find(const struct crawl_graph *g, const struct outcomes *o, enum page_what what,
                                  struct str identity); /* the job; NULL: none yet */
 bool outcomes_is_completed(const struct json *job);
+bool outcomes_has_failed(const struct json *job);
 struct str outcomes_identity(const struct crawl_graph *g,
                              struct str address); /* the address itself when it is none */
 
@@ -54,7 +55,7 @@ enum permission origins_may_ask(struct crawl_graph *g, const struct outcomes *o,
 
 /* What sitemaps and llms.txt have said. */
 struct lists {
-    const struct json *results[CRAWL_SITEMAPS_MAX + 4];
+    const struct json *results[CRAWL_LISTS_MAX];
     size_t count, sitemaps;
 };
 

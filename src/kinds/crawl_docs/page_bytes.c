@@ -245,7 +245,10 @@ static enum rc read_sitemap(struct reading *r, struct err *e)
         rc = gunzip(r->bytes, &unpacked, e);
         r->bytes = buf_str(&unpacked);
     }
-    if (!rc) {
+    if (rc) {
+        const char *code = rc == RC_TOO_BIG ? "too_large" : "bad_encoding";
+        rc = err_set_code(e, rc, code, NULL, "%s: %s", code, arena_c_str(r->a, str_from(e->text)));
+    } else {
         sitemap_read(r->bytes, r->a, &sitemap);
         r->is_index = sitemap.is_index;
         put_list(r, sitemap.urls, sitemap.count);

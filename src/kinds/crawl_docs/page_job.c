@@ -264,6 +264,16 @@ static enum rc parse(struct job *j, struct str *json, struct str *text, struct e
     return rc;
 }
 
+/* The parse process tells its code in front of its text. */
+static void fail_parse(struct job *j, const struct err *e)
+{
+    struct str why = STR_NONE;
+    struct str code = str_cut(str_from(e->text), ':', &why);
+    bool is_ours = (e->rc == RC_INVALID || e->rc == RC_TOO_BIG) && why.p;
+    tell_failure(j, ERROR_PERMANENT, is_ours ? arena_c_str(j->a, code) : "limit",
+                 is_ours ? arena_c_str(j->a, str_trim(why)) : e->text);
+}
+
 static void tell_page(struct job *j, struct str page)
 {
     static const char *const copied[] = {"title", "tokens", "quality"};
@@ -379,13 +389,8 @@ static void take_page(struct job *j)
         tell_failure(j, ERROR_PERMANENT, "not_html", arena_printf(j->a, "it is %.*s", STR_ARG(type)).p);
         return;
     }
-    enum rc rc = parse(j, &page, &text, &e);
-    if (rc) { /* the parse process tells its code in front of its text */
-        struct str why = STR_NONE;
-        struct str code = str_cut(str_from(e.text), ':', &why);
-        bool is_ours = (rc == RC_INVALID || rc == RC_TOO_BIG) && why.p;
-        tell_failure(j, ERROR_PERMANENT, is_ours ? arena_c_str(j->a, code) : "limit",
-                     is_ours ? arena_c_str(j->a, str_trim(why)) : e.text);
+    if (parse(j, &page, &text, &e)) {
+        fail_parse(j, &e);
         return;
     }
     complete_page(j, page, text);
@@ -455,22 +460,36 @@ static void tell_list(struct job *j, struct str json)
     buf_dispose(&b);
 }
 
-/* A list that is not there is none. */
-static void take_list(struct job *j, enum rc rc)
+/* Most hosts have none: they say so, show a page instead, or send round in circles. */
+static bool has_no_list(const struct job *j, enum rc rc, const struct err *asked)
+{
+    int status = j->answer.status;
+    if (rc) {
+        return asked->code && str_eq(str_from(asked->code), STR("too_many_redirects"));
+    }
+    return (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429) ||
+           (is_status_ok(j) && j->what == PAGE_LLMS &&
+            str_starts(str_trim(j->answer.body), STR("<!DOCTYPE html")));
+}
+
+/* A list that is not there is none. One that cannot be had is tried again, and told: the crawl goes on without it. */
+static void take_list(struct job *j, enum rc rc, const struct err *asked)
 {
     struct str json = STR_NONE;
     struct str text = STR_NONE;
-    struct err e;
-    bool is_page = str_starts(str_trim(j->answer.body), STR("<!DOCTYPE html")) && j->what == PAGE_LLMS;
-    if (!rc && pause_host(j)) {
-        return;
-    }
-    if (!rc && is_status_ok(j) && !is_page && !parse(j, &json, &text, &e)) {
+    struct err e = {.rc = RC_OK};
+    if (has_no_list(j, rc, asked)) {
+        attempt_complete(j->at, STR("{\"urls\":[],\"is_index\":false}"));
+    } else if (rc) {
+        fail_asking(j, asked);
+    } else if (!is_status_ok(j)) {
+        fail_status(j);
+    } else if (parse(j, &json, &text, &e)) {
+        fail_parse(j, &e);
+    } else {
         tell_list(j, json);
         attempt_complete(j->at, json);
-        return;
     }
-    attempt_complete(j->at, STR("{\"urls\":[],\"is_index\":false}"));
 }
 
 static void tell_start(const struct job *j)
@@ -502,7 +521,7 @@ static enum rc run(struct attempt *at, struct err *e)
     if (j.what == PAGE_ROBOTS) {
         take_robots(&j, rc, &asked);
     } else if (j.what != PAGE_PAGE) {
-        take_list(&j, rc);
+        take_list(&j, rc, &asked);
     } else if (rc) {
         fail_asking(&j, &asked);
     } else {
