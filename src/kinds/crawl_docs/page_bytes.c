@@ -9,7 +9,8 @@
 #include "net/gunzip.h"
 
 #define SITEMAP_MAX_BYTES (50 << 20)
-#define LINKS_MAX_BYTES   (600 << 10) /* of a result, which is at most a mebibyte */
+#define LINKS_MAX_BYTES   (600 << 10)  /* of a result, which is at most a mebibyte: a page has more to say */
+#define LIST_MAX_BYTES    (1000 << 10) /* likewise, of a sitemap, which has not */
 
 struct reading {
     struct arena *a;
@@ -53,7 +54,7 @@ static void put_link(struct reading *r, struct str base, struct str reference)
 {
     struct page_url page;
     struct err e;
-    if (r->seen_count == r->most || r->w.out->n > LINKS_MAX_BYTES) {
+    if (r->seen_count == r->most || r->w.out->n > (r->what == PAGE_PAGE ? LINKS_MAX_BYTES : LIST_MAX_BYTES)) {
         r->skipped[SKIPPED_LINKS]++;
         return;
     }
