@@ -299,6 +299,41 @@ TEST(lists_that_robots_txt_forbids_are_asked_for_only_where_it_names_them)
     arena_free(k.a);
 }
 
+/* The first page of 400 bytes names ten; those that are asked for then have so many. */
+static void know_sizes(struct known *k, int bytes, struct err *e)
+{
+    open_known(k, "{\"url\":\"http://a/\",\"max_total_bytes\":2000}", e);
+    know_start(k, "");
+    know(k, "page", "/",
+         "\"state\":\"completed\",\"result\":{\"status\":200,\"bytes\":400,\"page\":{\"links\":[\"http://a/"
+         "0\",\"http://a/"
+         "1\",\"http://a/2\",\"http://a/3\",\"http://a/4\",\"http://a/5\",\"http://a/6\",\"http://a/"
+         "7\",\"http://a/8\",\"http://a/9\"]}}");
+    for (int i = 0; i < 4 && bytes; i++) {
+        know(k, "page", arena_printf(k->a, "/%d", i).p,
+             arena_printf(
+                 k->a,
+                 "\"state\":\"completed\",\"result\":{\"status\":200,\"bytes\":%d,\"page\":{\"links\":[]}}",
+                 bytes)
+                 .p);
+    }
+}
+
+TEST(a_turn_asks_for_no_more_pages_than_would_fill_max_total_bytes)
+{
+    struct known k;
+    know_sizes(&k, 0, e);
+    CHECK_STR(asked(&k, e), STR("page /0, page /1, page /2, page /3"));
+    arena_free(k.a);
+    know_sizes(&k, 100, e);
+    CHECK_STR(asked(&k, e), STR("page /4, page /5, page /6, page /7, page /8, page /9"));
+    arena_free(k.a);
+    know_sizes(&k, 500, e);
+    CHECK_STR(asked(&k, e), STR(""));
+    CHECK_INT(k.graph.skips.by_reason[SKIP_BYTES], 6);
+    arena_free(k.a);
+}
+
 TEST(each_host_has_its_own_delay)
 {
     struct known k;

@@ -194,7 +194,7 @@ static int reason_to_skip(struct crawl_graph *g, const struct outcomes *o, struc
         return SKIP_ROBOTS;
     }
     bool is_asked = outcomes_find(g, o, PAGE_PAGE, page->identity) != NULL;
-    return is_asked || g->bytes < g->args->max_total_bytes ? -1 : SKIP_BYTES;
+    return is_asked || g->came_bytes < g->args->max_total_bytes ? -1 : SKIP_BYTES;
 }
 
 /* A link, or a redirect's target, so many redirects from a link; SKIPPED(reason), or CRAWL_NOWHERE: it is not followed. */
@@ -223,7 +223,8 @@ static size_t reach(struct crawl_graph *g, const struct outcomes *o, struct orig
     g->nodes[at].hops = hops;
     read_outcome(g, o, &g->nodes[at]);
     g->pages += g->nodes[at].state != CRAWL_MOVED;
-    if (!g->nodes[at].job && permission == MAY_BE_ASKED) {
+    if (!g->nodes[at].job && permission == MAY_BE_ASKED && g->turn_pages) {
+        g->turn_pages--;
         crawl_graph_ask(g, PAGE_PAGE, &page, depth);
     }
     return at;
@@ -322,6 +323,28 @@ static void read_pages(struct crawl_graph *g, const struct outcomes *o, struct o
     }
 }
 
+/* What all pages have brought so far; and of this turn so many pages as would fill what max_total_bytes leaves, if they were as large. */
+static void set_room(struct crawl_graph *g, const struct outcomes *o)
+{
+    int64_t pages = 0;
+    for (size_t i = 0; i < o->count; i++) {
+        const struct json *result = json_get(o->jobs[i], STR("result"));
+        const struct json *status = json_get(result, STR("status"));
+        const struct json *bytes = json_get(result, STR("bytes"));
+        if (status && status->i == 304) {
+            struct str url = json_text(json_get(o->jobs[i], STR("args")), "url");
+            const struct json *record = outcomes_record(g, outcomes_identity(g, url));
+            bytes = json_get(json_get(record, STR("result")), STR("bytes"));
+        }
+        g->came_bytes += bytes ? bytes->i : 0;
+        pages += bytes != NULL;
+    }
+    int64_t left = g->args->max_total_bytes - g->came_bytes;
+    int64_t mean = pages > 0 && g->came_bytes > pages ? (g->came_bytes + pages - 1) / pages : 1;
+    int64_t most = left / mean;
+    g->turn_pages = most > 1 ? most : 1;
+}
+
 static int64_t asked_delay_ms(const struct origins *origins, struct str origin)
 {
     const struct robots *robots = origins_robots(origins, origin);
@@ -360,6 +383,9 @@ enum rc crawl_graph_read(const struct crawl_args *args, struct str lines, struct
                               .exclude_count = args->exclude_count};
     outcomes_read_records(g, previous);
     enum rc rc = outcomes_read(g, lines, &o, e);
+    if (!rc) {
+        set_room(g, &o);
+    }
     rc = rc ? rc : read_seed(g, &o, origins, e);
     bool knows_robots = !args->robots || origins->count;
     if (rc || !knows_robots || !g->count) {

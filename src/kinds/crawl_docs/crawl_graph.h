@@ -76,7 +76,9 @@ struct crawl_graph {
     size_t count, room;
     size_t seed; /* behind its redirects */
     size_t pages, failed;
-    int64_t bytes;
+    int64_t bytes;          /* of the pages that it has */
+    int64_t came_bytes;     /* of all that have come, wherever they stand */
+    int64_t turn_pages;     /* that may still be asked for now */
     struct crawl_ask *asks; /* at most CRAWL_ASK_MAX */
     size_t ask_count;
     struct crawl_skips skips;
