@@ -26,6 +26,7 @@ struct job {
     int64_t depth, from_us;
     int64_t pauses; /* how often the host has put this off */
     struct fetch_answer answer;
+    struct buf parsed; /* what the parse process has made of it */
 };
 
 static struct fetcher *fetcher; /* one a process: keeps its connections */
@@ -230,10 +231,9 @@ static bool is_text(struct str type)
     return !type.n;
 }
 
-static struct str request_to_parse(struct job *j)
+static void write_request(const struct job *j, struct buf *out)
 {
-    struct buf b = BUF_LIMIT(ANSWER_MAX_BYTES);
-    struct json_out w = json_writer(&b);
+    struct json_out w = json_writer(out);
     json_object_begin(&w);
     json_put_c(&w, "what", page_what_name(j->what));
     json_put_str(&w, "url", j->answer.url);
@@ -241,26 +241,24 @@ static struct str request_to_parse(struct job *j)
     json_put_str(&w, "type", fetch_header(&j->answer, STR("content-type")));
     json_put_raw(&w, "crawl", j->args.raw);
     json_object_end(&w);
-    for (size_t i = 0; i < b.n; i++) { /* the line ends where the bytes begin */
-        b.p[i] = b.p[i] == '\n' ? ' ' : b.p[i];
+    for (size_t i = 0; i < out->n; i++) { /* the line ends where the bytes begin */
+        out->p[i] = out->p[i] == '\n' ? ' ' : out->p[i];
     }
-    buf_append_char(&b, '\n');
-    buf_append_str(&b, j->answer.body);
-    struct str text = arena_str(j->a, buf_str(&b));
-    buf_dispose(&b);
-    return text;
+    buf_append_char(out, '\n');
+    buf_append_str(out, j->answer.body);
 }
 
-/* The parse process is not believed: what it says must be JSON. */
+/* The parse process is not believed: what it says must be JSON. Of what may be many megabytes there is no copy more than it takes. */
 static enum rc parse(struct job *j, struct str *json, struct str *text, struct err *e)
 {
-    struct buf answer = BUF_LIMIT(ANSWER_MAX_BYTES);
-    enum rc rc = attempt_parse(j->at, 0, request_to_parse(j), PARSE_MS, &answer, e);
+    struct buf request = BUF_LIMIT(ANSWER_MAX_BYTES);
+    write_request(j, &request);
+    enum rc rc = attempt_parse(j->at, 0, buf_str(&request), PARSE_MS, &j->parsed, e);
+    buf_dispose(&request);
     if (!rc) {
-        *json = str_cut(arena_str(j->a, buf_str(&answer)), '\n', text);
+        *json = str_cut(buf_str(&j->parsed), '\n', text);
         rc = json_validate(*json, e);
     }
-    buf_dispose(&answer);
     return rc;
 }
 
@@ -507,7 +505,7 @@ static void tell_start(const struct job *j)
 
 static enum rc run(struct attempt *at, struct err *e)
 {
-    struct job j = {.at = at, .a = attempt_arena(at)};
+    struct job j = {.at = at, .a = attempt_arena(at), .parsed = BUF_LIMIT(ANSWER_MAX_BYTES)};
     struct err asked = {.rc = RC_OK};
     enum rc rc = read_args(&j, e);
     if (rc) {
@@ -527,6 +525,7 @@ static enum rc run(struct attempt *at, struct err *e)
     } else {
         take_page(&j);
     }
+    buf_dispose(&j.parsed);
     return RC_OK;
 }
 
