@@ -49,8 +49,8 @@ const char *test_path(const char *name);
 #define TEST(test_name) TEST_WITHIN(test_name, 60)
 
 /* Each ends the test at the first difference and shows both sides. */
-#define CHECK_TRUE(claim)    ck_assert_msg((claim), "not true: %s", #claim)
-#define CHECK_FALSE(claim)   ck_assert_msg(!(claim), "true: %s", #claim)
+#define CHECK_TRUE(claim)    ((claim) ? test_mark(__FILE__, __LINE__) : ck_abort_msg("not true: %s", #claim))
+#define CHECK_FALSE(claim)   ((claim) ? ck_abort_msg("true: %s", #claim) : test_mark(__FILE__, __LINE__))
 #define CHECK_INT(got, want) test_check_int(__FILE__, __LINE__, #got, (int64_t)(got), (int64_t)(want))
 #define CHECK_STR(got, want) test_check_str(__FILE__, __LINE__, #got, (got), (want))
 /* The call succeeds, or the test fails with the error's own text. Needs `e` in scope. */
@@ -58,6 +58,8 @@ const char *test_path(const char *name);
 /* The call fails with this code. */
 #define FAILS(call, want_rc) test_check_rc(__FILE__, __LINE__, #call, (call), (want_rc), e)
 
+/* Where the test was last, for the report of one that dies. Each is a message to the runner: a check in a loop sends one only. */
+void test_mark(const char *file, int line);
 void test_check_int(const char *file, int line, const char *what, int64_t got, int64_t want);
 void test_check_str(const char *file, int line, const char *what, struct str got, struct str want);
 void test_check_ok(const char *file, int line, const char *what, enum rc rc, const struct err *e);

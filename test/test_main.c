@@ -40,12 +40,23 @@ const char *test_path(const char *name)
     return p->text;
 }
 
+void test_mark(const char *file, int line)
+{
+    static _Thread_local const char *last_file;
+    static _Thread_local int last_line;
+    if (line != last_line || file != last_file) {
+        _mark_point(file, line);
+        last_file = file;
+        last_line = line;
+    }
+}
+
 void test_check_int(const char *file, int line, const char *what, int64_t got, int64_t want)
 {
     if (got != want) {
         _ck_assert_failed(file, line, "", "%s is %" PRId64 ", expected %" PRId64, what, got, want);
     }
-    mark_point();
+    test_mark(file, line);
 }
 
 void test_check_str(const char *file, int line, const char *what, struct str got, struct str want)
@@ -54,7 +65,7 @@ void test_check_str(const char *file, int line, const char *what, struct str got
         _ck_assert_failed(file, line, "", "%s is \"%.*s\" (%zu bytes), expected \"%.*s\" (%zu bytes)", what,
                           STR_ARG(got), got.n, STR_ARG(want), want.n);
     }
-    mark_point();
+    test_mark(file, line);
 }
 
 void test_check_ok(const char *file, int line, const char *what, enum rc rc, const struct err *e)
@@ -62,7 +73,7 @@ void test_check_ok(const char *file, int line, const char *what, enum rc rc, con
     if (rc != RC_OK) {
         _ck_assert_failed(file, line, "", "%s: rc %d: %s", what, (int)rc, e->text);
     }
-    mark_point();
+    test_mark(file, line);
 }
 
 void test_check_rc(const char *file, int line, const char *what, enum rc rc, enum rc want,
@@ -72,7 +83,7 @@ void test_check_rc(const char *file, int line, const char *what, enum rc rc, enu
         _ck_assert_failed(file, line, "", "%s: rc %d, expected %d: %s", what, (int)rc, (int)want,
                           rc ? e->text : "no error");
     }
-    mark_point();
+    test_mark(file, line);
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)

@@ -194,8 +194,10 @@ void run_op(struct store_test *s, struct store_op *op)
 {
     struct err err = {0}, *e = &err;
     enum rc rc = store_run(s->store, op, e);
-    ck_assert_msg(rc == RC_OK, "%s: %s: %s", store_op_name(op->kind), rc_name(rc), err.text);
-    mark_point();
+    if (rc) {
+        ck_abort_msg("%s: %s: %s", store_op_name(op->kind), rc_name(rc), err.text);
+    }
+    test_mark(__FILE__, __LINE__);
 }
 
 void as_tenant(struct store_test *s, int64_t tenant)
