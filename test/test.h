@@ -8,6 +8,7 @@
 #define STINT_TEST_H
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/str.h"
 
 #include <check.h>
@@ -58,6 +59,8 @@ const char *test_path(const char *name);
 /* The call fails with this code. */
 #define FAILS(call, want_rc) test_check_rc(__FILE__, __LINE__, #call, (call), (want_rc), e)
 
+/* The value of a text, in the arena; what is no JSON fails the test. */
+struct json *test_json(const char *text, struct arena *a);
 /* Where the test was last, for the report of one that dies. Each is a message to the runner: a check in a loop sends one only. */
 void test_mark(const char *file, int line);
 void test_check_int(const char *file, int line, const char *what, int64_t got, int64_t want);

@@ -86,6 +86,14 @@ void test_check_rc(const char *file, int line, const char *what, enum rc rc, enu
     test_mark(file, line);
 }
 
+struct json *test_json(const char *text, struct arena *a)
+{
+    struct err error = {0}, *e = &error;
+    struct json *value = NULL;
+    OK(json_parse(str_from(text), a, &value, e));
+    return value;
+}
+
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
     (void)st;

@@ -1,40 +1,30 @@
 /* Two nodes on one database make ids of one ordinal, and cursors are ordinals: pages, however small, show all of them. */
 #include "store_test.h"
 
+/* The next row of a list: whatever it lists, the operation has these members. */
+#define ONE_ROW(s, o, at)                                                                                    \
+    ((o).tenant = (s)->tenant, (o).cursor = *(at), (o).limit = 1, run_op((s), &(o).op),                      \
+     *(at) = (o).next_cursor, (o).count)
+
 static size_t page_of_batches(struct store_test *s, struct id of, int64_t *cursor)
 {
     AN_OP(s, op, store_list_batches, STORE_LIST_BATCHES);
     (void)of;
-    op.tenant = s->tenant;
-    op.cursor = *cursor;
-    op.limit = 1;
-    run_op(s, &op.op);
-    *cursor = op.next_cursor;
-    return op.count;
+    return ONE_ROW(s, op, cursor);
 }
 
 static size_t page_of_results(struct store_test *s, struct id batch, int64_t *cursor)
 {
     AN_OP(s, op, store_list_results, STORE_LIST_RESULTS);
-    op.tenant = s->tenant;
     op.batch = batch;
-    op.cursor = *cursor;
-    op.limit = 1;
-    run_op(s, &op.op);
-    *cursor = op.next_cursor;
-    return op.count;
+    return ONE_ROW(s, op, cursor);
 }
 
 static size_t page_of_children(struct store_test *s, struct id parent, int64_t *cursor)
 {
     AN_OP(s, op, store_list_children, STORE_LIST_CHILDREN);
-    op.tenant = s->tenant;
     op.job_id = parent;
-    op.cursor = *cursor;
-    op.limit = 1;
-    run_op(s, &op.op);
-    *cursor = op.next_cursor;
-    return op.count;
+    return ONE_ROW(s, op, cursor);
 }
 
 static size_t seen(struct store_test *s, size_t (*page)(struct store_test *, struct id, int64_t *),

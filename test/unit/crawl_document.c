@@ -39,26 +39,37 @@ static const char lines[] =
     "{\"id\":\"3\",\"state\":\"failed\",\"args\":{\"what\":\"page\",\"url\":\"http://a/"
     "3\"},\"error\":{\"code\":\"http_404\"}}\n";
 
-static void make(struct arena *a, struct crawl_args *args, struct crawl_graph *g, struct crawl_document *d,
-                 struct err *e)
+/* The document of the crawl above, and where it is written to. */
+struct made {
+    struct arena *a;
+    struct crawl_args args;
+    struct crawl_graph g;
+    struct crawl_document d;
+    struct buf out;
+};
+
+static void make(struct made *m, struct err *e)
 {
-    OK(crawl_args_read(STR("{\"url\":\"http://a/\",\"sitemap\":\"skip\"}"), a, args, e));
-    OK(crawl_graph_read(args, str_from(lines), STR(""), a, g, e));
-    crawl_document_make(g, read_text, NULL, a, d);
+    *m = (struct made){.a = arena_new(), .out = BUF_LIMIT(1 << 20)};
+    OK(crawl_args_read(STR("{\"url\":\"http://a/\",\"sitemap\":\"skip\"}"), m->a, &m->args, e));
+    OK(crawl_graph_read(&m->args, str_from(lines), STR(""), m->a, &m->g, e));
+    crawl_document_make(&m->g, read_text, NULL, m->a, &m->d);
+}
+
+static void unmake(struct made *m)
+{
+    buf_dispose(&m->out);
+    arena_free(m->a);
 }
 
 TEST(pages_become_one_document_whose_links_are_anchors)
 {
-    struct arena *a = arena_new();
-    struct crawl_args args;
-    struct crawl_graph g;
-    struct crawl_document d;
-    struct buf out = BUF_LIMIT(1 << 20);
+    struct made m;
     size_t next = 0;
-    make(a, &args, &g, &d, e);
-    crawl_document_write(&d, &next, 0, &out);
+    make(&m, e);
+    crawl_document_write(&m.d, &next, 0, &m.out);
     CHECK_INT(next, 3);
-    CHECK_STR(buf_str(&out),
+    CHECK_STR(buf_str(&m.out),
               STR("---\nsite: http://a/\npages: 3\ntokens: 60\nfailed: 1\n---\n\n# Contents\n\n"
                   "- [Start](#page-1)\n- [One](#page-2)\n- [Two](#page-3)\n"
                   "\n<a id=\"page-1\"></a>\n\n## Start\n\nSource: <http://a/>\n\n"
@@ -66,52 +77,39 @@ TEST(pages_become_one_document_whose_links_are_anchors)
                   "\n<a id=\"page-2\"></a>\n\n## One\n\nSource: <http://a/1>\n\n"
                   "### Part\n\n```md\n# no heading [x](http://a/2)\n```\n\n[back](#page-1)\n"
                   "\n<a id=\"page-3\"></a>\n\n## Two\n\nSource: <http://a/2>\n\nText without a heading.\n"));
-    buf_clear(&out);
-    crawl_document_llms_txt(&d, &out);
-    CHECK_STR(buf_str(&out),
+    buf_clear(&m.out);
+    crawl_document_llms_txt(&m.d, &m.out);
+    CHECK_STR(buf_str(&m.out),
               STR("# Start\n\n## Pages\n\n- [Start](http://a/)\n- [One](http://a/1)\n- [Two](http://a/2)\n"));
-    buf_dispose(&out);
-    arena_free(a);
+    unmake(&m);
 }
 
 TEST(a_document_is_split_between_pages_and_links_to_other_parts_keep_their_addresses)
 {
-    struct arena *a = arena_new();
-    struct crawl_args args;
-    struct crawl_graph g;
-    struct crawl_document d;
-    struct buf out = BUF_LIMIT(1 << 20);
+    struct made m;
     size_t next = 0;
-    make(a, &args, &g, &d, e);
-    crawl_document_write(&d, &next, 40, &out);
+    make(&m, e);
+    crawl_document_write(&m.d, &next, 40, &m.out);
     CHECK_INT(next, 2);
-    struct str text = buf_str(&out);
+    struct str text = buf_str(&m.out);
     CHECK_TRUE(str_find(text, STR("part: pages 1 to 2 of 3"), 0) < text.n);
     CHECK_TRUE(str_find(text, STR("[two](<http://a/2> \"t\")"), 0) < text.n);
-    buf_clear(&out);
-    crawl_document_write(&d, &next, 1, &out);
+    buf_clear(&m.out);
+    crawl_document_write(&m.d, &next, 1, &m.out);
     CHECK_INT(next, 3);
-    buf_dispose(&out);
-    arena_free(a);
+    unmake(&m);
 }
 
 TEST(what_happened_to_each_address_is_told)
 {
-    struct arena *a = arena_new();
-    struct crawl_args args;
-    struct crawl_graph g;
-    struct crawl_document d;
-    struct buf out = BUF_LIMIT(1 << 20);
-    struct json *o = NULL;
-    make(a, &args, &g, &d, e);
-    crawl_document_json(&d, &out);
-    OK(json_parse(buf_str(&out), a, &o, e));
-    const struct json *urls = json_get(o, STR("urls"));
+    struct made m;
+    make(&m, e);
+    crawl_document_json(&m.d, &m.out);
+    const struct json *urls = json_get(test_json(buf_c_str(&m.out), m.a), STR("urls"));
     CHECK_INT(urls->count, 4);
     CHECK_STR(json_get(urls->first, STR("title"))->s, STR("Start"));
     CHECK_STR(json_get(urls->first->next->next->next, STR("error"))->s, STR("http_404"));
-    buf_dispose(&out);
-    arena_free(a);
+    unmake(&m);
 }
 
 TEST(a_title_is_the_text_of_a_link_whatever_it_is_made_of)

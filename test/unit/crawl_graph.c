@@ -48,6 +48,14 @@ static void know_start(struct known *k, const char *robots)
     know(k, "llms", "/llms.txt", "\"state\":\"completed\",\"result\":{\"urls\":[],\"is_index\":false}");
 }
 
+/* A site with this robots.txt, whose first page has these links. */
+static void open_site(struct known *k, const char *args, const char *robots, const char *links, struct err *e)
+{
+    open_known(k, args, e);
+    know_start(k, robots);
+    know_page(k, "/", links);
+}
+
 static enum rc read_known(struct known *k, bool is_backwards, struct err *e)
 {
     struct str all = STR("");
@@ -105,9 +113,7 @@ TEST(a_crawl_asks_for_robots_then_for_the_first_page_and_lists_then_for_what_the
 TEST(a_page_keeps_its_smallest_depth_and_none_is_deeper_than_asked)
 {
     struct known k;
-    open_known(&k, "{\"url\":\"http://a/\",\"depth\":2}", e);
-    know_start(&k, "");
-    know_page(&k, "/", "\"http://a/1\",\"http://a/short\"");
+    open_site(&k, "{\"url\":\"http://a/\",\"depth\":2}", "", "\"http://a/1\",\"http://a/short\"", e);
     know_page(&k, "/1", "\"http://a/2\",\"http://a/short\"");
     know_page(&k, "/short", "\"http://a/2\"");
     know_page(&k, "/2", "\"http://a/3\"");
@@ -122,9 +128,8 @@ TEST(a_page_keeps_its_smallest_depth_and_none_is_deeper_than_asked)
 TEST(no_more_pages_are_asked_for_than_allowed_and_aliases_are_none)
 {
     struct known k;
-    open_known(&k, "{\"url\":\"http://a/\",\"max_pages\":3}", e);
-    know_start(&k, "");
-    know_page(&k, "/", "\"http://a/1\",\"http://a/2\",\"http://a/3\",\"http://a/4\"");
+    open_site(&k, "{\"url\":\"http://a/\",\"max_pages\":3}", "",
+              "\"http://a/1\",\"http://a/2\",\"http://a/3\",\"http://a/4\"", e);
     CHECK_STR(asked(&k, e), STR("page /1, page /2"));
     CHECK_INT(k.graph.skips.by_reason[SKIP_PAGES], 2);
     know(&k, "page", "/1", "\"state\":\"completed\",\"result\":{\"status\":301,\"redirect\":\"http://a/2\"}");
@@ -157,9 +162,8 @@ TEST(a_redirect_of_the_first_page_moves_the_crawl_and_a_circle_ends_it)
 TEST(what_robots_txt_forbids_is_not_asked_for)
 {
     struct known k;
-    open_known(&k, "{\"url\":\"http://a/\"}", e);
-    know_start(&k, "User-agent: *\\nDisallow: /p\\nCrawl-delay: 45");
-    know_page(&k, "/", "\"http://a/p1\",\"http://a/q\"");
+    open_site(&k, "{\"url\":\"http://a/\"}", "User-agent: *\\nDisallow: /p\\nCrawl-delay: 45",
+              "\"http://a/p1\",\"http://a/q\"", e);
     CHECK_STR(asked(&k, e), STR("page /q"));
     CHECK_INT(k.graph.skips.by_reason[SKIP_ROBOTS], 1);
     CHECK_INT(k.graph.asks[0].delay_ms, CRAWL_DELAY_MAX_MS);
@@ -219,9 +223,7 @@ static struct str code_of(struct known *k, const char *address)
 TEST(a_page_that_redirects_on_and_on_fails_after_five_redirects)
 {
     struct known k;
-    open_known(&k, "{\"url\":\"http://a/\"}", e);
-    know_start(&k, "");
-    know_page(&k, "/", "\"http://a/r0\",\"http://a/self\",\"http://a/x\"");
+    open_site(&k, "{\"url\":\"http://a/\"}", "", "\"http://a/r0\",\"http://a/self\",\"http://a/x\"", e);
     know_redirect(&k, "/self", "http://a/self");
     know_redirect(&k, "/x", "http://a/y");
     know_redirect(&k, "/y", "http://a/x");
@@ -240,9 +242,8 @@ TEST(a_page_that_redirects_on_and_on_fails_after_five_redirects)
 TEST(a_page_that_redirects_to_where_the_crawl_may_not_go_fails)
 {
     struct known k;
-    open_known(&k, "{\"url\":\"http://a/\",\"exclude\":[\"/no*\"]}", e);
-    know_start(&k, "User-agent: *\\nDisallow: /p");
-    know_page(&k, "/", "\"http://a/1\",\"http://a/2\",\"http://a/3\",\"http://a/4\"");
+    open_site(&k, "{\"url\":\"http://a/\",\"exclude\":[\"/no*\"]}", "User-agent: *\\nDisallow: /p",
+              "\"http://a/1\",\"http://a/2\",\"http://a/3\",\"http://a/4\"", e);
     know_redirect(&k, "/1", "http://b/");
     know_redirect(&k, "/2", "http://a/no1");
     know_redirect(&k, "/3", "http://a/x.png");
@@ -337,9 +338,8 @@ TEST(a_turn_asks_for_no_more_pages_than_would_fill_max_total_bytes)
 TEST(each_host_has_its_own_delay)
 {
     struct known k;
-    open_known(&k, "{\"url\":\"http://a/\",\"scope\":\"subdomains\"}", e);
-    know_start(&k, "User-agent: *\\nCrawl-delay: 2");
-    know_page(&k, "/", "\"http://a/1\",\"http://b.a/2\"");
+    open_site(&k, "{\"url\":\"http://a/\",\"scope\":\"subdomains\"}", "User-agent: *\\nCrawl-delay: 2",
+              "\"http://a/1\",\"http://b.a/2\"", e);
     k.lines[k.count++] = STR("{\"id\":\"x\",\"args\":{\"what\":\"robots\",\"url\":\"http://b.a/robots.txt\"},"
                              "\"state\":\"completed\",\"result\":{\"text\":\"\"}}\n");
     OK(read_known(&k, false, e));

@@ -15,21 +15,12 @@ struct asked {
     enum ask_next next;
 };
 
-static const struct json *parse(const char *text, struct arena *a)
-{
-    struct err error = {.rc = RC_OK};
-    struct err *e = &error;
-    struct json *o = NULL;
-    OK(json_parse(str_from(text), a, &o, e));
-    return o;
-}
-
 /* A question with a schema and params ("" = none), as it is when nothing is known of the model. */
 static void begin(struct asked *t, const char *schema, const char *params, struct arena *a)
 {
     *t = (struct asked){.args.model = STR("m")};
-    t->args.schema = *schema ? parse(schema, a) : NULL;
-    t->args.params = *params ? parse(params, a) : NULL;
+    t->args.schema = *schema ? test_json(schema, a) : NULL;
+    t->args.params = *params ? test_json(params, a) : NULL;
     t->ask.dialect = &dialect_openai;
     t->ask.key = STR(KEY);
     t->ask.a = a;

@@ -4,15 +4,6 @@
 #include "kinds/run_prompt/pointer.h"
 #include "test.h"
 
-static const struct json *parse(const char *text, struct arena *a)
-{
-    struct err error = {.rc = RC_OK};
-    struct err *e = &error;
-    struct json *o = NULL;
-    OK(json_parse(str_from(text), a, &o, e));
-    return o;
-}
-
 /* entities and paths as JSON; schema and paths "" = none. */
 struct question_text {
     const char *schema, *entities, *paths;
@@ -23,9 +14,9 @@ static void read_answer(struct question_text q, const char *text, bool is_strict
 {
     struct err error = {.rc = RC_OK};
     struct err *e = &error;
-    const struct prompt_args args = {.schema = *q.schema ? parse(q.schema, a) : NULL,
-                                     .entities = parse(q.entities, a),
-                                     .paths = *q.paths ? parse(q.paths, a) : NULL};
+    const struct prompt_args args = {.schema = *q.schema ? test_json(q.schema, a) : NULL,
+                                     .entities = test_json(q.entities, a),
+                                     .paths = *q.paths ? test_json(q.paths, a) : NULL};
     struct buf request = BUF_LIMIT(1 << 20);
     struct buf answer = BUF_LIMIT(1 << 20);
     reading_ask(&args, str_from(text), is_strict, &request);
@@ -36,7 +27,7 @@ static void read_answer(struct question_text q, const char *text, bool is_strict
         struct reading anew;
         buf_clear(&request);
         buf_clear(&answer);
-        reading_ask_anew(&args, str_from(text), parse(arena_c_str(a, out->value), a), &request);
+        reading_ask_anew(&args, str_from(text), test_json(arena_c_str(a, out->value), a), &request);
         OK(reading_answer(buf_str(&request), &answer, e));
         OK(reading_take(arena_str(a, buf_str(&answer)), a, &anew, e));
         CHECK_STR(anew.mentions, kept);
@@ -48,7 +39,7 @@ static void read_answer(struct question_text q, const char *text, bool is_strict
 /* How often the name is in the answer. */
 static int64_t count_of(const struct reading *r, const char *name, const char *member, struct arena *a)
 {
-    const struct json *list = parse(arena_c_str(a, r->mentions), a);
+    const struct json *list = test_json(arena_c_str(a, r->mentions), a);
     for (const struct json *m = list->first; m; m = m->next) {
         if (str_eq(json_get(m, STR("name"))->s, str_from(name))) {
             const struct json *v = json_get(m, str_from(member));
@@ -136,7 +127,7 @@ TEST(a_pointer_leads_where_the_standard_says)
                   {"/a/b", ""}};
     struct arena *a = arena_new();
     const struct json *o =
-        parse("{\"foo\":[\"bar\",\"baz\"],\"\":0,\"a/b\":1,\"c%d\":2,\" \":7,\"m~n\":8}", a);
+        test_json("{\"foo\":[\"bar\",\"baz\"],\"\":0,\"a/b\":1,\"c%d\":2,\" \":7,\"m~n\":8}", a);
     CHECK_TRUE(pointer_get(o, STR(""), a) == o);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         const struct json *v = pointer_get(o, str_from(places[i].pointer), a);
