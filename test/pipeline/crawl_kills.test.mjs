@@ -14,6 +14,7 @@ function makePages(n) {
     const pages = { '/': page('Start', Array.from({ length: 8 }, (_, i) => at(i))) };
     for (let i = 0; i < n - 1; i++) {
         const body = page(`Page ${i}`, [at((3 * i + 8) % (n - 1)), at((3 * i + 9) % (n - 1)), at((3 * i + 10) % (n - 1))], `<p>${'what it says '.repeat(i % 50)}</p>`);
+        // A slow host: what is killed is in the midst of a request, and pages end in another order than they were asked for.
         pages[at(i)] = (request, response) => setTimeout(() => response.writeHead(200, { 'content-type': 'text/html' }).end(body), (i * 7) % 23);
     }
     return pages;
