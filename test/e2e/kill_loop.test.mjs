@@ -7,8 +7,8 @@ import { cancelSome, checkEvents, expectLoad, listAll, produce, random, retrySom
 import { makeDir, startServer } from './lib/server.mjs';
 
 const SMALL = process.env.STINT_SMALL === '1';
-const KILLS = Number(process.env.KILLS ?? (SMALL ? 10 : 60)); // `make chaos` wants more
-const MIN_JOBS = SMALL ? 200 : 1000;
+const KILLS = Number(process.env.KILLS ?? (SMALL ? 10 : 20)); // `make chaos` has 1,000
+const MIN_JOBS = KILLS * (SMALL ? 20 : 17);
 const IN_FLIGHT = 32; // writes, at every kill
 // Where the store touches the disk or the round is between two truths; the process dies there as by kill -9.
 const FAULTS = [
