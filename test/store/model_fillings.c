@@ -86,9 +86,11 @@ size_t model_give_fillings(struct model *m)
     return given;
 }
 
+/* What was given out goes on at once, also when the clock has stepped back meanwhile. */
 void model_release_fillings(struct model *m)
 {
     for (int i = 0; i < m->batch_count; i++) {
-        m->batches[i].fill_due_at = m->batches[i].is.fill_at;
+        struct model_batch *b = &m->batches[i];
+        b->fill_due_at = b->fill_due_at != b->is.fill_at ? 1 : b->fill_due_at;
     }
 }
