@@ -219,7 +219,8 @@ static void print_summary(const struct json *job)
     const struct json *skipped = json_get(result, STR("skipped"));
     int64_t ms = time_of(job, "finished_at") - time_of(job, "created_at");
     term_print(TERM_GREEN, "crawled");
-    (void)printf(" %s pages in %s, %s tokens", term_count(number_of(result, "pages")).s, term_duration(ms).s,
+    (void)printf(" %s page%s in %s, %s tokens", term_count(number_of(result, "pages")).s,
+                 number_of(result, "pages") == 1 ? "" : "s", term_duration(ms).s,
                  term_count(number_of(result, "tokens")).s);
     (void)printf(", %s failed\n", term_count(number_of(result, "failed")).s);
     if (number_of(result, "failed_lists")) {
@@ -246,6 +247,12 @@ static int follow(struct remote *r, struct str id, const struct json **job)
 {
     struct stint_error e = {0};
     struct live l = {.a = arena_new(), .is_json = options_flag(r->o, "json")};
+    if (!l.is_json) {
+        term_print(TERM_DIM,
+                   "job %.*s; it goes on when you leave: stint watch follows it, stint cancel ends it\n",
+                   STR_ARG(id));
+        (void)fflush(stdout);
+    }
     int code = stint_watch(r->client, arena_c_str(r->a, id), 0, on_event, &l, &e);
     term_progress_end();
     arena_free(l.a);

@@ -488,6 +488,9 @@ test('stint crawl keeps the document, and says before it begins what cannot be d
     assert.match(readFileSync(dir.file('docs.md'), 'utf8'), /^## A$/m);
     assert.doesNotMatch(good.out + good.err, /0 of 0/);
     assert.match(good.out, /crawled 2 pages/);
+    assert.match(good.out, /^job [0-9a-f-]{36}; .*stint cancel/);
+    const word = await command(`${site.url}/`, '--scope', 'all');
+    assert.deepEqual([word.code, /invalid_input: scope: one of prefix, host, subdomains/.test(word.err)], [5, true], word.err);
     site.seen.length = 0;
     const nowhere = await command(`${site.url}/`, '-o', dir.file('no/such/docs.md'));
     assert.deepEqual([nowhere.code, site.asked()], [1, []]);

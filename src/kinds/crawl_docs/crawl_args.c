@@ -44,7 +44,12 @@ static enum rc read_word(const struct json *o, const char *name, const char *con
             return RC_OK;
         }
     }
-    return invalid(e, name, "not one of its words");
+    char all[128] = "";
+    size_t n = 0;
+    for (int i = 0; words[i]; i++) {
+        n += str_print(all + n, sizeof all - n, "%s%s", i ? ", " : "one of ", words[i]);
+    }
+    return invalid(e, name, all);
 }
 
 static enum rc read_words(const struct json *o, struct crawl_args *out, struct err *e)
