@@ -53,7 +53,7 @@ HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection -fstack
   -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr \
   $(if $(filter x86_64,$(ARCH)),-fcf-protection=full) $(if $(filter aarch64,$(ARCH)),-mbranch-protection=standard)
 HARDEN_LD := -pie -Wl,-z,nodlopen,-z,noexecstack,-z,relro,-z,now
-PKGS := libuv libsodium libseccomp zlib libpq libpcre2-8 libutf8proc libcurl libidn2 libxml-2.0
+PKGS := libuv libsodium libseccomp zlib libpq libpcre2-8 libutf8proc libcurl libcrypto libidn2 libxml-2.0
 ifneq ($(filter-out $(NEEDS_NOTHING),$(GOALS)),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS))
@@ -186,7 +186,7 @@ $(PROGRAM): $(MAIN_OBJ) $(ALL_LIB) $(TP_OBJ)
 
 # libstint: what the client may include, and nothing of the server.
 CLIENT_ROOMS := base core loop crypto net wire client
-NOT_CLIENT := base/asset.o net/address.o net/fetch.o net/fetch_look_up.o net/gunzip.o net/url.o
+NOT_CLIENT := base/asset.o crypto/sha256.o net/address.o net/fetch.o net/fetch_look_up.o net/gunzip.o net/url.o
 CLIENT_OBJ := $(filter-out $(NOT_CLIENT:%=$(B)/obj/src/%),$(foreach r,$(CLIENT_ROOMS),$(filter $(B)/obj/src/$(r)/%,$(OBJ))))
 CLIENT_A := $(B)/libstint.a
 CLIENT_SO := $(B)/libstint.so.0

@@ -23,6 +23,7 @@ libseccomp-dev   /usr/include/seccomp.h
 zlib1g-dev       /usr/include/zlib.h
 libpq-dev        /usr/include/postgresql/libpq-fe.h
 libcurl4-openssl-dev program:curl-config
+libssl-dev       /usr/include/openssl/sha.h
 libidn2-dev      /usr/include/idn2.h
 libpcre2-dev     /usr/include/pcre2.h
 libutf8proc-dev  /usr/include/utf8proc.h

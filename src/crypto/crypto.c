@@ -5,18 +5,11 @@
 
 #include "base/id.h"
 
-_Static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct sha256_stream),
-               "the stream holds libsodium's state");
-_Static_assert(crypto_hash_sha256_BYTES == SHA256_BYTES, "SHA-256 has 32 bytes");
+_Static_assert(crypto_auth_hmacsha256_BYTES == SHA256_BYTES, "SHA-256 has 32 bytes");
 
 static const unsigned char *bytes_of(struct str s)
 {
     return (const unsigned char *)(s.p ? s.p : "");
-}
-
-static crypto_hash_sha256_state *state_of(struct sha256_stream *s)
-{
-    return (crypto_hash_sha256_state *)(void *)s->opaque;
 }
 
 enum rc crypto_init(struct err *e)
@@ -25,32 +18,6 @@ enum rc crypto_init(struct err *e)
         return err_set(e, RC_FATAL, "libsodium cannot be initialised");
     }
     return RC_OK;
-}
-
-struct sha256 crypto_sha256(struct str bytes)
-{
-    struct sha256 hash;
-
-    crypto_hash_sha256(hash.b, bytes_of(bytes), bytes.n);
-    return hash;
-}
-
-void sha256_init(struct sha256_stream *s)
-{
-    crypto_hash_sha256_init(state_of(s));
-}
-
-void sha256_update(struct sha256_stream *s, struct str bytes)
-{
-    crypto_hash_sha256_update(state_of(s), bytes_of(bytes), bytes.n);
-}
-
-struct sha256 sha256_final(struct sha256_stream *s)
-{
-    struct sha256 hash;
-
-    crypto_hash_sha256_final(state_of(s), hash.b);
-    return hash;
 }
 
 struct sha256 crypto_hmac_sha256(struct str key, struct str bytes)

@@ -1,5 +1,5 @@
 /* crypto.h: hashes and keyed hashes, comparing without telling by the time it takes, wiping. Nothing here is our own
- * invention: this room puts names on libsodium and is the only one that includes it. */
+ * invention: this room puts names on libsodium and on OpenSSL's SHA-256, and is the only one that includes them. */
 #ifndef STINT_CRYPTO_CRYPTO_H
 #define STINT_CRYPTO_CRYPTO_H
 
