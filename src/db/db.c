@@ -116,6 +116,9 @@ enum rc db_open(const char *path, const struct db_options *o, struct db **out, s
     if (code == SQLITE_OK) {
         code = sqlite3_busy_timeout(db->handle, o->busy_wait_ms);
     }
+    if (code == SQLITE_OK) { /* else each bind of a LIMIT has its statement planned anew */
+        code = sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
+    }
     if (code == SQLITE_OK && o->untrusted) {
         code = harden(db->handle);
     }
