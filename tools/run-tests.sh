@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# run-tests.sh BUILD_FOLDER SUITE...: runs the suites one after the other and repeats each runner's own closing lines and
+# run-tests.sh BUILD_FOLDER SUITE...: runs the suites and repeats each runner's own closing lines and
 # what failed at the end. A failed suite does not stop the others; the exit code is 1 when any failed.
-# STINT_SMALL=1 asks the tests that loop for smaller counts (sanitizer runs set it).
+# Most tests wait most of the time, for a disk, a lease, another process: so the suites are cut into parts, of which AT_ONCE (5) run at the
+# same time, the longest first; each line that tells of a part's end has its seconds, and those of the processors (without PostgreSQL's).
+# What they said comes when all are through, suite by suite; a single part says it at once.
+# STINT_SMALL=1 asks the tests that loop for smaller counts (sanitizer runs set it), and for one suite at a time.
 # Suites: unit store (Check), fuzz (corpus replay), checks (planted violations), and node:test files: e2e e2e-nodes e2e-pg pipeline chaos soak.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -44,41 +47,16 @@ run_e2e_pg() {
         exec node --test --test-reporter=spec "$@"' e2e-pg "${files[@]}"
 }
 
-# The tests on PostgreSQL wait for its flushes most of the time: they run beside the others, and are printed behind them. The files that
-# have a process of their own take as long as all the rest.
-run_store() {
-    local status=0 pid pids=() apart="copy.c postgres faults.c families.c report.c" not_apart
-    not_apart=$(printf ' !%s' $apart)
-    STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" differential.c >"$build/log/store-pg.1" 2>&1 &
-    pids+=($!)
-    STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" $apart >"$build/log/store-pg.2" 2>&1 &
-    pids+=($!)
-    STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" " on pg" '!differential.c' $not_apart >"$build/log/store-pg.3" 2>&1 &
-    pids+=($!)
-    STINT_TEST_ENGINES=sqlite,memory "$build/test/store" || status=1
-    for pid in "${pids[@]}"; do # by number: a list of jobs leaves out those that have ended
-        wait "$pid" || status=1
-    done
-    cat "$build"/log/store-pg.?
-    return $status
-}
-
-# Most of them wait most of the time: so node runs two files of e2e at once, and the suites of servers on PostgreSQL begin together with e2e, and
-# are printed behind it.
-ahead=
-begin_ahead() { # SUITE...
-    local suite
-    {
-        for suite in "$@"; do
-            case "$suite" in e2e-*) { run_suite "$suite" && echo 0 || echo 1; } >"$build/log/ahead.$suite" 2>&1 & ;; esac
-        done
-        wait
-    } &
-    ahead=$!
-}
-end_ahead() { # SUITE
-    sed '$ d' "$build/log/ahead.$1"
-    return "$(tail -n 1 "$build/log/ahead.$1")"
+# The files that have a process of their own take as long as all the rest. Those on PostgreSQL wait for its flushes most of the time.
+STORE_APART=(copy.c postgres faults.c families.c report.c)
+run_store() { # PART
+    case "$1" in
+    files) STINT_TEST_ENGINES=sqlite,memory "$build/test/store" '! on memory' ;;
+    memory) STINT_TEST_ENGINES=sqlite,memory "$build/test/store" ' on memory' ;;
+    pg-model) STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" differential.c ;;
+    pg-apart) STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" "${STORE_APART[@]}" ;;
+    pg) STINT_TEST_ENGINES=pg test/pg/cluster.sh "$build/test/store" ' on pg' '!differential.c' "${STORE_APART[@]/#/!}" ;;
+    esac
 }
 
 run_fuzz() {
@@ -89,24 +67,104 @@ run_fuzz() {
     done
 }
 
-run_suite() { # NAME
+run_pipeline() {
+    local at_once=2
+    [ "${STINT_SMALL:-}" != 1 ] || at_once=1
+    run_node --test-concurrency=$at_once test/pipeline/*.test.mjs
+}
+
+run_part() { # SUITE or SUITE.PART
     case "$1" in
     e2e) run_e2e ;;
     e2e-nodes) run_e2e_nodes ;;
     e2e-pg) run_e2e_pg ;;
     unit) test/pg/cluster.sh "$build/test/unit" ;;
-    store) run_store ;;
+    store.*) run_store "${1#store.}" ;;
     fuzz) run_fuzz ;;
     checks) test/checks/run.sh ;;
+    pipeline) run_pipeline ;;
     *) run_node "test/$1"/*.test.mjs ;;
     esac
 }
 
-run_or_end() { # SUITE
-    case "$ahead/$1" in
-    [0-9]*/e2e-*) end_ahead "$1" ;;
-    *) run_suite "$1" ;;
+parts_of() { # SUITE
+    case "$1" in
+    store) echo store.pg-apart store.pg-model store.files store.pg store.memory ;;
+    *) echo "$1" ;;
     esac
+}
+
+# The longest first.
+in_order() { # SUITE...
+    local known="e2e e2e-nodes e2e-pg store pipeline unit checks fuzz" suite
+    for suite in $known; do
+        case " $* " in *" $suite "*) echo "$suite" ;; esac
+    done
+    for suite in "$@"; do
+        case " $known " in *" $suite "*) ;; *) echo "$suite" ;; esac
+    done
+}
+
+log_of() { # PART
+    echo "$build/log/part.$1"
+}
+
+run_and_tell() { # PART: its verdict and seconds go into a file
+    local part=$1 start=$SECONDS verdict=ok
+    TIMEFORMAT='%U %S'
+    { time run_part "$part" >"$(log_of "$part")" 2>&1 </dev/null; } 2>"$(log_of "$part").time" || verdict=FAILED
+    echo "$verdict $((SECONDS - start))" >"$(log_of "$part").verdict"
+    awk -v part="$part" -v verdict=$verdict -v wall=$((SECONDS - start)) \
+        '{ printf "-- %s: %s after %d s (processors: %d s)\n", part, verdict, wall, $1 + $2 }' "$(log_of "$part").time"
+}
+
+# Each part is a process group of its own, which ends with this script.
+pids=()
+end_all() {
+    local pid
+    for pid in "${pids[@]}"; do
+        kill -TERM -- "-$pid" 2>/dev/null || true
+    done
+    wait
+}
+trap 'end_all; exit 130' INT TERM HUP
+
+wait_below() { # COUNT
+    local running # asked for in this shell: one behind a pipe has no jobs
+    while running=$(jobs -rp) && [ "$(wc -w <<<"$running")" -ge "$1" ]; do
+        wait -n || true
+    done
+}
+
+begin() { # PART
+    rm -f "$(log_of "$1").verdict"
+    set -m
+    run_and_tell "$1" &
+    pids+=($!)
+    set +m
+}
+
+run_all() { # SUITE...
+    local suite part
+    for suite in $(in_order "$@"); do
+        [ "${STINT_SMALL:-}" != 1 ] || [[ $suite = e2e-* ]] || wait_below 1
+        for part in $(parts_of "$suite"); do
+            wait_below "${AT_ONCE:-5}"
+            begin "$part"
+        done
+    done
+    wait_below 1
+}
+
+# "ok" or "FAILED", and the seconds of the longest part.
+verdict_of() { # SUITE
+    local part verdict=ok longest=0 its seconds
+    for part in $(parts_of "$1"); do
+        read -r its seconds <"$(log_of "$part").verdict" || its=FAILED
+        [ "$its" = ok ] || verdict=FAILED
+        [ "${seconds:-0}" -le "$longest" ] || longest=$seconds
+    done
+    echo "$verdict $longest"
 }
 
 closing_lines() { # NAME: what the runner said last about the whole
@@ -118,19 +176,38 @@ closing_lines() { # NAME: what the runner said last about the whole
     esac
 }
 
+run_alone() { # PART
+    local start=$SECONDS verdict=ok
+    run_part "$1" 2>&1 | tee "$(log_of "$1")" || verdict=FAILED
+    echo "$verdict $((SECONDS - start))" >"$(log_of "$1").verdict"
+}
+
+show() { # SUITE
+    local part
+    for part in $(parts_of "$1"); do
+        cat "$(log_of "$part")"
+    done | tee "$build/log/$1"
+}
+
+if [ $# = 1 ] && [ "$1" = "$(parts_of "$1")" ]; then
+    run_alone "$1"
+    show "$1" >/dev/null
+else
+    run_all "$@"
+    for suite in "$@"; do
+        echo "== $suite"
+        show "$suite"
+    done
+fi
 for suite in "$@"; do
-    echo "== $suite"
-    start=$SECONDS
-    case "$suite" in
-    e2e) begin_ahead "$@" ;;
-    e2e-*) [ -z "$ahead" ] || wait "$ahead" ;;
-    esac
-    if (set -o pipefail; run_or_end "$suite" 2>&1 | tee "$build/log/$suite"); then
-        echo "== $suite: $((SECONDS - start)) s"
-    else
+    read -r verdict seconds < <(verdict_of "$suite")
+    case "$verdict" in
+    ok) echo "== $suite: $seconds s" ;;
+    *)
         failed+=("$suite")
-        echo "== $suite: FAILED after $((SECONDS - start)) s"
-    fi
+        echo "== $suite: FAILED after $seconds s"
+        ;;
+    esac
 done
 
 echo
