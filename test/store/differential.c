@@ -90,14 +90,14 @@ static bool finds_world(struct shrink *k, const struct pair *found)
 }
 
 /* Prints the short sequence; returns how many steps it has, 0 when it did not happen again. */
-static int shrink(struct run *r, const struct pair *found)
+static int shrink(struct run *r, const struct pair *found, int64_t max_us)
 {
     struct shrink *k = mem_alloc(sizeof *k);
     *k = (struct shrink){.of = r,
                          .world = found,
                          .differs_in = found->differs_in,
                          .steps = found->step < STEPS ? found->step + 1 : STEPS,
-                         .until_us = clock_mono_us() + SHRINK_MAX_US};
+                         .until_us = clock_mono_us() + max_us};
     for (int64_t i = 0; i < k->steps; i++) {
         k->places[i] = UINT16_MAX;
     }
@@ -166,7 +166,7 @@ static void drive(struct store_test *s, uint64_t seed, int64_t steps, struct dri
         printf("%s", buf_c_str(&p->difference));
         tell_states(p);
         fflush(stdout);
-        (void)shrink(&r, p);
+        (void)shrink(&r, p, SHRINK_MAX_US);
         ck_abort_msg("STINT_SEED=%lld: the engine and the model differ", (long long)seed);
     }
     run_end(&r);
@@ -202,7 +202,7 @@ STORE_TEST(each_mistake_that_is_planted_in_the_model_is_found)
         struct pair *p = run_difference(&r);
         ck_assert_msg(p, "the mistake %d was not seen", bug);
         if (bug == BUG_OLD_LEASE_COMPLETES) {
-            int64_t steps = shrink(&r, p);
+            int64_t steps = shrink(&r, p, SHRINK_MAX_US * repeat("STINT_PATIENCE", 1, 1));
             ck_assert_msg(steps > 0 && steps < 10, "%lld steps", (long long)steps);
         }
         run_end(&r);
