@@ -35,6 +35,7 @@ static void write_members(struct json_out *w, const struct limit *l, int64_t now
         json_null(w);
     }
     write_rate(w, &l->rule);
+    json_put_bool(w, "adaptive", l->rule.is_adaptive);
     json_put_bool(w, "paused", until > now);
     json_put_time(w, "paused_until", until > now && until != JOB_FOREVER_MS ? until : 0);
 }
@@ -47,6 +48,12 @@ static int64_t now_of(struct api_call *c)
 static void write_used(struct json_out *w, const struct limit *l, int64_t now)
 {
     json_put_int(w, "used", l->state.used);
+    json_name(w, "slots");
+    if (l->rule.concurrency) {
+        json_int(w, limit_slots(&l->rule, &l->state, now));
+    } else {
+        json_null(w);
+    }
     json_name(w, "tokens");
     if (l->rule.rate) {
         json_int(w, limit_tokens_left(&l->rule, &l->state, now));
@@ -204,6 +211,7 @@ static enum rc read_concurrency(const struct json *v, struct arena *a, void *to,
 
 static const struct wire_field rule_fields[] = {
     {STR("concurrency"), WIRE_CUSTOM, 0, 0, 0, read_concurrency},
+    {STR("adaptive"), WIRE_BOOL, offsetof(struct limit_rule, is_adaptive), 0, 0, NULL},
     {STR("rate"), WIRE_CUSTOM, 0, 0, 0, read_rate},
 };
 
@@ -213,6 +221,7 @@ void api_put_limit(struct api_call *c)
     struct err e;
     enum rc rc = wire_read(c->json, WIRE_SHAPE(rule_fields), c->a, &op->rule, NULL, &e);
 
+    rc = rc ? rc : limit_rule_check(&op->rule, &e);
     if (rc) {
         api_problem(c, rc, &e);
         return;

@@ -159,7 +159,7 @@ static void print_job(const struct json *j)
 static struct str hold_of(struct remote *r, const struct json *l, int64_t weight)
 {
     struct str until = json_text(l, "paused_until");
-    int64_t slots = number_of(l, "concurrency"), tokens = number_of(l, "tokens"), used = number_of(l, "used");
+    int64_t slots = number_of(l, "slots"), tokens = number_of(l, "tokens"), used = number_of(l, "used");
 
     if (number_of(l, "paused")) {
         return arena_printf(r->a, "paused until %.*s", STR_ARG(until.n ? until : STR("somebody resumes it")));

@@ -40,7 +40,7 @@ static void add_limits(struct term_table *t, const struct remote *r, const struc
         term_cell(t, TERM_BOLD, json_text(l, "key"));
         term_cell(t, TERM_YELLOW, pause_of(l, r->a));
         term_cell_int(t, number_of(l, "used"));
-        term_cell(t, TERM_PLAIN, raw_of(l, "concurrency"));
+        term_cell(t, TERM_PLAIN, raw_of(l, "slots"));
         term_cell(t, TERM_PLAIN, raw_of(l, "tokens"));
         term_cell(t, TERM_PLAIN, rate_of(l, r->a));
     }
@@ -48,7 +48,7 @@ static void add_limits(struct term_table *t, const struct remote *r, const struc
 
 static void print_shown(struct remote *r, const struct json *l)
 {
-    static const char *const values[] = {"concurrency", "used", "tokens", "waiting"};
+    static const char *const values[] = {"concurrency", "slots", "used", "tokens", "waiting"};
 
     term_field("key", json_text(l, "key"));
     term_field("pattern", json_text(l, "pattern"));
@@ -67,7 +67,8 @@ static void print_rule(struct remote *r, const struct json *l)
 
     (void)printf("%.*s: ", STR_ARG(json_text(l, "key")));
     if (slots) {
-        (void)printf("%lld run at once%s", (long long)slots, rate.n ? "; " : "");
+        (void)printf("%lld run at once%s%s", (long long)slots,
+                     number_of(l, "adaptive") ? ", fewer after a 429" : "", rate.n ? "; " : "");
     }
     (void)printf("%.*s", STR_ARG(slots || rate.n ? rate : STR("no bound")));
     if (pattern.n) {
@@ -164,6 +165,9 @@ static void write_rule(struct json_out *w, const struct options *o)
     if (options_is_given(o, "concurrency")) {
         json_put_int(w, "concurrency", options_int(o, "concurrency"));
     }
+    if (options_flag(o, "adaptive")) {
+        json_put_bool(w, "adaptive", true);
+    }
     if (options_is_given(o, "rate")) {
         json_name(w, "rate");
         json_object_begin(w);
@@ -212,6 +216,9 @@ static const char *wrong_rule(const struct options *o)
 
     if (!has_rate && (options_is_given(o, "per") || options_is_given(o, "burst"))) {
         return "--per and --burst go with --rate: set replaces the whole rule";
+    }
+    if (options_flag(o, "adaptive") && !options_is_given(o, "concurrency")) {
+        return "--adaptive goes with --concurrency: set replaces the whole rule";
     }
     return has_rate || options_is_given(o, "concurrency")
                ? NULL

@@ -48,7 +48,7 @@ const struct command command_table[] = {
      "[show|set|pause|resume NAME]", "url key json age-step group-weight",
      "stint queues set mail --age-step 10m --group-weight user-42=3 --group-weight 'free-*=1'\n"},
     {"limit", cmd_limit, "Shows and changes limits of keys", "[list | set|show|pause|resume|delete KEY]",
-     "url key json limit concurrency rate per burst for",
+     "url key json limit concurrency adaptive rate per burst for",
      "stint limit set provider:openai --concurrency 20 --rate 500 --per 1m\n"
      "KEY* is for all keys that begin so and have no limit of their own. set replaces the whole rule: what "
      "it does not name is without bound. A pause stays until it is resumed, or its time is over.\n"},

@@ -76,6 +76,8 @@ const struct option option_table[] = {
     /* limits */
     {"concurrency", OPT_INT, "N", NULL, 1, 1000000,
      "so many at once: jobs of a limit key, requests of a crawl"},
+    {"adaptive", OPT_FLAG, NULL, NULL, 0, 0,
+     "--concurrency is the most: half of it after a 429, then one more with each round of jobs"},
     {"rate", OPT_INT, "N", NULL, 1, 1000000000, "so many begin in --per"},
     {"per", OPT_DURATION, "TIME", "1m", 1, 31LL * 24 * HOUR, "the time of --rate"},
     {"burst", OPT_INT, "N", NULL, 1, 1000000000, "so many of them at once; default: --rate"},

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 
+#define SLOT            1000000 /* in millionths */
 #define ENTRY_MAX_BYTES (6 * LIMIT_KEY_MAX_BYTES + 64)
 
 static enum rc bad(struct err *e, const char *what)
@@ -136,6 +137,9 @@ enum rc limit_rule_check(const struct limit_rule *r, struct err *e)
         return err_set_code(e, RC_INVALID, "invalid_field", "concurrency", "concurrency must be from 1 to %d",
                             LIMIT_CONCURRENCY_MAX);
     }
+    if (r->is_adaptive && !r->concurrency) {
+        return err_set_code(e, RC_INVALID, "invalid_field", "adaptive", "adaptive goes with concurrency");
+    }
     bool has_period = r->period_ms >= LIMIT_PERIOD_MIN_MS && r->period_ms <= LIMIT_PERIOD_MAX_MS;
     bool is_good = r->rate ? r->rate > 0 && r->rate <= LIMIT_RATE_MAX && has_period && r->burst > 0 &&
                                  r->burst <= LIMIT_RATE_MAX
@@ -196,16 +200,63 @@ int64_t limit_tokens_left(const struct limit_rule *r, const struct limit_state *
     return r->burst - (int64_t)spent;
 }
 
+/* ---- slots */
+
+static bool is_cut(const struct limit_rule *r, const struct limit_state *s, int64_t now)
+{
+    return r->is_adaptive && s->cut_micro && s->cut_micro < r->concurrency * SLOT &&
+           now < s->cut_at + LIMIT_CUT_MS;
+}
+
+int64_t limit_slots(const struct limit_rule *r, const struct limit_state *s, int64_t now)
+{
+    return is_cut(r, s, now) ? s->cut_micro / SLOT : r->concurrency;
+}
+
+bool limit_cut(const struct limit_rule *r, struct limit_state *s, int64_t began_at, int64_t now)
+{
+    bool was_cut = is_cut(r, s, now);
+    if (!r->is_adaptive || r->concurrency < 2 || (was_cut && began_at <= s->cut_at)) {
+        return false;
+    }
+    int64_t half = (was_cut ? s->cut_micro : r->concurrency * SLOT) / 2;
+    s->cut_micro = half > SLOT ? half : SLOT;
+    s->cut_at = now;
+    return true;
+}
+
+bool limit_mend(const struct limit_rule *r, struct limit_state *s, int64_t completed, int64_t now)
+{
+    bool has_changed = s->cut_micro && completed > 0;
+    for (int64_t i = 0; i < completed && is_cut(r, s, now); i++) {
+        s->cut_micro += (int64_t)SLOT * SLOT / s->cut_micro;
+    }
+    if (has_changed && !is_cut(r, s, now)) {
+        s->cut_micro = s->cut_at = 0;
+    }
+    return has_changed;
+}
+
+/* Slots that a cut has taken are there again when it is forgotten. */
+static int64_t wait_slots(const struct limit_rule *r, const struct limit_state *s, int64_t weight,
+                          int64_t now)
+{
+    int64_t slots = limit_slots(r, s, now), wanted = weight < slots ? weight : slots;
+    if (!slots || s->used + wanted <= slots) {
+        return 0;
+    }
+    wanted = weight < r->concurrency ? weight : r->concurrency;
+    return slots < r->concurrency && s->used + wanted <= r->concurrency ? s->cut_at + LIMIT_CUT_MS
+                                                                        : LIMIT_WAIT_FOREVER;
+}
+
 int64_t limit_wait(const struct limit_rule *r, const struct limit_state *s, int64_t weight, int64_t now)
 {
-    int64_t wanted = weight < r->concurrency ? weight : r->concurrency;
     if (s->paused_until > now) {
         return s->paused_until;
     }
-    if (r->concurrency && s->used + wanted > r->concurrency) {
-        return LIMIT_WAIT_FOREVER;
-    }
-    return limit_wait_tokens(r, s, weight, now);
+    int64_t until = wait_slots(r, s, weight, now);
+    return until ? until : limit_wait_tokens(r, s, weight, now);
 }
 
 void limit_spend(const struct limit_rule *r, struct limit_state *s, int64_t n, int64_t now)

@@ -124,9 +124,9 @@ static const struct copy_column batch[] = {{"id", COPY_ID},        {"tenant", CO
                                            {"labels", COPY_TEXT},  {"finally", COPY_TEXT}};
 
 static const struct copy_column limit_key[] = {
-    {"tenant", COPY_INT},      {"key", COPY_TEXT},       {"is_set", COPY_INT},
-    {"concurrency", COPY_INT}, {"rate", COPY_INT},       {"period_ms", COPY_INT},
-    {"burst", COPY_INT},       {"full_at_us", COPY_INT}, {"paused_until", COPY_INT}};
+    {"tenant", COPY_INT},       {"key", COPY_TEXT},        {"is_set", COPY_INT},    {"concurrency", COPY_INT},
+    {"rate", COPY_INT},         {"period_ms", COPY_INT},   {"burst", COPY_INT},     {"full_at_us", COPY_INT},
+    {"paused_until", COPY_INT}, {"is_adaptive", COPY_INT}, {"cut_micro", COPY_INT}, {"cut_at", COPY_INT}};
 
 #define SHAPE(name, keys)                                                                                    \
     {                                                                                                        \

@@ -51,6 +51,24 @@ test('a claim that waits gets the job when a slot is free, and when a pause ends
     await report(third, 'complete');
 });
 
+test('the slots of an adaptive key are cut by half when a job says that it refused, and grow with what completes', async () => {
+    const shown = async () => { const { concurrency, adaptive, slots } = await get('adaptive'); return [concurrency, adaptive, slots]; };
+    assert.deepEqual((await put('adaptive', { concurrency: 4, adaptive: true })).adaptive, true);
+    for (let i = 0; i < 12; i++) await enqueue('adaptive', { limits: ['adaptive'] });
+    const first = await claim('adaptive', 0, 10);
+    assert.deepEqual([first.length, await shown()], [4, [4, true, 4]]);
+    for (const job of first.slice(0, 2)) await report(job, 'fail', { error: { class: 'rate_limited', message: '429' }, retry_after_s: 3600, pause_key: 'adaptive' });
+    assert.deepEqual(await shown(), [4, true, 2]);
+    for (const job of first.slice(2)) await report(job, 'release');
+    await call('POST', '/v1/limits/adaptive/resume', {});
+    for (const length of [2, 2, 3]) {
+        const jobs = await claim('adaptive', 0, 10);
+        assert.equal(jobs.length, length);
+        for (const job of jobs) await report(job, 'complete');
+    }
+    assert.deepEqual((await put('adaptive', { concurrency: 4 })).adaptive, false);
+});
+
 test('tokens: take, wait, correct', async () => {
     await put('tokens', { rate: { n: 10, per_s: 1000 } });
     await enqueue('b', { limits: ['tokens'] });
@@ -106,6 +124,7 @@ test('what is wrong with a limit is named', async () => {
     };
     await refused('PUT', '/v1/limits/x', { concurrency: -1 }, 422, '/concurrency');
     await refused('PUT', '/v1/limits/x', { rate: { n: 5 } }, 422, '/rate/per_s');
+    await refused('PUT', '/v1/limits/x', { adaptive: true }, 422, '/adaptive');
     await refused('PUT', `/v1/limits/${'x'.repeat(201)}`, { concurrency: 1 }, 422, '/key');
     await refused('PUT', '/v1/limits/host:*.org', { concurrency: 1 }, 422, '/key');
     await refused('PUT', '/v1/limits/host:**', { concurrency: 1 }, 422, '/key');
@@ -133,6 +152,8 @@ test('stint limit', async () => {
     };
     const rate = ['--rate', '60', '--per', '1m', '--burst', '5'];
     assert.equal(limit('set', 'cli:*', '--concurrency', '3', ...rate), 'cli:*: 3 run at once; 60 in 1 min 0 s, 5 of them at once\n');
+    assert.equal(limit('set', 'cli:z', '--concurrency', '9', '--adaptive'), 'cli:z: 9 run at once, fewer after a 429\n');
+    assert.match(limit('show', 'cli:z'), /concurrency +9\nslots +9\n/);
     assert.equal(limit('set', 'cli:y', '--concurrency', '2'), 'cli:y: 2 run at once\n');
     for (let i = 0; i < 25; i++) {
         await put(`cli:many${i}`, { concurrency: 1 });
@@ -145,7 +166,7 @@ test('stint limit', async () => {
     }
     assert.match(run('--help').stdout, /--limit N +at most so many; limit list: all unless told/);
     assert.match(limit('list'), /cli:\*\s+0\s+3\s+5\s+60 in 1 min 0 s, 5 of them at once/);
-    for (const half of [[], ['--burst', '5'], ['--per', '5s', '--concurrency', '2'], ['--per', '5s']]) {
+    for (const half of [[], ['--adaptive'], ['--adaptive', ...rate], ['--burst', '5'], ['--per', '5s', '--concurrency', '2'], ['--per', '5s']]) {
         const { status, stdout, stderr } = run('set', 'cli:y', ...half);
         assert.deepEqual([status, stdout], [2, '']);
         assert.match(stderr, /replaces the whole rule/);

@@ -209,10 +209,12 @@ static void put_limits(struct store_test *s, struct buf *b)
     run_op(s, &op.op);
     for (size_t i = 0; i < op.count; i++) {
         const struct limit *l = &op.limits[i];
-        buf_printf(b, "limit %.*s %d %lld %lld/%lld %lld, %lld used, full %lld, paused %lld\n",
+        buf_printf(b,
+                   "limit %.*s %d %lld %lld/%lld %lld, %lld used, full %lld, paused %lld, %d %lld cut %lld\n",
                    STR_ARG(l->key), l->is_set, (long long)l->rule.concurrency, (long long)l->rule.rate,
                    (long long)l->rule.period_ms, (long long)l->rule.burst, (long long)l->state.used,
-                   (long long)l->state.full_at_us, (long long)l->state.paused_until);
+                   (long long)l->state.full_at_us, (long long)l->state.paused_until, l->rule.is_adaptive,
+                   (long long)l->state.cut_micro, (long long)l->state.cut_at);
     }
 }
 
@@ -344,6 +346,13 @@ static void limits(struct store_test *s)
                      .limit_keys = STR("[\"host:a\",{\"key\":\"host:b\",\"weight\":2}]"));
     }
     claim_one(s, .queue = STR("crawl"));
+    op.key = STR("cut");
+    op.has_rule = true;
+    op.rule = (struct limit_rule){.concurrency = 9, .is_adaptive = true};
+    op.pause_until = -1;
+    run_op(s, &op.op);
+    struct job *job = a_processing_job(s, .queue = STR("crawl"), .limit_keys = STR("[\"cut\"]"));
+    VERDICT(fail(s, job, 1, ERROR_RATE_LIMITED, .pause_key = op.key, .retry_after_ms = HOUR), RC_OK);
 }
 
 static void live_jobs(struct store_test *s)

@@ -72,6 +72,7 @@ static struct limit_rule any_rule(struct pair *p)
     if (word_percent(p, 70)) {
         r.concurrency = 1 + word_below(p, 6);
     }
+    r.is_adaptive = word_percent(p, r.concurrency ? 60 : 2);
     if (word_percent(p, 40)) {
         r.rate = 1 + word_below(p, 12);
         r.period_ms = (1 + word_below(p, 60)) * SECOND;

@@ -42,6 +42,7 @@ enum model_bug {
     BUG_WEIGHT_IGNORED,       /* a slot each, whatever it weighs */
     BUG_PAUSE_SHORTENED,      /* a report ends the pause of a key earlier */
     BUG_TAKE_IN_PAUSE,        /* a running job takes tokens of a paused key */
+    BUG_BURST_CUTS_AGAIN,     /* each refusal of one burst halves the slots in force */
     BUG_BATCH_ENDS_EARLY,     /* a batch finishes with one job open */
     BUG_CAP_IGNORED,          /* one takes more than it may */
     BUG_CLOSED_TAKES_MORE,    /* one that is closed takes jobs */
@@ -109,7 +110,7 @@ struct model_limit { /* a key, or a pattern */
     struct str key;
     bool is_set;
     struct limit_rule rule;
-    int64_t full_at_us, paused_until;
+    struct limit_state state; /* without what is used */
 };
 
 /* May a job begin, as far as its keys are concerned? */
@@ -315,6 +316,7 @@ void model_begin_limits(struct model *m, const struct model_job *job);
 const char *model_bad_limits(const struct model_job *job, const struct report *in);
 void model_use_limits(struct model *m, const struct model_job *job, const struct report *in,
                       struct report_verdict *v);
+void model_mend_limits(struct model *m, const struct model_job *job);
 /* When the last pause ended that has, or the last tokens were back: what an engine forgets then must not come back. */
 int64_t model_last_limit_end(const struct model *m);
 void model_print_limit(const struct model *m, const struct limit *l, bool is_counted, struct buf *out);

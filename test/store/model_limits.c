@@ -66,7 +66,7 @@ static struct limit look_at(struct model *m, int64_t tenant, struct str key)
     if (own) {
         l.is_set = own->is_set;
         l.rule = own->rule;
-        l.state = (struct limit_state){0, own->full_at_us, own->paused_until};
+        l.state = own->state;
     }
     for (int i = 0; i < m->limit_count && !l.is_set && !limit_key_is_pattern(key); i++) {
         const struct model_limit *p = &m->limits[i];
@@ -82,8 +82,7 @@ static struct limit look_at(struct model *m, int64_t tenant, struct str key)
 static void keep_state(struct model *m, const struct limit *l)
 {
     struct model_limit *own = get(m, l->tenant, l->key);
-    own->full_at_us = l->state.full_at_us;
-    own->paused_until = l->state.paused_until;
+    own->state = l->state;
 }
 
 /* ---- what may begin */
@@ -243,7 +242,20 @@ void model_use_limits(struct model *m, const struct model_job *job, const struct
         int64_t until = in->retry_after_ms < 0 ? JOB_FOREVER_MS : m->now + in->retry_after_ms;
         bool is_longer = until > l.state.paused_until || m->bug == BUG_PAUSE_SHORTENED;
         l.state.paused_until = is_longer ? until : l.state.paused_until;
+        (void)limit_cut(&l.rule, &l.state, m->bug == BUG_BURST_CUTS_AGAIN ? m->now : job->v.started_at,
+                        m->now);
         keep_state(m, &l);
+    }
+}
+
+/* It has run with its slots, to its end. */
+void model_mend_limits(struct model *m, const struct model_job *job)
+{
+    for (size_t i = 0; i < job->use_count; i++) {
+        struct limit l = own_key(m, job, job->uses[i].key);
+        if (limit_mend(&l.rule, &l.state, 1, m->now)) {
+            keep_state(m, &l);
+        }
     }
 }
 
@@ -258,10 +270,11 @@ static void put_rule(struct model *m, struct model_limit *to, bool is_set, struc
     }
     to->is_set = is_set;
     to->rule = rule;
+    to->state.cut_micro = to->state.cut_at = 0;
     for (int i = 0; i < m->limit_count; i++) {
         struct limit l = look_at(m, m->limits[i].tenant, m->limits[i].key);
         limit_rescale(&held[i], &l.rule, &l.state, m->now);
-        m->limits[i].full_at_us = l.state.full_at_us;
+        m->limits[i].state.full_at_us = l.state.full_at_us;
     }
 }
 
@@ -280,7 +293,7 @@ static void set_limit(struct model *m, struct store_set_limit *op)
     if (op->has_rule) {
         put_rule(m, l, true, op->rule);
     }
-    l->paused_until = op->pause_until >= 0 ? op->pause_until : l->paused_until;
+    l->state.paused_until = op->pause_until >= 0 ? op->pause_until : l->state.paused_until;
     op->limit = arena_alloc(op->op.a, sizeof *op->limit);
     *op->limit = look_at(m, tenant, op->key);
 }
@@ -327,7 +340,7 @@ static void list_limits(struct model *m, struct store_list_limits *op)
     op->limits = arena_array(op->op.a, struct limit, MODEL_LIMITS_MAX);
     for (int i = 0; i < m->limit_count; i++) {
         const struct model_limit *l = &m->limits[i];
-        bool is_told = l->is_set || l->paused_until > m->now;
+        bool is_told = l->is_set || l->state.paused_until > m->now;
         if (l->tenant == op->tenant && is_told && str_compare(l->key, op->after) > 0) {
             op->limits[op->count++] = look_at(m, l->tenant, l->key);
         }
@@ -356,9 +369,12 @@ int64_t model_last_limit_end(const struct model *m)
 {
     int64_t last = 0;
     for (int i = 0; i < m->limit_count; i++) {
-        int64_t full_at = (m->limits[i].full_at_us + 999) / 1000, until = m->limits[i].paused_until;
+        const struct limit_state *s = &m->limits[i].state;
+        int64_t full_at = (s->full_at_us + 999) / 1000, until = s->paused_until;
+        int64_t whole_at = s->cut_micro ? s->cut_at + LIMIT_CUT_MS : 0;
         last = full_at <= m->latest && full_at > last ? full_at : last;
         last = until <= m->latest && until > last ? until : last;
+        last = whole_at <= m->latest && whole_at > last ? whole_at : last;
     }
     return last;
 }
@@ -371,6 +387,8 @@ void model_print_limit(const struct model *m, const struct limit *l, bool is_cou
                                l->rule.rate,
                                l->rule.period_ms,
                                l->rule.burst,
+                               l->rule.is_adaptive,
+                               limit_slots(&l->rule, &l->state, m->now),
                                l->state.full_at_us > m->now * 1000 ? l->state.full_at_us : 0,
                                l->state.paused_until > m->now ? l->state.paused_until : 0,
                                is_counted ? l->state.used : 0,

@@ -135,7 +135,7 @@ static void stats(struct model *m, struct store_stats *op)
     op->lost_total = sums[SUM_LOST];
     op->retried_total = sums[SUM_RETRIED];
     for (int i = 0; i < m->limit_count; i++) {
-        op->limits_paused += m->limits[i].tenant == op->tenant && m->limits[i].paused_until > m->now;
+        op->limits_paused += m->limits[i].tenant == op->tenant && m->limits[i].state.paused_until > m->now;
     }
 }
 

@@ -156,6 +156,9 @@ static void publish(struct model *m, struct model_job *job, const struct report_
 static void complete(struct model *m, struct model_job *job, const struct report *in)
 {
     bool is_last = job->v.cancelling;
+    if (job->v.state == JOB_PROCESSING && !is_last) {
+        model_mend_limits(m, job);
+    }
     job->is_last_word = is_last;
     model_finish(m, job, is_last ? JOB_CANCELLED : JOB_COMPLETED,
                  is_last ? JOB_REASON_CANCELLED : JOB_REASON_NONE);

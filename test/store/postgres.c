@@ -44,7 +44,7 @@ SERVER_STORE_TEST(jobs_live_behind_a_pooler)
 #define BEFORE_BATCHES                                                                                       \
     "DROP TABLE stint.batch, stint.batch_label; DROP INDEX stint.job_members, stint.history_members; "       \
     "DROP FUNCTION stint.batch_added(), stint.batch_gone(), stint.labels_of(text); "                         \
-    "DROP TABLE stint.limit_key, stint.slot; DROP INDEX stint.job_lane, stint.job_ready; "                   \
+    "DROP TABLE stint.limit_key, stint.limit_mend, stint.slot; DROP INDEX stint.job_lane, stint.job_ready; " \
     "ALTER TABLE stint.queue DROP COLUMN age_step_ms, DROP COLUMN group_weights; "                           \
     "ALTER TABLE stint.job DROP COLUMN lane; CREATE INDEX job_ready ON stint.job "                           \
     "(tenant, queue, kind, priority, run_at, id) WHERE state = 2; DROP FUNCTION stint.lane(text, text, "     \

@@ -162,3 +162,24 @@ TEST(patterns_speak_of_what_begins_like_them)
     CHECK_FALSE(limit_key_matches(STR("host:*"), STR("hos")));
     CHECK_FALSE(limit_key_matches(STR("host:a"), STR("host:a")));
 }
+
+TEST(slots_that_were_cut_grow_by_one_with_each_window)
+{
+    const struct limit_rule rule = {.concurrency = 1000, .is_adaptive = true}, fixed = {.concurrency = 1000};
+    struct limit_state s = {0};
+    CHECK_TRUE(!limit_cut(&fixed, &s, 0, 1000));
+    CHECK_TRUE(limit_cut(&rule, &s, 999, 1000));
+    CHECK_TRUE(!limit_cut(&rule, &s, 1000, 1001)); /* it began no later than the cut */
+    CHECK_INT(limit_slots(&rule, &s, 1001), 500);
+    CHECK_INT(limit_slots(&fixed, &s, 1001), 1000);
+    CHECK_TRUE(limit_cut(&rule, &s, 1001, 1002));
+    CHECK_INT(limit_slots(&rule, &s, 1002), 250);
+    for (int64_t slots = 250; slots < 260; slots++) {
+        CHECK_TRUE(limit_mend(&rule, &s, slots + 1, 1002));
+        CHECK_INT(limit_slots(&rule, &s, 1002), slots + 1);
+    }
+    CHECK_INT(limit_slots(&rule, &s, 1002 + LIMIT_CUT_MS), 1000);
+    CHECK_TRUE(limit_mend(&rule, &s, INT64_MAX, 1002)); /* as many as it takes */
+    CHECK_INT(s.cut_micro, 0);
+    CHECK_TRUE(!limit_mend(&rule, &s, 1, 1002));
+}

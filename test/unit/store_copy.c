@@ -9,18 +9,19 @@
 #include <string.h>
 
 /* Tables and columns that a copy makes anew, or that are of one store alone. */
-static const char *const told[] = {
-    "meta", "migration", "application", "node_role", "service", "node", "wish", "word", "line", "body",
-    "count", "count_delta", "blob", "blob_check", "slot", "batch_label", "queue.id", "queue.deleted_total",
-    /* counts of states are counted again */
-    "queue.blocked", "queue.scheduled", "queue.queued", "queue.processing", "queue.completed", "queue.failed",
-    "queue.cancelled", "queue.skipped",
-    /* parts of ids, numbers and places of an engine's own */
-    "job.random", "job.line", "job.lane", "job.drop_at", "event.drop_at", "unique_key.random", "artifact.id",
-    "artifact.job_random", "artifact.file", "artifact.drop_at", "kin.job", "kin.parent_random",
-    "kin.root_random", "kin.failed", "link.on_random", "tally.what", "tally.n", "note.random", "note.since",
-    "schedule.id", "schedule.last_random", "schedule.due_at", "member.job", "member.batch_random",
-    "batch.job", "batch.random"};
+static const char *const told[] = {"meta", "migration", "application", "node_role", "service", "node", "wish",
+                                   "word", "line", "body", "count", "count_delta", "blob", "blob_check",
+                                   "slot", "limit_mend", "batch_label", "queue.id", "queue.deleted_total",
+                                   /* counts of states are counted again */
+                                   "queue.blocked", "queue.scheduled", "queue.queued", "queue.processing",
+                                   "queue.completed", "queue.failed", "queue.cancelled", "queue.skipped",
+                                   /* parts of ids, numbers and places of an engine's own */
+                                   "job.random", "job.line", "job.lane", "job.drop_at", "event.drop_at",
+                                   "unique_key.random", "artifact.id", "artifact.job_random", "artifact.file",
+                                   "artifact.drop_at", "kin.job", "kin.parent_random", "kin.root_random",
+                                   "kin.failed", "link.on_random", "tally.what", "tally.n", "note.random",
+                                   "note.since", "schedule.id", "schedule.last_random", "schedule.due_at",
+                                   "member.job", "member.batch_random", "batch.job", "batch.random"};
 
 /* Tables that hold the rows of one that is copied. */
 static const char *const parts[][2] = {{"history", "job"},

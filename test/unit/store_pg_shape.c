@@ -197,7 +197,7 @@ TEST(what_may_be_tuned_is_no_change_of_the_schema)
 
 /* As the release before limits left it; migrations 10 and 11 replace what is there. */
 #define BEFORE_LIMITS                                                                                        \
-    "DROP TABLE stint.limit_key, stint.slot; DROP INDEX stint.job_lane, stint.job_ready; "                   \
+    "DROP TABLE stint.limit_key, stint.limit_mend, stint.slot; DROP INDEX stint.job_lane, stint.job_ready; " \
     "ALTER TABLE stint.job DROP COLUMN lane; CREATE INDEX job_ready ON stint.job "                           \
     "(tenant, queue, kind, priority, run_at, id) WHERE state = 2; "                                          \
     "DROP FUNCTION stint.lane(text, text, text), stint.read_limits(json); "                                  \

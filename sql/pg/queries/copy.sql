@@ -10,8 +10,8 @@ SELECT pg_advisory_lock(495874305654)
 -- All that is copied, and what says where it stands: nobody writes there until the transaction ends.
 LOCK TABLE stint.meta, stint.tenant, stint.api_key, stint.queue, stint.job, stint.history, stint.event, stint.event_history,
   stint.unique_key, stint.idempotency, stint.artifact, stint.blob, stint.series_entry, stint.schedule, stint.tally,
-  stint.tally_delta, stint.note, stint.link, stint.batch, stint.batch_label, stint.limit_key, stint.slot, stint.count,
-  stint.count_delta, stint.wish IN SHARE MODE
+  stint.tally_delta, stint.note, stint.link, stint.batch, stint.batch_label, stint.limit_key, stint.limit_mend, stint.slot,
+  stint.count, stint.count_delta, stint.wish IN SHARE MODE
 
 -- name: copy_nodes
 SELECT count(*) FROM stint.node AS n WHERE @node_is_alive@
@@ -30,7 +30,8 @@ SELECT NOT EXISTS (SELECT FROM stint.tenant) AND NOT EXISTS (SELECT FROM stint.a
   AND NOT EXISTS (SELECT FROM stint.tally) AND NOT EXISTS (SELECT FROM stint.tally_delta) AND NOT EXISTS (SELECT FROM stint.note)
   AND NOT EXISTS (SELECT FROM stint.link) AND NOT EXISTS (SELECT FROM stint.batch)
   AND NOT EXISTS (SELECT FROM stint.batch_label)
-  AND NOT EXISTS (SELECT FROM stint.limit_key) AND NOT EXISTS (SELECT FROM stint.slot)
+  AND NOT EXISTS (SELECT FROM stint.limit_key) AND NOT EXISTS (SELECT FROM stint.limit_mend)
+  AND NOT EXISTS (SELECT FROM stint.slot)
 
 -- name: copy_fingerprint
 -- Every write changes a row's xmin, or how many there are; what becomes of finished jobs shows in the counts.
@@ -51,6 +52,7 @@ SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
   UNION ALL SELECT format('batch %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.batch AS t
   UNION ALL SELECT format('batch_label %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.batch_label AS t
   UNION ALL SELECT format('limit_key %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.limit_key AS t
+  UNION ALL SELECT format('limit_mend %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.limit_mend AS t
   UNION ALL SELECT format('slot %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.slot AS t
   UNION ALL SELECT format('count %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.count AS t
   UNION ALL SELECT format('count_delta %s %s', count(*), sum(t.xmin::text::bigint)) FROM stint.count_delta AS t) AS lines (line)
@@ -374,12 +376,16 @@ INSERT INTO stint.batch (id, tenant, max_jobs, name, labels, finally)
 SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
 
 -- name: copy_read_limit
--- Those that say something: nodes make rows only to lock them.
-SELECT tenant, key, is_set::int, concurrency, rate, period_ms, burst, full_at_us, paused_until FROM stint.limit_key
-WHERE (tenant, key) > ($1, $2 COLLATE "C") AND (is_set OR full_at_us <> 0 OR paused_until <> 0) ORDER BY tenant, key LIMIT $3
+-- Those that say something: nodes make rows only to lock them. What has completed since the last claim mends nothing there.
+SELECT tenant, key, is_set::int, concurrency, rate, period_ms, burst, full_at_us, paused_until, is_adaptive::int, cut_micro, cut_at
+FROM stint.limit_key
+WHERE (tenant, key) > ($1, $2 COLLATE "C") AND (is_set OR full_at_us <> 0 OR paused_until <> 0 OR cut_micro <> 0)
+ORDER BY tenant, key LIMIT $3
 
 -- name: copy_write_limit
-INSERT INTO stint.limit_key (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until)
-SELECT tenant, key, is_set <> 0, concurrency, rate, period_ms, burst, full_at_us, paused_until
-FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
-  AS u (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until)
+INSERT INTO stint.limit_key (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until, is_adaptive,
+  cut_micro, cut_at)
+SELECT tenant, key, is_set <> 0, concurrency, rate, period_ms, burst, full_at_us, paused_until, is_adaptive <> 0, cut_micro, cut_at
+FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+  $10::bigint[], $11::bigint[], $12::bigint[])
+  AS u (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until, is_adaptive, cut_micro, cut_at)

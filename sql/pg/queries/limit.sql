@@ -91,12 +91,19 @@ SELECT 1 FROM (
 ) AS u CROSS JOIN LATERAL (
   SELECT 1 FROM stint.limit_key AS k WHERE k.tenant = u.tenant::int AND k.key = u.key COLLATE "C" FOR UPDATE) AS k
 
+-- name: limit_take_mends
+-- What has completed of keys that were cut: behind their locks, so that nobody else takes it.
+DELETE FROM stint.limit_mend AS m USING unnest($1::bigint[], $2::text[]) AS u (tenant, key)
+WHERE m.tenant = u.tenant::int AND m.key = u.key COLLATE "C" RETURNING m.tenant, m.key, m.n
+
 -- name: limit_columns
 -- Of k, a row of limit_key, with the rule that holds for it.
 k.tenant, k.key, k.is_set, p.key AS pattern, CASE WHEN k.is_set THEN k.concurrency ELSE coalesce(p.concurrency, 0) END,
 CASE WHEN k.is_set THEN k.rate ELSE coalesce(p.rate, 0) END, CASE WHEN k.is_set THEN k.period_ms ELSE coalesce(p.period_ms, 0) END,
 CASE WHEN k.is_set THEN k.burst ELSE coalesce(p.burst, 0) END, k.full_at_us, k.paused_until,
-(SELECT coalesce(sum(s.weight), 0)::bigint FROM stint.slot AS s WHERE s.tenant = k.tenant AND s.key = k.key)
+CASE WHEN k.is_set THEN k.is_adaptive ELSE coalesce(p.is_adaptive, false) END, k.cut_micro, k.cut_at,
+(SELECT coalesce(sum(s.weight), 0)::bigint FROM stint.slot AS s WHERE s.tenant = k.tenant AND s.key = k.key),
+(SELECT coalesce(sum(m.n), 0)::bigint FROM stint.limit_mend AS m WHERE m.tenant = k.tenant AND m.key = k.key)
 
 -- name: limit_pattern
 LEFT JOIN LATERAL (
@@ -112,7 +119,8 @@ SELECT @limit_columns@
 FROM unnest($1::bigint[], $2::text[]) AS u (tenant, key)
 LEFT JOIN stint.limit_key AS r ON r.tenant = u.tenant::int AND r.key = u.key COLLATE "C"
 CROSS JOIN LATERAL (SELECT u.tenant::int AS tenant, u.key COLLATE "C" AS key, coalesce(r.is_set, false) AS is_set, r.concurrency, r.rate,
-  r.period_ms, r.burst, coalesce(r.full_at_us, 0) AS full_at_us, coalesce(r.paused_until, 0) AS paused_until) AS k
+  r.period_ms, r.burst, coalesce(r.full_at_us, 0) AS full_at_us, coalesce(r.paused_until, 0) AS paused_until, r.is_adaptive,
+  coalesce(r.cut_micro, 0) AS cut_micro, coalesce(r.cut_at, 0) AS cut_at) AS k
 @limit_pattern@
 
 -- name: limit_owing
@@ -123,22 +131,26 @@ ORDER BY full_at_us DESC LIMIT $4::bigint
 
 -- name: limit_patterns
 -- Patterns that speak of a key which is $2, or begins so: $1 tenant
-SELECT tenant, key, is_set, NULL::text, concurrency, rate, period_ms, burst, full_at_us, paused_until, 0::bigint FROM stint.limit_key
+SELECT tenant, key, is_set, NULL::text, concurrency, rate, period_ms, burst, full_at_us, paused_until, is_adaptive, cut_micro,
+  cut_at, 0::bigint, 0::bigint FROM stint.limit_key
 WHERE tenant = $1::bigint::int AND is_set AND right(key, 1) = '*'
   AND (starts_with($2::text COLLATE "C", left(key, -1)) OR starts_with(key, $2::text COLLATE "C"))
 
 -- name: limit_put
-INSERT INTO stint.limit_key AS k (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until)
+INSERT INTO stint.limit_key AS k (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until, cut_micro, cut_at,
+  is_adaptive)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-  $9::bigint[])
+  $9::bigint[], $10::bigint[], $11::bigint[], $12::boolean[])
 ON CONFLICT (tenant, key) DO UPDATE SET is_set = excluded.is_set, concurrency = excluded.concurrency, rate = excluded.rate,
-  period_ms = excluded.period_ms, burst = excluded.burst, full_at_us = excluded.full_at_us, paused_until = excluded.paused_until
+  period_ms = excluded.period_ms, burst = excluded.burst, full_at_us = excluded.full_at_us, paused_until = excluded.paused_until,
+  cut_micro = excluded.cut_micro, cut_at = excluded.cut_at, is_adaptive = excluded.is_adaptive
 
 -- name: limit_expire
 -- Rows that say nothing any more, and that nobody holds: $1 now · $2 so many. Who needs one makes it again.
 DELETE FROM stint.limit_key AS k USING (
   SELECT l.tenant, l.key FROM stint.limit_key AS l
   WHERE NOT l.is_set AND l.paused_until <= $1::bigint AND l.full_at_us <= $1::bigint * 1000
+    AND (l.cut_micro = 0 OR l.cut_at <= $1::bigint - 86400000)
     AND NOT EXISTS (SELECT FROM stint.slot AS s WHERE s.tenant = l.tenant AND s.key = l.key)
   ORDER BY l.tenant, l.key LIMIT $2 FOR UPDATE SKIP LOCKED) AS u
 WHERE k.tenant = u.tenant AND k.key = u.key
@@ -188,4 +200,10 @@ SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[])
 ON CONFLICT (tenant, key, job) DO UPDATE SET weight = excluded.weight
 
 -- name: slot_free
+-- Of jobs $1, and of keys $2, $3 so many $4 have completed: told of those that are cut.
+WITH mended AS (
+  INSERT INTO stint.limit_mend (tenant, key, n)
+  SELECT k.tenant, k.key, u.n FROM unnest($2::bigint[], $3::text[], $4::bigint[]) AS u (tenant, key, n)
+  JOIN stint.limit_key AS k ON k.tenant = u.tenant::int AND k.key = u.key COLLATE "C" WHERE k.cut_micro > 0
+)
 DELETE FROM stint.slot WHERE job = ANY ($1) RETURNING tenant, key, weight

@@ -105,13 +105,14 @@ SELECT ?1, ?2, ?3, artifact.id, ?8, ?9 FROM artifact
 WHERE job = ?4 AND job_random = ?5 AND artifact.name = ?6 AND lease = ?7
 
 -- name: copy_read_limit
-SELECT tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until
-FROM limit_key WHERE (tenant, key) > (?1, ?2) AND (is_set OR full_at_us <> 0 OR paused_until <> 0)
+SELECT tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until, is_adaptive, cut_micro, cut_at
+FROM limit_key WHERE (tenant, key) > (?1, ?2) AND (is_set OR full_at_us <> 0 OR paused_until <> 0 OR cut_micro <> 0)
 ORDER BY tenant, key LIMIT ?3
 
 -- name: copy_write_limit
-INSERT INTO limit_key (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+INSERT INTO limit_key (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until, is_adaptive,
+  cut_micro, cut_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 
 -- name: copy_read_schedule
 SELECT tenant, name, definition, is_paused, version, next_at, last_tick, last_job, last_random, fired, dropped, created_at,

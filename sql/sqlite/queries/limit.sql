@@ -1,7 +1,7 @@
 -- Limits of keys, and the jobs that hold their slots.
 
 -- name: limit_columns
-tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until
+tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until, is_adaptive, cut_micro, cut_at
 
 -- name: limit_all
 SELECT @limit_columns@ FROM limit_key
@@ -15,11 +15,13 @@ SELECT @limit_columns@ FROM limit_key
 WHERE tenant = ?1 AND key > ?2 AND (is_set OR paused_until > ?4) ORDER BY key LIMIT ?3
 
 -- name: limit_put
-INSERT INTO limit_key (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+INSERT INTO limit_key (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until, is_adaptive,
+  cut_micro, cut_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT (tenant, key) DO UPDATE SET is_set = excluded.is_set, concurrency = excluded.concurrency, rate = excluded.rate,
   period_ms = excluded.period_ms, burst = excluded.burst, full_at_us = excluded.full_at_us,
-  paused_until = excluded.paused_until
+  paused_until = excluded.paused_until, is_adaptive = excluded.is_adaptive, cut_micro = excluded.cut_micro,
+  cut_at = excluded.cut_at
 
 -- name: limit_delete
 DELETE FROM limit_key WHERE tenant = ?1 AND key = ?2

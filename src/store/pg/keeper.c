@@ -291,6 +291,7 @@ const struct keeper_engine pg_keeper = {
     .count_schedules = pg_schedule_count,
     .find_limit = pg_limits_find,
     .count_limits = pg_limits_count,
+    .mend_limits = pg_limits_mend,
     .reserve = counts_reserve,
     .unreserve = counts_unreserve,
     .expect_room = counts_expect_room,

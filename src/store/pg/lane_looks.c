@@ -222,7 +222,7 @@ static enum rc look_at_lanes(struct pg_engine *s, struct link *link, struct aren
     return rc;
 }
 
-static enum rc look_at_keys(struct lanes *m, struct link *link, struct arena *a, const struct limit *keys,
+static enum rc look_at_keys(struct pg_engine *s, struct link *link, struct arena *a, const struct limit *keys,
                             size_t count, struct err *e)
 {
     struct pg_query q = PG_QUERY(a);
@@ -231,8 +231,8 @@ static enum rc look_at_keys(struct lanes *m, struct link *link, struct arena *a,
     enum rc rc = pg_run(link->c, pg_sql(PG_SQL_LIMIT_READ), &q, &rows, e);
     for (size_t i = 0; !rc && i < pg_count(rows); i++) {
         struct limit l = {0};
-        limits_read_row(rows, i, a, &l);
-        lanes_see_key(m, &l);
+        limits_read_mended(rows, i, store_now(&s->base), a, &l);
+        lanes_see_key(&s->lanes, &l);
     }
     pg_rows_free(rows);
     return rc;
@@ -256,7 +256,7 @@ enum rc lanes_look_for(struct pg_engine *s, struct link *link, struct arena *a, 
         rc = look_at_lanes(s, link, a, &look, e);
         keys = lanes_keys_to_read(&s->lanes, true, a, &count);
     }
-    rc = rc || !count ? rc : look_at_keys(&s->lanes, link, a, keys, count, e);
+    rc = rc || !count ? rc : look_at_keys(s, link, a, keys, count, e);
     if (looks) {
         lanes_see_cost(&s->lanes, q->tenant, clock_mono_us() - began_us);
     }

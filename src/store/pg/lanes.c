@@ -204,6 +204,16 @@ void lanes_see_key(struct lanes *m, const struct limit *l)
     pthread_mutex_unlock(&m->lock);
 }
 
+void lanes_mend_key(struct lanes *m, int64_t tenant, struct str key, int64_t completed, int64_t now)
+{
+    pthread_mutex_lock(&m->lock);
+    struct lane_key *k = key_get(m, tenant, key, false);
+    if (k && k->is_known) {
+        (void)limit_mend(&k->rule, &k->state, completed, now);
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
 bool lanes_is_made(struct lanes *m, int64_t tenant, struct str key)
 {
     pthread_mutex_lock(&m->lock);

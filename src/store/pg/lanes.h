@@ -55,6 +55,8 @@ void lanes_note(struct lanes *m, const struct lane_name *name, struct lane_head 
 void lanes_hear(struct lanes *m, int64_t tenant);
 /* So it was when it was locked, or read. */
 void lanes_see_key(struct lanes *m, const struct limit *l);
+/* So many jobs of the key have completed. */
+void lanes_mend_key(struct lanes *m, int64_t tenant, struct str key, int64_t completed, int64_t now);
 /* So many slots of the key are free again. The lines that have something now join the record. false: it has no number of slots. */
 bool lanes_free_key(struct lanes *m, int64_t tenant, struct str key, int64_t weight, int64_t now,
                     struct store_round *r);

@@ -65,7 +65,7 @@ static enum rc read_patterns(struct committer *w, const struct limit *key, struc
     out->list = arena_array(w->keeper.scratch, struct limit, pg_count(rows) + w->work.limits.count + 1);
     for (size_t i = 0; i < pg_count(rows); i++) {
         struct limit p = {0};
-        limits_read_row(rows, i, w->keeper.scratch, &p);
+        (void)limits_read_row(rows, i, w->keeper.scratch, &p);
         if (!limits_find_entry(w, p.tenant, p.key)) {
             out->list[out->count++] = p;
         }

@@ -125,7 +125,7 @@ enum rc limits_make(struct committer *w, struct err *e)
     return rc;
 }
 
-void limits_read_row(const struct pg_rows *rows, size_t at, struct arena *a, struct limit *out)
+int64_t limits_read_row(const struct pg_rows *rows, size_t at, struct arena *a, struct limit *out)
 {
     int c = 0;
     out->tenant = pg_int(rows, at, c++);
@@ -134,11 +134,22 @@ void limits_read_row(const struct pg_rows *rows, size_t at, struct arena *a, str
     struct str pattern = pg_str(rows, at, c++);
     out->pattern = pattern.n ? arena_str(a, pattern) : STR_NONE;
     int64_t *const numbers[] = {&out->rule.concurrency, &out->rule.rate,        &out->rule.period_ms,
-                                &out->rule.burst,       &out->state.full_at_us, &out->state.paused_until,
-                                &out->state.used};
+                                &out->rule.burst,       &out->state.full_at_us, &out->state.paused_until};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         *numbers[i] = pg_int(rows, at, c++);
     }
+    out->rule.is_adaptive = pg_bool(rows, at, c++);
+    out->state.cut_micro = pg_int(rows, at, c++);
+    out->state.cut_at = pg_int(rows, at, c++);
+    out->state.used = pg_int(rows, at, c++);
+    return pg_int(rows, at, c++);
+}
+
+void limits_read_mended(const struct pg_rows *rows, size_t at, int64_t now, struct arena *a,
+                        struct limit *out)
+{
+    int64_t completed = limits_read_row(rows, at, a, out);
+    (void)limit_mend(&out->rule, &out->state, completed, now);
 }
 
 /* A row that was pruned is made again. */
@@ -154,16 +165,29 @@ static enum rc take_lock(struct committer *w, const struct pg_rows *rows, void *
     return err_set_code(e, RC_BUSY, JOBS_CHANGED, NULL, "the row of a limit key is gone");
 }
 
+static enum rc take_mends(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    for (size_t i = 0; i < pg_count(rows); i++) {
+        struct limit_entry *n = limits_find_entry(w, pg_int(rows, i, 0), pg_str(rows, i, 1));
+        n->mends += pg_int(rows, i, 2);
+    }
+    return RC_OK;
+}
+
 static enum rc take_read(struct committer *w, const struct pg_rows *rows, void *arg, struct err *e)
 {
     (void)arg;
     (void)e;
     for (size_t i = 0; i < pg_count(rows); i++) {
         struct limit l = {0};
-        limits_read_row(rows, i, w->keeper.scratch, &l);
+        (void)limits_read_row(rows, i, w->keeper.scratch,
+                              &l); /* what completes from now on is the next one's */
         struct limit_entry *n = limits_find_entry(w, l.tenant, l.key);
         if (n && !n->is_put) {
             n->l = l;
+            n->is_put = limit_mend(&l.rule, &n->l.state, n->mends, w->keeper.now);
         }
     }
     return RC_OK;
@@ -171,12 +195,14 @@ static enum rc take_read(struct committer *w, const struct pg_rows *rows, void *
 
 static enum rc send_lock(struct committer *w, const struct limit *keys, size_t count, struct err *e)
 {
-    struct pg_query lock = PG_QUERY(w->keeper.scratch), read = PG_QUERY(w->keeper.scratch);
+    struct pg_query lock = PG_QUERY(w->keeper.scratch), read = lock, mends = lock;
     size_t *wanted = arena_alloc(w->keeper.scratch, sizeof *wanted);
     *wanted = count;
     limits_bind_keys(&lock, keys, count);
+    limits_bind_keys(&mends, keys, count);
     limits_bind_keys(&read, keys, count);
     enum rc rc = batch_send(w, PG_SQL_LIMIT_LOCK, &lock, take_lock, wanted, e);
+    rc = rc ? rc : batch_send(w, PG_SQL_LIMIT_TAKE_MENDS, &mends, take_mends, NULL, e);
     return rc ? rc : batch_send(w, PG_SQL_LIMIT_READ, &read, take_read, NULL, e);
 }
 
@@ -207,6 +233,27 @@ enum rc pg_limits_count(struct keeper *k, int64_t tenant, int64_t *out, struct e
     enum rc rc = round_ask(of(k), PG_SQL_LIMIT_COUNT, &q, &rows, e);
     *out = rc ? 0 : pg_int(rows, 0, 0);
     pg_rows_free(rows);
+    return rc;
+}
+
+/* Keys that the round has not locked stay so: they are mended when somebody locks them. */
+enum rc pg_limits_mend(struct keeper *k, struct row *r, struct err *e)
+{
+    struct committer *w = of(k);
+    struct limit_use uses[LIMITS_PER_JOB];
+    size_t count = 0;
+    enum rc rc = limits_read(r->limits, k->scratch, uses, &count, e);
+    for (size_t i = 0; i < count && !rc; i++) {
+        int64_t tenant = store_limit_tenant(r->tenant, uses[i].key);
+        struct limit_entry *n = limits_find_entry(w, tenant, uses[i].key);
+        if (n) {
+            n->is_put |= limit_mend(&n->l.rule, &n->l.state, 1, k->now);
+            continue;
+        }
+        struct slot_entry *m = arena_alloc(k->scratch, sizeof *m);
+        *m = (struct slot_entry){.tenant = tenant, .key = arena_str(k->scratch, uses[i].key), .weight = 1};
+        FIFO_ADD(&w->work.mends, m);
+    }
     return rc;
 }
 
@@ -247,6 +294,21 @@ static enum rc take_freed(struct committer *w, const struct pg_rows *rows, void 
     return RC_OK;
 }
 
+static void bind_mends(struct committer *w, struct pg_query *q)
+{
+    size_t count = 0, room = w->work.mends.count + 1;
+    int64_t *tenants = arena_array(q->a, int64_t, room), *weights = arena_array(q->a, int64_t, room);
+    struct str *keys = arena_array(q->a, struct str, room);
+    for (const struct slot_entry *m = w->work.mends.first; m; m = m->next, count++) {
+        tenants[count] = m->tenant;
+        keys[count] = m->key;
+        weights[count] = m->weight;
+    }
+    pg_bind_ints(q, tenants, count);
+    pg_bind_strs(q, keys, count);
+    pg_bind_ints(q, weights, count);
+}
+
 enum rc slots_send(struct committer *w, struct err *e)
 {
     struct pg_query q = PG_QUERY(w->keeper.scratch);
@@ -259,6 +321,7 @@ enum rc slots_send(struct committer *w, struct err *e)
         }
     }
     pg_bind_uuids(&q, ids, count);
+    bind_mends(w, &q);
     if (count && FAULT("store.slot.free")) {
         return err_set(e, RC_BUSY, "fault: slot");
     }
@@ -294,13 +357,13 @@ static bool is_changed(const struct limit_entry *n)
 /* A rule that is a pattern's is not the key's own. */
 static enum rc send_puts(struct committer *w, struct err *e)
 {
-    enum { NUMBERS = 6 };
+    enum { NUMBERS = 8 };
     struct arena *a = w->keeper.scratch;
     struct pg_query q = PG_QUERY(a);
     size_t count = 0, room = w->work.limits.count + 1;
     int64_t *numbers[NUMBERS], *tenants = arena_array(a, int64_t, room);
     struct str *keys = arena_array(a, struct str, room);
-    bool *sets = arena_array(a, bool, room);
+    bool *sets = arena_array(a, bool, room), *adaptive = arena_array(a, bool, room);
     for (int i = 0; i < NUMBERS; i++) {
         numbers[i] = arena_array(a, int64_t, room);
     }
@@ -311,10 +374,12 @@ static enum rc send_puts(struct committer *w, struct err *e)
         const struct limit_rule rule = n->l.is_set ? n->l.rule : (struct limit_rule){0};
         const int64_t values[NUMBERS] = {rule.concurrency,      rule.rate,
                                          rule.period_ms,        rule.burst,
-                                         n->l.state.full_at_us, n->l.state.paused_until};
+                                         n->l.state.full_at_us, n->l.state.paused_until,
+                                         n->l.state.cut_micro,  n->l.state.cut_at};
         tenants[count] = n->l.tenant;
         keys[count] = n->l.key;
         sets[count] = n->l.is_set;
+        adaptive[count] = rule.is_adaptive;
         for (int i = 0; i < NUMBERS; i++) {
             numbers[i][count] = values[i];
         }
@@ -326,6 +391,7 @@ static enum rc send_puts(struct committer *w, struct err *e)
     for (int i = 0; i < NUMBERS; i++) {
         pg_bind_ints(&q, numbers[i], count);
     }
+    pg_bind_bools(&q, adaptive, count);
     if (count && FAULT("store.limit.put")) {
         return err_set(e, RC_BUSY, "fault: limit");
     }
@@ -378,6 +444,9 @@ void limits_settle(struct committer *w, bool is_done)
         if (n->is_set_put) {
             settle_set(w, n);
         }
+    }
+    for (const struct slot_entry *s = w->work.mends.first; s && is_done; s = s->next) {
+        lanes_mend_key(m, s->tenant, s->key, s->weight, w->keeper.now);
     }
     for (const struct slot_entry *s = w->work.freed.first; s && is_done; s = s->next) {
         if (lanes_free_key(m, s->tenant, s->key, s->weight, w->keeper.now, w->keeper.round)) {

@@ -11,10 +11,12 @@ struct limit_entry {
     bool is_put;     /* by the rules */
     bool is_set_put; /* … because somebody has set it */
     bool is_spent;   /* by a claim */
+    int64_t mends;   /* jobs that had completed when it was locked */
     struct limit_entry *next;
 };
 
-struct slot_entry { /* freed, or to be taken */
+struct
+    slot_entry { /* freed, or to be taken; or, of a key that the round has not locked: a job that has completed */
     int64_t tenant;
     struct str key;
     struct id job;
@@ -25,6 +27,7 @@ struct slot_entry { /* freed, or to be taken */
 MUST_CHECK enum rc pg_limits_find(struct keeper *k, int64_t tenant, struct str key, struct limit *out,
                                   struct err *e);
 MUST_CHECK enum rc pg_limits_count(struct keeper *k, int64_t tenant, int64_t *out, struct err *e);
+MUST_CHECK enum rc pg_limits_mend(struct keeper *k, struct row *r, struct err *e);
 MUST_CHECK enum rc pg_limits_put(struct keeper *k, const struct limit *l, struct err *e);
 
 /* ---- the round (transact.c): need, prepare, lock, send, settle */
@@ -50,8 +53,11 @@ MUST_CHECK enum rc slots_send(struct committer *w, struct err *e);
 MUST_CHECK enum rc limits_send(struct committer *w, struct err *e);
 void limits_settle(struct committer *w, bool is_done);
 
-/* A row of limit_columns. Texts are copied to `a`. */
-void limits_read_row(const struct pg_rows *rows, size_t at, struct arena *a, struct limit *out);
+/* A row of limit_columns, and how many jobs have completed since somebody has locked it. Texts are copied to `a`. */
+int64_t limits_read_row(const struct pg_rows *rows, size_t at, struct arena *a, struct limit *out);
+/* … mended by them: to be looked at. */
+void limits_read_mended(const struct pg_rows *rows, size_t at, int64_t now, struct arena *a,
+                        struct limit *out);
 /* Keys as parameters of limit_make, limit_lock and limit_read. */
 void limits_bind_keys(struct pg_query *q, const struct limit *keys, size_t count);
 

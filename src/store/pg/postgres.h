@@ -166,7 +166,7 @@ struct round_work {
     FIFO(struct link_entry) links, cut_links; /* links.c */
     FIFO(struct artifact_work) artifacts;     /* artifacts.c */
     FIFO(struct limit_entry) limits;          /* limits.h: the keys that it has locked */
-    FIFO(struct slot_entry) slots, freed;
+    FIFO(struct slot_entry) slots, freed, mends;
     FIFO(struct lane_claim) lane_claims; /* lane_claim.c */
     struct map row_by_id, count_by_key, key_by_name, waiting_by_queue, schedule_by_name, note_by_job,
         limit_by_key;

@@ -17,7 +17,7 @@ static enum rc read_one(struct reader *r, struct store_list_limits *op, struct e
     if (rc) {
         return rc;
     }
-    limits_read_row(b.queries[0].rows, 0, op->op.a, l);
+    limits_read_mended(b.queries[0].rows, 0, r->now, op->op.a, l);
     l->waiting = pg_int(b.queries[1].rows, 0, 0);
     read_free(&b);
     if (!l->is_set && !l->pattern.n && l->state.paused_until <= r->now) {
@@ -44,7 +44,7 @@ static enum rc read_page(struct reader *r, struct store_list_limits *op, struct 
     const struct pg_rows *rows = b.queries[0].rows;
     op->limits = arena_array(op->op.a, struct limit, pg_count(rows) + 1);
     for (; op->count < pg_count(rows) && (int64_t)op->count < limit; op->count++) {
-        limits_read_row(rows, op->count, op->op.a, &op->limits[op->count]);
+        limits_read_mended(rows, op->count, r->now, op->op.a, &op->limits[op->count]);
     }
     op->more = op->count < pg_count(rows);
     read_free(&b);

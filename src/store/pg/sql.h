@@ -182,6 +182,7 @@
     X(LIMIT_OWING, "limit_owing") \
     X(LIMIT_PATTERNS, "limit_patterns") \
     X(LIMIT_PUT, "limit_put") \
+    X(LIMIT_TAKE_MENDS, "limit_take_mends") \
     X(LIMIT_EXPIRE, "limit_expire") \
     X(LIMIT_COUNT, "limit_count") \
     X(LIMIT_LIST, "limit_list") \

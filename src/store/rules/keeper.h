@@ -118,6 +118,9 @@ struct keeper_engine {
     enum rc (*find_limit)(struct keeper *k, int64_t tenant, struct str key, struct limit *out, struct err *e);
     enum rc (*count_limits)(struct keeper *k, int64_t tenant, int64_t *out, struct err *e);
 
+    /* The row, which has its slots still, completes: its keys that were cut mend (limit_mend). */
+    enum rc (*mend_limits)(struct keeper *k, struct row *r, struct err *e);
+
     /* ---- counts: of queue, kind, priority and state, as the row says */
 
     enum rc (*count_in)(struct keeper *k, struct row *r, struct err *e);

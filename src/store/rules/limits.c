@@ -56,6 +56,7 @@ enum rc rules_set_limit(struct keeper *k, struct store_op *base, struct err *e)
         l.is_set = true;
         l.pattern = STR_NONE;
         l.rule = op->rule;
+        l.state.cut_micro = l.state.cut_at = 0;
     }
     l.state.paused_until = op->pause_until >= 0 ? op->pause_until : l.state.paused_until;
     rc = k->engine->put_limit(k, &l, e);
@@ -76,6 +77,7 @@ enum rc rules_delete_limit(struct keeper *k, struct store_op *base, struct err *
         return store_answer(base, RC_NOT_FOUND, NULL, "the key has no rule of its own");
     }
     l.is_set = false;
+    l.state.cut_micro = l.state.cut_at = 0;
     return rc ? rc : k->engine->put_limit(k, &l, e);
 }
 
@@ -170,11 +172,12 @@ static enum rc pause_key(struct keeper *k, const struct row *r, const struct rep
     int64_t most = is_guest_at(in, in->pause_key) ? k->now + GUEST_PAUSE_MAX_MS : JOB_FOREVER_MS;
     until = until < most ? until : most;
     enum rc rc = find(k, r, in->pause_key, &l, e);
-    if (rc || l.state.paused_until >= until) {
-        return rc;
+    bool has_changed = !rc && limit_cut(&l.rule, &l.state, r->started_at, k->now);
+    if (!rc && l.state.paused_until < until) {
+        l.state.paused_until = v->paused_until = until;
+        has_changed = true;
     }
-    l.state.paused_until = v->paused_until = until;
-    return k->engine->put_limit(k, &l, e);
+    return rc || !has_changed ? rc : k->engine->put_limit(k, &l, e);
 }
 
 /* All of it, or nothing and the time when the last of them could be had. */

@@ -261,6 +261,9 @@ static enum rc complete(struct keeper *k, struct row *r, const struct report *in
     enum job_state to = JOB_COMPLETED;
     enum rc rc =
         job_next_state(r->state, event, &to) ? RC_OK : err_set(e, RC_FATAL, "complete is not allowed");
+    if (!rc && event == JOB_EV_COMPLETE && r->flags & FLAG_LANED && r->limits.n) {
+        rc = k->engine->mend_limits(k, r, e);
+    }
     if (!rc && is_last_turn && r->flags & FLAG_STAGED) {
         rc = row_settle(k, r, true, e);
     }

@@ -14,6 +14,7 @@ const struct keeper_engine sqlite_keeper = {
     .count_schedules = schedule_count,
     .find_limit = limits_find,
     .count_limits = limits_count,
+    .mend_limits = limits_mend,
     .reserve = enqueue_reserve,
     .unreserve = enqueue_unreserve,
     .expect_room = enqueue_expect_room,

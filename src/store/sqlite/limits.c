@@ -78,7 +78,8 @@ static struct limit_key *key_get(struct writer *w, int64_t tenant, struct str ke
 
 static bool is_past(const struct limit_state *s, int64_t now)
 {
-    return s->full_at_us <= now * 1000 && s->paused_until <= now;
+    bool is_cut = s->cut_micro && s->cut_at + LIMIT_CUT_MS > now;
+    return s->full_at_us <= now * 1000 && s->paused_until <= now && !is_cut;
 }
 
 /* Nobody would miss it: what is kept of it in the table is nothing, or goes with it. */
@@ -271,8 +272,9 @@ static enum rc store(struct writer *w, struct limit_key *k, struct err *e)
     if (rc) {
         return rc;
     }
-    const int64_t numbers[] = {k->is_set,    k->own.concurrency,  k->own.rate,          k->own.period_ms,
-                               k->own.burst, k->state.full_at_us, k->state.paused_until};
+    const int64_t numbers[] = {
+        k->is_set,           k->own.concurrency,    k->own.rate,        k->own.period_ms,   k->own.burst,
+        k->state.full_at_us, k->state.paused_until, k->own.is_adaptive, k->state.cut_micro, k->state.cut_at};
     db_bind_int(q, 1, k->tenant);
     db_bind_str(q, 2, k->key);
     for (size_t i = 0; is_needed && i < sizeof numbers / sizeof numbers[0]; i++) {
@@ -323,9 +325,8 @@ static void read_key(struct writer *w, struct db_stmt *q)
 {
     struct limit_key *k = key_get(w, db_int(q, 0), db_str(q, 1));
     k->is_set = db_int(q, 2);
-    k->own = (struct limit_rule){db_int(q, 3), db_int(q, 4), db_int(q, 5), db_int(q, 6)};
-    k->state.full_at_us = db_int(q, 7);
-    k->state.paused_until = db_int(q, 8);
+    k->own = (struct limit_rule){db_int(q, 3), db_int(q, 4), db_int(q, 5), db_int(q, 6), db_int(q, 9)};
+    k->state = (struct limit_state){0, db_int(q, 7), db_int(q, 8), db_int(q, 10), db_int(q, 11)};
     k->is_stored = true;
     w->pattern_count += k->is_set && limit_key_is_pattern(k->key);
 }
@@ -463,6 +464,20 @@ static void follow_pattern(struct writer *w, const struct limit_key *pattern)
     }
 }
 
+enum rc limits_mend(struct keeper *k, struct row *r, struct err *e)
+{
+    struct writer *w = writer_of(k);
+    struct limit_set *s = set_find(w, r->tenant, r->limits);
+    (void)e;
+    for (size_t i = 0; s && i < s->count; i++) {
+        struct limit_key *key = s->uses[i].key;
+        if (limit_mend(&key->rule, &key->state, 1, k->now)) {
+            key_mark(w, key);
+        }
+    }
+    return RC_OK;
+}
+
 enum rc limits_put(struct keeper *keeper, const struct limit *l, struct err *e)
 {
     struct writer *w = writer_of(keeper);
@@ -473,6 +488,8 @@ enum rc limits_put(struct keeper *keeper, const struct limit *l, struct err *e)
     k->own = l->is_set ? l->rule : (struct limit_rule){0};
     k->state.full_at_us = l->state.full_at_us;
     k->state.paused_until = l->state.paused_until;
+    k->state.cut_micro = l->state.cut_micro;
+    k->state.cut_at = l->state.cut_at;
     key_mark(w, k);
     key_follow(w, k);
     if (is_pattern) {

@@ -61,6 +61,7 @@ MUST_CHECK enum rc limits_prune(struct writer *w, struct err *e);
 MUST_CHECK enum rc limits_find(struct keeper *k, int64_t tenant, struct str key, struct limit *out,
                                struct err *e);
 MUST_CHECK enum rc limits_count(struct keeper *k, int64_t tenant, int64_t *out, struct err *e);
+MUST_CHECK enum rc limits_mend(struct keeper *k, struct row *r, struct err *e);
 MUST_CHECK enum rc limits_put(struct keeper *k, const struct limit *l, struct err *e);
 
 #endif

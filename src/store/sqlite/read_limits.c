@@ -10,8 +10,8 @@ static void read_limit(struct db_stmt *q, struct arena *a, struct limit *out)
     *out = (struct limit){.tenant = db_int(q, 0),
                           .key = arena_str(a, db_str(q, 1)),
                           .is_set = db_int(q, 2),
-                          .rule = {db_int(q, 3), db_int(q, 4), db_int(q, 5), db_int(q, 6)},
-                          .state = {.full_at_us = db_int(q, 7), .paused_until = db_int(q, 8)}};
+                          .rule = {db_int(q, 3), db_int(q, 4), db_int(q, 5), db_int(q, 6), db_int(q, 9)},
+                          .state = {0, db_int(q, 7), db_int(q, 8), db_int(q, 10), db_int(q, 11)}};
 }
 
 /* That of l->tenant and l->key. */
