@@ -35,6 +35,7 @@ static void write_rule(const struct limit_rule *r, struct buf *body)
     json_object_begin(&w);
     if (r->concurrency) {
         json_put_int(&w, "concurrency", r->concurrency);
+        json_put_bool(&w, "adaptive", r->is_adaptive);
     }
     if (r->rate) {
         json_name(&w, "rate");
@@ -53,7 +54,8 @@ static void tell_refused(const struct handler_limit *l, int status)
     char rule[160] = "";
     size_t n = 0;
     if (l->rule.concurrency) {
-        n += str_print(rule, sizeof rule, " --concurrency %lld", (long long)l->rule.concurrency);
+        n += str_print(rule, sizeof rule, " --concurrency %lld%s", (long long)l->rule.concurrency,
+                       l->rule.is_adaptive ? " --adaptive" : "");
     }
     if (l->rule.rate) {
         str_print(rule + n, sizeof rule - n, " --rate %lld --per %llds --burst %lld", (long long)l->rule.rate,

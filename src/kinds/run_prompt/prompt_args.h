@@ -57,6 +57,7 @@ struct provider {
     enum structured structured; /* the best that it can */
     int64_t timeout_ms;
     int64_t concurrency, rpm, tpm; /* 0 = no limit */
+    bool is_adaptive;              /* concurrency is the most */
     const struct json *prices; /* by model: {"input": USD a million tokens, "output": …}; NULL = unknown */
 };
 

@@ -10,8 +10,8 @@
 
 #define LIMIT_MAX 100000000
 
-static const char *const members[] = {"base_url", "secret",      "dialect", "structured", "timeout_s",
-                                      "prices",   "concurrency", "rpm",     "tpm",        NULL};
+static const char *const members[] = {"base_url",    "secret", "dialect", "structured", "timeout_s", "prices",
+                                      "concurrency", "rpm",    "tpm",     "adaptive",   NULL};
 static const char *const structured_names[] = {"json_schema", "json_object", "plain"};
 
 const char *structured_name(enum structured s)
@@ -41,6 +41,7 @@ static enum rc read_member(const char *path, const struct json *o, struct provid
 {
     int64_t timeout_s = TIMEOUT_DEFAULT_MS / 1000;
     bool is_known = false;
+    out->is_adaptive = true;
     out->dialect = STR("openai");
     out->prices = json_get(o, STR("prices"));
     enum rc rc = json_only(o, members, e);
@@ -49,6 +50,7 @@ static enum rc read_member(const char *path, const struct json *o, struct provid
     rc = rc ? rc : json_get_str(o, "dialect", &out->dialect, e);
     rc = rc ? rc : json_get_int(o, "timeout_s", 1, 3600, &timeout_s, e);
     rc = rc ? rc : json_get_int(o, "concurrency", 1, LIMIT_CONCURRENCY_MAX, &out->concurrency, e);
+    rc = rc ? rc : json_get_bool(o, "adaptive", &out->is_adaptive, e);
     rc = rc ? rc : json_get_int(o, "rpm", 1, LIMIT_MAX, &out->rpm, e);
     rc = rc ? rc : json_get_int(o, "tpm", 1, LIMIT_MAX, &out->tpm, e);
     rc = rc ? rc : read_structured(o, &out->structured, &is_known, e);

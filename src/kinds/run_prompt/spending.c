@@ -217,7 +217,8 @@ enum rc spending_limits(const struct handler_options *o, struct arena *a, struct
         const struct provider *p = &providers[i];
         warn_without_secret(p, a);
         struct handler_limit calls = {.key = arena_printf(a, PROMPT_LIMIT_PREFIX "%.*s", STR_ARG(p->name)),
-                                      .rule.concurrency = p->concurrency};
+                                      .rule.concurrency = p->concurrency,
+                                      .rule.is_adaptive = p->concurrency && p->is_adaptive};
         struct handler_limit tokens = {.key = arena_printf(a, PROMPT_TOKENS_PREFIX "%.*s", STR_ARG(p->name))};
         if (p->rpm) {
             set_rate(&calls.rule, p->rpm, BURSTS, HASTE);
