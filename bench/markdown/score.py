@@ -43,6 +43,7 @@ class Container(html.parser.HTMLParser):
         self.stack = []      # (tag, classes, is hidden, is content)
         self.text, self.code, self.headings = [], [], []
         self.pre = self.heading = self.pre_language = None
+        self.flavours = 0    # codes with a language in this pre
 
     def handle_starttag(self, tag, attributes):
         a = {k: v or '' for k, v in attributes}
@@ -55,9 +56,15 @@ class Container(html.parser.HTMLParser):
         content = bool(self.stack and self.stack[-1][3]) or self.is_container(tag, a)
         self.stack.append((tag, classes, hidden, content))
         if tag == 'pre' and content and not hidden:
+            self.flavours = 0
             self.pre, self.pre_language = [], language([c for _, c, _, _ in self.stack[-4:]])
         elif tag == 'code' and self.pre is not None:
-            self.pre_language = self.pre_language or language([classes])
+            own = language([classes])
+            if own and self.flavours:  # each is a block of its own
+                self.code.append((''.join(self.pre), self.pre_language))
+                self.pre, self.pre_language = [], None
+            self.flavours += bool(own)
+            self.pre_language = self.pre_language or own
         elif tag in HEADINGS and content and not hidden:
             self.heading = []
         elif tag in ('p', 'div', 'li', 'td', 'th', 'dt', 'dd', 'tr'):
