@@ -552,6 +552,28 @@ STORE_TEST(what_a_last_turn_has_published_makes_room_when_the_job_publishes_agai
     CHECK_STR(got.entries[1].artifact.bytes, STR("1"));
 }
 
+STORE_TEST(what_a_job_has_published_stays_while_it_lives_again)
+{
+    struct job *child = NULL, *parent = a_collector(s, &child);
+    VERDICT(cancel(s, parent->id), RC_OK);
+    (void)tick(s);
+    VERDICT(release(s, child, 1), RC_OK);
+    (void)tick(s);
+    CHECK_INT(publish_both(s, claim_one(s, .kind = STR("parent")), STR("1")).state, JOB_CANCELLED);
+    VERDICT(retry(s, parent->id), RC_OK);
+    (void)pass(s, 100 * DAY);
+    (void)prune(s);
+    CHECK_STR(artifact_of(s, parent->id, STR("held")).artifact.bytes, STR("1"));
+    CHECK_STR(artifact_of(s, parent->id, STR("own")).artifact.bytes, STR("1"));
+    VERDICT(complete(s, claim_one(s, .kind = STR("parent")), 1), RC_OK);
+    (void)prune(s);
+    CHECK_STR(artifact_of(s, parent->id, STR("own")).artifact.bytes, STR("1"));
+    (void)pass(s, 100 * DAY);
+    (void)prune(s);
+    CHECK_INT(artifact_of(s, parent->id, STR("own")).op.rc, RC_NOT_FOUND);
+    CHECK_STR(series_of(s, STR("finds"), 10).entries[0].artifact.bytes, STR("1"));
+}
+
 /* ---- what is kept */
 
 DURABLE_STORE_TEST(what_a_crash_left_to_see_to_is_seen_to)

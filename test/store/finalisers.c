@@ -97,6 +97,24 @@ STORE_TEST(a_finaliser_runs_once_behind_each_round_of_its_batch)
     check_counts(s);
 }
 
+STORE_TEST(what_a_finaliser_has_published_stays_while_it_lives_again)
+{
+    struct made m = make(s, (struct job_spec){0});
+    end_round(s, &m);
+    struct job *last = LAST(s);
+    OK(stage_row(s, last, STR("report"), STR("1"), e));
+    VERDICT(complete(s, last, 1), RC_OK);
+    VERDICT(retry(s, m.job), RC_OK);
+    end_round(s, &m);
+    CHECK_STATE(s, m.last, JOB_QUEUED);
+    (void)pass(s, 100 * DAY);
+    (void)prune(s);
+    CHECK_STR(artifact_of(s, m.last, STR("report")).artifact.bytes, STR("1"));
+    VERDICT(complete(s, LAST(s), 1), RC_OK);
+    (void)prune(s);
+    CHECK_STR(artifact_of(s, m.last, STR("report")).artifact.bytes, STR("1"));
+}
+
 STORE_TEST(a_finaliser_that_runs_when_the_next_round_ends_runs_again_behind_its_end)
 {
     struct made m = make(s, (struct job_spec){0});

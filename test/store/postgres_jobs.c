@@ -79,6 +79,26 @@ SERVER_STORE_TEST(a_retention_that_another_node_has_set_has_its_partition)
 
 /* ---- what is gone is gone */
 
+SERVER_STORE_TEST(what_a_last_turn_has_published_goes_with_its_job)
+{
+    struct pg *c = a_stranger(s);
+    struct job *parent = a_processing_job(s, .kind = STR("parent"), .on_cancel = JOB_ON_CANCEL_RUN);
+    struct job_spec child = {.kind = STR("child"), .args = STR("{}")};
+    VERDICT(report_one(s, a_report(parent, 1, REPORT_WAIT, .children = &child, .child_count = 1)), RC_OK);
+    VERDICT(cancel(s, parent->id), RC_OK);
+    (void)tick(s);
+    (void)tick(s);
+    parent = claim_one(s, .kind = STR("parent"));
+    CHECK_TRUE(parent->cancelling);
+    OK(stage_row(s, parent, STR("found"), STR("bytes"), e));
+    CHECK_INT(complete(s, parent, 1).state, JOB_CANCELLED);
+    CHECK_INT(artifact_of(s, parent->id, STR("found")).op.rc, RC_OK);
+    (void)pass(s, 100 * DAY);
+    (void)prune(s);
+    CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.artifact"), 0);
+    pg_close(c);
+}
+
 static void drop_round(void *ctx, struct store_round *r)
 {
     (void)ctx;

@@ -33,6 +33,11 @@ UPDATE stint.artifact AS a SET lease = 0, drop_at = u.drop_at
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS u (job, lease, drop_at)
 WHERE a.job = u.job AND a.lease = u.lease AND a.lease > 0
 
+-- name: artifact_keep
+-- What a job has published goes when it goes, also when that is later than was thought.
+UPDATE stint.artifact AS a SET drop_at = u.drop_at
+FROM unnest($1::uuid[], $2::bigint[]) AS u (job, drop_at) WHERE a.job = u.job AND a.lease = 0
+
 -- name: artifact_has
 SELECT 1 FROM stint.artifact WHERE job = $1 AND name = $2 AND (lease = 0 OR lease = $3) LIMIT 1
 

@@ -12,8 +12,8 @@ enum step { STEP_STAGE, STEP_SETTLE, STEP_SERIES, STEP_REMOVE, STEP_ERASE };
 struct artifact_work {
     enum step step;
     struct id job;
-    int64_t tenant, lease, drop_at; /* settle: lease 0: nothing is published */
-    struct artifact artifact;       /* stage; the name alone: series */
+    int64_t tenant, lease;    /* settle: lease 0: nothing is published */
+    struct artifact artifact; /* stage; the name alone: series */
     struct str series, result;
     int64_t keep;
     bool is_replaced; /* staged again in the same round */
@@ -111,7 +111,6 @@ enum rc pg_artifacts_settle(struct keeper *k, struct row *r, bool publish, struc
     struct artifact_work *n = note(of(k), STEP_SETTLE, r);
     (void)e;
     n->lease = publish ? r->lease : 0;
-    n->drop_at = partition_drop_at(r->finished_at, r->expires_at);
     return RC_OK;
 }
 
@@ -231,6 +230,22 @@ static enum rc send_stage(struct committer *w, const struct notes *l, struct err
     return batch_send(w, PG_SQL_ARTIFACT_STAGE, &q, NULL, NULL, e);
 }
 
+/* When the row's artifacts go: with its history, and not while it lives. */
+static int64_t drop_of(const struct pg_row *r)
+{
+    return job_state_is_final(r->row.state) ? r->counted : DROP_NEVER;
+}
+
+/* As the round leaves the rows: a last turn is settled before it ends. */
+static void bind_drops(struct pg_query *q, struct committer *w, const struct notes *l)
+{
+    int64_t *drops = arena_array(q->a, int64_t, l->count);
+    for (size_t i = 0; i < l->count; i++) {
+        drops[i] = drop_of(rows_find(w, l->items[i]->job));
+    }
+    pg_bind_ints(q, drops, l->count);
+}
+
 static enum rc send_settle(struct committer *w, const struct notes *l, struct err *e)
 {
     struct pg_query gone = PG_QUERY(w->keeper.scratch), old = PG_QUERY(w->keeper.scratch),
@@ -241,7 +256,7 @@ static enum rc send_settle(struct committer *w, const struct notes *l, struct er
     bind_numbers(&old, l, OFFSET(lease));
     bind_jobs(&published, l);
     bind_numbers(&published, l, OFFSET(lease));
-    bind_numbers(&published, l, OFFSET(drop_at));
+    bind_drops(&published, w, l);
     enum rc rc = batch_send(w, PG_SQL_ARTIFACT_SETTLE, &gone, NULL, NULL, e);
     rc = rc ? rc : batch_send(w, PG_SQL_ARTIFACT_STEP_BACK, &old, NULL, NULL, e);
     return rc ? rc : batch_send(w, PG_SQL_ARTIFACT_PUBLISH, &published, NULL, NULL, e);
@@ -295,6 +310,32 @@ static enum rc send_erase(struct committer *w, const struct notes *l, struct err
     return rc ? rc : batch_send(w, PG_SQL_ARTIFACT_ERASE, &again, NULL, NULL, e);
 }
 
+/* Has it had other lives, of which it may have artifacts, and does one begin or end now? */
+static bool is_of_several(const struct pg_row *r)
+{
+    bool begins = r->drop_at && r->row.round != r->was.round;
+    bool ends = r->row.round > 1 && job_state_is_final(r->row.state);
+    return r->is_dirty && !r->is_gone && !r->is_erased && (begins || ends);
+}
+
+static enum rc send_keep(struct committer *w, struct err *e)
+{
+    struct arena *a = w->keeper.scratch;
+    struct id *ids = arena_array(a, struct id, w->work.rows.count + 1);
+    int64_t *drops = arena_array(a, int64_t, w->work.rows.count + 1);
+    size_t n = 0;
+    struct pg_query q = PG_QUERY(a);
+    for (const struct pg_row *r = w->work.rows.first; r; r = r->next) {
+        if (is_of_several(r)) {
+            ids[n] = r->row.id;
+            drops[n++] = drop_of(r);
+        }
+    }
+    pg_bind_uuids(&q, ids, n);
+    pg_bind_ints(&q, drops, n);
+    return n ? batch_send(w, PG_SQL_ARTIFACT_KEEP, &q, NULL, NULL, e) : RC_OK;
+}
+
 enum rc pg_artifacts_send(struct committer *w, struct err *e)
 {
     static enum rc (*const send[])(struct committer * w, const struct notes *l,
@@ -309,5 +350,5 @@ enum rc pg_artifacts_send(struct committer *w, struct err *e)
         pick(w, (enum step)step, &l);
         rc = l.count ? send[step](w, &l, e) : RC_OK;
     }
-    return rc;
+    return rc ? rc : send_keep(w, e);
 }

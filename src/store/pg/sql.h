@@ -123,6 +123,7 @@
     X(ARTIFACT_SETTLE, "artifact_settle") \
     X(ARTIFACT_PUBLISH, "artifact_publish") \
     X(ARTIFACT_STEP_BACK, "artifact_step_back") \
+    X(ARTIFACT_KEEP, "artifact_keep") \
     X(ARTIFACT_HAS, "artifact_has") \
     X(ARTIFACT_REMOVE, "artifact_remove") \
     X(ARTIFACT_ERASE, "artifact_erase") \
