@@ -13,7 +13,7 @@ shift
 export STINT_BIN=$PWD/$build/stint STINT_BUILD=$PWD/$build
 export STINT_PATIENCE=${STINT_PATIENCE:-5} # the limits of tests are for those that hang, not for a machine with other work
 # A change is not to be refused for a sequence of operations that it has nothing to do with; chaos and soak look for those, and draw their seeds.
-case " $* " in *" chaos "* | *" soak "*) ;; *) export STINT_SEED=${STINT_SEED:-20261123} ;; esac
+case " $* " in *" chaos "* | *" soak "*) ;; *) export STINT_SEED=${STINT_SEED:-20261123} SEED=${SEED:-20261123} ;; esac
 mkdir -p "$build/log"
 failed=()
 
