@@ -399,7 +399,7 @@ test('Crawl-delay lies between all requests to a host, of a crawl its own delay,
             open.most = Math.max(open.most, ++open.now);
             open.asked++;
             open.at = performance.now();
-            setTimeout(() => {
+            setTimeout(() => { // a slow host: a second request would come while the first is open
                 open.now--;
                 response.writeHead(200, { 'content-type': 'text/html' }).end(page(request.url, ['1.html', '2.html']));
             }, 50);

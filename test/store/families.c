@@ -534,7 +534,8 @@ static struct report_verdict publish_both(struct store_test *s, struct job *job,
     return complete(s, job, 1, .result = bytes, .publish = &publish, .publish_count = 1);
 }
 
-STORE_TEST(what_a_last_turn_has_published_makes_room_when_the_job_publishes_again)
+/* Cancelled; its last turn has published "1", and it was retried. */
+static struct job *one_that_published_and_lives_again(struct store_test *s)
 {
     struct job *child = NULL, *parent = a_collector(s, &child);
     VERDICT(cancel(s, parent->id), RC_OK);
@@ -543,6 +544,12 @@ STORE_TEST(what_a_last_turn_has_published_makes_room_when_the_job_publishes_agai
     (void)tick(s);
     CHECK_INT(publish_both(s, claim_one(s, .kind = STR("parent")), STR("1")).state, JOB_CANCELLED);
     VERDICT(retry(s, parent->id), RC_OK);
+    return parent;
+}
+
+STORE_TEST(what_a_last_turn_has_published_makes_room_when_the_job_publishes_again)
+{
+    struct job *parent = one_that_published_and_lives_again(s);
     CHECK_INT(publish_both(s, claim_one(s, .kind = STR("parent")), STR("2")).state, JOB_COMPLETED);
     CHECK_STR(artifact_of(s, parent->id, STR("held")).artifact.bytes, STR("2"));
     CHECK_STR(artifact_of(s, parent->id, STR("own")).artifact.bytes, STR("2"));
@@ -554,13 +561,7 @@ STORE_TEST(what_a_last_turn_has_published_makes_room_when_the_job_publishes_agai
 
 STORE_TEST(what_a_job_has_published_stays_while_it_lives_again)
 {
-    struct job *child = NULL, *parent = a_collector(s, &child);
-    VERDICT(cancel(s, parent->id), RC_OK);
-    (void)tick(s);
-    VERDICT(release(s, child, 1), RC_OK);
-    (void)tick(s);
-    CHECK_INT(publish_both(s, claim_one(s, .kind = STR("parent")), STR("1")).state, JOB_CANCELLED);
-    VERDICT(retry(s, parent->id), RC_OK);
+    struct job *parent = one_that_published_and_lives_again(s);
     (void)pass(s, 100 * DAY);
     (void)prune(s);
     CHECK_STR(artifact_of(s, parent->id, STR("held")).artifact.bytes, STR("1"));
