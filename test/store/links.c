@@ -165,6 +165,22 @@ STORE_TEST(what_has_ended_already_is_told_at_once)
     check_counts(s);
 }
 
+/* Also when no tick has come between two ends of it. */
+STORE_TEST(who_depended_on_the_first_life_of_a_job_is_told_of_its_first_end)
+{
+    struct job *first = a_processing_job(s, .kind = STR("k"));
+    struct job_spec spec = {.kind = STR("then"), ON(text_of(s, first->id))};
+    struct id before = enqueue_all(s, &spec, 1)[0];
+    VERDICT(fail(s, first, 1, ERROR_PERMANENT), RC_OK);
+    VERDICT(retry(s, first->id), RC_OK);
+    struct id behind = enqueue_all(s, &spec, 1)[0];
+    VERDICT(complete(s, claim_one(s, .kind = STR("k")), 1), RC_OK);
+    (void)tick(s);
+    CHECK_STATE(s, before, JOB_FAILED);
+    CHECK_STATE(s, behind, JOB_QUEUED);
+    check_counts(s);
+}
+
 STORE_TEST(to_depend_on_a_duplicate_is_to_depend_on_the_job_that_holds_the_key)
 {
     struct job *holder = a_processing_job(s, .kind = STR("first"), .unique_key = STR("u"));

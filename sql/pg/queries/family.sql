@@ -49,10 +49,11 @@ SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[]) AS u 
 WHERE what <> 1 OR EXISTS (SELECT 1 FROM stint.job AS j WHERE j.id = u.job)
 
 -- name: note_any
--- Of which kind are there some, behind $1? The cancels come first, the parents last.
+-- Of which kind are there some, behind $1? The cancels come first, the parents last; what a job missed in one life before what it did in
+-- the next.
 SELECT CASE WHEN EXISTS (SELECT 1 FROM stint.note WHERE what = 2 AND id > $1) THEN 2
-  WHEN EXISTS (SELECT 1 FROM stint.note WHERE what = 3 AND id > $1) THEN 3
   WHEN EXISTS (SELECT 1 FROM stint.note WHERE what = 4 AND id > $1) THEN 4
+  WHEN EXISTS (SELECT 1 FROM stint.note WHERE what = 3 AND id > $1) THEN 3
   WHEN EXISTS (SELECT 1 FROM stint.note WHERE what = 1 AND id > $1) THEN 1 ELSE 0 END
 
 -- name: note_take

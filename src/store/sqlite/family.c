@@ -231,11 +231,12 @@ static enum rc read_notes(struct writer *w, enum note_what what, size_t room, st
     return rc;
 }
 
-/* Those that come first: the cancels, and parents last. */
+/* Those that come first: the cancels, and parents last. What a job missed comes before what it did in a later life: whoever
+ * depended on the first is told of its end. */
 static enum rc take_some(struct writer *w, size_t room, size_t *taken, struct err *e)
 {
     struct note_row notes[NOTES_AT_ONCE];
-    static const enum note_what in_order[] = {NOTE_CANCEL, NOTE_DONE, NOTE_MISSED, NOTE_CHILDREN};
+    static const enum note_what in_order[] = {NOTE_CANCEL, NOTE_MISSED, NOTE_DONE, NOTE_CHILDREN};
     size_t count = 0;
     enum rc rc = RC_OK;
     for (size_t i = 0; i < sizeof in_order / sizeof in_order[0] && !rc && !count; i++) {
