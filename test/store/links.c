@@ -212,6 +212,25 @@ STORE_TEST(a_key_whose_job_is_gone_holds_nobody_up)
     CHECK_STATE(s, ids[1], JOB_QUEUED);
 }
 
+/* Also while those who had failed with it are not told yet. */
+STORE_TEST(who_depends_on_a_job_that_is_gone_is_not_told_how_it_ended)
+{
+    struct job_spec first = {.kind = STR("k"), .unique_key = STR("u"), .unique_for_ms = HOUR};
+    struct id id = enqueue_all(s, &first, 1)[0];
+    struct job_spec then = {.kind = STR("then"), ON(text_of(s, id))};
+    struct id before = enqueue_all(s, &then, 1)[0];
+    VERDICT(cancel(s, id), RC_OK);
+    VERDICT(purge(s, id), RC_OK);
+    first.ref = STR("a");
+    struct job_spec specs[] = {first, {.kind = STR("then"), ON(STR("a"))}};
+    struct id *ids = enqueue_all(s, specs, 2);
+    CHECK_ID(ids[0], id);
+    (void)tick(s);
+    CHECK_STATE(s, before, JOB_FAILED);
+    CHECK_STATE(s, ids[1], JOB_QUEUED);
+    check_counts(s);
+}
+
 STORE_TEST(what_can_never_run_is_refused_and_nothing_is_created)
 {
     struct job_spec cycle[] = {{.kind = STR("k"), .ref = STR("a"), ON(STR("b"))},

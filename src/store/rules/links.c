@@ -4,6 +4,9 @@
  * So a link is told of once or, by a note too many, of nothing. */
 #include "store/rules/rules.h"
 
+/* Of the lives of a job: behind all that it had. */
+#define ROUND_OF_THE_GONE INT64_MAX
+
 static enum rc leave_note(struct keeper *k, int64_t tenant, struct id job, enum job_state state,
                           int64_t round, struct err *e)
 {
@@ -79,11 +82,12 @@ static enum rc link_to_old(struct keeper *k, const struct added *jobs, struct id
 {
     struct row *r = NULL;
     enum rc rc = rules_load_beside(k, jobs->adder, jobs->tenant, on, &r, e);
+    int64_t round = !rc && r ? r->round : ROUND_OF_THE_GONE;
     if (!rc) {
-        rc = k->engine->link(k, job, on, r ? r->round : 0, e);
+        rc = k->engine->link(k, job, on, round, e);
     }
     if (rc || !r || job_state_is_final(r->state)) {
-        return rc ? rc : leave_note(k, jobs->tenant, on, r ? r->state : JOB_COMPLETED, r ? r->round : 0, e);
+        return rc ? rc : leave_note(k, jobs->tenant, on, r ? r->state : JOB_COMPLETED, round, e);
     }
     if (r->flags & FLAG_AWAITED) {
         return RC_OK;
