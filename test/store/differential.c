@@ -14,6 +14,19 @@
 
 /* ---- shrinking */
 
+/* Whoever looks for the cause wants to know which jobs they are. */
+static void tell_states(struct pair *p)
+{
+    for (int i = 0; i < p->m->count; i++) {
+        const struct job *want = &p->m->jobs[i]->v, *got = ask_peek(p, want->tenant, want->id);
+        if (got && got->state != want->state) {
+            printf("world %d, job #%d (%s): %s, and %s in the model; it depends on %zu: %s\n", p->which, i,
+                   id_text(want->id).s, job_state_name(got->state), job_state_name(want->state),
+                   got->depends_count, got->has_error ? got->error.message.p : "");
+        }
+    }
+}
+
 struct shrink {
     const struct run *of;
     const struct pair *world;
@@ -33,6 +46,7 @@ static bool still_differs(struct shrink *k, bool is_loud)
     bool differs = p && p->differs_in == k->differs_in;
     if (p && (is_loud || !differs)) {
         printf("%s", buf_c_str(&p->difference));
+        tell_states(p);
     }
     run_end(&r);
     return differs;
@@ -131,19 +145,6 @@ __attribute__((constructor)) static void draw_seed(void)
     const char *told = getenv("STINT_SEED");
     if (!told || !str_to_i64(str_from(told), &seed_of_run)) {
         seed_of_run = (int64_t)(random_u64() >> 32);
-    }
-}
-
-/* Whoever looks for the cause wants to know which jobs they are. */
-static void tell_states(struct pair *p)
-{
-    for (int i = 0; i < p->m->count; i++) {
-        const struct job *want = &p->m->jobs[i]->v, *got = ask_peek(p, want->tenant, want->id);
-        if (got && got->state != want->state) {
-            printf("world %d, job #%d (%s): %s, and %s in the model; it depends on %zu\n", p->which, i,
-                   id_text(want->id).s, job_state_name(got->state), job_state_name(want->state),
-                   got->depends_count);
-        }
     }
 }
 

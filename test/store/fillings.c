@@ -34,8 +34,9 @@ static struct batch_filling *a_filling(struct store_test *s, int64_t count, stru
 }
 
 /* With a job that runs when it has finished. */
-static struct store_enqueue begin_with(struct store_test *s, const struct batch_filling *f, int64_t fill_at,
-                                       struct str key, const struct schedule_step *step)
+static struct store_enqueue begin_in(struct store_test *s, struct str last_queue,
+                                     const struct batch_filling *f, int64_t fill_at, struct str key,
+                                     const struct schedule_step *step)
 {
     static const struct str after_batch[] = {BATCH_REF};
     struct batch_plan *plan = arena_alloc(s->a, sizeof *plan);
@@ -46,7 +47,7 @@ static struct store_enqueue begin_with(struct store_test *s, const struct batch_
     specs[0] =
         (struct job_spec){.plan = plan, .ref = BATCH_REF, .unique_key = key, .unique_for_ms = JOB_FOREVER_MS};
     specs[1] = (struct job_spec){.kind = STR("last"),
-                                 .queue = STR("last"),
+                                 .queue = last_queue,
                                  .args = STR("{}"),
                                  .depends_on = after_batch,
                                  .depends_count = 1,
@@ -63,7 +64,7 @@ static struct store_enqueue begin_with(struct store_test *s, const struct batch_
 static struct store_enqueue begin(struct store_test *s, const struct batch_filling *f, int64_t fill_at,
                                   struct str key)
 {
-    return begin_with(s, f, fill_at, key, NULL);
+    return begin_in(s, STR("last"), f, fill_at, key, NULL);
 }
 
 static struct id a_batch(struct store_test *s, const struct batch_filling *f)
@@ -482,8 +483,24 @@ STORE_TEST(a_batch_whose_jobs_have_no_room_is_not_begun)
     VERDICT(op.op, RC_OK);
 }
 
+STORE_TEST(what_runs_behind_a_batch_has_its_place_beside_the_jobs_of_it)
+{
+    struct str small = STR("small");
+    const struct batch_filling *f = a_filling(s, 4, (struct job_spec){.queue = small});
+    set_queue(s, small, settings_with(.max_queued = 4));
+    struct store_enqueue op = begin_in(s, small, f, 0, STR_NONE, NULL);
+    CHECK_INT(op.op.rc, RC_BUSY);
+    CHECK_INT(op.verdicts[1].rc, RC_BUSY);
+    CHECK_TRUE(!given(s));
+    set_queue(s, small, settings_with(.max_queued = 5));
+    op = begin_in(s, small, f, 0, STR_NONE, NULL);
+    VERDICT(op.op, RC_OK);
+    CHECK_INT(count_of(s, (struct job_filter){.queue = small}), 1);
+}
+
 /* The next tick of a schedule, which cancels the batch of the last one. */
-static struct store_enqueue step_over(struct store_test *s, struct id last, const struct batch_filling *f)
+static struct store_enqueue step_over(struct store_test *s, struct id last, struct str last_queue,
+                                      const struct batch_filling *f)
 {
     AN_OP(s, list, store_list_schedules, STORE_LIST_SCHEDULES);
     list.tenant = s->tenant;
@@ -498,7 +515,7 @@ static struct store_enqueue step_over(struct store_test *s, struct id last, cons
                                        .fired = 1,
                                        .cancel = last};
     struct str key = arena_printf(s->a, "schedule:daily:%lld", (long long)now->next_at);
-    return begin_with(s, f, 0, key, &step);
+    return begin_in(s, last_queue, f, 0, key, &step);
 }
 
 STORE_TEST(a_tick_cancels_the_last_batch_when_its_own_may_have_the_room_of_that)
@@ -512,20 +529,20 @@ STORE_TEST(a_tick_cancels_the_last_batch_when_its_own_may_have_the_room_of_that)
     set.pause = -1;
     run_op(s, &set.op);
     (void)set_queue(s, STR("small"), settings_with(.max_queued = 4));
-    struct id none = {{0}}, first = step_over(s, none, f).verdicts[0].job;
+    struct id none = {{0}}, first = step_over(s, none, STR("last"), f).verdicts[0].job;
     fill_whole(s, given(s), f);
     CHECK_INT(claim(s, .queue = STR("small"), .max = 2).count, 2);
     struct id others[] = {a_queued_job(s, .queue = STR("small")), a_queued_job(s, .queue = STR("small"))};
     (void)set_queue(s, STR("small"), settings_with(.max_queued = 3)); /* too few, whatever goes */
-    CHECK_INT(step_over(s, first, f).op.rc, RC_BUSY);
+    CHECK_INT(step_over(s, first, STR("last"), f).op.rc, RC_BUSY);
     CHECK_FALSE(batch_of(s, first)->is_cancelled);
     (void)set_queue(s, STR("small"), settings_with(.max_queued = 4));
     VERDICT(cancel(s, others[0]), RC_OK);
     VERDICT(cancel(s, others[1]), RC_OK);
-    CHECK_INT(step_over(s, first, f).op.rc, RC_BUSY); /* it stays due */
+    CHECK_INT(step_over(s, first, STR("last"), f).op.rc, RC_BUSY); /* it stays due */
     CHECK_TRUE(batch_of(s, first)->is_cancelled);
     tick(s);
-    struct store_enqueue second = step_over(s, first, f);
+    struct store_enqueue second = step_over(s, first, STR("last"), f);
     VERDICT(second.op, RC_OK);
     CHECK_FALSE(second.verdicts[0].duplicate);
     check_counts(s);

@@ -28,9 +28,15 @@ static int64_t asked_before(const struct store_enqueue *op, size_t item)
 {
     int64_t count = 0;
     struct err e;
+    struct str queue = queue_name(&op->specs[item]);
     for (size_t i = 0; i < item; i++) {
-        count += !op->specs[i].plan && str_eq(queue_name(&op->specs[i]), queue_name(&op->specs[item])) &&
-                 job_spec_check(&op->specs[i], &e) == RC_OK;
+        const struct batch_plan *p = op->specs[i].plan;
+        if (!p) {
+            count += str_eq(queue_name(&op->specs[i]), queue) && job_spec_check(&op->specs[i], &e) == RC_OK;
+        } else if (p->filling && str_eq(queue_name(&p->filling->job), queue)) {
+            bool is_good = !batch_plan_check(p, &e) && !batch_filling_check(p->filling, &e);
+            count += is_good ? p->filling->matrix.count : 0;
+        }
     }
     return count;
 }

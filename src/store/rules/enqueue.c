@@ -207,7 +207,7 @@ static enum rc check_batch(struct keeper *k, const struct store_enqueue *op, con
         return rc;
     }
     rc = batch_filling_check(p->filling, e);
-    if (!rc && !rules_has_room_to_fill(k, op->tenant, p->filling)) {
+    if (!rc && !rules_reserve_to_fill(k, op->tenant, p->filling)) {
         rc = err_set_code(e, RC_BUSY, "queue_full", "queue",
                           "the queue has no room for all jobs of the matrix");
     }
@@ -239,7 +239,10 @@ static size_t check_items(struct keeper *k, struct store_enqueue *op, const stru
         bad += v->rc != RC_OK;
     }
     for (size_t i = 0; i < op->count; i++) {
-        k->engine->unreserve(k, op->tenant, queue_name(&op->specs[i]));
+        const struct batch_plan *plan = op->specs[i].plan;
+        bool is_filled = plan && plan->filling;
+        k->engine->unreserve(k, op->tenant,
+                             is_filled ? rules_filling_queue(plan->filling) : queue_name(&op->specs[i]));
     }
     if (leaving->places) {
         k->engine->unreserve(k, op->tenant, leaving->queue);

@@ -57,18 +57,17 @@ enum rc rules_drop_filling(struct keeper *k, struct row *r, struct err *e)
     return k->engine->remove_schedule(k, r->tenant, name, e);
 }
 
-static struct str queue_of(const struct batch_filling *f)
+struct str rules_filling_queue(const struct batch_filling *f)
 {
     return f->job.queue.n ? f->job.queue : STR("default");
 }
 
-bool rules_has_room_to_fill(struct keeper *k, int64_t tenant, const struct batch_filling *f)
+bool rules_reserve_to_fill(struct keeper *k, int64_t tenant, const struct batch_filling *f)
 {
     bool has_room = true;
     for (int64_t i = 0; i < f->matrix.count && has_room; i++) {
-        has_room = k->engine->reserve(k, tenant, queue_of(f));
+        has_room = k->engine->reserve(k, tenant, rules_filling_queue(f));
     }
-    k->engine->unreserve(k, tenant, queue_of(f));
     return has_room;
 }
 
@@ -90,7 +89,7 @@ static enum rc make_chunk(struct fill *f, struct err *e)
     size_t count = (size_t)(left < f->limit ? left : f->limit);
     struct job_spec *specs = arena_array(f->a, struct job_spec, count);
     struct berth at = {.tenant = f->s->tenant,
-                       .queue = queue_of(f->filling),
+                       .queue = rules_filling_queue(f->filling),
                        .batch = f->s->last_job,
                        .hidden = f->is_hidden ? &f->s->last_tick : NULL};
     enum rc rc = RC_OK;
@@ -142,7 +141,7 @@ static enum rc show(struct keeper *k, const struct batch_filling *f, const struc
         return RC_OK;
     }
     enum rc rc = batch_filling_job(f, 0, a, &spec, e);
-    rc = rc ? rc : rules_make_row(k, s->tenant, queue_of(f), &spec, &r, e);
+    rc = rc ? rc : rules_make_row(k, s->tenant, rules_filling_queue(f), &spec, &r, e);
     rc = rc ? rc : k->engine->reveal(k, r, s->last_tick, s->dropped, e);
     rc = rc ? rc : k->engine->tally(k, s->last_job, r, JOB_QUEUED, s->dropped, e);
     if (!rc) {

@@ -158,8 +158,9 @@ MUST_CHECK enum rc rules_begin_filling(struct keeper *k, struct row *r, const st
                                        struct err *e);
 /* r, which is being filled, was cancelled: if nobody has begun, nobody will, and r is not filled any more. The caller stores the row. */
 MUST_CHECK enum rc rules_drop_filling(struct keeper *k, struct row *r, struct err *e);
-/* Room for all of them, as max_queued says? */
-MUST_CHECK bool rules_has_room_to_fill(struct keeper *k, int64_t tenant, const struct batch_filling *f);
+/* Room for all of them, as max_queued says? Counts them in, until unreserve of their queue. */
+MUST_CHECK bool rules_reserve_to_fill(struct keeper *k, int64_t tenant, const struct batch_filling *f);
+struct str rules_filling_queue(const struct batch_filling *f);
 /* batch.c: they are all there, or no more will come. failure: why not; STR_NONE: they are. Saves. */
 MUST_CHECK enum rc rules_end_filling(struct keeper *k, struct row *r, struct str failure, struct err *e);
 /* enqueue.c: the row of a new job, as it will be inserted. */
