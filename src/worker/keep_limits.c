@@ -89,7 +89,7 @@ static void call(struct supervisor *sup, enum http_method method, struct str bod
                                   .timeout_ms = 30000,
                                   .ctx = sup,
                                   .on_done = on_done};
-    sup->claim = http_call_start(sup->http, &o);
+    sup->claims[0].call = http_call_start(sup->http, &o);
     buf_dispose(&path);
 }
 
@@ -105,7 +105,7 @@ static void on_put(void *ctx, struct http_call *c, const struct http_answer *got
     struct supervisor *sup = ctx;
     const struct handler_limit *l = &sup->limits[sup->limits_kept];
     (void)c;
-    sup->claim = NULL;
+    sup->claims[0].call = NULL;
     if (is_away(got)) {
         try_again(sup, "a limit could not be set");
         return;
@@ -134,16 +134,16 @@ static void on_got(void *ctx, struct http_call *c, const struct http_answer *got
 {
     struct supervisor *sup = ctx;
     (void)c;
-    sup->claim = NULL;
+    sup->claims[0].call = NULL;
     if (is_away(got)) {
         try_again(sup, "a limit could not be read");
     } else if (got->status == 200 && has_rule(got)) {
         go_on(sup);
     } else {
-        buf_clear(&sup->claim_body);
-        sup->claim_body.max = 4096;
-        write_rule(&sup->limits[sup->limits_kept].rule, &sup->claim_body);
-        call(sup, HTTP_PUT, buf_str(&sup->claim_body), on_put);
+        buf_clear(&sup->claims[0].body);
+        sup->claims[0].body.max = 4096;
+        write_rule(&sup->limits[sup->limits_kept].rule, &sup->claims[0].body);
+        call(sup, HTTP_PUT, buf_str(&sup->claims[0].body), on_put);
     }
 }
 

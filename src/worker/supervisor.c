@@ -1,5 +1,5 @@
-/* supervisor.c: claims for the free slots, the list of kinds, start and drain. One claim waits at the server whenever there is
- * work to ask for; when all slots are busy it asks for no job and only hears which ones should stop. */
+/* supervisor.c: claims for the free slots, the list of kinds, start and drain. A slot that becomes free is asked for at once, beside the
+ * claims that are on their way; when all slots are busy one claim asks for no job and only hears which ones should stop. */
 #include "worker/supervisor.h"
 
 #include <signal.h>
@@ -78,7 +78,7 @@ static void stop(struct supervisor *sup, enum rc rc, const char *text)
 
 static void claim_now(struct supervisor *sup);
 
-static void write_claim(struct supervisor *sup)
+static void write_claim(struct supervisor *sup, struct claim_call *call)
 {
     struct str queues[WORKER_KINDS_MAX];
     struct str kinds[WORKER_KINDS_MAX];
@@ -86,7 +86,7 @@ static void write_claim(struct supervisor *sup)
         .worker = str_from(sup->name),
         .queues = queues,
         .kinds = kinds,
-        .max = sup->claim_max,
+        .max = call->max,
         .wait_ms = sup->o->once ? sup->o->wait_ms : (sup->o->wait_ms ? sup->o->wait_ms : CLAIM_WAIT_MS),
         .lease_ms = sup->o->lease_ms,
     };
@@ -98,9 +98,9 @@ static void write_claim(struct supervisor *sup)
     if (!c.queue_count) {
         queues[c.queue_count++] = STR("default");
     }
-    buf_clear(&sup->claim_body);
-    sup->claim_body.max = 1 << 20;
-    struct json_out w = json_writer(&sup->claim_body);
+    buf_clear(&call->body);
+    call->body.max = 1 << 20;
+    struct json_out w = json_writer(&call->body);
     wire_claim_write(&w, &c);
 }
 
@@ -134,6 +134,9 @@ static void on_retry(struct loop_timer *t)
 static void claim_later(struct supervisor *sup, const char *why)
 {
     int64_t wait_ms = (int64_t)CLAIM_BACKOFF_MS << (sup->failures < 5 ? sup->failures : 5);
+    if (timer_is_running(&sup->retry)) {
+        return; /* another claim has failed with this one */
+    }
     if (sup->failures++ == 0) {
         log_warn("worker.claim_failed", L_C("why", why));
     }
@@ -180,9 +183,10 @@ static void on_jobs(struct supervisor *sup, const struct http_answer *got)
 
 static void on_claimed(void *ctx, struct http_call *call, const struct http_answer *got)
 {
-    struct supervisor *sup = ctx;
+    struct claim_call *claim = ctx;
+    struct supervisor *sup = claim->sup;
     (void)call;
-    sup->claim = NULL;
+    claim->call = NULL;
     if (got->rc || got->status >= 500 || got->status == 429) {
         claim_later(sup, got->rc ? got->err->text : "the server is busy");
     } else if (got->status == 401 || got->status == 403) {
@@ -201,25 +205,53 @@ static void on_claimed(void *ctx, struct http_call *call, const struct http_answ
     }
 }
 
-static void claim_now(struct supervisor *sup)
+static void cancel_claim(struct claim_call *claim)
 {
-    int count = slots_to_offer(sup);
-    if (sup->is_draining || sup->claim || (sup->o->once && sup->has_claimed)) {
-        return;
+    if (claim->call) {
+        http_call_cancel(claim->call);
+        claim->call = NULL;
     }
-    sup->claim_max = sup->o->once ? 1 : count;
-    write_claim(sup);
+}
+
+static void send_claim(struct supervisor *sup, struct claim_call *claim, int64_t max)
+{
+    claim->sup = sup;
+    claim->max = max;
+    write_claim(sup, claim);
     struct http_call_options o = {
         .method = HTTP_POST,
         .path = STR("/v1/claims"),
         .fields = sup->fields,
         .field_count = 2,
-        .body = buf_str(&sup->claim_body),
+        .body = buf_str(&claim->body),
         .timeout_ms = CLAIM_WAIT_MS + 60000,
-        .ctx = sup,
+        .ctx = claim,
         .on_done = on_claimed,
     };
-    sup->claim = http_call_start(sup->http, &o);
+    claim->call = http_call_start(sup->http, &o);
+}
+
+/* What no claim asks for yet; a claim that only listens gives way, and when nothing is free one begins. */
+static void claim_now(struct supervisor *sup)
+{
+    struct claim_call *unused = NULL;
+    int64_t left = slots_to_offer(sup);
+    bool is_asking = false;
+    if (sup->is_draining || (sup->o->once && sup->has_claimed)) {
+        return;
+    }
+    for (size_t i = 0; i < CLAIMS_AT_ONCE; i++) {
+        struct claim_call *claim = &sup->claims[i];
+        if (claim->call && !claim->max && left) {
+            cancel_claim(claim);
+        }
+        is_asking = is_asking || claim->call;
+        left -= claim->call ? claim->max : 0;
+        unused = claim->call ? unused : claim;
+    }
+    if (unused && (left > 0 || !is_asking) && !(sup->o->once && is_asking)) {
+        send_claim(sup, unused, sup->o->once ? 1 : left);
+    }
 }
 
 void supervisor_claim(struct supervisor *sup)
@@ -238,10 +270,6 @@ void supervisor_slot_is_free(struct supervisor *sup)
 
 void supervisor_offer_more(struct supervisor *sup)
 {
-    if (sup->claim && sup->claim_max == 0) { /* it only listened: ask for work again */
-        http_call_cancel(sup->claim);
-        sup->claim = NULL;
-    }
     if (!timer_is_running(&sup->retry)) {
         claim_now(sup);
     }
@@ -270,9 +298,8 @@ static void on_signal(void *ctx, int signum)
     log_info("worker.draining", L_INT("signal", signum), L_INT("running", sup->slot_count - free_slots(sup)));
     sup->is_draining = true;
     timer_stop(sup->loop, &sup->retry);
-    if (sup->claim) {
-        http_call_cancel(sup->claim);
-        sup->claim = NULL;
+    for (size_t i = 0; i < CLAIMS_AT_ONCE; i++) {
+        cancel_claim(&sup->claims[i]);
     }
     if (is_idle(sup)) {
         loop_stop(sup->loop);
@@ -366,7 +393,9 @@ static void close_all(struct supervisor *sup)
     if (sup->scratch.root[0]) {
         scratch_close(&sup->scratch);
     }
-    buf_dispose(&sup->claim_body);
+    for (size_t i = 0; i < CLAIMS_AT_ONCE; i++) {
+        buf_dispose(&sup->claims[i].body);
+    }
     arena_free(sup->limits_arena);
     mem_free(sup->slots);
     mem_free(sup->envp);

@@ -18,6 +18,7 @@
 #define CHILD_JOBS_MAX     1000  /* then a fresh process */
 #define SLOT_ARTIFACTS_MAX 32
 #define SLOT_TEXTS_MAX     4  /* artifacts that travel with the report */
+#define CLAIMS_AT_ONCE     2
 #define SLOT_FETCHES       16 /* requests for a handler at once */
 #define SLOT_EVENTS_MAX    64 /* of one report; more wait for the next */
 
@@ -99,6 +100,13 @@ struct slot {
     bool is_cleaning;
 };
 
+struct claim_call {
+    struct supervisor *sup;
+    struct http_call *call; /* NULL: there is none */
+    int64_t max;            /* 0: it only listens */
+    struct buf body;
+};
+
 struct supervisor {
     struct loop *loop;
     const struct worker_options *o;
@@ -110,9 +118,7 @@ struct supervisor {
     char **envp; /* of the children: ours without the server's address and key */
     struct slot *slots;
     int slot_count;
-    struct http_call *claim;
-    int64_t claim_max;
-    struct buf claim_body;
+    struct claim_call claims[CLAIMS_AT_ONCE];
     struct loop_timer retry, drain;
     int failures; /* claims in a row */
     /* what limit keys should allow (keep_limits.c) */

@@ -54,6 +54,21 @@ async function final(id) {
     }
     assert.fail(`job ${id} did not end`);
 }
+/** An address at which the server is reached once `look` has let a request pass. */
+async function startBetween(look) {
+    const between = createServer(async (request, response) => {
+        const body = Buffer.concat(await request.toArray());
+        const left = new AbortController();
+        response.on('close', () => left.abort());
+        await look(request, body);
+        const { authorization, 'content-type': type } = request.headers;
+        const options = { method: request.method, headers: { authorization, ...(type && { 'content-type': type }) }, signal: left.signal, ...(body.length && { body }) };
+        const answer = await fetch(server.url + request.url, options).catch(() => null);
+        if (answer) response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'text/plain' }).end(Buffer.from(await answer.arrayBuffer()));
+    }).listen(0, '127.0.0.1');
+    await once(between, 'listening');
+    return { url: `http://127.0.0.1:${between.address().port}`, close: () => between.close() };
+}
 /** The stored events of a job until the one of that type. */
 async function eventOf(id, type) {
     const answer = await fetch(`${server.url}/v1/jobs/${id}/events`, { headers: { authorization: `Bearer ${server.key}`, accept: 'text/event-stream' } });
@@ -309,6 +324,24 @@ test('a worker goes on after answers that are none, and ends when it is not want
     assert.notEqual(exit.code, 0);
     assert.equal(w.log.filter((l) => /worker\.claim_refused/.test(l)).length, 2, w.log.join('\n'));
     assert.match(w.log.find((l) => /worker\.claim_failed/.test(l)), /not JSON/);
+});
+
+test('a slot that becomes free asks for a job beside the claim that waits for the others', async () => {
+    const waiting = new Set();
+    let both;
+    const areBoth = new Promise((resolve) => { both = resolve; });
+    const between = await startBetween((request, body) => {
+        if (request.url !== '/v1/claims') return;
+        waiting.add(request);
+        request.socket.once('close', () => waiting.delete(request));
+        if (JSON.parse(body).max === 1 && [...waiting].filter((r) => r.max === 1).length) both();
+        request.max = JSON.parse(body).max;
+    });
+    const w = startWorker('beside', { one: 'echo 1' }, ['--slots', '2', '--url', between.url]);
+    assert.equal((await final(await enqueue('beside', 'one', {}))).result, 1);
+    await areBoth;
+    assert.equal((await w.stop()).code, 0);
+    between.close();
 });
 
 test('args as deep as they may be reach the worker', async () => {
