@@ -72,7 +72,8 @@ void attempt_checkpoint_save(struct attempt *at, struct str json);
 void attempt_root_event(struct attempt *at, const char *type, struct str json);
 /* A text becomes an artifact when the job completes. Small ones travel with the report. */
 void attempt_text(struct attempt *at, const char *name, const char *media_type, struct str text);
-/* A finished file in the scratch folder becomes an artifact when the job completes. series "" = none. */
+/* A finished file in the scratch folder, which goes to the server while the handler goes on, becomes an artifact when the job
+ * completes. series "" = none. */
 void attempt_artifact(struct attempt *at, const char *name, const char *media_type, const char *path,
                       struct str series, int64_t keep);
 

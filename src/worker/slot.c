@@ -75,13 +75,18 @@ static void heard_artifact(struct slot *s, const struct json *v)
         log_warn("worker.artifact_dropped", L_ID("job", s->job), L_INT("most", SLOT_ARTIFACTS_MAX));
         return;
     }
+    const char *unused = NULL;
     s->artifacts[s->artifact_count++] = (struct slot_artifact){
+        .s = s,
+        .fd = -1,
         .name = text_of(s, v, "name"),
         .media_type = text_of(s, v, "media_type"),
         .path = path_of(s, v),
         .series = text_of(s, v, "series"),
         .keep = int_of(v, "keep", 1),
+        .waits_for_end = supervisor_is_exec(s->sup, s->kind, &unused), /* it may write on until it ends */
     };
+    (void)slot_upload(s);
 }
 
 static void heard_event(struct slot *s, const struct json *v)
@@ -520,6 +525,7 @@ void slot_free_job(struct slot *s)
     timer_stop(s->sup->loop, &s->timeout);
     timer_stop(s->sup->loop, &s->kill);
     slot_gather_cancel(s);
+    slot_upload_cancel(s);
     if (s->fetch) {
         http_call_cancel(s->fetch);
         s->fetch = NULL;
@@ -567,6 +573,7 @@ void slot_dispose(struct slot *s)
         http_call_cancel(s->fetch);
     }
     slot_gather_cancel(s);
+    slot_upload_cancel(s);
     buf_dispose(&s->in);
     buf_dispose(&s->out);
     buf_dispose(&s->out_next);

@@ -1,9 +1,5 @@
-/* slot_report.c: what a slot tells the server, one call at a time and in order: uploads first, then the report that
- * names them. A report keeps its n and its bytes until it has a verdict, so that repeating it is harmless. */
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+/* slot_report.c: what a slot tells the server, one call at a time and in order; the end behind what the job leaves
+ * (slot_upload.c). A report keeps its n and its bytes until it has a verdict, so that repeating it is harmless. */
 #include "base/log.h"
 #include "wire/wire.h"
 #include "worker/supervisor.h"
@@ -39,7 +35,7 @@ static void on_beat(struct loop_timer *t)
     }
 }
 
-static void step_in(struct slot *s, int64_t delay_ms)
+void slot_report_in(struct slot *s, int64_t delay_ms)
 {
     s->beat.run = on_beat;
     timer_start(s->sup->loop, &s->beat, delay_ms);
@@ -58,16 +54,16 @@ void slot_report_soon(struct slot *s)
         return; /* its end looks again */
     }
     if (!s->sent_at_ms || !has_news(s)) {
-        step_in(s, has_news(s) ? 0 : beat_ms);
+        slot_report_in(s, has_news(s) ? 0 : beat_ms);
         return;
     }
-    step_in(s, s->sent_at_ms + REPORT_GAP_MS - loop_now_ms(s->sup->loop));
+    slot_report_in(s, s->sent_at_ms + REPORT_GAP_MS - loop_now_ms(s->sup->loop));
 }
 
 void slot_report_now(struct slot *s)
 {
     if (!s->call) {
-        step_in(s, 0);
+        slot_report_in(s, 0);
     }
 }
 
@@ -162,7 +158,7 @@ static void write_report(struct slot *s)
     s->checkpoint = STR_NONE;
 }
 
-static void lost_lease(struct slot *s, const struct err *why)
+void slot_lost_lease(struct slot *s, const struct err *why)
 {
     log_warn("worker.lease_lost", L_ID("job", s->job), L_C("why", why->text));
     buf_clear(&s->body);
@@ -189,7 +185,7 @@ static void refused(struct slot *s, const struct report_verdict *v)
     log_warn("worker.report_refused", L_ID("job", s->job), L_C("why", v->e.text));
     buf_clear(&s->body);
     if (v->rc == RC_LEASE_LOST || v->rc == RC_NOT_FOUND || v->rc == RC_CONFLICT) {
-        lost_lease(s, &v->e);
+        slot_lost_lease(s, &v->e);
     } else if (s->has_told_children) {
         slot_end_with(s, ERROR_PERMANENT, "bad_child", v->e.text);
     } else if (!s->is_final_sent ||
@@ -239,7 +235,7 @@ static void on_report_done(void *ctx, struct http_call *call, const struct http_
     (void)call;
     s->call = NULL;
     if (answer->rc || answer->status >= 500 || answer->status == 429) {
-        step_in(s, REPORT_RETRY_MS); /* the same bytes again */
+        slot_report_in(s, REPORT_RETRY_MS); /* the same bytes again */
     } else if (answer->status != 200 || json_parse(answer->body, a, &root, &err)) {
         v.rc = answer->status == 401 || answer->status == 403 ? RC_LEASE_LOST : RC_INVALID;
         err_set(&v.e, v.rc, "the server answered %d: %.*s", answer->status,
@@ -248,7 +244,7 @@ static void on_report_done(void *ctx, struct http_call *call, const struct http_
     } else {
         const struct json *list = json_get(root, STR("verdicts"));
         if (!list || !list->first || wire_report_verdict_read(list->first, &v, &err)) {
-            step_in(s, REPORT_RETRY_MS);
+            slot_report_in(s, REPORT_RETRY_MS);
         } else {
             took_verdict(s, &v);
         }
@@ -268,86 +264,13 @@ static void send_report(struct slot *s)
     start_call(s, &o);
 }
 
-/* ---- uploads ---- */
-
-static struct slot_artifact *next_upload(struct slot *s)
-{
-    for (size_t i = 0; s->end == SLOT_COMPLETE && i < s->artifact_count; i++) {
-        if (!s->artifacts[i].is_uploaded) {
-            return &s->artifacts[i];
-        }
-    }
-    return NULL;
-}
-
-static void on_upload_done(void *ctx, struct http_call *call, const struct http_answer *answer)
-{
-    struct slot *s = ctx;
-    struct slot_artifact *f = next_upload(s);
-    char text[300];
-    (void)call;
-    s->call = NULL;
-    close(s->upload_fd);
-    if (answer->rc || answer->status >= 500 || answer->status == 429) {
-        step_in(s, REPORT_RETRY_MS);
-    } else if (answer->status >= 300) {
-        str_print(text, sizeof(text), "artifact %.*s was refused with %d: %.*s", STR_ARG(f->name),
-                  answer->status, (int)(answer->body.n > 150 ? 150 : answer->body.n), answer->body.p);
-        if (answer->status == 409) {
-            struct err e;
-            err_set(&e, RC_LEASE_LOST, "%s", text);
-            lost_lease(s, &e);
-        } else {
-            slot_end_with(s, ERROR_PERMANENT, "artifact_refused", text);
-        }
-    } else {
-        f->is_uploaded = true;
-        s->lease_good_until_ms = s->sent_at_ms + s->lease_ms;
-        next_step(s);
-    }
-}
-
-static void send_upload(struct slot *s, const struct slot_artifact *f)
-{
-    char path[400];
-    struct stat st;
-    s->upload_fd = scratch_open_file(s->scratch, f->path);
-    if (s->upload_fd < 0 || fstat(s->upload_fd, &st) || !S_ISREG(st.st_mode)) {
-        if (s->upload_fd >= 0) {
-            close(s->upload_fd);
-        }
-        slot_end_with(s, ERROR_PERMANENT, "artifact_missing",
-                      "a file that should become an artifact is not there");
-        return;
-    }
-    str_print(path, sizeof(path), "/v1/jobs/%s/artifacts/%.*s?lease=%lld", id_text(s->job).s,
-              STR_ARG(f->name), (long long)s->lease);
-    struct http_field fields[2] = {s->sup->fields[0], {STR("Content-Type"), f->media_type}};
-    struct http_call_options o = {
-        .method = HTTP_PUT,
-        .path = str_from(path),
-        .body_fd = s->upload_fd,
-        .body_fd_bytes = st.st_size,
-        .timeout_ms = 600000,
-        .on_done = on_upload_done,
-        .ctx = s,
-    };
-    o.fields = fields;
-    o.field_count = 2;
-    s->sent_at_ms = loop_now_ms(s->sup->loop);
-    s->call = http_call_start(s->sup->http, &o);
-}
-
-/* The one place that decides what a slot does next with its connection. */
+/* The one place that decides what a slot does next with its connection: a job that is done waits for what it leaves. */
 static void next_step(struct slot *s)
 {
     if (!s->has_job || s->call) {
         return;
     }
-    struct slot_artifact *f = next_upload(s);
-    if (f && !s->body.n) {
-        send_upload(s, f);
-    } else {
+    if (s->body.n || s->end != SLOT_COMPLETE || slot_upload(s)) {
         send_report(s);
     }
 }

@@ -377,7 +377,6 @@ static enum rc open_all(struct supervisor *sup, struct err *e)
                                       .in = BUF_LIMIT(8 << 20),
                                       .out = BUF_LIMIT(16 << 20),
                                       .out_next = BUF_LIMIT(16 << 20),
-                                      .upload_fd = -1,
                                       .fetch_fd = -1};
     }
     return RC_OK;

@@ -17,7 +17,8 @@
 #define CANCEL_GRACE_MS    1500  /* the child may stop by itself before its group is killed */
 #define CHILD_JOBS_MAX     1000  /* then a fresh process */
 #define SLOT_ARTIFACTS_MAX 32
-#define SLOT_TEXTS_MAX     4  /* artifacts that travel with the report */
+#define SLOT_TEXTS_MAX     4 /* artifacts that travel with the report */
+#define SLOT_UPLOADS       4 /* of its artifacts at once */
 #define CLAIMS_AT_ONCE     2
 #define SLOT_FETCHES       16 /* requests for a handler at once */
 #define SLOT_EVENTS_MAX    64 /* of one report; more wait for the next */
@@ -26,9 +27,14 @@ enum slot_end { SLOT_RUNNING, SLOT_COMPLETE, SLOT_WAIT, SLOT_FAIL, SLOT_RELEASE 
 enum kill_cause { KILL_NONE, KILL_TIMEOUT, KILL_CANCEL, KILL_LEASE, KILL_DRAIN };
 
 struct slot_artifact {
+    struct slot *s;
     struct str name, media_type, path, series;
     int64_t keep;
+    struct http_call *call; /* it is on its way */
+    int fd;                 /* … from here */
+    int64_t sent_at_ms;
     bool is_uploaded;
+    bool waits_for_end; /* it could not be sent early */
 };
 
 struct slot {
@@ -80,13 +86,12 @@ struct slot {
     struct report_tokens take[LIMITS_PER_JOB], correct[LIMITS_PER_JOB];
     size_t take_count, correct_count;
     bool is_take_sent;
-    /* the report, upload or download that is on its way */
+    /* the report that is on its way */
     struct http_call *call;
     struct buf body;
     bool is_final_sent;
     bool has_told_children; /* … children before the end */
     bool has_told_news;     /* the body carries more than how the job goes on */
-    int upload_fd;
     /* a download for the handler, beside the reports */
     struct http_call *fetch;
     int fetch_fd;
@@ -140,10 +145,17 @@ void slot_dispose(struct slot *s);
 void slot_send(struct slot *s, struct buf *line); /* a message to the child, which ends its line */
 void slot_read_on(struct slot *s);                /* there is room for events again */
 
-/* ---- slot_report.c: reports and uploads: one call at a time ---- */
+/* ---- slot_report.c: reports, one call at a time ---- */
 void slot_report_soon(struct slot *s); /* there are news */
 void slot_report_now(struct slot *s);  /* the end is known, or a heartbeat is due */
+void slot_report_in(struct slot *s, int64_t delay_ms);
 void slot_end_with(struct slot *s, enum error_class class, const char *code, const char *text);
+void slot_lost_lease(struct slot *s, const struct err *why);
+
+/* ---- slot_upload.c: the files that a job leaves, beside its reports ---- */
+/* Sends what may be sent now. True: all are at the server, and the end may be told. */
+bool slot_upload(struct slot *s);
+void slot_upload_cancel(struct slot *s);
 
 /* The header fields of what it asks the server for, beside reports; returns how many of `out`. */
 size_t slot_fields(const struct slot *s, struct http_field out[2]);

@@ -344,6 +344,23 @@ test('a slot that becomes free asks for a job beside the claim that waits for th
     between.close();
 });
 
+test('the files of a job go to the server side by side, and the last of a name counts', async () => {
+    let second;
+    const isSecond = new Promise((resolve) => { second = resolve; });
+    const between = await startBetween((request) => {
+        if (/artifacts\/b\?/.test(request.url)) second();
+        if (/artifacts\/a\?/.test(request.url)) return isSecond;
+    });
+    const w = startWorker('files', { two: 'echo A > a; echo B > b; echo C > c; for f in a b; do echo "{\\"artifact\\":\\"$f\\",\\"path\\":\\"$f\\"}"; done >&3; echo \'{"artifact":"a","path":"c"}\' >&3; echo 1' }, ['--url', between.url]);
+    const id = await enqueue('files', 'two', {}, { max_attempts: 1 });
+    const job = await final(id);
+    assert.equal(job.state, 'completed', JSON.stringify(job.error));
+    const text = async (name) => (await fetch(`${server.url}/v1/jobs/${id}/artifacts/${name}`, { headers: { authorization: `Bearer ${server.key}` } })).text();
+    assert.deepEqual([await text('a'), await text('b')], ['C\n', 'B\n']);
+    await w.stop();
+    between.close();
+});
+
 test('args as deep as they may be reach the worker', async () => {
     const w = startWorker('deep', { count: 'wc -c' });
     const args = `${'['.repeat(63)}${']'.repeat(63)}`;

@@ -400,6 +400,7 @@ static enum rc finish(struct crawl *c, struct err *e)
     struct crawl_document d;
     struct crawl_changes changes = {0};
     enum rc rc = fetch_texts(c, e);
+    rc = rc || attempt_is_cancelling(c->at) ? rc : write_records(c, e); /* the longest way to the server */
     if (rc) {
         return rc;
     }
@@ -411,7 +412,6 @@ static enum rc finish(struct crawl *c, struct err *e)
     tell_skipped(c);
     rc = write_document(c, &d, e);
     rc = rc ? rc : write_changes(c, &changes, e);
-    rc = rc || attempt_is_cancelling(c->at) ? rc : write_records(c, e);
     if (!rc) {
         complete(c, &d, &changes);
     }
