@@ -3,6 +3,7 @@
  * for each round; no deadlock reaches a caller. STINT_BATCH_RACES=n: so many. */
 #include "store_test.h"
 
+#include "chance.h"
 #include "pg_rig.h"
 
 #include <pthread.h>

@@ -2,6 +2,7 @@
  * would call a deadlock reaches no caller, and nothing is lost by it. STINT_BATCHES=n: so many of each node. */
 #include "store_test.h"
 
+#include "chance.h"
 #include "pg_rig.h"
 
 #include <pthread.h>

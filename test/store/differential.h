@@ -6,6 +6,7 @@
 #define STINT_TEST_DIFFERENTIAL_H
 
 #include "base/buf.h"
+#include "chance.h"
 #include "model.h"
 #include "store_test.h"
 

@@ -1,6 +1,8 @@
 /* Queues and their settings, counts that are kept and never counted, and API keys. */
 #include "store_test.h"
 
+#include "chance.h"
+
 #include <string.h>
 
 STORE_TEST(a_queue_appears_with_its_first_job)

@@ -4,6 +4,7 @@
 #include "store_test.h"
 
 #include "base/buf.h"
+#include "chance.h"
 #include "store/sqlite/log_check.h"
 
 #include <stdio.h>

@@ -217,18 +217,4 @@ void resume_queue(struct store_test *s, struct str name);
         CHECK_STR(str_from(verdict__.e.code), str_from(want_code));                                          \
     } while (0)
 
-/* ---- chance, repeatable: STINT_SEED=n runs the same again; the seed is printed */
-
-/* How often a loop runs: the number that the variable holds, `small` under STINT_SMALL=1 (sanitizers), else `full`. */
-int64_t repeat(const char *variable, int64_t full, int64_t small);
-
-struct chance {
-    uint64_t state;
-};
-
-struct chance chance_begin(const char *what);
-uint64_t chance_next(struct chance *c);
-int64_t chance_below(struct chance *c, int64_t n); /* 0 … n - 1 */
-bool chance_percent(struct chance *c, int64_t percent);
-
 #endif

@@ -3,6 +3,7 @@
  * reaches a caller. STINT_WAKES=n: so many of each. */
 #include "store_test.h"
 
+#include "chance.h"
 #include "pg_rig.h"
 
 #include <pthread.h>

@@ -7,6 +7,7 @@
 #ifndef STINT_TEST_WORLD_H
 #define STINT_TEST_WORLD_H
 
+#include "chance.h"
 #include "powercut_vfs.h"
 #include "store_test.h"
 
