@@ -129,7 +129,7 @@ test('a claim of many big jobs gives what fits into one answer, and the rest to 
     let total = 0;
     for (let claims = 0; total < 40; claims++) {
         assert.ok(claims < 5);
-        const { jobs } = (await call('POST', '/v1/claims', { worker: 'w', queues: ['heavy'], max: 1000 })).json;
+        const { jobs } = (await call('POST', '/v1/claims', { worker: 'w', queues: ['heavy'], max: 1000, lease_s: 600 })).json;
         assert.ok(jobs.length > 0 && jobs.length < 20, `${jobs.length} at once`);
         total += jobs.length;
     }
