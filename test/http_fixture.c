@@ -391,6 +391,30 @@ bool fixture_read_until(int fd, struct buf *b, struct str text)
     return true;
 }
 
+struct buf fixture_answers(struct fixture *f, struct str bytes)
+{
+    struct buf got = BUF_LIMIT(4 << 20);
+    int fd = fixture_connect(f);
+    CHECK_TRUE(fixture_send(fd, bytes));
+    CHECK_TRUE(fixture_read_all(fd, &got));
+    close(fd);
+    return got;
+}
+
+bool fixture_said(const struct buf *b, const char *text)
+{
+    return str_find(buf_str(b), str_from(text), 0) < b->n;
+}
+
+int fixture_open_fds(void)
+{
+    int n = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        n += fcntl(fd, F_GETFD) >= 0;
+    }
+    return n;
+}
+
 void fixture_statuses(struct str answers, char *out, size_t size)
 {
     size_t used = 0;

@@ -38,6 +38,10 @@ bool fixture_send(int fd, struct str bytes); /* all of it; false when the server
 bool fixture_read_all(int fd, struct buf *b);
 /* Reads until b holds `text`; false at the end of the connection. */
 bool fixture_read_until(int fd, struct buf *b, struct str text);
+/* Everything the server says to these bytes, on a connection of their own, until it closes. */
+struct buf fixture_answers(struct fixture *f, struct str bytes);
+bool fixture_said(const struct buf *b, const char *text); /* b holds the text */
+int fixture_open_fds(void);                               /* of the process: the server's and the test's */
 /* The statuses of the answers in b, "200 400"; checks that each is well framed. */
 void fixture_statuses(struct str answers, char *out, size_t size);
 
