@@ -135,3 +135,54 @@ DURABLE_STORE_TEST(a_cut_outlives_the_server)
     CHECK_INT(claimed(s, 10), 5);
     CHECK_INT(slots(s, A), 5);
 }
+
+STORE_TEST(what_completes_mends_by_the_rule_that_held_then)
+{
+    set_limit(s, STR("host:*"), ADAPTIVE(8));
+    struct claimed c = a_cut_key(s, HOST);
+    set_limit(s, STR("host:*"), ADAPTIVE(4));
+    complete(s, &c.jobs[1], 1); /* it has all that there is: the cut is forgotten */
+    set_limit(s, STR("host:*"), ADAPTIVE(8));
+    CHECK_INT(slots(s, A), 8);
+}
+
+STORE_TEST(a_job_that_is_heavier_than_a_cut_key_begins_alone)
+{
+    set_limit(s, A, ADAPTIVE(8));
+    queue_some(s, 8, HOST);
+    struct claimed c = claim(s, .max = 10), now = {0};
+    struct id heavy = a_queued_job(s, .limit_keys = STR("[{\"key\":\"host:a\",\"weight\":7}]"));
+    VERDICT(fail(s, &c.jobs[0], 1, ERROR_RATE_LIMITED, .pause_key = A, .retry_after_ms = SECOND), RC_OK);
+    pass(s, SECOND);
+    for (size_t i = 1; i < c.count; i++) {
+        CHECK_INT(claimed(s, 10), 0);
+        VERDICT(fail(s, &c.jobs[i], 1, ERROR_PERMANENT), RC_OK);
+    }
+    now = claim(s, .max = 10);
+    CHECK_INT(now.count, 1);
+    CHECK_TRUE(id_eq(now.jobs[0].id, heavy));
+    queue_some(s, 8, HOST);
+    CHECK_INT(claimed(s, 10), 0);
+    complete(s, &now.jobs[0], 1);
+    CHECK_INT(claimed(s, 10), 4);
+}
+
+STORE_TEST(few_slots_are_cut_and_mended_too)
+{
+    set_limit(s, A, ADAPTIVE(1));
+    queue_some(s, 100, HOST);
+    struct claimed c = claim(s, .max = 10);
+    CHECK_INT(c.count, 1);
+    refuse(s, &c.jobs[0]);
+    CHECK_INT(slots(s, A), 1);
+    set_limit(s, A, ADAPTIVE(3));
+    pass(s, SECOND);
+    c = claim(s, .max = 10);
+    CHECK_INT(c.count, 3);
+    refuse(s, &c.jobs[0]);
+    CHECK_INT(slots(s, A), 1);
+    complete(s, &c.jobs[1], 1);
+    CHECK_INT(slots(s, A), 2);
+    pass(s, SECOND);
+    CHECK_INT(claimed(s, 10), 1);
+}

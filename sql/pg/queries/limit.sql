@@ -124,9 +124,10 @@ CROSS JOIN LATERAL (SELECT u.tenant::int AS tenant, u.key COLLATE "C" AS key, co
 @limit_pattern@
 
 -- name: limit_owing
--- Keys without a rule of their own that owe tokens: $1 tenant · $2 they begin so · $3 now · $4 so many
+-- Keys without a rule of their own that owe tokens, or are cut: $1 tenant · $2 they begin so · $3 now · $4 so many
 SELECT key FROM stint.limit_key
-WHERE tenant = $1::bigint::int AND starts_with(key, $2::text COLLATE "C") AND NOT is_set AND full_at_us > $3::bigint * 1000
+WHERE tenant = $1::bigint::int AND starts_with(key, $2::text COLLATE "C") AND NOT is_set
+  AND (full_at_us > $3::bigint * 1000 OR cut_micro > 0)
 ORDER BY full_at_us DESC LIMIT $4::bigint
 
 -- name: limit_patterns

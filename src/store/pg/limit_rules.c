@@ -1,6 +1,7 @@
 /* limit_rules.c: rules that change, and what the keys of the round go by from then on. A key without a rule of its own that owes
- * something is of the round when its pattern changes: it is locked with the others, in their order. One that begins to owe between that
- * look and the commit, by the old pattern, keeps the time that it owes instead of the tokens: its next change puts that right. */
+ * something, or is cut, is of the round when its pattern changes: it is locked with the others, in their order, and mended by the old
+ * rule. One that begins to owe between that look and the commit, by the old pattern, keeps the time that it owes instead of the tokens:
+ * its next change puts that right. */
 #include "store/pg/limits.h"
 
 #define OWING_MAX 10000 /* so many keys are asked what they owe, those first that owe longest */
