@@ -77,6 +77,8 @@ enum copy_artifact_column {
     ARTIFACT_BYTES_COLUMN = 8, /* NULL: more than JOB_ARTIFACT_ROW_BYTES, told in parts */
 };
 
+enum copy_limit_column { LIMIT_CUT_MICRO_COLUMN = 10, LIMIT_CUT_AT_COLUMN };
+
 struct copy_value {
     bool is_null;
     int64_t number;

@@ -376,11 +376,19 @@ INSERT INTO stint.batch (id, tenant, max_jobs, name, labels, finally)
 SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
 
 -- name: copy_read_limit
--- Those that say something: nodes make rows only to lock them. What has completed since the last claim mends nothing there.
-SELECT tenant, key, is_set::int, concurrency, rate, period_ms, burst, full_at_us, paused_until, is_adaptive::int, cut_micro, cut_at
-FROM stint.limit_key
-WHERE (tenant, key) > ($1, $2 COLLATE "C") AND (is_set OR full_at_us <> 0 OR paused_until <> 0 OR cut_micro <> 0)
-ORDER BY tenant, key LIMIT $3
+-- Those that say something: nodes make rows only to lock them. Behind its columns what mends it: how many jobs have completed since
+-- somebody locked it, and the rule that holds for it.
+SELECT k.tenant, k.key, k.is_set::int, k.concurrency, k.rate, k.period_ms, k.burst, k.full_at_us, k.paused_until, k.is_adaptive::int,
+  k.cut_micro, k.cut_at,
+  (SELECT coalesce(sum(m.n), 0)::bigint FROM stint.limit_mend AS m WHERE m.tenant = k.tenant AND m.key = k.key),
+  CASE WHEN k.is_set THEN k.concurrency ELSE coalesce(p.concurrency, 0) END,
+  CASE WHEN k.is_set THEN k.is_adaptive ELSE coalesce(p.is_adaptive, false) END
+FROM (
+  SELECT * FROM stint.limit_key AS l
+  WHERE (l.tenant, l.key) > ($1, $2 COLLATE "C") AND (l.is_set OR l.full_at_us <> 0 OR l.paused_until <> 0 OR l.cut_micro <> 0)
+  ORDER BY l.tenant, l.key LIMIT $3) AS k
+@limit_pattern@
+ORDER BY k.tenant, k.key
 
 -- name: copy_write_limit
 INSERT INTO stint.limit_key (tenant, key, is_set, concurrency, rate, period_ms, burst, full_at_us, paused_until, is_adaptive,

@@ -50,6 +50,20 @@ static struct copy_value read_value(const struct pg_rows *r, size_t at, int colu
     return type == COPY_ID ? copy_id(a, pg_uuid(r, at, column)) : copy_text(arena_str(a, s.p ? s : STR("")));
 }
 
+/* What has completed of a key that is cut, and the rule that holds for it, stand behind its columns. The cut is forgotten in its time,
+ * wherever it is by then. */
+static void mend(const struct pg_rows *r, size_t at, struct copy_value *key)
+{
+    enum { COMPLETED = LIMIT_CUT_AT_COLUMN + 1, CONCURRENCY, IS_ADAPTIVE };
+    const struct limit_rule rule = {.concurrency = pg_int(r, at, CONCURRENCY),
+                                    .is_adaptive = pg_bool(r, at, IS_ADAPTIVE)};
+    struct limit_state state = {.cut_micro = key[LIMIT_CUT_MICRO_COLUMN].number,
+                                .cut_at = key[LIMIT_CUT_AT_COLUMN].number};
+    (void)limit_mend(&rule, &state, pg_int(r, at, COMPLETED), state.cut_at);
+    key[LIMIT_CUT_MICRO_COLUMN].number = state.cut_micro;
+    key[LIMIT_CUT_AT_COLUMN].number = state.cut_at;
+}
+
 enum rc pg_copy_read(struct copy_end *base, enum copy_table table, const struct copy_value *after,
                      struct arena *a, struct copy_rows *out, struct err *e)
 {
@@ -73,6 +87,9 @@ enum rc pg_copy_read(struct copy_end *base, enum copy_table table, const struct 
     for (size_t i = 0; i < out->count; i++) {
         for (int column = 0; column < s->column_count; column++) {
             copy_row(out, i)[column] = read_value(r, i, column, s->columns[column].type, a);
+        }
+        if (table == COPY_LIMIT) {
+            mend(r, i, copy_row(out, i));
         }
     }
     pg_rows_free(r);
