@@ -51,10 +51,9 @@ static struct key *key_named(struct status *s, struct str name)
 
 static bool is_shut(const struct key *k)
 {
-    const struct json *concurrency = json_get(k->limit, STR("concurrency"));
+    const struct json *slots = json_get(k->limit, STR("slots"));
     const struct json *tokens = json_get(k->limit, STR("tokens"));
-    bool is_full =
-        concurrency && concurrency->type == JSON_INT && number_of(k->limit, "used") >= concurrency->i;
+    bool is_full = slots && slots->type == JSON_INT && number_of(k->limit, "used") >= slots->i;
     return number_of(k->limit, "paused") || is_full || (tokens && tokens->type == JSON_INT && tokens->i <= 0);
 }
 

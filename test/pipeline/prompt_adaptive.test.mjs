@@ -34,15 +34,22 @@ after(async () => {
 
 const limit = async (name) => (await stint.call('GET', `/v1/limits/provider:${name}`)).json;
 
-/** When so many calls are in flight, and by the server no more may be, all of them get that answer. Then none of those before is
- * left, for each slot has its call. */
-async function window(slots, answer) {
+/** When so many calls are in flight, and by the server no more may be, all of them get that answer, after `look`. Then none of those
+ * before is left, for each slot has its call. */
+async function window(slots, answer, look = () => {}) {
     while (held.length < slots) await new Promise((resolve) => { arrived = resolve; });
     const seen = await limit('acme');
     assert.deepEqual([held.length, seen.used, seen.slots], [slots, slots, slots]);
+    await look();
     const all = held;
     held = [];
     all.forEach((resolve) => resolve(answer));
+}
+
+/** All that do not run wait for the provider, also when fewer may run than its rule says. */
+async function theOthersWait(expected, active) {
+    const { prompts } = JSON.parse((await batch(stint, 'status', 'adaptive', '--json')).out);
+    assert.deepEqual([prompts.expected, prompts.active, prompts.waiting_rate_limit], [expected, active, expected - active]);
 }
 
 test('calls in flight are halved by a 429, and grow again by one with each window', async () => {
@@ -51,7 +58,8 @@ test('calls in flight are halved by a 429, and grow again by one with each windo
     writeFileSync(dir.file('def.json'), JSON.stringify({ name: 'adaptive', prompts, models: [{ id: 'm', provider: 'acme' }] }));
     const done = batch(stint, 'run', dir.file('def.json'), '--wait', '--json');
     await window(MOST, refused);
-    for (const slots of [4, 4, 5, 6, 7, 8, 8, 8, 8]) await window(slots, completion('Acme'));
+    await window(4, completion('Acme'), () => theOthersWait(prompts.length, 4));
+    for (const slots of [4, 5, 6, 7, 8, 8, 8, 8]) await window(slots, completion('Acme'));
     const { code, out, err } = await done;
     assert.equal(code, 0, err);
     assert.equal(JSON.parse(out).outcomes.succeeded, prompts.length);
