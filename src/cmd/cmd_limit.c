@@ -46,14 +46,22 @@ static void add_limits(struct term_table *t, const struct remote *r, const struc
     }
 }
 
+static struct str concurrency_of(const struct json *l, struct arena *a)
+{
+    struct str most = raw_of(l, "concurrency");
+
+    return number_of(l, "adaptive") ? arena_printf(a, "%.*s, fewer after a 429", STR_ARG(most)) : most;
+}
+
 static void print_shown(struct remote *r, const struct json *l)
 {
-    static const char *const values[] = {"concurrency", "slots", "used", "tokens", "waiting"};
+    static const char *const values[] = {"slots", "used", "tokens", "waiting"};
 
     term_field("key", json_text(l, "key"));
     term_field("pattern", json_text(l, "pattern"));
     term_field("paused", pause_of(l, r->a));
     term_field("rate", rate_of(l, r->a));
+    term_field("concurrency", concurrency_of(l, r->a));
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         term_field(values[i], raw_of(l, values[i]));
     }

@@ -153,7 +153,7 @@ test('stint limit', async () => {
     const rate = ['--rate', '60', '--per', '1m', '--burst', '5'];
     assert.equal(limit('set', 'cli:*', '--concurrency', '3', ...rate), 'cli:*: 3 run at once; 60 in 1 min 0 s, 5 of them at once\n');
     assert.equal(limit('set', 'cli:z', '--concurrency', '9', '--adaptive'), 'cli:z: 9 run at once, fewer after a 429\n');
-    assert.match(limit('show', 'cli:z'), /concurrency +9\nslots +9\n/);
+    assert.match(limit('show', 'cli:z'), /concurrency +9, fewer after a 429\nslots +9\n/);
     assert.equal(limit('set', 'cli:y', '--concurrency', '2'), 'cli:y: 2 run at once\n');
     for (let i = 0; i < 25; i++) {
         await put(`cli:many${i}`, { concurrency: 1 });
