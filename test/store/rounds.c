@@ -174,6 +174,110 @@ DURABLE_STORE_TEST(a_claim_gets_the_jobs_that_were_enqueued_before_it_in_the_sam
     CHECK_STATE(s, last.verdicts[1].job, JOB_QUEUED);
 }
 
+/* ---- a claim behind what makes jobs of groups and keys ready, in one list: at a store that has just come back, and again */
+
+static struct store_claim a_claim(struct store_test *s)
+{
+    static const struct str queue = {"default", 7}, kind = {"k", 1};
+    AN_OP(s, claim, store_claim, STORE_CLAIM);
+    claim.tenant = s->tenant;
+    claim.worker = STR("w");
+    claim.queues = &queue;
+    claim.kinds = &kind;
+    claim.queue_count = claim.kind_count = 1;
+    claim.max = 10;
+    return claim;
+}
+
+/* Behind it come two claims and an enqueue: the first claim has what it has made ready, the second nothing. */
+static struct claimed claim_behind(struct store_test *s, struct store_op *op)
+{
+    struct store_claim first = a_claim(s), second = a_claim(s);
+    struct store_enqueue behind = two_jobs(s), last = two_jobs(s);
+    op->next = &first.op;
+    first.op.next = &second.op;
+    second.op.next = &behind.op;
+    store_submit_list(s->store, op);
+    run_op(s, &last.op); /* behind them: they are done, too */
+    CHECK_INT(op->rc, RC_OK);
+    CHECK_INT(first.op.rc, RC_OK);
+    CHECK_INT(second.op.rc, RC_OK);
+    CHECK_INT(second.count, 0);
+    CHECK_INT(claim(s, .max = 10).count, 4);
+    return (struct claimed){first.jobs, first.count};
+}
+
+static struct claimed claim_behind_report(struct store_test *s, struct report r)
+{
+    AN_OP(s, op, store_report, STORE_REPORT);
+    op.tenant = s->tenant;
+    op.items = &r;
+    op.count = 1;
+    return claim_behind(s, &op.op);
+}
+
+DURABLE_STORE_TEST(a_claim_gets_the_children_with_a_group_that_were_reported_before_it_in_the_same_round)
+{
+    const struct job_spec child = {.kind = STR("k"), .args = STR("{}"), .group = STR("g")};
+    const struct job *parent = a_processing_job(s);
+    (void)listen_to(s);
+    for (int n = 1; n <= 2; n++) {
+        struct claimed got = claim_behind_report(
+            s, a_report(parent, n, REPORT_PROGRESS, .children = &child, .child_count = 1));
+        CHECK_INT(got.count, 1);
+        CHECK_STR(got.jobs[0].group, STR("g"));
+    }
+}
+
+DURABLE_STORE_TEST(a_claim_gets_the_job_with_a_key_that_was_given_back_before_it_in_the_same_round)
+{
+    const struct job *job = a_processing_job(s, .limit_keys = STR("[\"k\"]"));
+    (void)listen_to(s);
+    claim_none(s); /* now it has looked, and there was nothing */
+    for (int n = 1; n <= 2; n++) {
+        struct claimed got = claim_behind_report(s, a_report(job, 1, REPORT_RELEASE));
+        CHECK_INT(got.count, 1);
+        CHECK_ID(got.jobs[0].id, job->id);
+        job = &got.jobs[0];
+    }
+}
+
+DURABLE_STORE_TEST(a_claim_gets_the_job_with_a_group_that_was_retried_before_it_in_the_same_round)
+{
+    const struct id id = a_final_job(s, JOB_FAILED, .group = STR("g"));
+    AN_OP(s, op, store_act, STORE_ACT);
+    op.tenant = s->tenant;
+    op.action = ACT_RETRY;
+    op.ids = &id;
+    op.count = 1;
+    (void)listen_to(s);
+    struct claimed got = claim_behind(s, &op.op);
+    CHECK_INT(got.count, 1);
+    CHECK_ID(got.jobs[0].id, id);
+}
+
+DURABLE_STORE_TEST(a_claim_gets_the_job_whose_key_was_freed_before_it_in_the_same_round)
+{
+    AN_OP(s, set, store_set_limit, STORE_SET_LIMIT);
+    set.tenant = s->tenant;
+    set.key = STR("k");
+    set.has_rule = true;
+    set.rule.concurrency = 1;
+    set.pause_until = -1;
+    run_op(s, &set.op);
+    const struct job *job = a_processing_job(s, .limit_keys = STR("[\"k\"]"));
+    for (int n = 1; n <= 2; n++) {
+        const struct id next = a_queued_job(s, .limit_keys = STR("[\"k\"]"));
+        if (n == 1) {
+            (void)listen_to(s);
+        }
+        struct claimed got = claim_behind_report(s, a_report(job, 1, REPORT_COMPLETE));
+        CHECK_INT(got.count, 1);
+        CHECK_ID(got.jobs[0].id, next);
+        job = &got.jobs[0];
+    }
+}
+
 DURABLE_STORE_TEST(a_queue_is_shown_as_the_same_round_has_left_it)
 {
     (void)listen_to(s);

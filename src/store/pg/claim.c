@@ -293,6 +293,10 @@ enum rc claim_send(struct committer *w, struct claim_entry *c, struct err *e)
     if (lanes && lane_claim_choose(w, lanes)) {
         return lane_claim_send(w, c, lanes, e);
     }
+    if (!lanes && lane_claim_comes_early(w, c)) {
+        return err_set_code(e, RC_BUSY, JOBS_CHANGED, NULL,
+                            "a claim runs behind the lanes that were made before it");
+    }
     pg_bind_int_or_null(&q, w->engine->base.options.now != NULL, w->keeper.now);
     pg_bind_int(&q, op->tenant);
     c->plan = make_plan(w, op, &q);

@@ -50,6 +50,9 @@ void claim_read_jobs(struct committer *w, const struct pg_rows *rows, struct cla
 MUST_CHECK enum rc lane_claims_prepare(struct committer *w, const struct store_op *list, struct err *e);
 /* NULL: the claim looks at no lanes. */
 struct lane_claim *lane_claims_find(const struct committer *w, const struct store_claim *op);
+/* Has the round itself made ready, before a claim that looks at no lanes, what stands in one? Then that is known, and the claim begins a
+ * round when this runs again (collect.c). */
+bool lane_claim_comes_early(const struct committer *w, const struct claim_entry *c);
 /* Which lanes have room, now that their keys are held. False: none, and there are no others. */
 bool lane_claim_choose(struct committer *w, struct lane_claim *l);
 /* In the round's transaction, at once, but for what hands out. */

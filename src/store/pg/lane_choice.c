@@ -22,7 +22,7 @@ bool lanes_any(struct lanes *m, int64_t tenant)
 {
     pthread_mutex_lock(&m->lock);
     const struct lane_tenant *t = lanes_tenant_of(m, tenant);
-    bool any = t->lanes || t->is_wanted;
+    bool any = t->lanes || t->is_wanted || t->is_begun;
     pthread_mutex_unlock(&m->lock);
     return any;
 }

@@ -10,6 +10,7 @@
  * Jobs are locked behind them and never waited for. */
 #include "store/pg/lane_claim.h"
 #include "store/pg/batch.h"
+#include "store/pg/rows.h"
 
 #include "base/fault.h"
 #include "store/ops.h"
@@ -133,6 +134,25 @@ struct lane_claim *lane_claims_find(const struct committer *w, const struct stor
         l = l->next;
     }
     return l;
+}
+
+static bool is_in_lane(const struct row *r, int64_t tenant)
+{
+    return r->state == JOB_QUEUED && r->flags & FLAG_LANED && r->tenant == tenant;
+}
+
+bool lane_claim_comes_early(const struct committer *w, const struct claim_entry *c)
+{
+    bool is_early = false;
+    size_t i = 0;
+    for (const struct new_job *j = w->work.jobs.first; j && i < c->jobs_before && !is_early;
+         j = j->next, i++) {
+        is_early = is_in_lane(&j->row, c->op->tenant);
+    }
+    for (const struct pg_row *r = w->work.rows.first; r && !is_early; r = r->next) {
+        is_early = !r->is_gone && is_in_lane(&r->row, c->op->tenant);
+    }
+    return is_early && w->lane_tries < TRIES_MAX;
 }
 
 /* ---- picking */

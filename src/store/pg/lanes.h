@@ -146,7 +146,7 @@ struct lane_choice {
 
 /* Has the tenant lanes at all? */
 bool lanes_known(struct lanes *m, int64_t tenant);
-/* … or may it have? Cheap. */
+/* … or may it have, for all that is known? Cheap. */
 bool lanes_any(struct lanes *m, int64_t tenant);
 /* Those that are next and have room, in `a`. One that does not fit a key, though a lighter one would, is waited for once the
  * key has been full: those of its queue that come behind it and name that key have no room either. */

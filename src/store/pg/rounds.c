@@ -198,7 +198,8 @@ static struct store_op *run(struct committer *w, struct store_op *list, int repl
     if (v == WITHOUT_ENQUEUES) {
         see_full_disk(w, &e);
     }
-    return run(w, list, replays + 1);
+    struct store_op *behind = collect_cut(w, list); /* by what is known now */
+    return ops_append(run(w, list, replays + 1), behind);
 }
 
 struct store_op *pg_round_run(struct committer *w, struct store_op *list)
