@@ -200,6 +200,7 @@ void api_close_batch(struct api_call *c);
 void api_cancel_batch(struct api_call *c);
 void api_list_jobs(struct api_call *c);
 void api_list_children(struct api_call *c);
+void api_list_child_artifacts(struct api_call *c);
 void api_get_job(struct api_call *c);
 void api_patch_job(struct api_call *c);
 void api_erase_job(struct api_call *c);

@@ -1,18 +1,25 @@
 /* children.c: GET /v1/jobs/{id}/children: what hangs under a job: how many are in which state, and the jobs, oldest first; with ?full=true each
- * as GET /v1/jobs/{id} has it: the store is asked for several at once, each in memory of its own. */
+ * as GET /v1/jobs/{id} has it; and …/children/artifacts/{name}: the bytes of that artifact of each of them. For both the store is asked for
+ * several at once, each in memory of its own. */
 #include "api/call.h"
+
+#include <string.h>
 
 #define PAGE_DEFAULT 50
 #define PAGE_MAX     1000
 #define LANES        8
-#define FULL_BYTES   (8 << 20) /* a page of whole jobs ends when it has so many bytes of results */
+#define FULL_BYTES                                                                                           \
+    (8 << 20) /* a page of whole jobs, or of artifacts, ends when it has so many bytes of them */
+#define LINE_BYTES 100
 
 struct children_call { /* c->state */
     struct store_list_children *list;
     struct str canonical;
     bool is_full;
-    struct arena *lanes[LANES]; /* what was read lives in them until the answer is written */
-    struct job **jobs;          /* of the list; NULL: it is gone meanwhile */
+    struct str artifact;         /* "" = whole jobs are wanted */
+    struct arena *lanes[LANES];  /* what was read lives in them until the answer is written */
+    struct job **jobs;           /* of the list; NULL: it is gone meanwhile */
+    struct artifact **artifacts; /* likewise; NULL: it has none of that name */
     size_t next, running, bytes;
     struct err err;
     enum rc rc;
@@ -20,6 +27,7 @@ struct children_call { /* c->state */
 
 struct full_read {
     struct store_get_job get;
+    struct store_get_artifact get_artifact;
     size_t at;
     struct arena *lane;
 };
@@ -54,9 +62,42 @@ static void answer(struct api_call *c)
     api_answer(c, 200);
 }
 
-/* ---- whole jobs */
+/* ---- artifacts: a line for each, and behind it its bytes */
 
-static void read_one(struct api_call *c, struct arena *lane);
+/* One that is a file is only named: whoever wants it asks for it by itself. */
+static size_t put_artifact(char *to, const struct artifact *f)
+{
+    bool is_file = f->path.n > 0;
+    size_t n = str_print(to, LINE_BYTES, "%s %lld%s\n", id_text(f->job).s, (long long)f->size,
+                         is_file ? " alone" : "");
+    if (!is_file && f->bytes.n) {
+        memcpy(to + n, f->bytes.p, f->bytes.n);
+        n += f->bytes.n;
+    }
+    return n;
+}
+
+static void answer_artifacts(struct api_call *c)
+{
+    const struct children_call *s = c->state;
+    struct str next = api_cursor_text(c, s->canonical, s->list->next_cursor);
+    char *bytes = arena_alloc(c->a, s->bytes + s->list->count * LINE_BYTES + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < s->list->count; i++) {
+        if (s->artifacts[i] && api_queue_allowed(&c->key, s->list->jobs[i].queue)) {
+            n += put_artifact(bytes + n, s->artifacts[i]);
+        }
+    }
+    if (next.n) {
+        http_header(c->x, STR("Stint-Next-Cursor"), next);
+    }
+    http_header(c->x, STR("X-Content-Type-Options"), STR("nosniff"));
+    http_respond(c->x, 200, STR("application/octet-stream"), (struct str){bytes, n});
+}
+
+/* ---- reading of each of the list */
+
+static void read_next(struct api_call *c, struct arena *lane);
 
 static void answer_full(struct api_call *c)
 {
@@ -71,6 +112,8 @@ static void answer_full(struct api_call *c)
     }
     if (s->rc) {
         api_problem(c, s->rc, &s->err);
+    } else if (s->artifact.n) {
+        answer_artifacts(c);
     } else {
         answer(c);
     }
@@ -79,51 +122,94 @@ static void answer_full(struct api_call *c)
     }
 }
 
+static void was_read(struct api_call *c, struct full_read *r, const struct store_op *op)
+{
+    struct children_call *s = c->state;
+    s->running--;
+    if (op->rc != RC_OK && op->rc != RC_NOT_FOUND && !s->rc) {
+        s->rc = op->rc;
+        s->err = op->e;
+    }
+    read_next(c, r->lane);
+    if (!s->running) {
+        answer_full(c);
+    }
+}
+
 static void on_read(struct store_op *op)
 {
     struct api_call *c = op->owner;
     struct children_call *s = c->state;
     struct full_read *r = LOOP_OWNER(op, struct full_read, get.op);
-    s->running--;
     if (op->rc == RC_OK) {
         s->jobs[r->at] = r->get.job;
         s->bytes += r->get.job->result.n + r->get.job->args.n;
-    } else if (op->rc != RC_NOT_FOUND && !s->rc) {
-        s->rc = op->rc;
-        s->err = op->e;
     }
-    bool goes_on = !s->rc && s->next < s->list->count && s->bytes < FULL_BYTES;
-    if (goes_on) {
-        read_one(c, r->lane);
-    } else if (!s->running) {
-        answer_full(c);
-    }
+    was_read(c, r, op);
 }
 
-static void read_one(struct api_call *c, struct arena *lane)
+static void on_artifact(struct store_op *op)
 {
+    struct api_call *c = op->owner;
     struct children_call *s = c->state;
-    struct full_read *r = arena_alloc(lane, sizeof *r);
-    store_init(&r->get.op, sizeof r->get, STORE_GET_JOB, lane);
+    struct full_read *r = LOOP_OWNER(op, struct full_read, get_artifact.op);
+    if (op->rc == RC_OK) {
+        s->artifacts[r->at] = &r->get_artifact.artifact;
+        s->bytes += r->get_artifact.artifact.bytes.n;
+    }
+    was_read(c, r, op);
+}
+
+static void read_job(struct api_call *c, struct full_read *r, struct id id)
+{
+    store_init(&r->get.op, sizeof r->get, STORE_GET_JOB, r->lane);
     r->get.op.owner = c;
     r->get.op.done = on_read;
     r->get.tenant = c->tenant;
-    r->get.id = s->list->jobs[s->next].id;
+    r->get.id = id;
+    api_submit(c, &r->get.op);
+}
+
+static void read_artifact(struct api_call *c, struct full_read *r, struct id id)
+{
+    const struct children_call *s = c->state;
+    store_init(&r->get_artifact.op, sizeof r->get_artifact, STORE_GET_ARTIFACT, r->lane);
+    r->get_artifact.op.owner = c;
+    r->get_artifact.op.done = on_artifact;
+    r->get_artifact.tenant = c->tenant;
+    r->get_artifact.job = id;
+    r->get_artifact.name = s->artifact;
+    api_submit(c, &r->get_artifact.op);
+}
+
+static void read_next(struct api_call *c, struct arena *lane)
+{
+    struct children_call *s = c->state;
+    if (s->rc || s->next == s->list->count || s->bytes >= FULL_BYTES) {
+        return;
+    }
+    struct full_read *r = arena_alloc(lane, sizeof *r);
+    const struct job *j = &s->list->jobs[s->next];
     r->lane = lane;
     r->at = s->next++;
     s->running++;
-    api_submit(c, &r->get.op);
+    if (s->artifact.n) {
+        read_artifact(c, r, j->id);
+    } else {
+        read_job(c, r, j->id);
+    }
 }
 
 static void read_full(struct api_call *c)
 {
     struct children_call *s = c->state;
     s->jobs = arena_array(c->a, struct job *, s->list->count + 1);
+    s->artifacts = arena_array(c->a, struct artifact *, s->list->count + 1);
     for (size_t i = 0; i < LANES; i++) {
         s->lanes[i] = arena_new();
     }
-    for (size_t i = 0; i < LANES && i < s->list->count; i++) {
-        read_one(c, s->lanes[i]);
+    for (size_t i = 0; i < LANES; i++) {
+        read_next(c, s->lanes[i]);
     }
     if (!s->list->count) {
         answer_full(c);
@@ -137,21 +223,21 @@ static void on_listed(struct store_op *op)
     if (api_failed(c, op)) {
         return;
     }
-    if (s->is_full) {
+    if (s->is_full || s->artifact.n) {
         read_full(c);
     } else {
         answer(c);
     }
 }
 
-void api_list_children(struct api_call *c)
+static void list(struct api_call *c, const char *of, struct str artifact)
 {
     struct store_list_children *op = api_op(c, sizeof *op, STORE_LIST_CHILDREN, on_listed);
     struct children_call *s = arena_alloc(c->a, sizeof *s);
     struct str cursor;
 
-    *s = (struct children_call){.list = op};
-    s->canonical = arena_printf(c->a, "children %s", id_text(c->job).s);
+    *s = (struct children_call){.list = op, .artifact = artifact};
+    s->canonical = arena_printf(c->a, "%s %s", of, id_text(c->job).s);
     op->tenant = c->tenant;
     op->job_id = c->job;
     op->limit = PAGE_DEFAULT;
@@ -164,4 +250,16 @@ void api_list_children(struct api_call *c)
         return;
     }
     api_submit(c, &op->op);
+}
+
+void api_list_children(struct api_call *c)
+{
+    list(c, "children", STR(""));
+}
+
+void api_list_child_artifacts(struct api_call *c)
+{
+    if (api_param_is_text(c, 1)) {
+        list(c, "child artifacts", c->params[1]);
+    }
 }

@@ -34,6 +34,7 @@ const struct api_route api_routes[] = {
     {HTTP_POST,   "/v1/jobs/retry",   "retryJobs",     EN, API_KEY, API_JSON, 0, no_query, 0, api_retry_jobs},
     {HTTP_POST,   "/v1/jobs/promote", "promoteJobs",   EN, API_KEY, API_JSON, 0, no_query, 0, api_promote_jobs},
     {HTTP_GET,    "/v1/jobs/{id}/children", "listChildren", RW, API_KEY, API_NO_BODY, 0, " limit cursor full ", JOB, api_list_children},
+    {HTTP_GET,    "/v1/jobs/{id}/children/artifacts/{name}", "listChildArtifacts", RW, API_KEY, API_NO_BODY, 0, " limit cursor ", JOB, api_list_child_artifacts},
     {HTTP_GET,    "/v1/jobs/{id}/events", "readEvents", R, API_KEY_OR_TOKEN, API_NO_BODY, 0, " last_event_id limit token ", JOB, api_read_events},
     {HTTP_POST,   "/v1/jobs/{id}/stream-token", "createStreamToken", R, API_KEY, API_MAYBE_JSON, 0, no_query, JOB, api_create_stream_token},
     {HTTP_GET,    "/v1/jobs/{id}/artifacts", "listArtifacts", RW, API_KEY, API_NO_BODY, 0, no_query, JOB, api_list_artifacts},

@@ -475,12 +475,10 @@ enum rc attempt_children(struct attempt *at, const char *to_path, struct err *e)
               : RC_OK;
 }
 
-enum rc attempt_artifacts_of(struct attempt *at, struct str ids, const char *name, const char *to_path,
-                             struct err *e)
+enum rc attempt_child_artifacts(struct attempt *at, const char *name, const char *to_path, struct err *e)
 {
     const struct json *answer = NULL;
-    struct str what = arena_printf(at->a, "%s %.*s", name, STR_ARG(ids));
-    enum rc rc = fetch_file(at, "artifacts", "of", what, to_path, &answer);
+    enum rc rc = fetch_file(at, "artifacts", "name", str_from(name), to_path, &answer);
     return rc ? err_set(e, RC_BUSY, "artifacts: %.*s", STR_ARG(error_of(answer, STR("are not there"))))
               : RC_OK;
 }

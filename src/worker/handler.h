@@ -95,10 +95,10 @@ MUST_CHECK enum rc attempt_batch(struct attempt *at, struct str batch, const cha
 /* The jobs that hang under this one and are final, as GET /v1/jobs/{id} has them, with their results: a line of JSON for each, in the
  * order in which they were made, into a new file of the scratch folder. */
 MUST_CHECK enum rc attempt_children(struct attempt *at, const char *to_path, struct err *e);
-/* The artifact of that name of each of these jobs (their ids, blanks between them) into a new file of the scratch folder, in their order:
- * for each that there is a line "ID BYTES", and behind it so many bytes. */
-MUST_CHECK enum rc attempt_artifacts_of(struct attempt *at, struct str ids, const char *name,
-                                        const char *to_path, struct err *e);
+/* The artifact of that name of each job that hangs under this one, as far as it has one, into a new file of the scratch folder: a
+ * line "ID BYTES", and behind it so many bytes. In no order that means anything. */
+MUST_CHECK enum rc attempt_child_artifacts(struct attempt *at, const char *name, const char *to_path,
+                                           struct err *e);
 /* One request to the parse process of this slot, at most timeout_ms. RC_BUSY: it ran out of time; RC_FATAL: it
  * died; a new one is started for the next request, so a hostile input costs only itself. Thread-safe per `lane`
  * (0 … 3): each lane has a process of its own. */

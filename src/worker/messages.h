@@ -9,7 +9,7 @@
  *                        {"checkpoint":…}   {"artifact":{"name","media_type","path","series","keep"}}
  *                        {"series":{"name":"…","path":"…"}}   {"batch":{"id":"…","path":"…"}}
  *                        {"take":{"key":900}}   {"correct":{"key":-340}}
- *                        {"children":{"of":"…","path":"…"}}   {"artifacts":{"of":"NAME ID ID …","path":"…"}}
+ *                        {"children":{"of":"…","path":"…"}}   {"artifacts":{"name":"…","path":"…"}}
  *                        {"text":{"name","media_type","text"}}   {"child":{…as POST /v1/jobs takes it…}}
  *                        {"complete":…}   {"wait":…checkpoint…}   {"fail":{"class","code","message","retry_after_ms","pause_key"}}
  *

@@ -208,7 +208,7 @@ static void heard(struct slot *s, const struct json *m)
     } else if ((v = json_get(m, STR("children")))) {
         slot_gather_children(s, text_of(s, v, "path"));
     } else if ((v = json_get(m, STR("artifacts")))) {
-        slot_gather_artifacts(s, text_of(s, v, "of"), text_of(s, v, "path"));
+        slot_gather_artifacts(s, text_of(s, v, "name"), text_of(s, v, "path"));
     } else if ((v = json_get(m, STR("text")))) {
         heard_text(s, v);
     } else if ((v = json_get(m, STR("child")))) {

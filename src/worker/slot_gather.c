@@ -1,5 +1,6 @@
 /* slot_gather.c: many answers for a handler that waits for them: the children of its job with their results, page by page, or an artifact of
- * each of some jobs, so many requests at once. What the handler finds does not depend on which was faster. */
+ * each of them: likewise, and those that are too big for a page by themselves, so many requests at once. What the handler finds does not
+ * depend on which was faster. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,9 +24,9 @@ struct slot_gather {
     struct arena *a;
     struct gather_item *items;
     size_t count, room, next, done, running;
-    struct http_call *list; /* of children: the page that is on its way */
-    int list_tries, fd;     /* fd: what the handler gets */
-    struct str cursor, name;
+    struct http_call *list;  /* the page that is on its way */
+    int list_tries, fd;      /* fd: what the handler gets */
+    struct str cursor, name; /* name: of the artifacts; "" = jobs are wanted */
 };
 
 static void start_more(struct slot_gather *g);
@@ -53,7 +54,7 @@ static bool write_all(int fd, struct str text)
     return true;
 }
 
-/* ---- artifacts: one request for each */
+/* ---- big artifacts: one request for each */
 
 static bool write_items(const struct slot_gather *g)
 {
@@ -143,9 +144,9 @@ static struct slot_gather *begin(struct slot *s, struct str path)
     return g;
 }
 
-/* ---- children: page by page */
+/* ---- jobs or artifacts, page by page */
 
-static void list_children(struct slot_gather *g);
+static void list_page(struct slot_gather *g);
 
 /* A line for each that is final; JSON knows no line break but between its values. */
 static bool write_jobs(const struct slot_gather *g, const struct json *jobs)
@@ -168,46 +169,91 @@ static bool write_jobs(const struct slot_gather *g, const struct json *jobs)
     return is_good;
 }
 
-static void on_list(void *ctx, struct http_call *call, const struct http_answer *got)
+/* "JOB BYTES" and so many bytes, or "JOB BYTES alone", one after the other. */
+static bool write_artifacts(struct slot_gather *g, struct str page)
 {
-    struct slot_gather *g = ctx;
+    size_t kept = 0;
+    for (size_t at = 0; at < page.n;) {
+        struct str words = STR_NONE;
+        struct str how = STR_NONE;
+        int64_t bytes = 0;
+        size_t end_of_line = str_find_char(page, '\n', at);
+        struct str id = str_cut(str_sub(page, at, end_of_line), ' ', &words);
+        bool is_line = words.p && str_to_i64(str_cut(words, ' ', &how), &bytes) && bytes >= 0;
+        if (!is_line || (!how.p && (size_t)bytes > page.n - end_of_line)) {
+            return false;
+        }
+        if (how.p) {
+            add_item(g, id);
+            if (!write_all(g->fd, str_sub(page, kept, at))) {
+                return false;
+            }
+            kept = end_of_line + 1;
+        }
+        at = end_of_line + 1 + (how.p ? 0 : (size_t)bytes);
+    }
+    return write_all(g->fd, str_sub(page, kept, page.n));
+}
+
+/* False: it is no answer to what was asked. */
+static bool take_page(struct slot_gather *g, const struct http_answer *got, bool *is_written)
+{
     struct arena *a = arena_new();
     struct json *root = NULL;
+    struct str next = http_answer_header(got, STR("Stint-Next-Cursor"));
+    bool is_good = !got->rc && got->status == 200;
+    if (is_good && g->name.n) {
+        *is_written = write_artifacts(g, got->body);
+    } else if (is_good && json_parse_envelope(got->body, a, &root, NULL) == RC_OK) {
+        const struct json *cursor = json_get(root, STR("next_cursor"));
+        next = cursor && cursor->type == JSON_STRING ? cursor->s : STR_NONE;
+        *is_written = write_jobs(g, json_get(root, STR("jobs")));
+    } else {
+        is_good = false;
+    }
+    g->cursor = is_good && next.n ? arena_str(g->a, next) : STR_NONE;
+    arena_free(a);
+    return is_good;
+}
+
+static void on_page(void *ctx, struct http_call *call, const struct http_answer *got)
+{
+    struct slot_gather *g = ctx;
+    struct str cursor = g->cursor;
+    bool is_written = false;
     (void)call;
     g->list = NULL;
-    if (got->rc || got->status != 200 || json_parse_envelope(got->body, a, &root, NULL)) {
+    if (!take_page(g, got, &is_written)) {
+        g->cursor = cursor; /* the same page again */
         if (g->list_tries++ < TRIES_MAX) {
-            list_children(g);
+            list_page(g);
         } else {
             end(g, got->rc ? got->err->text : "the server does not tell the children");
         }
-        goto out;
-    }
-    const struct json *next = json_get(root, STR("next_cursor"));
-    bool is_good = write_jobs(g, json_get(root, STR("jobs")));
-    g->cursor = next && next->type == JSON_STRING ? arena_str(g->a, next->s) : STR_NONE;
-    if (is_good && g->cursor.n) {
-        list_children(g);
+    } else if (!is_written) {
+        end(g, "the scratch folder is full");
+    } else if (g->cursor.n) {
+        list_page(g);
     } else {
-        end(g, is_good ? NULL : "the scratch folder is full");
+        start_more(g);
     }
-out:
-    arena_free(a);
 }
 
-static void list_children(struct slot_gather *g)
+static void list_page(struct slot_gather *g)
 {
     struct str more = g->cursor.n ? arena_printf(g->a, "&cursor=%.*s", STR_ARG(g->cursor)) : STR("");
+    struct str what =
+        g->name.n ? arena_printf(g->a, "/artifacts/%.*s?", STR_ARG(g->name)) : STR("?full=true&");
     struct http_field fields[2];
     const struct http_call_options o = {
         .method = HTTP_GET,
-        .path = arena_printf(g->a, "/v1/jobs/%s/children?full=true&limit=1000%.*s", id_text(g->s->job).s,
-                             STR_ARG(more)),
+        .path = arena_printf(g->a, "/v1/jobs/%s/children%.*slimit=1000%.*s", id_text(g->s->job).s,
+                             STR_ARG(what), STR_ARG(more)),
         .fields = fields,
         .field_count = slot_fields(g->s, fields),
         .timeout_ms = 60000,
         .ctx = g,
-        .on_done = on_list,
+        .on_done = on_page,
     };
     g->list = http_call_start(g->s->sup->http, &o);
 }
@@ -215,25 +261,17 @@ static void list_children(struct slot_gather *g)
 void slot_gather_children(struct slot *s, struct str path)
 {
     if (!s->gather && !s->fetch) { /* else a handler that does not wait for its answer */
-        list_children(begin(s, path));
+        list_page(begin(s, path));
     }
 }
 
-void slot_gather_artifacts(struct slot *s, struct str name_and_ids, struct str path)
+void slot_gather_artifacts(struct slot *s, struct str name, struct str path)
 {
-    struct str rest = STR_NONE;
-    if (s->gather || s->fetch) {
-        return;
+    if (!s->gather && !s->fetch) {
+        struct slot_gather *g = begin(s, path);
+        g->name = arena_str(g->a, name);
+        list_page(g);
     }
-    struct slot_gather *g = begin(s, path);
-    g->name = arena_str(g->a, str_cut(name_and_ids, ' ', &rest));
-    while (rest.p) {
-        struct str id = str_trim(str_cut(rest, ' ', &rest));
-        if (id.n) {
-            add_item(g, id);
-        }
-    }
-    start_more(g);
 }
 
 void slot_gather_cancel(struct slot *s)

@@ -181,7 +181,7 @@ void slot_fetch_answer(struct slot *s, bool is_found, const char *error);
 
 /* ---- slot_gather.c: many small answers of the server for the handler ---- */
 void slot_gather_children(struct slot *s, struct str path);
-void slot_gather_artifacts(struct slot *s, struct str name_and_ids, struct str folder);
+void slot_gather_artifacts(struct slot *s, struct str name, struct str path);
 void slot_gather_cancel(struct slot *s);
 
 /* ---- supervisor.c ---- */

@@ -92,6 +92,38 @@ test('whole children are what each is by itself, and a page of them ends when it
     assert.equal((await server.call('GET', `/v1/jobs/${id}/children?full=perhaps`)).json.code, 'invalid_field');
 });
 
+test('one artifact of each child comes in one answer, a big one by itself', async () => {
+    const id = await enqueue('texts');
+    const parent = await claim('texts', 'parent');
+    const { children } = await report(parent, 1, 'progress', { children: Array.from({ length: 6 }, (_, i) => ({ kind: 'child', args: { i } })) });
+    const texts = ['eins\n', '', 'zwei\nzwei', null, 'x'.repeat(300 << 10), 'drei'];
+    for (const text of texts.slice(0, 5)) {
+        const job = await claim('texts', 'child');
+        if (text?.length > 1000) {
+            const put = await fetch(`${server.url}/v1/jobs/${job.id}/artifacts/t?lease=${job.lease}`, { method: 'PUT', body: text, headers: { authorization: `Bearer ${server.key}` } });
+            assert.equal(put.status, 201);
+        }
+        await report(job, 1, 'complete', { artifacts: text === null || text.length > 1000 ? [] : [{ name: 't', text }] });
+    }
+    await report(await claim('texts', 'child'), 1, 'progress', {}); /* one that goes on has published nothing */
+    const ids = children.map((c) => c.id);
+    const whole = [`${ids[0]} 5\neins\n`, `${ids[1]} 0\n`, `${ids[2]} 9\nzwei\nzwei`, '', `${ids[4]} ${300 << 10} alone\n`, ''];
+    for (const limit of [1000, 4, 1]) {
+        let cursor = '';
+        for (let i = 0; i < 6; i += limit) {
+            const answer = await server.call('GET', `/v1/jobs/${id}/children/artifacts/t?limit=${limit}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+            assert.equal(answer.status, 200, answer.text);
+            assert.equal(answer.text, whole.slice(i, i + limit).join(''));
+            cursor = answer.headers.get('stint-next-cursor') ?? '';
+            assert.equal(cursor !== '', i + limit < 6);
+        }
+    }
+    const { next_cursor } = await get(`/v1/jobs/${id}/children?limit=1`);
+    const foreign = await server.call('GET', `/v1/jobs/${id}/children/artifacts/t?cursor=${encodeURIComponent(next_cursor)}`);
+    assert.equal(foreign.json.code, 'invalid_cursor');
+    assert.equal((await server.call('GET', `/v1/jobs/${id}/children/artifacts/none`)).text, '');
+});
+
 test('what is attached to the root hangs under it, and the root waits for it too', async () => {
     const id = await enqueue('c');
     await report(await claim('c', 'parent'), 1, 'wait', { children: [{ kind: 'child' }] });

@@ -55,6 +55,7 @@ const rows = {
     retryDead: (o) => [['POST', '/v1/dead/retry', { ids: [o.job] }]],
     purgeDead: (o) => [['POST', '/v1/dead/purge', { ids: [o.job] }]],
     listChildren: (o) => [['GET', `/v1/jobs/${o.job}/children`]],
+    listChildArtifacts: (o) => [['GET', `/v1/jobs/${o.job}/children/artifacts/a`]],
     readEvents: (o) => [['GET', `/v1/jobs/${o.job}/events`, undefined, sse], ['GET', `/v1/jobs/${o.job}/events`, undefined, { headers: { accept: 'application/json' } }]],
     createStreamToken: (o) => [['POST', `/v1/jobs/${o.job}/stream-token`]],
     listArtifacts: (o) => [['GET', `/v1/jobs/${o.job}/artifacts`]],

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "crypto/crypto.h"
@@ -172,44 +173,57 @@ static struct str read_text(void *ctx, const struct crawl_node *n)
     return c->texts[n - c->graph.nodes];
 }
 
-/* They come in the order of the nodes; of some there may be none. */
+static int compare_ids(const void *left, const void *right)
+{
+    const struct crawl_node *const *a = left;
+    const struct crawl_node *const *b = right;
+    return str_compare((*a)->id, (*b)->id);
+}
+
+/* The nodes that have a text of their own, by the ids of their jobs. */
+static size_t list_by_id(const struct crawl *c, const struct crawl_node **nodes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->graph.count; i++) {
+        const struct crawl_node *n = &c->graph.nodes[i];
+        if (n->state == CRAWL_DONE && !n->is_unchanged) {
+            nodes[count++] = n;
+        }
+    }
+    qsort(nodes, count, sizeof(*nodes), compare_ids);
+    return count;
+}
+
 static void take_texts(struct crawl *c, struct str all)
 {
-    struct str rest = all;
-    struct str size = STR_NONE;
-    struct str id = STR_NONE;
-    int64_t bytes = 0;
-    bool has_one = false;
-    for (size_t i = 0; i < c->graph.count; i++) {
-        if (!has_one && rest.p && rest.n) {
-            id = str_cut(str_cut(rest, '\n', &rest), ' ', &size);
-            has_one = str_to_i64(size, &bytes) && bytes >= 0 && (size_t)bytes <= rest.n;
+    const struct crawl_node **nodes = arena_array(c->a, const struct crawl_node *, c->graph.count + 1);
+    size_t count = list_by_id(c, nodes);
+    for (struct str rest = all; rest.p && rest.n;) {
+        struct str size = STR_NONE;
+        int64_t bytes = 0;
+        const struct crawl_node wanted = {.id = str_cut(str_cut(rest, '\n', &rest), ' ', &size)};
+        const struct crawl_node *key = &wanted;
+        if (!str_to_i64(size, &bytes) || bytes < 0 || (size_t)bytes > rest.n) {
+            return;
         }
-        if (has_one && str_eq(c->graph.nodes[i].id, id)) {
-            c->texts[i] = str_sub(rest, 0, (size_t)bytes);
-            rest = str_sub(rest, (size_t)bytes, rest.n);
-            has_one = false;
+        const struct crawl_node *const *found = bsearch(&key, nodes, count, sizeof(*nodes), compare_ids);
+        if (found) {
+            c->texts[*found - c->graph.nodes] = str_sub(rest, 0, (size_t)bytes);
         }
+        rest = str_sub(rest, (size_t)bytes, rest.n);
     }
 }
 
 static enum rc fetch_texts(struct crawl *c, struct err *e)
 {
-    struct buf ids = BUF_LIMIT(4 << 20);
     struct buf all = BUF_LIMIT(LINES_MAX_BYTES);
     const char *path = in_scratch(c, TEXTS_FILE);
-    for (size_t i = 0; i < c->graph.count; i++) {
-        if (c->graph.nodes[i].state == CRAWL_DONE && !c->graph.nodes[i].is_unchanged) {
-            buf_printf(&ids, "%.*s ", STR_ARG(c->graph.nodes[i].id));
-        }
-    }
     c->texts = arena_array(c->a, struct str, c->graph.count + 1);
-    enum rc rc = attempt_artifacts_of(c->at, buf_str(&ids), PAGE_ARTIFACT, path, e);
+    enum rc rc = attempt_child_artifacts(c->at, PAGE_ARTIFACT, path, e);
     rc = rc ? rc : buf_read_file(&all, path, e);
     if (!rc) {
         take_texts(c, arena_str(c->a, buf_str(&all)));
     }
-    buf_dispose(&ids);
     buf_dispose(&all);
     return rc;
 }
