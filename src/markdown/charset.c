@@ -274,6 +274,16 @@ static size_t mend_utf8(struct str in, struct buf *out)
     return garbled;
 }
 
+/* Is one of eight bytes below a blank? */
+static bool has_control(const char *p)
+{
+    const uint64_t ones = UINT64_MAX / 0xFF;
+    uint64_t eight;
+
+    memcpy(&eight, p, sizeof eight);
+    return ((eight - ones * ' ') & ~eight & ones * 0x80) != 0;
+}
+
 /* Control bytes that no text has: a picture, an archive, a PDF. */
 static bool is_binary(struct str text)
 {
@@ -282,6 +292,9 @@ static bool is_binary(struct str text)
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
         count += c < 9 || (c > 13 && c < 27) || (c > 27 && c < 32);
+        while (i + sizeof(uint64_t) < text.n && !has_control(text.p + i + 1)) {
+            i += sizeof(uint64_t);
+        }
     }
     return count > 4 + text.n / CONTROL_SHARE;
 }

@@ -18,8 +18,8 @@ bool message_next(const struct buf *in, struct str *line, size_t *used)
 
 void message_end_line(struct buf *line)
 {
-    for (size_t i = 0; i < line->n; i++) {
-        line->p[i] = line->p[i] == '\n' ? ' ' : line->p[i];
+    for (size_t i = 0; (i = str_find_char(buf_str(line), '\n', i)) < line->n;) {
+        line->p[i] = ' ';
     }
     buf_append_char(line, '\n');
 }

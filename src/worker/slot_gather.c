@@ -158,8 +158,8 @@ static bool write_jobs(const struct slot_gather *g, const struct json *jobs)
         if (name && job_state_parse(name->s, &state) && job_state_is_final(state)) {
             size_t from = lines.n;
             buf_append_str(&lines, j->raw);
-            for (size_t i = from; i < lines.n; i++) {
-                lines.p[i] = lines.p[i] == '\n' ? ' ' : lines.p[i];
+            for (size_t i = from; (i = str_find_char(buf_str(&lines), '\n', i)) < lines.n;) {
+                lines.p[i] = ' ';
             }
             buf_append_char(&lines, '\n');
         }
