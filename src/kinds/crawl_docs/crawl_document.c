@@ -296,10 +296,20 @@ static size_t put_target(const struct writing *w, struct str line, size_t from)
     return end + (is_bracketed && end < line.n);
 }
 
+/* Behind what has neither a target nor code nor an escape in it: nearly all of a line. */
+static size_t skip_plain(struct str line, size_t at)
+{
+    static const bool is_special[256] = {[']'] = true, ['`'] = true, ['\\'] = true};
+    while (at < line.n && !is_special[(unsigned char)line.p[at]]) {
+        at++;
+    }
+    return at;
+}
+
 static void put_line(const struct writing *w, struct str line)
 {
     size_t kept = 0;
-    for (size_t at = 0; at < line.n;) {
+    for (size_t at = skip_plain(line, 0); at < line.n; at = skip_plain(line, at)) {
         bool is_target = line.p[at] == ']' && at + 1 < line.n && line.p[at + 1] == '(';
         if (is_target) {
             buf_append_str(w->out, str_sub(line, kept, at + 2));
