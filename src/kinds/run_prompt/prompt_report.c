@@ -86,22 +86,39 @@ static enum rc write_file(const char *name, struct str text, struct err *e)
 }
 
 /* The first file is responses.jsonl; what does not fit comes in responses-2.jsonl and so on. */
-static enum rc next_responses(struct reporting *r, struct err *e)
+static struct str responses_name(const struct reporting *r)
 {
-    struct str name =
-        r->file_count ? arena_printf(r->a, "responses-%d.jsonl", r->file_count + 1) : STR("responses.jsonl");
-    if (r->responses && fclose(r->responses)) {
-        r->responses = NULL;
+    return r->file_count > 1 ? arena_printf(r->a, "responses-%d.jsonl", r->file_count)
+                             : STR("responses.jsonl");
+}
+
+/* Only now it is an artifact: those go to the server at once. */
+static enum rc end_responses(struct reporting *r, struct err *e)
+{
+    FILE *f = r->responses;
+    const struct str name = responses_name(r);
+    r->responses = NULL;
+    if (f && fclose(f)) {
         return file_error("responses.jsonl", e);
     }
-    r->responses = NULL;
+    if (f) {
+        attempt_artifact(r->at, name.p, "application/x-ndjson", name.p, STR(""), 0);
+    }
+    return RC_OK;
+}
+
+static enum rc next_responses(struct reporting *r, struct err *e)
+{
+    enum rc rc = end_responses(r, e);
+    if (rc) {
+        return rc;
+    }
     if (r->file_count == RESPONSES_FILES_MAX) {
         return err_set_code(e, RC_TOO_BIG, "too_large", NULL, "the answers are too many for artifacts");
     }
-    r->responses = fopen(name.p, "we");
     r->file_bytes = 0;
     r->file_count++;
-    attempt_artifact(r->at, name.p, "application/x-ndjson", name.p, STR(""), 0);
+    r->responses = fopen(responses_name(r).p, "we");
     return r->responses ? RC_OK : file_error("responses.jsonl", e);
 }
 
@@ -300,10 +317,7 @@ static enum rc report_all(struct reporting *r, struct err *e)
     enum rc rc = attempt_batch(r->at, r->args.batch, path.p, e);
     rc = rc ? rc : next_responses(r, e);
     rc = rc ? rc : read_lines(r, path.p, e);
-    if (!rc && fclose(r->responses)) {
-        rc = file_error("responses.jsonl", e);
-    }
-    r->responses = rc ? r->responses : NULL;
+    rc = rc ? rc : end_responses(r, e);
     if (!rc) {
         (void)write_report(r, &text);
         rc = buf_check(&text, "the report", e);
