@@ -28,10 +28,6 @@ static void act_on_one(struct api_call *c, enum job_action action)
 {
     struct store_act *op = api_op(c, sizeof *op, STORE_ACT, on_acted_one);
 
-    if (c->json && (c->json->type != JSON_OBJECT || c->json->count > 0)) {
-        api_fail(c, RC_INVALID, "invalid_field", NULL, "the body must be empty, or {}");
-        return;
-    }
     op->tenant = c->tenant;
     op->action = action;
     op->ids = &c->job;

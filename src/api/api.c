@@ -60,7 +60,8 @@ static bool check_media_type(struct api_call *c)
     enum api_body body = c->route->body;
     struct str encoding = http_request_header(c->x, STR("Content-Encoding"));
 
-    if (body == API_NO_BODY || (body == API_MAYBE_JSON && http_body_declared_bytes(c->x) == 0)) {
+    bool may_be_absent = body == API_MAYBE_JSON || body == API_EMPTY;
+    if (body == API_NO_BODY || (may_be_absent && http_body_declared_bytes(c->x) == 0)) {
         return true;
     }
     if (encoding.n > 0 && !str_eq_nocase(encoding, STR("identity"))) {
@@ -246,13 +247,17 @@ static void on_body(void *ctx, struct http_exchange *x)
         api_put_artifact_received(c);
         return;
     }
-    if (body == API_JSON || (body == API_MAYBE_JSON && text.n > 0)) {
+    if (body == API_JSON || ((body == API_MAYBE_JSON || body == API_EMPTY) && text.n > 0)) {
         struct json_budget budget = wire_budget();
         enum rc rc = json_parse_within(text, &budget, c->a, &c->json, &e);
         if (rc) {
             api_problem(c, rc, &e);
             return;
         }
+    }
+    if (body == API_EMPTY && c->json && (c->json->type != JSON_OBJECT || c->json->count > 0)) {
+        api_fail(c, RC_INVALID, "invalid_field", NULL, "the body must be empty, or {}");
+        return;
     }
     run(c);
 }

@@ -307,10 +307,6 @@ static void act(struct api_call *c, enum job_action action)
 {
     struct store_act *op = api_op(c, sizeof *op, STORE_ACT, on_acted);
 
-    if (c->json && (c->json->type != JSON_OBJECT || c->json->count > 0)) {
-        api_fail(c, RC_INVALID, "invalid_field", NULL, "the body must be empty, or {}");
-        return;
-    }
     op->tenant = c->tenant;
     op->action = action;
     op->of_batches = true;

@@ -25,6 +25,7 @@ enum api_body {
     API_NO_BODY, /* what comes is not looked at */
     API_JSON,
     API_MAYBE_JSON, /* may be absent */
+    API_EMPTY,      /* absent, or {} */
     API_JOBS,       /* JSON or NDJSON; handed over unparsed */
     API_UPLOAD,     /* the handler is called at the head and takes the body itself */
 };

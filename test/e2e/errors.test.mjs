@@ -142,7 +142,13 @@ test('a lease that is not the current one is 409, whatever is reported under it'
         ['snooze', 'POST', '/v1/reports', { job: job.id, lease: job.lease + 1, n: 1, op: 'snooze', delay_s: 1 }, 409, 'lease_lost'],
         ['retry of a running job', 'POST', `/v1/jobs/${job.id}/retry`, undefined, 409, 'wrong_state'],
         ['erase of a running job', 'DELETE', `/v1/jobs/${job.id}`, undefined, 409, 'wrong_state'],
-        ['a body that should be empty', 'POST', `/v1/jobs/${job.id}/cancel`, { a: 1 }, 422, 'invalid_field'],
+    ]));
+
+test('what takes nothing refuses what it is given: a pause without an end is not what a time was written for', () =>
+    check([
+        ...[`jobs/${job.id}/cancel`, 'queues/q/pause', 'queues/q/resume', 'limits/k/resume', 'schedules/s/run', 'schedules/s/pause', 'schedules/s/resume', `batches/${ID}/close`]
+            .flatMap((path) => [{ for_s: 600 }, []].map((body) => [path, 'POST', `/v1/${path}`, body, 422, 'invalid_field'])),
+        ['an object of nothing', 'POST', '/v1/queues/q/resume', {}, 200],
     ]));
 
 test('lists refuse limits, states and times that are none', () =>
