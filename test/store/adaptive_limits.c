@@ -1,5 +1,6 @@
 /* adaptive_limits.c: keys whose slots are cut by half when they refuse, and grow again with what completes. */
 #include "limit_rig.h"
+#include "postgres_rig.h"
 
 #define ADAPTIVE(n) ((struct limit_rule){.concurrency = (n), .is_adaptive = true})
 
@@ -185,4 +186,22 @@ STORE_TEST(few_slots_are_cut_and_mended_too)
     CHECK_INT(slots(s, A), 2);
     pass(s, SECOND);
     CHECK_INT(claimed(s, 10), 1);
+}
+
+SERVER_STORE_TEST(what_has_completed_of_a_key_is_forgotten_with_its_cut)
+{
+    set_limit(s, STR("host:*"), ADAPTIVE(8));
+    queue_some(s, 8, HOST);
+    struct claimed c = claim(s, .max = 10);
+    refuse(s, &c.jobs[0]);
+    for (size_t i = 1; i < c.count; i++) {
+        complete(s, &c.jobs[i], 1);
+    }
+    struct pg *other = a_stranger(s);
+    CHECK_INT(pg_rig_int(other, "SELECT count(*) FROM stint.limit_mend"), 7);
+    pass(s, DAY);
+    (void)prune(s);
+    CHECK_INT(pg_rig_int(other, "SELECT count(*) FROM stint.limit_key WHERE NOT is_set"), 0);
+    CHECK_INT(pg_rig_int(other, "SELECT count(*) FROM stint.limit_mend"), 0);
+    pg_close(other);
 }

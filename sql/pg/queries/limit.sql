@@ -147,14 +147,18 @@ ON CONFLICT (tenant, key) DO UPDATE SET is_set = excluded.is_set, concurrency = 
   cut_micro = excluded.cut_micro, cut_at = excluded.cut_at, is_adaptive = excluded.is_adaptive
 
 -- name: limit_expire
--- Rows that say nothing any more, and that nobody holds: $1 now · $2 so many. Who needs one makes it again.
-DELETE FROM stint.limit_key AS k USING (
+-- Rows that say nothing any more, and that nobody holds, with what has completed of their keys: $1 now · $2 so many. Who needs one
+-- makes it again.
+WITH u AS (
   SELECT l.tenant, l.key FROM stint.limit_key AS l
   WHERE NOT l.is_set AND l.paused_until <= $1::bigint AND l.full_at_us <= $1::bigint * 1000
     AND (l.cut_micro = 0 OR l.cut_at <= $1::bigint - 86400000)
     AND NOT EXISTS (SELECT FROM stint.slot AS s WHERE s.tenant = l.tenant AND s.key = l.key)
-  ORDER BY l.tenant, l.key LIMIT $2 FOR UPDATE SKIP LOCKED) AS u
-WHERE k.tenant = u.tenant AND k.key = u.key
+  ORDER BY l.tenant, l.key LIMIT $2 FOR UPDATE SKIP LOCKED
+), mends AS (
+  DELETE FROM stint.limit_mend AS m USING u WHERE m.tenant = u.tenant AND m.key = u.key
+)
+DELETE FROM stint.limit_key AS k USING u WHERE k.tenant = u.tenant AND k.key = u.key
 
 -- name: limit_count
 SELECT count(*) FROM stint.limit_key WHERE tenant = $1::bigint::int AND is_set
