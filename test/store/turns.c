@@ -369,3 +369,22 @@ STORE_TEST(a_group_that_cancels_a_hundred_thousand_jobs_is_not_punished)
     queue_group(s, 3, "A");
     CHECK_INT(claim_of_group(s, 4, STR("A")), 2);
 }
+
+/* So many groups that a claim does not look for them anew each time. What was claimed for while the queue was paused, and what came
+ * meanwhile, is there at once. */
+STORE_TEST(of_many_groups_the_first_one_is_still_known_behind_a_pause)
+{
+    for (int64_t i = 0; i < 200; i++) {
+        a_queued_job(s, .group = arena_printf(s->a, "g%lld", (long long)i));
+    }
+    struct id first = a_queued_job(s, .group = STR("first"), .priority = -1);
+    CHECK_ID(claim_one(s)->id, first);
+    first = a_queued_job(s, .group = STR("first"), .priority = -1);
+    pause_queue(s, STR("default"));
+    claim_none(s);
+    struct id late = a_queued_job(s, .group = STR("late"), .priority = -2);
+    claim_none(s);
+    resume_queue(s, STR("default"));
+    CHECK_ID(claim_one(s)->id, late);
+    CHECK_ID(claim_one(s)->id, first);
+}

@@ -92,7 +92,7 @@ static size_t find_options(struct lanes *m, const struct lane_filter *f, int64_t
     size_t count = 0;
     for (struct lane *l = lanes_tenant_of(m, f->tenant)->lanes; l; l = l->next) {
         bool is_awaited = false;
-        if (!is_wanted(l, f) || l->is_paused) {
+        if (!is_wanted(l, f) || l->turns->queue->is_paused) {
             continue;
         }
         int64_t wait = wait_of(l, now, &is_awaited);
@@ -167,7 +167,8 @@ void lanes_look(struct lanes *m, struct store_look *op, int64_t now)
         const struct store_line *w = &op->wanted[i];
         const struct lane_filter f = {w->tenant, &w->queue, &w->kind, 1, w->kind.n > 0, 0};
         for (const struct lane *l = lanes_tenant_of(m, w->tenant)->lanes; l; l = l->next) {
-            if (is_wanted(l, &f) && !l->is_paused && !lanes_wait_of(l, now) && !is_told(op, &l->name)) {
+            if (is_wanted(l, &f) && !l->turns->queue->is_paused && !lanes_wait_of(l, now) &&
+                !is_told(op, &l->name)) {
                 ops_add_line(op, &(struct store_line){w->tenant, arena_str(op->op.a, l->name.queue),
                                                       arena_str(op->op.a, l->name.kind)});
             }

@@ -115,7 +115,7 @@ void lanes_found(struct lanes *m, const struct lane_look *look, const struct lan
         lanes_put_note(m, l, at);
         l->has_place = true;
         l->lane = lane;
-        l->is_paused = is_paused;
+        l->turns->queue->is_paused = is_paused;
     }
     pthread_mutex_unlock(&m->lock);
 }

@@ -191,6 +191,15 @@ void lanes_hear(struct lanes *m, int64_t tenant)
     pthread_mutex_unlock(&m->lock);
 }
 
+void lanes_see_queue(struct lanes *m, int64_t tenant, struct str queue, bool is_paused)
+{
+    pthread_mutex_lock(&m->lock);
+    struct lane_tenant *t = lanes_tenant_of(m, tenant);
+    lanes_turns_of(m, tenant, queue, STR_NONE)->is_paused = is_paused;
+    t->is_wanted = t->is_wanted || !is_paused;
+    pthread_mutex_unlock(&m->lock);
+}
+
 void lanes_see_key(struct lanes *m, const struct limit *l)
 {
     pthread_mutex_lock(&m->lock);

@@ -53,6 +53,8 @@ void lanes_dispose(struct lanes *m);
 void lanes_note(struct lanes *m, const struct lane_name *name, struct lane_head at);
 /* Something of the tenant became ready elsewhere: look. */
 void lanes_hear(struct lanes *m, int64_t tenant);
+/* The queue was paused here, or goes on. Behind a pause that others have made there may be more than is known: look. */
+void lanes_see_queue(struct lanes *m, int64_t tenant, struct str queue, bool is_paused);
 /* So it was when it was locked, or read. */
 void lanes_see_key(struct lanes *m, const struct limit *l);
 /* So many jobs of the key have completed. */

@@ -6,6 +6,8 @@
 
 struct lane_turns { /* of a group in a queue; of a group p NULL: of the queue */
     int64_t next;
+    bool
+        is_paused; /* of a queue: when it was last looked, or changed here; committers may know older settings */
     struct lane_turns *queue;
 };
 
@@ -33,7 +35,6 @@ struct lane {
     size_t use_count;
     struct lane_turns *turns;
     bool may_hold;
-    bool is_paused; /* its queue, when it was last looked; committers may know older settings */
     bool has_place; /* lane, its number in the index, is known */
     int64_t lane;
     struct lane_head head; /* there may be a job before it that nobody told of */

@@ -176,6 +176,7 @@ struct round_work {
     bool is_timed;     /* it writes, or takes away, a due time */
     bool is_shrinking; /* jobs go: the greatest id that ever was is remembered */
     bool is_limit_set; /* people change limits */
+    const struct store_set_queue *queue_set;
     size_t jobs_sent;
 };
 

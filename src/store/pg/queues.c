@@ -101,6 +101,7 @@ enum rc pg_queue_set_run(struct committer *w, struct store_op *base, struct err 
     v->name = arena_str(base->a, op->name);
     v->settings.group_weights = arena_str(base->a, v->settings.group_weights);
     op->queue = v;
+    w->work.queue_set = op;
     rc = put(w, op->tenant, v, e);
     return !rc && was_paused && !v->is_paused ? wake(w, op->tenant, op->name, e) : rc;
 }

@@ -373,6 +373,17 @@ static void note_locked(struct committer *w, bool is_done)
     }
 }
 
+/* No claim looks at lanes of a queue that is paused: it would take them for empty. */
+static void see_queue(struct committer *w, bool is_done)
+{
+    const struct store_set_queue *set = w->work.queue_set;
+    if (set && is_done) {
+        lanes_see_queue(&w->engine->lanes, set->tenant, set->name, set->queue->is_paused);
+    } else if (set) {
+        lanes_hear(&w->engine->lanes, set->tenant);
+    }
+}
+
 /* What the round has told is known to claims and ticks. After a failure nobody may know whether it is committed. */
 static int64_t settle(struct committer *w, bool is_done, int64_t found)
 {
@@ -382,6 +393,7 @@ static int64_t settle(struct committer *w, bool is_done, int64_t found)
     claims_see_ready(w, is_done);
     note_locked(w, is_done);
     limits_settle(w, is_done);
+    see_queue(w, is_done);
     int64_t told = due_note(d, w->work.due_at);
     if (w->work.wants_tick || (w->work.had_wish && !is_done)) {
         told = due_wish(d, w->keeper.now);
