@@ -52,6 +52,11 @@ size_t model_page_end(const struct id *first, size_t step, size_t count, int64_t
     return (int64_t)count <= limit ? count : end;
 }
 
+bool model_is_beside(const struct model_job *job, const struct job *last)
+{
+    return id_ordinal(job->v.id) == id_ordinal(last->id);
+}
+
 struct model_job *model_find(const struct model *m, int64_t tenant, struct id id)
 {
     int at = model_place(m, id);

@@ -215,6 +215,7 @@ int model_place(const struct model *m, struct id id);
 /* How many of so many ids, each `step` bytes behind the one before, in the order of a list, are its first page. It ends between two
  * ordinals: several nodes make ids of one. */
 size_t model_page_end(const struct id *first, size_t step, size_t count, int64_t limit);
+bool model_is_beside(const struct model_job *job, const struct job *last); /* an id of its ordinal */
 struct model_job *model_find(const struct model *m, int64_t tenant, struct id id);
 bool model_has_passed_deadline(
     const struct model *m); /* … of a live job: a claim may end it, or the next tick */

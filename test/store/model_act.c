@@ -167,11 +167,12 @@ static bool allows(enum job_action action, enum job_state state)
     }
 }
 
-/* A page may be short when there is a cursor to go on from. */
+/* A page may be short when there is a cursor to go on from, and no page ends between ids of one ordinal. */
 static void act_by_filter(struct model *m, struct store_act *op, const struct store_act *got)
 {
     int64_t limit = op->limit > 0 && op->limit < ACT_LIMIT_MAX ? op->limit : ACT_LIMIT_MAX;
-    struct model_job **picked = arena_array(op->op.a, struct model_job *, (size_t)limit + 1);
+    struct model_job **picked =
+        arena_array(op->op.a, struct model_job *, (size_t)limit + got->verdict_count + 1);
     size_t count = 0;
     bool is_more = false;
     if (got->next_cursor && (int64_t)got->verdict_count < limit) {
@@ -184,7 +185,8 @@ static void act_by_filter(struct model *m, struct store_act *op, const struct st
         if (is_ahead || !model_matches(job, op->tenant, &op->filter) || !allows(op->action, job->v.state)) {
             continue;
         }
-        is_more = (int64_t)count == limit;
+        is_more = (int64_t)count >= limit &&
+                  !(count < got->verdict_count && model_is_beside(job, &picked[count - 1]->v));
         if (!is_more) {
             picked[count++] = job;
         }

@@ -42,7 +42,7 @@ static void list_jobs(struct model *m, struct store_list_jobs *op, const struct 
 {
     int64_t limit = op->limit > 0 && op->limit < LIST_MAX ? op->limit : LIST_MAX;
     bool is_more = false;
-    op->jobs = arena_array(op->op.a, struct job, (size_t)limit + 1);
+    op->jobs = arena_array(op->op.a, struct job, (size_t)limit + got->count + 1);
     if (got->next_cursor && (int64_t)got->count < limit) {
         limit = (int64_t)got->count;
     }
@@ -52,7 +52,8 @@ static void list_jobs(struct model *m, struct store_list_jobs *op, const struct 
         if (id_ordinal(job->v.id) >= before || !model_matches(job, op->tenant, &op->filter)) {
             continue;
         }
-        is_more = (int64_t)op->count == limit;
+        is_more = (int64_t)op->count >= limit &&
+                  !(op->count < got->count && model_is_beside(job, &op->jobs[op->count - 1]));
         if (!is_more) {
             const struct job *seen = op->count < got->count ? &got->jobs[op->count] : NULL;
             struct job v = model_view(m, job, seen);
