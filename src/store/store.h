@@ -137,6 +137,7 @@ struct store_options {
     const char *synchronous; /* SQLite, mutant builds only: overrides FULL; NULL otherwise */
     bool unsafe;             /* PostgreSQL: a server that does not flush what it commits will do */
     int committers;          /* PostgreSQL: 0 = 4 */
+    bool unhurried; /* PostgreSQL, for tests: nothing is left to the slow lane because it takes long */
     /* PostgreSQL, RC_INVALID elsewhere: where LISTEN works, when a pooler stands before the store; NULL, "": as the url. */
     const char *listen_dsn;
 };
@@ -528,7 +529,8 @@ struct store_get_job {
 };
 
 /* Newest first, without args, result, checkpoint and stack. At most `limit` jobs and a bounded number of rows looked at:
- * a page may be short, even empty, while next_cursor != 0 says there is more. */
+ * a page may be short, even empty, while next_cursor != 0 says there is more. Jobs of one ordinal, which several nodes may make
+ * in one millisecond, are on one page, though all of it be of them and longer than that. */
 struct store_list_jobs {
     struct store_op op;
     int64_t tenant;

@@ -42,6 +42,7 @@ void ask_begin(struct store_test *s, int committers, int nodes)
     store_close(s->store);
     s->options.on_round = count_done;
     s->options.committers = is_server(s) ? committers : 1;
+    s->options.unhurried = true; /* the model knows nothing of the machine */
     open_node(s, &s->store);
     if (is_server(s) && nodes > 1) {
         open_node(s, &second_node);

@@ -64,7 +64,7 @@ static void see_until(struct due *d, const struct due_reading *r, int64_t until)
     if (r->is_full) {
         d->looked_at_us = clock_mono_us();
         d->cost_us = r->cost_us ? r->cost_us : d->looked_at_us - r->began_us;
-        d->dear_readings = d->cost_us < DEAR_US ? 0 : d->dear_readings + 1;
+        d->dear_readings = d->is_unhurried || d->cost_us < DEAR_US ? 0 : d->dear_readings + 1;
         d->was_asked = false;
     }
 }

@@ -34,6 +34,7 @@ struct due {
     int64_t floor, seen;
     int64_t cost_us, looked_at_us; /* of the last full reading */
     int dear_readings;             /* full ones, in a row */
+    bool is_unhurried;             /* store_options; none is dear */
     bool was_asked;                /* a whole one since */
     struct due_reading *readings;
     int64_t wished_at; /* a tick is wanted since then; 0: none is */

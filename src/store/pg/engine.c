@@ -308,6 +308,7 @@ static struct pg_engine *engine_new(const char *dsn, const struct store_options 
     op_queue_init(&s->reads);
     heads_init(&s->heads);
     lanes_init(&s->lanes);
+    s->due.is_unhurried = s->heads.is_unhurried = s->lanes.is_unhurried = options->unhurried;
     nodes_init(s);
     s->committers = mem_alloc(((size_t)s->committer_count + OWN_LANES) * sizeof *s->committers);
     for (int i = 0; i < s->committer_count + OWN_LANES; i++) {

@@ -212,7 +212,7 @@ static bool is_due(const struct line *l, int64_t now_us)
     return now_us - l->looked_at_us >= wait_us;
 }
 
-static void note_look(struct line *l, const struct look *look)
+static void note_look(const struct heads *h, struct line *l, const struct look *look)
 {
     l->was_short = look->is_short;
     l->was_asked = true;
@@ -220,9 +220,8 @@ static void note_look(struct line *l, const struct look *look)
         l->looked_at_us = clock_mono_us();
         l->cost_us = look->cost_us;
         l->was_asked = false;
-        l->dear_looks = look->cost_us < DEAR_US + MET_US * look->met ? 0
-                        : look->is_apart || is_crowded(l)            ? DEAR_LOOKS
-                                                                     : l->dear_looks + 1;
+        bool is_cheap = h->is_unhurried || look->cost_us < DEAR_US + MET_US * look->met;
+        l->dear_looks = is_cheap ? 0 : look->is_apart || is_crowded(l) ? DEAR_LOOKS : l->dear_looks + 1;
     }
 }
 
@@ -231,7 +230,7 @@ void heads_looked(struct heads *h, const struct line *name, const struct look *l
     pthread_mutex_lock(&h->lock);
     struct line *l = get(h, name);
     if (l) {
-        note_look(l, look);
+        note_look(h, l, look);
     }
     pthread_mutex_unlock(&h->lock);
 }
@@ -415,7 +414,7 @@ static void note_empty(struct line *l, int64_t now)
 static void end_claim(struct heads *h, struct line *l, const struct look *look)
 {
     if (look) {
-        note_look(l, look);
+        note_look(h, l, look);
     }
     l->claims--;
     h->claims--;

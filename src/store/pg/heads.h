@@ -62,8 +62,9 @@ struct heads {
     struct map by_name;
     struct line **lines;
     size_t count, room;
-    size_t claims;  /* under way, of all lines: meanwhile none is forgotten */
-    bool has_holes; /* there were too many lines: may_hold does not say all */
+    size_t claims;     /* under way, of all lines: meanwhile none is forgotten */
+    bool has_holes;    /* there were too many lines: may_hold does not say all */
+    bool is_unhurried; /* store_options; no look is dear */
 };
 
 /* From this place of the line, up to that priority. */

@@ -147,8 +147,9 @@ void lanes_end_look(struct lanes *m, const struct lane_look *look, struct lane_p
     t->is_begun = t->is_begun && !is_last;
     t->is_wanted = t->is_wanted || !is_last; /* of a first one the rest comes at once */
     t->cost_us = cost_us;
-    t->found = count;
-    bool is_cheap = count < DEAR_LANES && t->cost_us < DEAR_US + LANE_US * (int64_t)count;
+    t->found = m->is_unhurried ? 0 : count;
+    bool is_cheap =
+        m->is_unhurried || (count < DEAR_LANES && t->cost_us < DEAR_US + LANE_US * (int64_t)count);
     t->dear_looks = is_cheap ? 0 : t->dear_looks + 1;
     t->has_late = count > 0;
     t->looked_at_us = clock_mono_us();

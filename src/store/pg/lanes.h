@@ -39,7 +39,8 @@ struct lanes {
     size_t unknown;              /* keys of which nobody knows how they stand */
     struct lane_option *options; /* room for a choice */
     size_t option_room;
-    uint64_t clock; /* of notes */
+    bool is_unhurried; /* store_options; claims look each time */
+    uint64_t clock;    /* of notes */
     _Atomic int64_t lane_count;
     _Atomic int64_t next_at; /* when one opens for which a claim, or a tick, has asked; 0: none */
 };

@@ -49,10 +49,14 @@ enum rc pg_round_blame_lock(struct err *e)
 
 /* A stranger holds a lock. Whose operation meets it is found out quickly, and waits for it where it is in nobody's way:
  * in the slow lane, in turn with others. */
-static enum verdict judge_lock(struct committer *w, struct store_op *list, enum rc *rc, struct err *e)
+static enum verdict judge_lock(struct committer *w, struct store_op *list, int replays, enum rc *rc,
+                               struct err *e)
 {
     int64_t now = clock_mono_us();
     bool is_slow = w->number >= w->engine->committer_count; /* or the filler */
+    if (!is_slow && w->engine->base.options.unhurried && replays < REPLAYS_MAX) {
+        return REPLAY;
+    }
     if (!is_slow) {
         w->hurry_until_us = now + HURRY_US;
         list->until_us = now + LOCK_WAIT_US; /* also when many wait before it there */
@@ -99,7 +103,7 @@ static enum verdict judge(struct committer *w, struct store_op *list, int replay
         return WITHOUT_ENQUEUES;
     }
     if (fault == PG_LOCKED) {
-        return judge_lock(w, list, rc, e);
+        return judge_lock(w, list, replays, rc, e);
     }
     if (!is_single) {
         return REPLAY_HALVES;
