@@ -35,7 +35,4 @@ void api_drain(struct api *a, void (*done)(void *ctx), void *ctx);
  * then run the loop until queue_close's condition holds; what comes back later is dropped. NULL is fine. */
 void api_stop(struct api *a);
 
-/* One line a route, `METHOD PATTERN operationId`, for the test that compares them with the OpenAPI document. */
-void api_print_routes(struct buf *out);
-
 #endif

@@ -143,11 +143,3 @@ const struct api_route *api_route_find(enum http_method method, struct str path,
     }
     return NULL;
 }
-
-void api_print_routes(struct buf *out)
-{
-    for (size_t i = 0; i < api_route_count; i++) {
-        struct str method = http_method_name(api_routes[i].method);
-        buf_printf(out, "%.*s %s %s\n", STR_ARG(method), api_routes[i].pattern, api_routes[i].operation);
-    }
-}

@@ -98,13 +98,6 @@ static const struct bench_workload *find(const char *name)
     return NULL;
 }
 
-void bench_load_help(void)
-{
-    for (size_t i = 0; workloads[i]; i++) {
-        (void)printf("  %-10s %s\n", workloads[i]->name, workloads[i]->help);
-    }
-}
-
 enum rc bench_load_run(const struct bench_options *o, struct err *e)
 {
     const struct bench_workload *w = find(o->workload);

@@ -21,7 +21,5 @@ struct bench_options {
 
 /* Prints one line of JSON: {"workload","jobs","seconds","rate","p50_ms","p99_ms","errors",…}. RC_INVALID: no such workload. */
 MUST_CHECK enum rc bench_load_run(const struct bench_options *o, struct err *e);
-/* The names of the workloads with a line of help each, for people. */
-void bench_load_help(void);
 
 #endif

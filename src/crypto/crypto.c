@@ -3,21 +3,11 @@
 
 #include <sodium.h>
 
-#include "base/id.h"
-
 _Static_assert(crypto_auth_hmacsha256_BYTES == SHA256_BYTES, "SHA-256 has 32 bytes");
 
 static const unsigned char *bytes_of(struct str s)
 {
     return (const unsigned char *)(s.p ? s.p : "");
-}
-
-enum rc crypto_init(struct err *e)
-{
-    if (sodium_init() < 0) {
-        return err_set(e, RC_FATAL, "libsodium cannot be initialised");
-    }
-    return RC_OK;
 }
 
 struct sha256 crypto_hmac_sha256(struct str key, struct str bytes)
@@ -32,22 +22,9 @@ struct sha256 crypto_hmac_sha256(struct str key, struct str bytes)
     return mac;
 }
 
-struct crypto_key crypto_key_random(void)
-{
-    struct crypto_key key;
-
-    random_bytes(key.b, sizeof key.b);
-    return key;
-}
-
 bool crypto_equal(struct str a, struct str b)
 {
     return a.n == b.n && sodium_memcmp(bytes_of(a), bytes_of(b), a.n) == 0;
-}
-
-bool sha256_eq(const struct sha256 *a, const struct sha256 *b)
-{
-    return sodium_memcmp(a->b, b->b, SHA256_BYTES) == 0;
 }
 
 void crypto_wipe(void *p, size_t n)

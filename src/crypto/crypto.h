@@ -23,9 +23,6 @@ struct sha256_stream {
     _Alignas(16) unsigned char opaque[128];
 };
 
-/* To be called once by cmd/ before any thread starts. RC_FATAL: the library cannot work on this machine. */
-MUST_CHECK enum rc crypto_init(struct err *e);
-
 struct sha256 crypto_sha256(struct str bytes);
 void sha256_init(struct sha256_stream *s);
 void sha256_update(struct sha256_stream *s, struct str bytes);
@@ -33,11 +30,9 @@ struct sha256 sha256_final(struct sha256_stream *s);
 
 /* RFC 2104; a key of any length. */
 struct sha256 crypto_hmac_sha256(struct str key, struct str bytes);
-struct crypto_key crypto_key_random(void);
 
 /* Equal content; takes as long for a difference in the first byte as in the last. Lengths are no secret. */
 bool crypto_equal(struct str a, struct str b);
-bool sha256_eq(const struct sha256 *a, const struct sha256 *b); /* constant time too */
 /* Overwrites a secret; not optimised away. */
 void crypto_wipe(void *p, size_t n);
 

@@ -31,8 +31,6 @@ struct db {
     int64_t wal_pages, wal_commits;
 };
 
-static bool is_memory_limited;
-
 /* One row per class that some caller treats in its own way; what is not here is RC_FATAL. */
 static const struct {
     int sqlite;
@@ -46,9 +44,6 @@ static const struct {
 static enum rc rc_from_sqlite(int extended)
 {
     int primary = extended & 0xff;
-    if (primary == SQLITE_NOMEM && is_memory_limited) {
-        return RC_TOO_BIG;
-    }
     for (size_t i = 0; i < sizeof rc_of_sqlite / sizeof rc_of_sqlite[0]; i++) {
         if (rc_of_sqlite[i].sqlite == primary) {
             return rc_of_sqlite[i].rc;
@@ -211,11 +206,6 @@ void db_bind_int(struct db_stmt *q, int parameter, int64_t v)
     note_bind(q, sqlite3_bind_int64(q->handle, parameter, v));
 }
 
-void db_bind_real(struct db_stmt *q, int parameter, double v)
-{
-    note_bind(q, sqlite3_bind_double(q->handle, parameter, v));
-}
-
 void db_bind_str(struct db_stmt *q, int parameter, struct str v)
 {
     note_bind(q, sqlite3_bind_text64(q->handle, parameter, v.p, v.n, SQLITE_STATIC, SQLITE_UTF8));
@@ -229,11 +219,6 @@ void db_bind_c(struct db_stmt *q, int parameter, const char *v)
 void db_bind_blob(struct db_stmt *q, int parameter, struct str v)
 {
     note_bind(q, sqlite3_bind_blob64(q->handle, parameter, v.p, v.n, SQLITE_STATIC));
-}
-
-void db_bind_id(struct db_stmt *q, int parameter, const struct id *v)
-{
-    db_bind_blob(q, parameter, v ? (struct str){(const char *)v->b, sizeof v->b} : STR_NONE);
 }
 
 void db_bind_null(struct db_stmt *q, int parameter)
@@ -305,11 +290,6 @@ int64_t db_int(struct db_stmt *q, int column)
     return sqlite3_column_int64(q->handle, column);
 }
 
-double db_real(struct db_stmt *q, int column)
-{
-    return sqlite3_column_double(q->handle, column);
-}
-
 struct str db_str(struct db_stmt *q, int column)
 {
     const char *p = (const char *)sqlite3_column_text(q->handle, column); /* before bytes: it may convert */
@@ -323,17 +303,6 @@ struct str db_blob(struct db_stmt *q, int column)
     }
     const char *p = sqlite3_column_blob(q->handle, column); /* NULL for an empty blob */
     return (struct str){p ? p : "", (size_t)sqlite3_column_bytes(q->handle, column)};
-}
-
-bool db_id(struct db_stmt *q, int column, struct id *out)
-{
-    struct str b = db_blob(q, column);
-    memset(out, 0, sizeof *out);
-    if (b.n != sizeof out->b) {
-        return false;
-    }
-    memcpy(out->b, b.p, b.n);
-    return true;
 }
 
 bool db_is_null(struct db_stmt *q, int column)
@@ -427,11 +396,6 @@ enum rc db_lengthen_log(struct db *db, int64_t pages, bool *is_long, struct err 
     return code == SQLITE_OK ? RC_OK : fail(db, code, e);
 }
 
-void db_interrupt(struct db *db)
-{
-    sqlite3_interrupt(db->handle);
-}
-
 static int ask_to_stop(void *arg)
 {
     struct db *db = arg;
@@ -444,17 +408,4 @@ void db_set_stop(struct db *db, bool (*should_stop)(void *arg), void *arg)
     db->stop_arg = arg;
     sqlite3_progress_handler(db->handle, should_stop ? STEPS_BETWEEN_ASK : 0,
                              should_stop ? ask_to_stop : NULL, db);
-}
-
-void db_limit_memory(int64_t max_bytes)
-{
-    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
-                         1); /* we compile it without counting, which a limit needs */
-    (void)sqlite3_hard_heap_limit64(max_bytes);
-    is_memory_limited = max_bytes > 0;
-}
-
-const char *db_sqlite_version(void)
-{
-    return sqlite3_libversion();
 }

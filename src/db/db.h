@@ -1,6 +1,6 @@
 /* db.h: SQLite in our own few words: open, prepare, bind, step. The only user of sqlite3.h.
  * Knows nothing of jobs or indexes: SQL, pragmas and transactions (`BEGIN IMMEDIATE`, `COMMIT`) are the caller's text.
- * One connection belongs to one thread at a time; only db_interrupt may come from another.
+ * One connection belongs to one thread at a time.
  *
  *   struct db_stmt *q = NULL;
  *   rc = db_prepare(db, "SELECT name, due_at FROM job WHERE queue = ?1", &q, e);
@@ -13,7 +13,8 @@
 #ifndef STINT_DB_DB_H
 #define STINT_DB_DB_H
 
-#include "base/id.h"
+#include "base/err.h"
+#include "base/str.h"
 
 struct db;
 struct db_stmt;
@@ -31,7 +32,7 @@ struct db_options {
 };
 
 /* What a failure becomes: full disk RC_FULL · locked or interrupted RC_BUSY · constraint RC_CONFLICT · read-only or
- * no permission RC_DENIED · a value too big, or more memory than db_limit_memory allows, RC_TOO_BIG · everything else
+ * no permission RC_DENIED · a value too big RC_TOO_BIG · everything else
  * (damaged, not a database, input/output error, wrong SQL) RC_FATAL. The text is SQLite's own. */
 MUST_CHECK enum rc db_open(const char *path, const struct db_options *o, struct db **out, struct err *e);
 void db_close(struct db *db); /* finalizes its statements; NULL is fine */
@@ -49,11 +50,9 @@ MUST_CHECK enum rc db_prepare(struct db *db, const char *sql, struct db_stmt **o
 /* Parameters count from 1. Texts and blobs are borrowed until the statement is asked for again. A bind that fails (no
  * such parameter: a bug; or too big) is told by the next step. */
 void db_bind_int(struct db_stmt *q, int parameter, int64_t v);
-void db_bind_real(struct db_stmt *q, int parameter, double v);
-void db_bind_str(struct db_stmt *q, int parameter, struct str v);      /* STR_NONE binds NULL */
-void db_bind_c(struct db_stmt *q, int parameter, const char *v);       /* NULL binds NULL */
-void db_bind_blob(struct db_stmt *q, int parameter, struct str v);     /* STR_NONE binds NULL */
-void db_bind_id(struct db_stmt *q, int parameter, const struct id *v); /* 16 bytes; NULL binds NULL */
+void db_bind_str(struct db_stmt *q, int parameter, struct str v);  /* STR_NONE binds NULL */
+void db_bind_c(struct db_stmt *q, int parameter, const char *v);   /* NULL binds NULL */
+void db_bind_blob(struct db_stmt *q, int parameter, struct str v); /* STR_NONE binds NULL */
 void db_bind_null(struct db_stmt *q, int parameter);
 
 /* To the next row; *has_row says whether there is one. After the last row, and after an error, the statement is reset
@@ -66,10 +65,8 @@ void db_reset(struct db_stmt *q); /* leaves a row loop early, and with it the st
 /* Columns of the current row count from 0; text and blobs live until the next step or reset. NULL reads as 0 or
  * STR_NONE. */
 int64_t db_int(struct db_stmt *q, int column);
-double db_real(struct db_stmt *q, int column);
 struct str db_str(struct db_stmt *q, int column);
 struct str db_blob(struct db_stmt *q, int column);
-bool db_id(struct db_stmt *q, int column, struct id *out); /* false, and *out zero, unless it is 16 bytes */
 bool db_is_null(struct db_stmt *q, int column);
 
 /* Rows of the program that statements of this connection read as a table: `INSERT INTO job SELECT id, args FROM new_job`
@@ -105,14 +102,8 @@ MUST_CHECK enum rc db_checkpoint(struct db *db, bool truncate, struct err *e);
 #define DB_LOG_STEP_BYTES (256 << 10)
 MUST_CHECK enum rc db_lengthen_log(struct db *db, int64_t pages, bool *is_long, struct err *e);
 
-/* Makes what runs fail with RC_BUSY. Any thread, while db is open. */
-void db_interrupt(struct db *db);
 /* From now on `should_stop` is asked about every 4,000 steps of the virtual machine; true ends the running statement
  * with RC_BUSY. NULL: never asked again. */
 void db_set_stop(struct db *db, bool (*should_stop)(void *arg), void *arg);
-/* No more than this for all connections of the process together. Only before the first db_open of the process. */
-void db_limit_memory(int64_t max_bytes);
-
-const char *db_sqlite_version(void); /* "3.53.2" */
 
 #endif

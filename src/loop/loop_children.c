@@ -155,11 +155,6 @@ enum rc child_start(struct loop *l, const struct child_options *o, struct child 
     return RC_OK;
 }
 
-pid_t child_pid(const struct child *c)
-{
-    return c->pid;
-}
-
 void child_kill_group(struct child *c, int signum)
 {
     kill(-c->pid, signum);

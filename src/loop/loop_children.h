@@ -34,7 +34,6 @@ struct child_options {
  * RC_NOT_FOUND: no such program or folder. RC_DENIED: not executable. Errors of exec are told here, not by on_exit. */
 MUST_CHECK enum rc child_start(struct loop *l, const struct child_options *o, struct child **out,
                                struct err *e);
-pid_t child_pid(const struct child *c);
 /* Sends the signal to the whole group. Safe until on_exit; no effect on processes that left the group. */
 void child_kill_group(struct child *c, int signum);
 /* Forgets the child: on_exit is not called, the process is still reaped when it ends. */

@@ -83,13 +83,6 @@ static bool read_address(const struct sockaddr *address, unsigned char bytes[16]
     return false;
 }
 
-bool address_is_public(const struct sockaddr *address)
-{
-    unsigned char bytes[16];
-    int port = 0;
-    return read_address(address, bytes, &port) && is_public_v6(bytes);
-}
-
 static bool is_public_port(const struct address_rules *rules, int port)
 {
     for (size_t i = 0; i < rules->port_count; i++) {

@@ -42,7 +42,4 @@ bool address_is_allowed(const struct address_rules *rules, const struct sockaddr
 /* May this host be looked up at all? Not those by which the providers of machines tell them their secrets. Lower case. */
 bool address_is_allowed_host(const struct address_rules *rules, struct str host);
 
-/* Is it nobody's private, local, multicast, reserved or documentation address, in whatever form it is written? */
-bool address_is_public(const struct sockaddr *address);
-
 #endif

@@ -233,11 +233,6 @@ bool http_client_left(const struct http_exchange *x)
     return x->is_left;
 }
 
-struct http_server *http_exchange_server(const struct http_exchange *x)
-{
-    return x->conn->server;
-}
-
 void http_set_body_limit(struct http_exchange *x, size_t bytes)
 {
     x->body_limit = bytes;

@@ -103,7 +103,6 @@ struct arena *http_arena(struct http_exchange *x); /* freed with the exchange, o
 void http_set_context(struct http_exchange *x, void *ctx); /* the application's own */
 void *http_context(const struct http_exchange *x);
 bool http_client_left(const struct http_exchange *x); /* on_close came */
-struct http_server *http_exchange_server(const struct http_exchange *x);
 
 /* ---- The body ---- */
 void http_set_body_limit(struct http_exchange *x, size_t bytes); /* in on_request */

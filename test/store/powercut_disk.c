@@ -39,7 +39,6 @@ static struct disk {
     int64_t fail_in; /* 0 = none planned */
     enum disk_failure failure;
     bool is_lasting, has_failed;
-    int64_t calls[5];      /* by bit of disk_call */
     int64_t room, reserve; /* room -1 = endless */
 } disk = {.lock = PTHREAD_MUTEX_INITIALIZER, .cut_in = -1, .room = -1};
 
@@ -254,7 +253,6 @@ void powercut_format(uint64_t seed)
     disk.room = -1;
     disk.is_overwrite_unsafe = false;
     disk.is_dark = disk.is_lasting = disk.has_failed = false;
-    memset(disk.calls, 0, sizeof disk.calls);
     pthread_mutex_unlock(&disk.lock);
 }
 
@@ -308,17 +306,6 @@ bool powercut_failed(void)
     return has_failed;
 }
 
-int64_t powercut_calls(unsigned calls)
-{
-    int64_t sum = 0;
-    pthread_mutex_lock(&disk.lock);
-    for (int i = 0; i < 5; i++) {
-        sum += calls & (1u << i) ? disk.calls[i] : 0;
-    }
-    pthread_mutex_unlock(&disk.lock);
-    return sum;
-}
-
 void disk_lock(void)
 {
     pthread_mutex_lock(&disk.lock);
@@ -345,9 +332,6 @@ enum disk_outcome disk_count(enum disk_call call)
         [DISK_EIO] = DISK_FAILED, [DISK_FULL] = DISK_NO_SPACE, [DISK_SHORT] = DISK_HALF};
     if (disk.is_dark) {
         return DISK_FAILED;
-    }
-    for (int i = 0; i < 5; i++) {
-        disk.calls[i] += call & (1u << i) ? 1 : 0;
     }
     if (disk.cut_in >= 0 && disk.cut_in-- == 0) {
         disk.is_dark = true;

@@ -48,7 +48,5 @@ void powercut_fail(unsigned calls, int64_t n, enum disk_failure failure, bool is
 void powercut_fill(int64_t room, int64_t reserve);
 /* Did a planned failure happen? */
 bool powercut_failed(void);
-/* Changing calls so far, of those in the mask. */
-int64_t powercut_calls(unsigned calls);
 
 #endif

@@ -17,7 +17,6 @@ static void check_hash(struct sha256 hash, const char *want)
 
 TEST(sha256_gives_the_published_values)
 {
-    OK(crypto_init(e));
     check_hash(crypto_sha256(STR_NONE), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     check_hash(crypto_sha256(STR("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     check_hash(crypto_sha256(STR("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")),
@@ -57,16 +56,11 @@ TEST(hmac_sha256_gives_the_values_of_rfc_4231)
 
 TEST(equal_means_same_length_and_same_bytes)
 {
-    struct sha256 a = crypto_sha256(STR("a")), b = a;
-
     CHECK_TRUE(crypto_equal(STR("secret"), STR("secret")));
     CHECK_FALSE(crypto_equal(STR("secret"), STR("Secret")));
     CHECK_FALSE(crypto_equal(STR("secret"), STR("secreT")));
     CHECK_FALSE(crypto_equal(STR("secret"), STR("secre")));
     CHECK_TRUE(crypto_equal(STR(""), STR_NONE));
-    CHECK_TRUE(sha256_eq(&a, &b));
-    b.b[31] ^= 1;
-    CHECK_FALSE(sha256_eq(&a, &b));
 }
 
 TEST(wiped_memory_is_zero)
