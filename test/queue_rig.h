@@ -15,7 +15,7 @@ struct rig {
         *op_arenas[8192]; /* one an operation: the store's threads use it while the operation is theirs */
     size_t op_arena_count;
     int64_t wall_at_zero; /* the store's clock is this + the loop's */
-    int awaited;          /* rig_wait returns when it is 0 */
+    int awaited;          /* operations that rig_do waits for */
 };
 
 /* A claim of a test, and what came of it. */

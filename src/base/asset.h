@@ -6,7 +6,7 @@
 #include "base/str.h"
 
 struct asset {
-    const char *name; /* path in the repository: "sql/sqlite/0001.sql" */
+    const char *name; /* path in the repository: "sql/sqlite/migrations/0001_first.sql" */
     const char *start, *end;
 };
 

@@ -35,7 +35,7 @@ struct retry_policy {
 const char *error_class_name(enum error_class c);
 MUST_CHECK bool error_class_parse(struct str name, enum error_class *out);
 
-/* The defaults of design.md section 9. */
+/* Of a job for which nobody says otherwise: three attempts, an exponential backoff from 60 s to 1 h with full jitter. */
 struct retry_policy retry_default(void);
 /* Gives the members of p that say nothing (attempts 0; an exponential backoff with no number) those of `defaults`. */
 void retry_fill(struct retry_policy *p, const struct retry_policy *defaults);

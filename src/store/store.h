@@ -391,7 +391,7 @@ struct store_look {
 
 /* ------------------------------------------------------------------ report */
 
-/* Items in order, each atomic by itself, none affects the verdict of another job's. See design.md section 4: late
+/* Items in order, each atomic by itself, none affects the verdict of another job's. Late
  * `complete` and permanent `fail` with the last number are accepted until somebody claims.
  * Children are enqueued with the report or not at all: one that is not acceptable makes the item RC_INVALID; what is told of
  * duplicates, and of those of a job that is being cancelled, stands in the verdict. max_queued does not count for them.

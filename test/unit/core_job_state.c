@@ -1,4 +1,4 @@
-/* core_job_state.c: the table, walked cell by cell against the drawing in design.md section 4, and the decisions. */
+/* core_job_state.c: the table, walked cell by cell against the drawing in core/job.h, and the decisions. */
 #include "test.h"
 
 #include "core/job_state.h"

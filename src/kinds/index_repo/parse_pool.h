@@ -13,7 +13,7 @@
 /* One file on its way; belongs to the pool between submit and take. */
 struct parse_task {
     size_t file;
-    struct buf request; /* as parse_request makes it */
+    struct buf request; /* as parse_answer takes it */
     struct buf answer;
     enum rc rc;
     struct err err;

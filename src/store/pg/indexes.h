@@ -5,7 +5,7 @@
  * CREATE INDEX CONCURRENTLY. The migration's own statement then finds these indexes, compares definitions, takes them for its
  * parts, and builds what is small. It stands in the migration as ever, on one line that begins with it:
  *
- *   CREATE INDEX history_parent ON stint.history (parent, id) WHERE parent IS NOT NULL;
+ *   CREATE INDEX history_children ON stint.history (parent, id) WHERE parent IS NOT NULL;
  *
  * An index of a column that is new as well belongs into the migration behind the one that adds the column. Killed at any point
  * it goes on with the next run: what is valid stays, what is not is dropped and made again. Until they are a migration's, these

@@ -1,5 +1,5 @@
 /* rounds.c: rounds and their failures. What goes wrong unexpectedly rolls the round back and replays it in halves, down to
- * single operations; no savepoints (design.md section 6). */
+ * single operations. No savepoints: they make a round twice as long. */
 #include "store/pg/artifacts.h"
 #include "store/pg/batch.h"
 #include "store/pg/collect.h"

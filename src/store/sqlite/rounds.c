@@ -1,5 +1,6 @@
 /* rounds.c: one round: BEGIN, the operations, the counts, COMMIT, answers. What goes wrong unexpectedly rolls the round
- * back and replays it in halves, down to single operations; no savepoints (design.md section 6). */
+ * back and replays it in halves, down to single operations. No savepoints: they make a round a third longer, and a full disk
+ * takes the whole transaction with it anyway. */
 #include "store/ops.h"
 #include "store/sqlite/artifacts.h"
 #include "store/sqlite/insert.h"

@@ -22,7 +22,7 @@ struct view {
 void view_read(const struct viewer *v, struct db_stmt *q, bool is_full, struct view *out);
 /* Parent, root and batch of a job that view_read has read. */
 MUST_CHECK enum rc view_read_kin(const struct viewer *v, struct view *out, struct err *e);
-/* One job by id, with its long texts. out->found as in row_load; not of a batch. */
+/* One job by id, with its long texts. out->found: it is there; not of a batch. */
 MUST_CHECK enum rc view_get(const struct viewer *v, int64_t tenant, struct id id, struct view *out,
                             struct err *e);
 /* The same by the integer key, whoever's it is. */
