@@ -140,6 +140,7 @@ test('a lease that is not the current one is 409, whatever is reported under it'
         ...['heartbeat', 'progress', 'complete', 'release'].map((op) => [op, 'POST', '/v1/reports', { job: job.id, lease: job.lease + 1, n: 1, op }, 409, 'lease_lost']),
         ['fail', 'POST', '/v1/reports', { job: job.id, lease: job.lease + 1, n: 1, op: 'fail', error: { message: 'x' } }, 409, 'lease_lost'],
         ['snooze', 'POST', '/v1/reports', { job: job.id, lease: job.lease + 1, n: 1, op: 'snooze', delay_s: 1 }, 409, 'lease_lost'],
+        ['a child that depends on nothing', 'POST', '/v1/reports', { job: job.id, lease: job.lease, n: 1, op: 'progress', children: [{ kind: 'k' }, { kind: 'k', depends_on: ['none'] }] }, 422, 'unknown_dependency', '/children/1/depends_on/0'],
         ['retry of a running job', 'POST', `/v1/jobs/${job.id}/retry`, undefined, 409, 'wrong_state'],
         ['erase of a running job', 'DELETE', `/v1/jobs/${job.id}`, undefined, 409, 'wrong_state'],
     ]));

@@ -57,6 +57,13 @@ static bool brings(const struct report *in, struct str name)
     return has;
 }
 
+static void in_child(struct err *e, size_t at)
+{
+    char field[sizeof e->field];
+    str_copy(field, sizeof field, str_from(e->field));
+    str_print(e->field, sizeof e->field, "/children/%zu%s%s", at, *field ? "/" : "", field);
+}
+
 static bool is_bad(const struct store_report *op, const struct model_job *job, const struct report *in,
                    struct report_verdict *v)
 {
@@ -99,6 +106,9 @@ static bool is_bad(const struct store_report *op, const struct model_job *job, c
         v->rc = job_spec_check(s, &v->e);
         if (!v->rc && !store_queue_allowed(op->only_queues, s->queue.n ? s->queue : job->v.queue)) {
             v->rc = err_set(&v->e, RC_DENIED, "denied");
+        }
+        if (v->rc) {
+            in_child(&v->e, i);
         }
     }
     const char *bad = v->rc ? NULL : model_bad_limits(job, in);

@@ -118,6 +118,16 @@ static bool is_bad_publish(struct keeper *k, struct row *r, const struct report 
     return false;
 }
 
+/* Where it is wrong, by the report that brings it. */
+static void in_child(struct err *e, size_t at)
+{
+    char field[sizeof e->field];
+    str_copy(field, sizeof field, str_from(e->field));
+    str_print(e->field, sizeof e->field, "/children/%zu%s%s", at, field[0] && field[0] != '/' ? "/" : "",
+              field);
+    err_wrap(e, e->rc, "children[%zu]", at);
+}
+
 /* Children are new jobs: none on a full disk, while reports without them go on (J17). */
 static bool has_bad_child(struct keeper *k, const struct row *r, const struct store_report *op,
                           const struct report *in, struct report_verdict *v)
@@ -138,13 +148,13 @@ static bool has_bad_child(struct keeper *k, const struct row *r, const struct st
             v->rc = err_set(&v->e, RC_DENIED, "this key is limited to other queues");
         }
         if (v->rc) {
-            err_wrap(&v->e, v->rc, "children[%zu]", i);
+            in_child(&v->e, i);
         }
     }
     struct job_links unused;
     size_t bad = 0;
     if (!v->rc && in->child_count && (v->rc = rules_check_child_links(k, in, &unused, &bad, &v->e))) {
-        err_wrap(&v->e, v->rc, "children[%zu]", bad);
+        in_child(&v->e, bad);
     }
     return v->rc != RC_OK;
 }
