@@ -5,8 +5,8 @@
  * when they are read. A write waits for the next ROUND: the committer takes whatever waits, runs it as one
  * transaction, flushes once, and gives all of it back together. Equal meaning of one operation in a round with others and
  * alone; operations of one submitter take effect in the order of submission (reads see every write that was done). With
- * several committers (PostgreSQL) that holds for operations on one job, and for what names no job in one list; who needs
- * more of it waits for the answer.
+ * several committers (PostgreSQL) that holds for operations on one job, and for what names no job in one list, but for one that
+ * meets a lock which another transaction holds for long: those behind it do not wait; who needs more of it waits for the answer.
  *
  * Failures. op.rc is the outcome of the whole operation; items have verdicts of their own. An expected failure
  * (duplicate, lost lease, unknown id) is a verdict, never an error of the round. RC_FULL: no space on the disk; only
