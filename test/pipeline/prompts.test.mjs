@@ -260,9 +260,9 @@ test('of a batch that is cancelled what there is is reported', async () => {
     await ok('run', file('other.json', { ...DEFINITION, name: 'cancelled', queue: 'nobody-works-here' }));
     await ok('cancel', 'cancelled');
     const { id } = (await stint.call('GET', '/v1/jobs?kind=prompt-report&tag=batch:cancelled')).json.jobs[0];
+    assert.equal((await stint.call('POST', '/v1/claims', { worker: 'w', queues: ['nobody-works-here'], kinds: ['prompt-report'], wait_s: 20 })).json.jobs[0].id, id); // once all are cancelled
     assert.match(await ok('status', 'cancelled'), /jobs +36 of 36 \(100 %\), 0 active/);
     assert.match((await batch(stint, 'report', 'cancelled')).err, /is not finished yet/);
-    assert.equal((await stint.call('POST', '/v1/claims', { worker: 'w', queues: ['nobody-works-here'], kinds: ['prompt-report'], wait_s: 20 })).json.jobs[0].id, id);
 });
 
 test('whoever waits for a batch of which nothing came is told', async () => {
