@@ -27,6 +27,7 @@ after(() => web.close());
 function md(args, input = '') {
     return new Promise((resolve) => {
         const child = execFile(BIN, ['md', ...args], (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }));
+        child.stdin.on('error', () => {}); // who is given a file or a URL may have ended before it is given this
         child.stdin.end(input);
     });
 }
