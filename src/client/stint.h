@@ -1,6 +1,6 @@
 /* stint.h: libstint, the C client of a stint server: enqueue jobs, wait for them, watch them, and work on them.
- * A client may be used by several threads. Strings are plain C strings in UTF-8; JSON goes in and out as text. Whatever
- * a call returns in a `struct stint_*` result is freed by stint_result_free / stint_job_free. Functions return 0 or a
+ * A client may be used by several threads. Strings are plain C strings in UTF-8; JSON goes in and out as text. What
+ * calls give is freed by stint_job_free, or stint_free where that is said. Functions return 0 or a
  * STINT_E… code and fill `struct stint_error` when it is given. Only http:// addresses are spoken in this version. */
 #ifndef STINT_H
 #define STINT_H
