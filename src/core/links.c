@@ -109,15 +109,31 @@ enum { MARK_NEW, MARK_OPEN, MARK_DONE };
 
 struct walk {
     size_t *path, depth;
-    size_t *next; /* link of each item */
+    size_t *next; /* link of each item; of a batch: item */
     unsigned char *marks;
 };
 
 static void enter(struct walk *w, const struct graph *g, size_t item)
 {
     w->path[w->depth++] = item;
-    w->next[item] = g->begin[item];
+    w->next[item] = g->specs[item].plan ? 0 : g->begin[item];
     w->marks[item] = MARK_OPEN;
+}
+
+/* The next one that this item waits for; their count: nobody of this call. False: that was all. A batch waits for its jobs. */
+static bool next_of(const struct graph *g, struct walk *w, size_t at, size_t *out)
+{
+    size_t *next = &w->next[at];
+    bool is_batch = g->specs[at].plan;
+    while (is_batch && *next < g->count && !g->specs[*next].joins_first) {
+        ++*next;
+    }
+    if (*next == (is_batch ? g->count : g->begin[at + 1])) {
+        return false;
+    }
+    *out = is_batch ? *next : g->l->links[*next].item;
+    ++*next;
+    return true;
 }
 
 /* True: the last of the path stands in it twice. */
@@ -126,13 +142,12 @@ static bool walk_from(const struct graph *g, struct walk *w, size_t root)
     w->depth = 0;
     enter(w, g, root);
     while (w->depth) {
-        size_t at = w->path[w->depth - 1];
-        if (w->next[at] == g->begin[at + 1]) {
+        size_t at = w->path[w->depth - 1], item = 0;
+        if (!next_of(g, w, at, &item)) {
             w->marks[at] = MARK_DONE;
             w->depth--;
             continue;
         }
-        size_t item = g->l->links[w->next[at]++].item;
         size_t to = item < g->count ? g->holder[item] : 0;
         if (item == g->count || w->marks[to] == MARK_DONE) {
             continue;
@@ -150,10 +165,11 @@ static bool walk_from(const struct graph *g, struct walk *w, size_t root)
 
 static void append_name(const struct graph *g, size_t item, char *text, size_t size, size_t *n)
 {
-    struct str ref = g->specs[item].ref;
+    struct str ref = g->specs[item].plan ? STR("the batch") : g->specs[item].ref;
     const char *arrow = *n ? " -> " : "";
+    size_t number = item - (g->specs[0].plan != NULL); /* jobs are counted without the batch before them */
     *n += ref.n ? str_print(text + *n, size - *n, "%s%.*s", arrow, (int)(ref.n < 24 ? ref.n : 24), ref.p)
-                : str_print(text + *n, size - *n, "%s#%zu", arrow, item);
+                : str_print(text + *n, size - *n, "%s#%zu", arrow, number);
 }
 
 static enum rc tell_cycle(const struct graph *g, const struct walk *w, size_t *bad, struct err *e)
@@ -170,7 +186,7 @@ static enum rc tell_cycle(const struct graph *g, const struct walk *w, size_t *b
         n += str_print(text + n, sizeof text - n, " -> ...");
     }
     append_name(g, w->path[last], text, sizeof text, &n);
-    *bad = w->path[last];
+    *bad = w->path[g->specs[w->path[first]].plan ? first + 1 : first];
     return err_set_code(e, RC_INVALID, "dependency_cycle", "depends_on", "depends_on goes in a circle: %s",
                         text);
 }

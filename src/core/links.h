@@ -18,7 +18,7 @@ struct job_links {
     bool *is_awaited; /* of each item: another one of them waits for it; NULL with no links */
 };
 
-/* Items with the same unique_key are one job: the first. RC_INVALID: *bad is the item at fault. Codes: unknown_dependency
+/* Items with the same unique_key are one job: the first. A batch waits for the jobs that join it. RC_INVALID: *bad is the item at fault. Codes: unknown_dependency
  * (nobody's ref and no id), dependency_cycle (the text names the way around), invalid_field. RC_TOO_BIG: more than
  * JOB_LINKS_MAX. What is in *out lives in `a`. */
 MUST_CHECK enum rc job_links_make(const struct job_spec *specs, size_t count, struct arena *a,

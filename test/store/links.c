@@ -258,6 +258,26 @@ STORE_TEST(what_can_never_run_is_refused_and_nothing_is_created)
     check_refused(s, like_id, 2, 1, "invalid_field", "ref");
 }
 
+STORE_TEST(a_job_that_would_keep_its_batch_open_for_what_runs_behind_it_is_refused)
+{
+    const struct batch_plan plan = {0};
+    struct job_spec both[] = {{.plan = &plan, .ref = BATCH_REF},
+                              {.kind = STR("k"), .ref = STR("a"), .joins_first = true, ON(STR("f"))},
+                              {.kind = STR("last"), .ref = STR("f"), .is_finaliser = true, ON(BATCH_REF)}};
+    check_refused(s, both, 3, 1, "dependency_cycle", "depends_on");
+    both[1].depends_count = 0;
+    struct id *ids = enqueue_all(s, both, 3);
+    struct job_spec behind_last[] = {{.kind = STR("k"), .batch = ids[0], ON(text_of(s, ids[2]))}};
+    check_refused(s, behind_last, 1, 0, "dependency_cycle", "depends_on");
+    struct job_spec behind_batch[] = {{.kind = STR("k")},
+                                      {.kind = STR("k"), .batch = ids[0], ON(text_of(s, ids[0]))}};
+    check_refused(s, behind_batch, 2, 1, "dependency_cycle", "depends_on");
+    behind_batch[1].batch = (struct id){{0}}; /* it waits, and the batch not for it */
+    VERDICT(enqueue_list(s, behind_batch, 2).op, RC_OK);
+    VERDICT(cancel(s, ids[2]), RC_OK); /* it waits for nobody any more */
+    VERDICT(enqueue_list(s, behind_last, 1).op, RC_OK);
+}
+
 STORE_TEST(the_job_of_another_tenant_is_no_job_to_depend_on)
 {
     struct job *theirs = a_processing_job(s);

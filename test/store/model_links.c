@@ -17,7 +17,14 @@ static bool refuse(struct enqueue_verdict *v, const char *code)
     return false;
 }
 
-/* What the test asks has refs that differ, names that somebody has, and no circles: jobs depend on those before them. */
+/* A finaliser that waits for the batch which this job would join. */
+static bool is_circle(const struct job_spec *s, const struct model_job *on)
+{
+    bool waits = on->v.state == JOB_BLOCKED && on->links;
+    return waits && !id_is_zero(s->batch) && id_eq(on->v.finally_of, s->batch);
+}
+
+/* What the test asks has refs that differ, names that somebody has, and no circles among them: jobs depend on those before them. */
 bool model_check_links(struct model *m, struct store_enqueue *op)
 {
     bool is_good = true;
@@ -25,8 +32,11 @@ bool model_check_links(struct model *m, struct store_enqueue *op)
         for (size_t k = 0; k < op->specs[i].depends_count && !op->verdicts[i].rc; k++) {
             struct id id;
             bool is_id = id_parse(op->specs[i].depends_on[k], &id);
-            if (is_id && !model_find(m, op->tenant, id)) {
+            const struct model_job *on = is_id ? model_find(m, op->tenant, id) : NULL;
+            if (is_id && !on) {
                 is_good = refuse(&op->verdicts[i], "unknown_dependency");
+            } else if (on && is_circle(&op->specs[i], on)) {
+                is_good = refuse(&op->verdicts[i], "dependency_cycle");
             }
         }
     }

@@ -1,5 +1,7 @@
 /* Which jobs of one enqueue wait for which: names, ids, circles. */
 #include "core/links.h"
+
+#include "core/batch.h"
 #include "test.h"
 
 #include <string.h>
@@ -82,6 +84,30 @@ TEST(a_circle_behind_a_way_in_is_told_without_the_way)
     FAILS(job_links_make(specs, 3, a, &l, &bad, e), RC_INVALID);
     CHECK_INT(bad, 1);
     CHECK_STR(str_from(e->text), STR("depends_on goes in a circle: a -> b -> a"));
+    arena_free(a);
+}
+
+TEST(a_job_of_a_batch_that_runs_behind_it_goes_in_a_circle)
+{
+    struct arena *a = arena_new();
+    struct job_links l;
+    size_t bad = 0;
+    const struct batch_plan plan = {0};
+    struct job_spec specs[] = {{.plan = &plan, .ref = BATCH_REF},
+                               SPEC(.joins_first = true),
+                               SPEC(.ref = STR("a"), .joins_first = true, ON(STR("b"))),
+                               SPEC(.ref = STR("b"), .joins_first = true, ON(STR("f"))),
+                               SPEC(.ref = STR("f"), .is_finaliser = true, ON(BATCH_REF))};
+    FAILS(job_links_make(specs, 5, a, &l, &bad, e), RC_INVALID);
+    CHECK_STR(str_from(e->code), STR("dependency_cycle"));
+    CHECK_STR(str_from(e->text), STR("depends_on goes in a circle: the batch -> a -> b -> f -> the batch"));
+    CHECK_INT(bad, 2);
+    specs[2].ref = STR_NONE;
+    specs[2].depends_on = specs[3].depends_on;
+    FAILS(job_links_make(specs, 5, a, &l, &bad, e), RC_INVALID);
+    CHECK_STR(str_from(e->text), STR("depends_on goes in a circle: the batch -> #1 -> f -> the batch"));
+    specs[2].depends_count = specs[3].depends_count = 0;
+    OK(job_links_make(specs, 5, a, &l, &bad, e));
     arena_free(a);
 }
 

@@ -33,6 +33,31 @@ static enum rc refuse(struct enqueue_verdict *v, size_t *bad, const struct err *
     return RC_OK;
 }
 
+/* The batch that must end before this job can; zeros: none that is known from here. */
+static struct id batch_before(const struct row *r)
+{
+    bool is_finaliser = r->flags & FLAG_FINALLY && r->flags & FLAG_DEPENDS;
+    bool waits = r->state == JOB_BLOCKED && (r->flags & FLAG_BATCH || is_finaliser);
+    return !waits ? (struct id){0} : is_finaliser ? r->batch : r->id;
+}
+
+/* A job that joins a batch and runs behind it. By way of others nobody looks: they may be any number. */
+static bool is_circle(const struct job_spec *s, const struct row *on, struct err *why)
+{
+    struct id batch = batch_before(on);
+    if (id_is_zero(s->batch) || !id_eq(s->batch, batch)) {
+        return false;
+    }
+    bool is_direct = id_eq(on->id, batch);
+    char way[48] = "";
+    if (!is_direct) {
+        str_print(way, sizeof way, "job %s -> ", id_text(on->id).s);
+    }
+    err_set_code(why, RC_INVALID, "dependency_cycle", "depends_on",
+                 "depends_on goes in a circle: the job -> %sits batch %s -> the job", way, id_text(batch).s);
+    return true;
+}
+
 enum rc rules_check_links(struct keeper *k, struct store_enqueue *op, struct job_links *out, size_t *bad,
                           struct err *e)
 {
@@ -53,6 +78,8 @@ enum rc rules_check_links(struct keeper *k, struct store_enqueue *op, struct job
         if (!rc && !on) {
             err_set_code(&why, RC_INVALID, "unknown_dependency", "depends_on",
                          "depends_on: there is no job %s", id_text(l->on).s);
+            rc = refuse(v, bad, &why);
+        } else if (!rc && is_circle(&op->specs[l->job], on, &why)) {
             rc = refuse(v, bad, &why);
         }
     }
