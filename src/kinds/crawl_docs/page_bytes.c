@@ -20,8 +20,8 @@ struct reading {
     enum page_what what;
     bool is_index; /* a sitemap of sitemaps: whose names are no names of pages */
     struct json_out w;
-    struct str *seen; /* identities of links */
-    size_t most, seen_count, skipped[SCOPE_EXTENSION + 3];
+    struct str *seen; /* identities of links, hashed */
+    size_t most, seen_room, seen_count, skipped[SCOPE_EXTENSION + 3];
 };
 
 #define SKIPPED_TRAP  (SCOPE_EXTENSION + 1)
@@ -29,12 +29,19 @@ struct reading {
 
 /* ---- links */
 
+/* Of so many references. Half of the room stays free. */
+static void begin_links(struct reading *r, size_t count)
+{
+    r->seen_room = 2 * (count < r->most ? count : r->most) + 1;
+    r->seen = arena_array(r->a, struct str, r->seen_room);
+}
+
 /* Where it is, or would be. */
 static struct str *find_seen(struct reading *r, struct str identity)
 {
-    size_t at = str_hash(identity) % (2 * r->most);
+    size_t at = str_hash(identity) % r->seen_room;
     while (r->seen[at].p && !str_eq(r->seen[at], identity)) {
-        at = (at + 1) % (2 * r->most);
+        at = (at + 1) % r->seen_room;
     }
     return &r->seen[at];
 }
@@ -114,6 +121,7 @@ static void put_blocks(struct reading *r, const struct markdown_page *page)
 
 static void put_links(struct reading *r, const struct markdown_page *page)
 {
+    begin_links(r, page->link_count);
     json_name(&r->w, "links");
     json_array_begin(&r->w);
     for (size_t i = 0; i < page->link_count && !page->is_nofollow; i++) {
@@ -225,6 +233,7 @@ static enum rc read_page(struct reading *r, struct buf *answer, struct err *e)
 
 static void put_list(struct reading *r, const struct str *urls, size_t count)
 {
+    begin_links(r, count);
     json_object_begin(&r->w);
     json_put_bool(&r->w, "is_index", r->is_index);
     json_name(&r->w, "urls");
@@ -289,7 +298,6 @@ static enum rc read_request(struct str request, struct reading *r, struct err *e
         return err_set(e, RC_INVALID, "what?");
     }
     r->most = r->what == PAGE_PAGE ? PAGE_LINKS_MAX : SITEMAP_URLS_MAX;
-    r->seen = arena_array(r->a, struct str, 2 * r->most);
     return RC_OK;
 }
 
