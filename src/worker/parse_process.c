@@ -8,12 +8,14 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
 #define HEADER_BYTES 4
+#define AHEAD_BYTES  ((size_t)16 << 10) /* read with a header: most frames need no second call */
 
 static void put_length(unsigned char *to, size_t n)
 {
@@ -88,74 +90,100 @@ static enum rc wait_for(int fd, short events, int64_t deadline_us, struct err *e
     }
 }
 
-static enum rc send_all(int fd, const void *bytes, size_t n, int64_t deadline_us, struct err *e)
+/* Takes from the front of both what is on its way. */
+static void drop_parts(struct iovec parts[2], size_t n)
 {
-    const char *p = bytes;
-    while (n) {
-        enum rc rc = wait_for(fd, POLLOUT, deadline_us, e);
-        if (rc) {
-            return rc;
-        }
-        ssize_t sent = send(fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0 && (errno == EINTR || errno == EAGAIN)) {
-            continue;
-        }
-        if (sent < 0) {
+    for (int i = 0; i < 2; i++) {
+        size_t of_this = n < parts[i].iov_len ? n : parts[i].iov_len;
+        parts[i].iov_base = (char *)parts[i].iov_base + of_this;
+        parts[i].iov_len -= of_this;
+        n -= of_this;
+    }
+}
+
+/* Header and payload in one call: the other side wakes up once. */
+static enum rc send_frame(int fd, struct str request, int64_t deadline_us, struct err *e)
+{
+    unsigned char head[HEADER_BYTES];
+    struct iovec parts[] = {{head, sizeof head}, {(void *)(uintptr_t)request.p, request.n}};
+    const struct msghdr m = {.msg_iov = parts, .msg_iovlen = 2};
+    put_length(head, request.n);
+    while (parts[0].iov_len + parts[1].iov_len) {
+        ssize_t sent = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno == EAGAIN) {
+            enum rc rc = wait_for(fd, POLLOUT, deadline_us, e);
+            if (rc) {
+                return rc;
+            }
+        } else if (sent < 0 && errno != EINTR) {
             return err_set(e, RC_FATAL, "the parse process died");
         }
-        p += sent;
-        n -= (size_t)sent;
+        drop_parts(parts, sent > 0 ? (size_t)sent : 0);
     }
     return RC_OK;
 }
 
-static enum rc receive_all(int fd, void *bytes, size_t n, int64_t deadline_us, struct err *e)
+/* What is there, at least a byte. */
+static enum rc receive_some(int fd, struct iovec parts[2], int64_t deadline_us, size_t *got, struct err *e)
 {
-    char *p = bytes;
-    while (n) {
+    struct msghdr m = {.msg_iov = parts, .msg_iovlen = 2};
+    for (;;) {
         enum rc rc = wait_for(fd, POLLIN, deadline_us, e);
         if (rc) {
             return rc;
         }
-        ssize_t got = recv(fd, p, n, MSG_DONTWAIT);
-        if (got < 0 && (errno == EINTR || errno == EAGAIN)) {
-            continue;
+        ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT);
+        if (n > 0) {
+            *got = (size_t)n;
+            return RC_OK;
         }
-        if (got <= 0) {
+        if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
             return err_set(e, RC_FATAL, "the parse process died");
         }
-        p += got;
-        n -= (size_t)got;
     }
-    return RC_OK;
 }
 
-static enum rc exchange(int fd, struct str request, int64_t deadline_us, enum rc *verdict, struct buf *answer,
-                        struct err *e)
+static enum rc receive_all(int fd, struct iovec parts[2], size_t n, int64_t deadline_us, struct err *e)
+{
+    enum rc rc = RC_OK;
+    for (size_t got = 0; n && !rc; n -= got < n ? got : n) {
+        rc = receive_some(fd, parts, deadline_us, &got, e);
+        drop_parts(parts, got);
+    }
+    return rc;
+}
+
+static enum rc receive_frame(int fd, int64_t deadline_us, enum rc *verdict, struct buf *answer, struct err *e)
 {
     unsigned char head[HEADER_BYTES + 1];
-    put_length(head, request.n);
-    enum rc rc = send_all(fd, head, HEADER_BYTES, deadline_us, e);
-    if (!rc) {
-        rc = send_all(fd, request.p, request.n, deadline_us, e);
-    }
-    if (!rc) {
-        rc = receive_all(fd, head, HEADER_BYTES + 1, deadline_us, e);
-    }
+    size_t ahead = answer->max - answer->n < AHEAD_BYTES ? answer->max - answer->n : AHEAD_BYTES;
+    char *room = buf_reserve(answer, ahead);
+    struct iovec parts[] = {{head, sizeof head}, {room, ahead}};
+    enum rc rc = receive_all(fd, parts, sizeof head, deadline_us, e);
     if (rc) {
         return rc;
     }
     size_t n = get_length(head);
-    char *room = n <= PARSE_FRAME_MAX_BYTES ? buf_reserve(answer, n) : NULL;
+    size_t got = ahead - parts[1].iov_len;
+    room = n >= got && n <= PARSE_FRAME_MAX_BYTES ? buf_reserve(answer, n)
+                                                  : NULL; /* what has come moves with it */
     if (!room) {
         return err_set(e, RC_FATAL, "the parse process answered %zu bytes, over its limit", n);
     }
-    rc = receive_all(fd, room, n, deadline_us, e);
+    struct iovec rest[] = {{room + got, n - got}, {NULL, 0}};
+    rc = receive_all(fd, rest, n - got, deadline_us, e);
     if (!rc) {
         answer->n += n;
         *verdict = head[HEADER_BYTES];
     }
     return rc;
+}
+
+static enum rc exchange(int fd, struct str request, int64_t deadline_us, enum rc *verdict, struct buf *answer,
+                        struct err *e)
+{
+    enum rc rc = send_frame(fd, request, deadline_us, e);
+    return rc ? rc : receive_frame(fd, deadline_us, verdict, answer, e);
 }
 
 enum rc parse_process_ask(struct parse_process *p, const char *kind, struct str request, int64_t timeout_ms,
@@ -186,51 +214,52 @@ enum rc parse_process_ask(struct parse_process *p, const char *kind, struct str 
 
 /* ---- the process itself: blocking, no deadline of its own ---- */
 
-static bool read_whole(void *bytes, size_t n)
+/* The next request; what has come behind it stays in `in`. */
+static bool read_frame(struct buf *in, struct str *request)
 {
-    char *p = bytes;
-    while (n) {
-        ssize_t got = read(0, p, n);
+    for (;;) {
+        bool has_head = in->n >= HEADER_BYTES;
+        size_t all = HEADER_BYTES + (has_head ? get_length((unsigned char *)in->p) : 0);
+        if (has_head && in->n >= all) {
+            *request = (struct str){in->p + HEADER_BYTES, all - HEADER_BYTES};
+            return true;
+        }
+        size_t wanted = all - in->n > AHEAD_BYTES ? all - in->n : AHEAD_BYTES;
+        char *room = buf_reserve(in, wanted);
+        ssize_t got = room ? read(0, room, wanted) : 0;
         if (got <= 0) {
             return false;
         }
-        p += got;
-        n -= (size_t)got;
+        in->n += (size_t)got;
     }
-    return true;
 }
 
-static bool write_whole(const void *bytes, size_t n)
+static bool write_frame(enum rc verdict, struct str answer)
 {
-    const char *p = bytes;
-    while (n) {
-        ssize_t put = write(1, p, n);
+    unsigned char head[HEADER_BYTES + 1];
+    struct iovec parts[] = {{head, sizeof head}, {(void *)(uintptr_t)answer.p, answer.n}};
+    put_length(head, answer.n);
+    head[HEADER_BYTES] = (unsigned char)verdict;
+    while (parts[0].iov_len + parts[1].iov_len) {
+        ssize_t put = writev(1, parts, 2);
         if (put <= 0) {
             return false;
         }
-        p += put;
-        n -= (size_t)put;
+        drop_parts(parts, (size_t)put);
     }
     return true;
 }
 
 int parse_process_serve(enum rc (*parse)(struct str request, struct buf *answer, struct err *e))
 {
-    unsigned char head[HEADER_BYTES + 1];
-    struct buf request = BUF_LIMIT(PARSE_FRAME_MAX_BYTES);
+    struct buf in = BUF_LIMIT(HEADER_BYTES + PARSE_FRAME_MAX_BYTES + AHEAD_BYTES);
     struct buf answer = BUF_LIMIT(PARSE_FRAME_MAX_BYTES);
+    struct str request;
 
-    while (read_whole(head, HEADER_BYTES)) {
-        size_t n = get_length(head);
-        buf_clear(&request);
-        buf_clear(&answer);
-        char *room = buf_reserve(&request, n);
-        if (!room || !read_whole(room, n)) {
-            break;
-        }
-        request.n = n;
+    while (read_frame(&in, &request)) {
         struct err err = {0};
-        enum rc rc = parse(buf_str(&request), &answer, &err);
+        buf_clear(&answer);
+        enum rc rc = parse(request, &answer, &err);
         if (!rc) {
             rc = buf_check(&answer, "the parser's answer", &err);
         }
@@ -238,13 +267,12 @@ int parse_process_serve(enum rc (*parse)(struct str request, struct buf *answer,
             buf_clear(&answer);
             buf_append_c(&answer, err.text);
         }
-        put_length(head, answer.n);
-        head[HEADER_BYTES] = (unsigned char)rc;
-        if (!write_whole(head, sizeof(head)) || !write_whole(answer.p, answer.n)) {
+        if (!write_frame(rc, buf_str(&answer))) {
             break;
         }
+        buf_drop_front(&in, HEADER_BYTES + request.n);
     }
-    buf_dispose(&request);
+    buf_dispose(&in);
     buf_dispose(&answer);
     return 0;
 }
