@@ -144,3 +144,20 @@ enum rc crawl_args_read(struct str json, struct arena *a, struct crawl_args *out
     }
     return RC_OK;
 }
+
+enum rc crawl_args_read_kept(struct crawl_args_kept *kept, struct str json, const struct crawl_args **out,
+                             struct err *e)
+{
+    if (!kept->a || !str_eq(kept->args.raw, json)) {
+        arena_free(kept->a);
+        kept->a = arena_new();
+        enum rc rc = crawl_args_read(arena_str(kept->a, json), kept->a, &kept->args, e);
+        if (rc) {
+            arena_free(kept->a);
+            kept->a = NULL;
+            return rc;
+        }
+    }
+    *out = &kept->args;
+    return RC_OK;
+}

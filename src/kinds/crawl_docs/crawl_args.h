@@ -41,4 +41,15 @@ struct crawl_args {
 /* RC_INVALID, code `invalid_input`, with the field. Everything in `a`. */
 MUST_CHECK enum rc crawl_args_read(struct str json, struct arena *a, struct crawl_args *out, struct err *e);
 
+/* Zeroed: none are kept. */
+struct crawl_args_kept {
+    struct arena *a;
+    struct crawl_args args;
+};
+
+/* As crawl_args_read, where one page after another comes with the same bytes: those that were good last time are not read again. *out is
+ * good until the next call. */
+MUST_CHECK enum rc crawl_args_read_kept(struct crawl_args_kept *kept, struct str json,
+                                        const struct crawl_args **out, struct err *e);
+
 #endif

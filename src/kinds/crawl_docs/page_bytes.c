@@ -14,7 +14,7 @@
 
 struct reading {
     struct arena *a;
-    struct crawl_args args;
+    const struct crawl_args *args;
     struct scope scope;
     struct str url, type, bytes;
     enum page_what what;
@@ -23,6 +23,8 @@ struct reading {
     struct str *seen; /* identities of links, hashed */
     size_t most, seen_room, seen_count, skipped[SCOPE_EXTENSION + 3];
 };
+
+static struct crawl_args_kept kept_args; /* one a process: most pages are of the same crawl */
 
 #define SKIPPED_TRAP  (SCOPE_EXTENSION + 1)
 #define SKIPPED_LINKS (SCOPE_EXTENSION + 2)
@@ -69,7 +71,7 @@ static void put_link(struct reading *r, struct str base, struct str reference)
     if (find_seen(r, str_cut(reference, '#', &rest))->p) {
         return; /* most links of a page lead to where another one does, and are written as we write them */
     }
-    enum rc rc = page_url_read(base, reference, r->args.query, r->a, &page, &e);
+    enum rc rc = page_url_read(base, reference, r->args->query, r->a, &page, &e);
     if (rc == RC_TOO_BIG) {
         r->skipped[SKIPPED_TRAP]++;
     }
@@ -146,7 +148,7 @@ static void put_page(struct reading *r, const struct markdown_page *page)
     json_put_int(&r->w, "quality", page->quality);
     json_put_c(&r->w, "charset", page->charset);
     if (page->canonical.n &&
-        !page_url_read(STR(""), page->canonical, r->args.query, r->a, &canonical, NULL)) {
+        !page_url_read(STR(""), page->canonical, r->args->query, r->a, &canonical, NULL)) {
         json_put_str(&r->w, "canonical", canonical.identity);
     }
     if (page->is_noindex) {
@@ -197,7 +199,7 @@ static enum rc read_plain(struct reading *r, struct markdown_page *page, struct 
     struct markdown_link *list = arena_array(r->a, struct markdown_link, count + 1);
     for (size_t i = 0; i < count; i++) {
         struct page_url target;
-        if (!page_url_read(r->url, links[i], r->args.query, r->a, &target, NULL)) {
+        if (!page_url_read(r->url, links[i], r->args->query, r->a, &target, NULL)) {
             list[page->link_count++] = (struct markdown_link){.url = target.fetch};
         }
     }
@@ -211,9 +213,9 @@ static enum rc read_page(struct reading *r, struct buf *answer, struct err *e)
     struct markdown_page page;
     const struct markdown_options o = {.url = r->url,
                                        .content_type = r->type,
-                                       .selector = r->args.selector,
-                                       .removals = r->args.remove,
-                                       .removal_count = r->args.remove_count};
+                                       .selector = r->args->selector,
+                                       .removals = r->args->remove,
+                                       .removal_count = r->args->remove_count};
     bool is_plain = is_type(r->type, "text/markdown") || is_type(r->type, "text/plain");
     enum rc rc = is_plain ? read_plain(r, &page, e) : markdown_convert(r->bytes, &o, r->a, &page, e);
     if (rc) {
@@ -282,18 +284,18 @@ static enum rc read_request(struct str request, struct reading *r, struct err *e
     struct json *o = NULL;
     enum rc rc = json_parse_envelope(str_cut(request, '\n', &r->bytes), r->a, &o, e);
     const struct json *crawl = json_get(o, STR("crawl"));
-    rc = rc ? rc : crawl_args_read(crawl ? crawl->raw : STR(""), r->a, &r->args, e);
+    rc = rc ? rc : crawl_args_read_kept(&kept_args, crawl ? crawl->raw : STR(""), &r->args, e);
     rc = rc ? rc : url_parse(json_text(o, "seed"), r->a, &r->scope.seed, e);
     if (rc) {
         return rc;
     }
     r->url = json_text(o, "url");
     r->type = json_text(o, "type");
-    r->scope.kind = r->args.scope;
-    r->scope.include = r->args.include;
-    r->scope.include_count = r->args.include_count;
-    r->scope.exclude = r->args.exclude;
-    r->scope.exclude_count = r->args.exclude_count;
+    r->scope.kind = r->args->scope;
+    r->scope.include = r->args->include;
+    r->scope.include_count = r->args->include_count;
+    r->scope.exclude = r->args->exclude;
+    r->scope.exclude_count = r->args->exclude_count;
     if (!page_what_parse(json_text(o, "what"), &r->what)) {
         return err_set(e, RC_INVALID, "what?");
     }

@@ -18,7 +18,7 @@
 struct job {
     struct attempt *at;
     struct arena *a;
-    struct crawl_args args;
+    const struct crawl_args *args;
     enum page_what what;
     struct str url, seed;
     struct str etag, last_modified; /* of the copy that we have; "" = none */
@@ -30,6 +30,7 @@ struct job {
 };
 
 static struct fetcher *fetcher; /* one a process: keeps its connections */
+static struct crawl_args_kept kept_args;
 
 static const char *const what_names[] = {"page", "robots", "sitemap", "llms"};
 
@@ -65,7 +66,7 @@ static enum rc read_args(struct job *j, struct err *e)
     enum rc rc = read_checkpoint(j, e);
     rc = rc ? rc : json_parse_envelope(attempt_args(j->at), j->a, &o, e);
     const struct json *crawl = json_get(o, STR("crawl"));
-    rc = rc ? rc : crawl_args_read(crawl ? crawl->raw : STR(""), j->a, &j->args, e);
+    rc = rc ? rc : crawl_args_read_kept(&kept_args, crawl ? crawl->raw : STR(""), &j->args, e);
     rc = rc ? rc : json_get_int(o, "depth", 0, CRAWL_DEPTH_MAX, &j->depth, e);
     j->url = json_text(o, "url");
     j->seed = json_text(o, "seed");
@@ -79,7 +80,7 @@ static enum rc read_args(struct job *j, struct err *e)
 
 static size_t most_bytes(const struct job *j)
 {
-    return j->what == PAGE_PAGE     ? (size_t)j->args.max_page_bytes
+    return j->what == PAGE_PAGE     ? (size_t)j->args->max_page_bytes
            : j->what == PAGE_ROBOTS ? ROBOTS_MAX_BYTES
                                     : LIST_MAX_BYTES;
 }
@@ -103,7 +104,7 @@ static enum rc ask(struct job *j, struct err *e)
         .url = j->url,
         .fields = fields,
         .field_count = count,
-        .timeout_ms = j->args.timeout_ms,
+        .timeout_ms = j->args->timeout_ms,
         .max_body_bytes = most_bytes(j),
         .cuts_body = j->what == PAGE_ROBOTS,
         .redirects = j->what == PAGE_PAGE ? 0 : FETCH_REDIRECTS_MAX,
@@ -239,7 +240,7 @@ static void write_request(const struct job *j, struct buf *out)
     json_put_str(&w, "url", j->answer.url);
     json_put_str(&w, "seed", j->seed);
     json_put_str(&w, "type", fetch_header(&j->answer, STR("content-type")));
-    json_put_raw(&w, "crawl", j->args.raw);
+    json_put_raw(&w, "crawl", j->args->raw);
     json_object_end(&w);
     for (size_t i = 0; i < out->n; i++) { /* the line ends where the bytes begin */
         out->p[i] = out->p[i] == '\n' ? ' ' : out->p[i];
@@ -338,7 +339,7 @@ static void take_redirect(struct job *j)
     struct str location = fetch_header(&j->answer, STR("location"));
     struct buf b = BUF_LIMIT(16 << 10);
     struct json_out w = json_writer(&b);
-    if (!location.n || page_url_read(j->url, location, j->args.query, j->a, &target, &e)) {
+    if (!location.n || page_url_read(j->url, location, j->args->query, j->a, &target, &e)) {
         tell_failure(j, ERROR_PERMANENT, "bad_redirect", "the redirect leads to no address of the web");
         return;
     }
