@@ -103,13 +103,40 @@ bool attempt_secret(const struct attempt *at, struct str name, struct str *out)
 
 /* ---- messages out ---- */
 
-static void send_buf(struct buf *b)
+#define HELD_BYTES ((size_t)1 << 20) /* more does not wait */
+
+static void send_now(struct str lines)
 {
-    message_end_line(b);
-    if (!b->overflowed && message_send(MESSAGE_FD, buf_str(b), NULL)) {
+    if (message_send(MESSAGE_FD, lines, NULL)) {
         _exit(1); /* nobody is there to tell; the lease brings the work back */
     }
+}
+
+static void send_held(struct attempt *at)
+{
+    at->is_holding = false;
+    send_now(buf_str(&at->held));
+    buf_dispose(&at->held);
+}
+
+static void send_buf(struct attempt *at, struct buf *b)
+{
+    message_end_line(b);
+    if (at->is_holding && !b->overflowed) {
+        buf_append_str(&at->held, buf_str(b));
+        if (at->has_ended || at->held.n > HELD_BYTES) {
+            send_held(at);
+        }
+    } else if (!b->overflowed) {
+        send_now(buf_str(b));
+    }
     buf_dispose(b);
+}
+
+void attempt_hold(struct attempt *at)
+{
+    at->held = BUF_LIMIT(HELD_BYTES + MESSAGE_MAX_BYTES);
+    at->is_holding = true;
 }
 
 /* {"name":{ … }} */
@@ -120,11 +147,11 @@ static void message_begin(struct json_out *w, const char *name)
     json_object_begin(w);
 }
 
-static void message_end(struct json_out *w)
+static void message_end(struct attempt *at, struct json_out *w)
 {
     json_object_end(w);
     json_object_end(w);
-    send_buf(w->out);
+    send_buf(at, w->out);
 }
 
 void attempt_progress(struct attempt *at, int64_t permille, const char *format, ...)
@@ -133,17 +160,16 @@ void attempt_progress(struct attempt *at, int64_t permille, const char *format, 
     struct buf b = BUF_LIMIT(1024);
     struct json_out w = json_writer(&b);
     va_list args;
-    (void)at;
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     message_begin(&w, "progress");
     json_put_int(&w, "permille", permille < 0 ? 0 : (permille > 1000 ? 1000 : permille));
     json_put_c(&w, "message", text);
-    message_end(&w);
+    message_end(at, &w);
 }
 
-static void send_event(const char *type, struct str json, bool at_root)
+static void send_event(struct attempt *at, const char *type, struct str json, bool at_root)
 {
     struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
     struct json_out w = json_writer(&b);
@@ -151,42 +177,39 @@ static void send_event(const char *type, struct str json, bool at_root)
     json_put_c(&w, "type", type);
     json_put_raw(&w, "data", json);
     json_put_bool(&w, "root", at_root);
-    message_end(&w);
+    message_end(at, &w);
 }
 
 void attempt_event(struct attempt *at, const char *type, struct str json)
 {
-    (void)at;
-    send_event(type, json, false);
+    send_event(at, type, json, false);
 }
 
 void attempt_root_event(struct attempt *at, const char *type, struct str json)
 {
-    (void)at;
-    send_event(type, json, true);
+    send_event(at, type, json, true);
 }
 
-static void send_raw(const char *name, struct str json)
+static void send_raw(struct attempt *at, const char *name, struct str json)
 {
     struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
     struct json_out w = json_writer(&b);
     json_object_begin(&w);
     json_put_raw(&w, name, json);
     json_object_end(&w);
-    send_buf(&b);
+    send_buf(at, &b);
 }
 
 void attempt_child(struct attempt *at, struct str spec_json)
 {
-    (void)at;
-    send_raw("child", spec_json);
+    send_raw(at, "child", spec_json);
 }
 
 void attempt_park(struct attempt *at, struct str checkpoint_json)
 {
     if (!at->has_ended) {
         at->has_ended = true;
-        send_raw("wait", checkpoint_json);
+        send_raw(at, "wait", checkpoint_json);
     }
 }
 
@@ -219,18 +242,17 @@ void attempt_text(struct attempt *at, const char *name, const char *media_type, 
     json_put_c(&w, "name", name);
     json_put_c(&w, "media_type", media_type);
     json_put_str(&w, "text", text);
-    message_end(&w);
+    message_end(at, &w);
 }
 
 void attempt_checkpoint_save(struct attempt *at, struct str json)
 {
     struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
     struct json_out w = json_writer(&b);
-    (void)at;
     json_object_begin(&w);
     json_put_raw(&w, "checkpoint", json);
     json_object_end(&w);
-    send_buf(&b);
+    send_buf(at, &b);
 }
 
 void attempt_artifact(struct attempt *at, const char *name, const char *media_type, const char *path,
@@ -238,14 +260,13 @@ void attempt_artifact(struct attempt *at, const char *name, const char *media_ty
 {
     struct buf b = BUF_LIMIT(8192);
     struct json_out w = json_writer(&b);
-    (void)at;
     message_begin(&w, "artifact");
     json_put_c(&w, "name", name);
     json_put_c(&w, "media_type", media_type);
     json_put_c(&w, "path", path);
     json_put_str(&w, "series", series);
     json_put_int(&w, "keep", keep);
-    message_end(&w);
+    message_end(at, &w);
 }
 
 /* {"name":{key: n, …}} */
@@ -257,7 +278,7 @@ static void send_tokens(struct attempt *at, const char *name, const struct limit
     for (size_t i = 0; i < count; i++) {
         json_put_int(&w, arena_c_str(at->a, uses[i].key), uses[i].weight);
     }
-    message_end(&w);
+    message_end(at, &w);
 }
 
 void attempt_correct(struct attempt *at, struct str key, int64_t n)
@@ -279,7 +300,7 @@ void attempt_complete(struct attempt *at, struct str result_json)
     json_object_begin(&w);
     json_put_raw(&w, "complete", result_json);
     json_object_end(&w);
-    send_buf(&b);
+    send_buf(at, &b);
 }
 
 struct failure {
@@ -303,7 +324,7 @@ static void send_fail(struct attempt *at, const struct failure *f)
     json_put_c(&w, "message", f->message);
     json_put_int(&w, "retry_after_ms", f->retry_after_ms);
     json_put_str(&w, "pause_key", f->pause_key);
-    message_end(&w);
+    message_end(at, &w);
 }
 
 void attempt_fail(struct attempt *at, enum error_class class, const char *code, const char *format, ...)
@@ -401,6 +422,7 @@ bool attempt_wait(struct attempt *at, int64_t ms)
 static const struct json *wait_for_answer(struct attempt *at, struct str name)
 {
     struct json *m = NULL;
+    send_held(at);
     while (!take_message(at, &m)) {
         read_more(at, NO_LIMIT);
     }
@@ -430,7 +452,7 @@ static enum rc fetch_file(struct attempt *at, const char *what, const char *name
     message_begin(&w, what);
     json_put_str(&w, name, value);
     json_put_c(&w, "path", to_path);
-    message_end(&w);
+    message_end(at, &w);
     *answer = wait_for_answer(at, STR("fetched"));
     const struct json *found = json_get(*answer, STR("found"));
     return found && found->i ? RC_OK : json_get(*answer, STR("error")) ? RC_BUSY : RC_NOT_FOUND;

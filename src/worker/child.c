@@ -78,7 +78,9 @@ static void run_job(struct arena *a, const struct json *message, struct buf *in,
         attempt_fail(&at, rc ? class_of(rc) : ERROR_TRANSIENT, err.code ? err.code : "no_outcome", "%s",
                      rc ? err.text : "the handler returned without completing the job");
     }
-    (void)!chdir("/"); /* the scratch folder goes away now */
+    if (!at.handler->is_folderless) {
+        (void)!chdir("/"); /* the scratch folder goes away now */
+    }
 }
 
 int worker_child_main(void)

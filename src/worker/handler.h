@@ -70,6 +70,8 @@ void attempt_event(struct attempt *at, const char *type, struct str json);
 void attempt_checkpoint_save(struct attempt *at, struct str json);
 /* As attempt_event, into the stream of the root of the job's tree too. */
 void attempt_root_event(struct attempt *at, const char *type, struct str json);
+/* The end follows at once: what is told from here on goes to the supervisor with it, which wakes up once. */
+void attempt_hold(struct attempt *at);
 /* A text becomes an artifact when the job completes. Small ones travel with the report. */
 void attempt_text(struct attempt *at, const char *name, const char *media_type, struct str text);
 /* A finished file in the scratch folder, which goes to the server while the handler goes on, becomes an artifact when the job

@@ -276,10 +276,12 @@ static void fail_parse(struct job *j, const struct err *e)
 static void tell_page(struct job *j, struct str page)
 {
     static const char *const copied[] = {"title", "tokens", "quality"};
+    static const struct str carried[] = {{"links", 5}, {"skipped", 7}, {0}};
+    struct json_budget all = {.opaque = carried, .built = INT64_MAX, .values = INT64_MAX};
     struct json *o = NULL;
     struct buf b = BUF_LIMIT(32 << 10);
     struct json_out w = json_writer(&b);
-    if (json_parse(page, j->a, &o, NULL)) {
+    if (json_parse_within(page, &all, j->a, &o, NULL)) {
         return;
     }
     json_object_begin(&w);
@@ -326,6 +328,7 @@ static void complete_page(struct job *j, struct str page, struct str text)
     put_robots_tag(j, &w);
     json_put_raw(&w, "page", page);
     json_object_end(&w);
+    attempt_hold(j->at);
     tell_page(j, page);
     attempt_text(j->at, PAGE_ARTIFACT, "text/markdown", text.p ? text : STR(""));
     attempt_complete(j->at, buf_str(&b));
