@@ -101,34 +101,46 @@ static const char *skip_clean(const char *p, const char *last)
     }
 }
 
-static void put_escaped(struct buf *out, unsigned char c)
-{
-    static const char from[] = "\"\\\b\f\n\r\t";
-    static const char into[] = "\"\\bfnrt";
-    const char *hit = c != '\0' ? strchr(from, c) : NULL;
+/* What stands for a byte that a string cannot hold as it is: at most ESCAPE_MAX_BYTES. */
+#define ESCAPE_MAX_BYTES 6
 
-    if (hit) {
-        buf_append_char(out, '\\');
-        buf_append_char(out, into[hit - from]);
-    } else if (c >= 0x80) {
-        buf_append_str(out, STR("\xEF\xBF\xBD"));
-    } else {
-        buf_append_str(out, STR("\\u00"));
-        buf_append_char(out, c < 0x10 ? '0' : '1');
-        buf_append_char(out, "0123456789abcdef"[c & 15]);
+static size_t escape(unsigned char c, char to[ESCAPE_MAX_BYTES])
+{
+    static const char short_forms[0x80] = {
+        ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    static const char unknown[] = {'\xEF', '\xBF', '\xBD'};
+
+    if (c >= 0x80) {
+        memcpy(to, unknown, sizeof unknown);
+        return sizeof unknown;
     }
+    to[0] = '\\';
+    to[1] = short_forms[c] ? short_forms[c] : 'u';
+    if (short_forms[c]) {
+        return 2;
+    }
+    to[2] = to[3] = '0';
+    to[4] = c < 0x10 ? '0' : '1';
+    to[5] = "0123456789abcdef"[c & 15];
+    return ESCAPE_MAX_BYTES;
 }
 
 static void put_string_slowly(struct buf *out, const char *p, const char *last)
 {
     while (p < last) {
+        char escaped[ESCAPE_MAX_BYTES];
         const char *clean = skip_clean(p, last);
+        size_t run = (size_t)(clean - p);
+        size_t more = clean < last ? escape((unsigned char)*clean, escaped) : 0;
+        char *to = buf_reserve(out, run + more);
 
-        buf_append(out, p, (size_t)(clean - p));
-        p = clean;
-        if (p < last) {
-            put_escaped(out, (unsigned char)*p++);
+        if (!to) {
+            return;
         }
+        memcpy(to, p, run);
+        memcpy(to + run, escaped, more);
+        out->n += run + more;
+        p = clean + (more > 0);
     }
 }
 
