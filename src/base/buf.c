@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -184,6 +185,17 @@ enum rc buf_read_fd(struct buf *b, int fd, struct err *e)
     return RC_OK;
 }
 
+/* At once, and not copied again and again while it grows. Its size is a hint: what it is when it is read decides. */
+static void make_room_for(struct buf *b, int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+        (uint64_t)st.st_size + READ_CHUNK_BYTES < b->max - b->n) {
+        (void)buf_reserve(b, (size_t)st.st_size + READ_CHUNK_BYTES);
+    }
+}
+
 enum rc buf_read_file(struct buf *b, const char *path, struct err *e)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -191,6 +203,7 @@ enum rc buf_read_file(struct buf *b, const char *path, struct err *e)
     if (fd < 0) {
         return err_from_errno(e, errno, path);
     }
+    make_room_for(b, fd);
     enum rc rc = buf_read_fd(b, fd, e);
 
     close(fd);

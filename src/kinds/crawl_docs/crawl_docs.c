@@ -13,6 +13,7 @@
 
 #define LINES_MAX_BYTES    ((size_t)1 << 30)
 #define DOCUMENT_MAX_BYTES ((size_t)256 << 20)
+#define WRITE_BYTES        ((size_t)256 << 10)
 #define TEXTS_FILE         "texts"
 #define RECORDS_FILE       "pages.jsonl"
 #define PARTS_MAX          24
@@ -214,17 +215,27 @@ static void take_texts(struct crawl *c, struct str all)
     }
 }
 
-static enum rc fetch_texts(struct crawl *c, struct err *e)
+static enum rc read_file(const struct crawl *c, const char *path, struct str *out, struct err *e)
 {
     struct buf all = BUF_LIMIT(LINES_MAX_BYTES);
+    enum rc rc = buf_read_file(&all, path, e);
+    if (!rc) {
+        *out = buf_give(&all, c->a);
+    }
+    buf_dispose(&all);
+    return rc;
+}
+
+static enum rc fetch_texts(struct crawl *c, struct err *e)
+{
+    struct str all = STR_NONE;
     const char *path = in_scratch(c, TEXTS_FILE);
     c->texts = arena_array(c->a, struct str, c->graph.count + 1);
     enum rc rc = attempt_child_artifacts(c->at, PAGE_ARTIFACT, path, e);
-    rc = rc ? rc : buf_read_file(&all, path, e);
+    rc = rc ? rc : read_file(c, path, &all, e);
     if (!rc) {
-        take_texts(c, arena_str(c->a, buf_str(&all)));
+        take_texts(c, all);
     }
-    buf_dispose(&all);
     return rc;
 }
 
@@ -284,22 +295,34 @@ static void put_record(const struct crawl *c, const struct crawl_node *n, struct
     buf_append_char(out, '\n');
 }
 
+static enum rc write_lines(int fd, const char *path, struct buf *lines, size_t *bytes, struct err *e)
+{
+    enum rc rc = buf_check(lines, path, e);
+    if (!rc && write(fd, lines->p, lines->n) != (ssize_t)lines->n) {
+        rc = err_from_errno(e, errno, path);
+    }
+    *bytes += lines->n;
+    buf_clear(lines);
+    return rc;
+}
+
 /* Every page with its text and what the host said of its version. A site over the limit of artifacts is asked for as a whole next time. */
 static enum rc write_records(const struct crawl *c, struct err *e)
 {
     const char *path = in_scratch(c, RECORDS_FILE);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    struct buf lines = BUF_LIMIT(LINES_MAX_BYTES);
     enum rc rc = fd < 0 ? err_from_errno(e, errno, path) : RC_OK;
     size_t bytes = 0;
     for (size_t i = 0; i < c->graph.count && !rc; i++) {
-        struct buf line = BUF_LIMIT(128 << 20);
         if (c->graph.nodes[i].state == CRAWL_DONE) {
-            put_record(c, &c->graph.nodes[i], &line);
-            bytes += line.n;
-            rc = write(fd, line.p, line.n) == (ssize_t)line.n ? RC_OK : err_from_errno(e, errno, path);
+            put_record(c, &c->graph.nodes[i], &lines);
         }
-        buf_dispose(&line);
+        if (lines.overflowed || lines.n >= WRITE_BYTES || i + 1 == c->graph.count) {
+            rc = write_lines(fd, path, &lines, &bytes, e);
+        }
     }
+    buf_dispose(&lines);
     if (fd >= 0 && close(fd) && !rc) {
         rc = err_from_errno(e, errno, path);
     }
@@ -445,7 +468,7 @@ static enum rc read_checkpoint(struct crawl *c, struct err *e)
 
 /* What the crawl before has left. The first turn decides whether there is one; should it be gone later, the pages that were said to
  * be the same fail. */
-static enum rc read_previous(struct crawl *c, struct buf *out, struct err *e)
+static enum rc read_previous(struct crawl *c, struct str *out, struct err *e)
 {
     const char *path = in_scratch(c, "previous");
     if (c->turn ? !c->has_previous : !c->args.is_conditional) {
@@ -456,23 +479,18 @@ static enum rc read_previous(struct crawl *c, struct buf *out, struct err *e)
         return RC_OK;
     }
     c->has_previous = !rc;
-    return rc ? rc : buf_read_file(out, path, e);
+    return rc ? rc : read_file(c, path, out, e);
 }
 
 static enum rc read_graph(struct crawl *c, struct err *e)
 {
-    struct buf lines = BUF_LIMIT(LINES_MAX_BYTES);
-    struct buf previous = BUF_LIMIT(LINES_MAX_BYTES);
+    struct str lines = STR("");
+    struct str previous = STR("");
     const char *path = in_scratch(c, "children");
     enum rc rc = read_previous(c, &previous, e);
     rc = rc || !c->turn ? rc : attempt_children(c->at, path, e);
-    rc = rc || !c->turn ? rc : buf_read_file(&lines, path, e);
-    rc = rc ? rc
-            : crawl_graph_read(&c->args, arena_str(c->a, buf_str(&lines)),
-                               arena_str(c->a, buf_str(&previous)), c->a, &c->graph, e);
-    buf_dispose(&lines);
-    buf_dispose(&previous);
-    return rc;
+    rc = rc || !c->turn ? rc : read_file(c, path, &lines, e);
+    return rc ? rc : crawl_graph_read(&c->args, lines, previous, c->a, &c->graph, e);
 }
 
 static void go_on(struct crawl *c)
