@@ -30,6 +30,7 @@ static size_t add_node(struct crawl_graph *g, const struct page_url *page, int d
                                              .moved_to = CRAWL_NOWHERE};
     crawl_map_put(g->map, page->fetch, g->count);
     crawl_map_put(g->map, page->identity, g->count);
+    crawl_map_put(g->hosts, page->url.host, g->count);
     return g->count++;
 }
 
@@ -374,6 +375,7 @@ enum rc crawl_graph_read(const struct crawl_args *args, struct str lines, struct
     g->map = crawl_map_new(a);
     g->jobs = crawl_map_new(a);
     g->records = crawl_map_new(a);
+    g->hosts = crawl_map_new(a);
     g->asks = arena_array(a, struct crawl_ask, CRAWL_ASK_MAX);
     g->scope = (struct scope){.kind = args->scope,
                               .seed = args->seed.url,
@@ -406,11 +408,35 @@ const struct crawl_node *crawl_graph_node(const struct crawl_graph *g, struct st
     return at < g->count ? &g->nodes[at] : NULL;
 }
 
+/* Nearly all addresses that are no node's lead to other hosts, and most of these are written in the one way that needs no reading: small
+ * letters, digits, hyphens and dots, and letters alone behind the last dot, so that it is no number. */
+static bool is_of_other_host(const struct crawl_graph *g, struct str address)
+{
+    struct str rest = address;
+    struct str scheme = str_cut(address, ':', &rest);
+    if ((!str_eq(scheme, STR("http")) && !str_eq(scheme, STR("https"))) || !str_starts(rest, STR("//"))) {
+        return false;
+    }
+    size_t end = 2;
+    size_t letters = 0;
+    for (; end < rest.n && rest.p[end] != '/'; end++) {
+        char c = rest.p[end];
+        bool is_letter = c >= 'a' && c <= 'z';
+        if (!is_letter && !(c >= '0' && c <= '9') && c != '-' && c != '.') {
+            return false;
+        }
+        letters = is_letter ? letters + 1 : 0;
+    }
+    bool is_name = letters && rest.p[end - letters - 1] == '.';
+    return is_name && crawl_map_get(g->hosts, str_sub(rest, 2, end)) == CRAWL_NOWHERE;
+}
+
 const struct crawl_node *crawl_graph_find(const struct crawl_graph *g, struct str address)
 {
     struct page_url page;
     size_t at = crawl_map_get(g->map, str_sub(address, 0, str_find_char(address, '#', 0)));
-    if (at == CRAWL_NOWHERE && !page_url_read(STR(""), address, g->args->query, g->a, &page, NULL)) {
+    if (at == CRAWL_NOWHERE && !is_of_other_host(g, address) &&
+        !page_url_read(STR(""), address, g->args->query, g->a, &page, NULL)) {
         at = crawl_map_get(g->map, page.identity);
     }
     for (int hops = 0; at < g->count && g->nodes[at].moved_to < g->count && hops <= CRAWL_REDIRECTS_MAX;

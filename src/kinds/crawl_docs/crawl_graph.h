@@ -88,6 +88,7 @@ struct crawl_graph {
     bool is_delay_capped;
     struct crawl_map *map; /* texts of addresses to nodes */
     struct crawl_map *jobs, *records;
+    struct crawl_map *hosts;         /* of the nodes */
     const struct json **record_list; /* of the crawl before, as it wrote them */
     size_t record_count, record_room;
 };
