@@ -1,6 +1,7 @@
 /* crawl_document.c: see crawl_document.h. */
 #include "kinds/crawl_docs/crawl_document.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #define KIND_CODE    3
 
 #define CANONICAL_HOPS_MAX 8
+#define PAGE_FRAME_BYTES                                                                                     \
+    400 /* of a page beside its text, about: its line of the contents, its title and its address */
 
 static int64_t int_of(const struct json *o, const char *name)
 {
@@ -25,24 +28,62 @@ struct block {
     int kind;
 };
 
-/* "bytes:hash:kind ", one after the other; false at the end. */
-static bool next_block(struct str *rest, struct block *out)
+struct blocks { /* of all pages, one behind the other; those of page i begin at starts[i] */
+    struct block *items;
+    size_t *starts;
+};
+
+static uint64_t hex_digit(char c)
 {
-    struct str item = STR_NONE;
-    struct str kind = STR_NONE;
-    int64_t bytes = 0;
-    struct str word = str_cut(*rest, ' ', rest);
-    struct str number = str_cut(word, ':', &item);
-    struct str hash = str_cut(item, ':', &kind);
-    if (!word.n || !str_to_i64(number, &bytes) || bytes < 0 || !kind.n) {
+    return (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+/* "bytes:hash:kind " at *at; false: there is no more. */
+static bool next_block(struct str list, size_t *at, struct block *out)
+{
+    size_t i = *at;
+    *out = (struct block){0};
+    for (; i < list.n && list.p[i] >= '0' && list.p[i] <= '9'; i++) {
+        out->bytes = out->bytes * 10 + (size_t)(list.p[i] - '0');
+    }
+    bool has_bytes = i > *at && i < list.n && list.p[i] == ':';
+    for (i++; i < list.n && list.p[i] != ':'; i++) {
+        out->hash = out->hash * 16 + hex_digit(list.p[i]);
+    }
+    if (!has_bytes || i + 1 >= list.n || list.p[i + 1] == ' ') {
         return false;
     }
-    *out = (struct block){.bytes = (size_t)bytes, .kind = kind.p[0] - '0'};
-    for (size_t i = 0; i < hash.n; i++) {
-        char c = hash.p[i];
-        out->hash = out->hash * 16 + (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-    }
+    out->kind = list.p[i + 1] - '0';
+    *at = str_find_char(list, ' ', i) + 1;
     return true;
+}
+
+static size_t count_blocks(struct str list)
+{
+    size_t n = list.n > 0;
+    for (size_t i = 0; i < list.n; i++) {
+        n += list.p[i] == ' ';
+    }
+    return n;
+}
+
+static void read_blocks(const struct crawl_document *d, struct blocks *out)
+{
+    size_t room = 0;
+    size_t n = 0;
+    out->starts = arena_array(d->a, size_t, d->count + 1);
+    for (size_t i = 0; i < d->count; i++) {
+        room += count_blocks(json_text(d->pages[i].node->page, "blocks"));
+    }
+    out->items = arena_array(d->a, struct block, room + 1);
+    for (size_t i = 0; i < d->count; i++) {
+        struct str list = json_text(d->pages[i].node->page, "blocks");
+        out->starts[i] = n;
+        for (size_t at = 0; next_block(list, &at, &out->items[n]);) {
+            n++;
+        }
+    }
+    out->starts[d->count] = n;
 }
 
 struct tally { /* sorted by hash, then page: a page counts once */
@@ -65,32 +106,21 @@ static int compare_hashes(const void *left, const void *right)
     return (*a > *b) - (*a < *b);
 }
 
-static size_t count_blocks(const struct crawl_document *d)
+static bool may_be_boilerplate(const struct block *block)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < d->count; i++) {
-        struct block block;
-        struct str rest = json_text(d->pages[i].node->page, "blocks");
-        while (rest.p && next_block(&rest, &block)) {
-            n++;
-        }
-    }
-    return n;
+    return block->kind != KIND_HEADING && block->kind != KIND_CODE;
 }
 
 /* The hashes of what is repeated too often, sorted. */
-static size_t find_boilerplate(const struct crawl_document *d, uint64_t **out)
+static size_t find_boilerplate(const struct crawl_document *d, const struct blocks *blocks, uint64_t **out)
 {
-    size_t room = count_blocks(d);
-    struct tally *all = arena_array(d->a, struct tally, room + 1);
+    struct tally *all = arena_array(d->a, struct tally, blocks->starts[d->count] + 1);
     size_t n = 0;
     size_t found = 0;
     for (size_t i = 0; i < d->count; i++) {
-        struct block block;
-        struct str rest = json_text(d->pages[i].node->page, "blocks");
-        while (rest.p && next_block(&rest, &block)) {
-            if (block.kind != KIND_HEADING && block.kind != KIND_CODE) {
-                all[n++] = (struct tally){block.hash, i};
+        for (size_t b = blocks->starts[i]; b < blocks->starts[i + 1]; b++) {
+            if (may_be_boilerplate(&blocks->items[b])) {
+                all[n++] = (struct tally){blocks->items[b].hash, i};
             }
         }
     }
@@ -102,7 +132,7 @@ static size_t find_boilerplate(const struct crawl_document *d, uint64_t **out)
         for (; to < n && all[to].hash == all[from].hash; to++) {
             pages += to == from || all[to].page != all[to - 1].page;
         }
-        if (d->count >= CRAWL_BOILERPLATE_PAGES && pages * 100 >= d->count * CRAWL_BOILERPLATE_PERCENT) {
+        if (pages * 100 >= d->count * CRAWL_BOILERPLATE_PERCENT) {
             (*out)[found++] = all[from].hash;
         }
         from = to;
@@ -110,25 +140,38 @@ static size_t find_boilerplate(const struct crawl_document *d, uint64_t **out)
     return found;
 }
 
-static void cut_boilerplate(struct crawl_document *d, struct crawl_page *page, const uint64_t *hashes,
-                            size_t count)
+static void cut_page(struct crawl_document *d, struct crawl_page *page, const struct block *blocks,
+                     size_t block_count, const uint64_t *hashes, size_t count)
 {
     struct buf b = BUF_LIMIT(page->text.n + 1);
-    struct block block;
     size_t at = 0;
-    struct str rest = json_text(page->node->page, "blocks");
-    while (rest.p && next_block(&rest, &block)) {
-        bool is_repeated = block.kind != KIND_HEADING && block.kind != KIND_CODE &&
-                           bsearch(&block.hash, hashes, count, sizeof *hashes, compare_hashes);
+    for (size_t i = 0; i < block_count; i++) {
+        bool is_repeated = may_be_boilerplate(&blocks[i]) &&
+                           bsearch(&blocks[i].hash, hashes, count, sizeof *hashes, compare_hashes);
         if (!is_repeated) {
-            buf_append_str(&b, str_sub(page->text, at, at + block.bytes));
+            buf_append_str(&b, str_sub(page->text, at, at + blocks[i].bytes));
         }
         d->removed_blocks += is_repeated;
-        at += block.bytes;
+        at += blocks[i].bytes;
     }
     buf_append_str(&b, str_sub(page->text, at, page->text.n));
     page->text = arena_str(d->a, buf_str(&b));
     buf_dispose(&b);
+}
+
+static void cut_boilerplate(struct crawl_document *d)
+{
+    struct blocks blocks;
+    uint64_t *hashes = NULL;
+    if (d->count < CRAWL_BOILERPLATE_PAGES) {
+        return;
+    }
+    read_blocks(d, &blocks);
+    size_t count = find_boilerplate(d, &blocks, &hashes);
+    for (size_t i = 0; i < d->count && count; i++) {
+        size_t from = blocks.starts[i];
+        cut_page(d, &d->pages[i], &blocks.items[from], blocks.starts[i + 1] - from, hashes, count);
+    }
 }
 
 /* ---- which pages, in which order */
@@ -231,7 +274,6 @@ void crawl_document_make(const struct crawl_graph *g,
 {
     struct place *places = arena_array(a, struct place, g->count + 1);
     size_t count = order_pages(g, places);
-    uint64_t *hashes = NULL;
     *out = (struct crawl_document){.a = a,
                                    .graph = g,
                                    .pages = arena_array(a, struct crawl_page, count + 1),
@@ -244,9 +286,8 @@ void crawl_document_make(const struct crawl_graph *g,
             out->numbers[places[i].node] = out->count;
         }
     }
-    size_t repeated = find_boilerplate(out, &hashes);
+    cut_boilerplate(out);
     for (size_t i = 0; i < out->count; i++) {
-        cut_boilerplate(out, &out->pages[i], hashes, repeated);
         take_title(out, &out->pages[i]);
     }
 }
@@ -296,11 +337,28 @@ static size_t put_target(const struct writing *w, struct str line, size_t from)
     return end + (is_bracketed && end < line.n);
 }
 
+#define EACH_BYTE(b) (0x0101010101010101ULL * (unsigned char)(b))
+
+/* Not zero: a byte of the word is this one; the lowest of its bits tells the first. */
+static uint64_t has_byte(uint64_t word, char c)
+{
+    uint64_t rest = word ^ EACH_BYTE(c);
+    return (rest - EACH_BYTE(1)) & ~rest & EACH_BYTE(0x80);
+}
+
 /* Behind what has neither a target nor code nor an escape in it: nearly all of a line. */
 static size_t skip_plain(struct str line, size_t at)
 {
-    static const bool is_special[256] = {[']'] = true, ['`'] = true, ['\\'] = true};
-    while (at < line.n && !is_special[(unsigned char)line.p[at]]) {
+    for (; line.n - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, line.p + at, sizeof word);
+        word = le64toh(word);
+        uint64_t hits = has_byte(word, ']') | has_byte(word, '`') | has_byte(word, '\\');
+        if (hits) {
+            return at + ((size_t)__builtin_ctzll(hits) >> 3);
+        }
+    }
+    while (at < line.n && line.p[at] != ']' && line.p[at] != '`' && line.p[at] != '\\') {
         at++;
     }
     return at;
@@ -369,6 +427,18 @@ static void put_front(const struct crawl_document *d, size_t from, size_t to, st
     }
 }
 
+/* At once, and not copied again and again while it grows. */
+static void make_room(const struct crawl_document *d, size_t from, size_t to, struct buf *out)
+{
+    size_t bytes = 0;
+    for (size_t i = from; i < to; i++) {
+        bytes += d->pages[i].text.n + PAGE_FRAME_BYTES;
+    }
+    if (bytes < out->max - out->n) {
+        (void)buf_reserve(out, bytes);
+    }
+}
+
 void crawl_document_write(const struct crawl_document *d, size_t *next, int64_t max_tokens, struct buf *out)
 {
     size_t from = *next;
@@ -377,6 +447,7 @@ void crawl_document_write(const struct crawl_document *d, size_t *next, int64_t 
     while (to < d->count && (to == from || !max_tokens || tokens + d->pages[to].tokens <= max_tokens)) {
         tokens += d->pages[to++].tokens;
     }
+    make_room(d, from, to, out);
     put_front(d, from, to, out);
     for (size_t i = from; i < to; i++) {
         const struct crawl_page *p = &d->pages[i];
