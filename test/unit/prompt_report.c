@@ -250,6 +250,20 @@ TEST(what_a_model_wrote_is_no_formula_in_a_table)
     arena_free(a);
 }
 
+TEST(a_name_is_no_formula_in_the_table_of_the_report)
+{
+    static const char row[] = "{\"entities\":[{\"name\":\"=1+1\",\"answers\":1,\"models\":[{\"provider\":\"@"
+                              "p\",\"model\":\"-m,x\"}]}]}";
+    struct arena *a = arena_new();
+    struct buf text = BUF_LIMIT(1 << 16);
+    struct json *report = NULL;
+    OK(json_parse(str_from(row), a, &report, e));
+    prompt_report_csv(report, STR(""), &text);
+    CHECK_TRUE(strstr(buf_c_str(&text), "\r\n'=1+1,,,1,,,,,,,\r\n'=1+1,'@p,\"'-m,x\",,,,,,,,\r\n") != NULL);
+    buf_dispose(&text);
+    arena_free(a);
+}
+
 TEST(the_interval_of_a_change_is_newcombes)
 {
     /* 56 of 70 against 48 of 80: Newcombe 1998, table II (a), method 10: 0.0524 to 0.3339. The two rates' own intervals overlap. */

@@ -1,7 +1,5 @@
 /* report_answers.c: lines of responses.jsonl, an answer each, as rows of a table or as what each says of names
  * (kinds/prompt_report.h). */
-#include <string.h>
-
 #include "kinds/prompt_report.h"
 #include "kinds/run_prompt/report_text.h"
 
@@ -14,25 +12,13 @@ static const char *const answer_members[] = {"outcome", "mode", "finish_reason",
 #define MENTIONS (sizeof mention_members / sizeof *mention_members)
 #define ANSWERS  (sizeof answer_members / sizeof *answer_members)
 
-/* What a model wrote is no formula of whoever opens the table. */
-static void put_text(struct buf *out, struct str s)
-{
-    struct buf safe = BUF_LIMIT(64 << 20);
-    if (s.n && strchr("=+-@\t\r", s.p[0])) {
-        buf_append_char(&safe, '\'');
-    }
-    buf_append_str(&safe, s);
-    report_field(out, buf_str(&safe));
-    buf_dispose(&safe);
-}
-
 static void put_value(struct buf *out, const struct json *o, const char *name)
 {
     const struct json *v = json_get(o, str_from(name));
     if (v && v->type == JSON_STRING) {
-        put_text(out, v->s);
+        report_field(out, v->s);
     } else if (v && v->type != JSON_NULL) {
-        put_text(out, v->raw);
+        report_field(out, v->raw);
     }
 }
 
@@ -56,7 +42,7 @@ static void put_words(struct buf *out, const struct json *list, const char *memb
             buf_append_str(&words, word);
         }
     }
-    put_text(out, buf_str(&words));
+    report_field(out, buf_str(&words));
     buf_dispose(&words);
 }
 
@@ -103,7 +89,7 @@ static void put_mention_row(const struct json *line, const struct json *m, struc
     const struct json *snippet = report_list(m, "snippets");
     put_values(out, line, place_members, PLACES);
     put_values(out, m, mention_members, MENTIONS);
-    put_text(out, snippet && snippet->type == JSON_STRING ? snippet->s : STR(""));
+    report_field(out, snippet && snippet->type == JSON_STRING ? snippet->s : STR(""));
     buf_append_char(out, ',');
     put_value(out, line, "job");
     buf_append_c(out, "\r\n");

@@ -286,15 +286,23 @@ void prompt_report_markdown(const struct json *report, struct str entity, struct
 
 /* ---- CSV */
 
+/* What a model wrote, or whoever names what is looked for, is no formula of whoever opens the table. */
+static void put_quote(struct buf *out, struct str s)
+{
+    buf_append_c(out, s.n && strchr("=+-@\t\r", s.p[0]) ? "'" : "");
+}
+
 void report_field(struct buf *out, struct str s)
 {
     bool is_plain = str_find_char(s, '"', 0) == s.n && str_find_char(s, ',', 0) == s.n &&
                     str_find_char(s, '\n', 0) == s.n && str_find_char(s, '\r', 0) == s.n;
     if (is_plain) {
+        put_quote(out, s);
         buf_append_str(out, s);
         return;
     }
     buf_append_char(out, '"');
+    put_quote(out, s);
     for (size_t i = 0; i < s.n; i++) {
         buf_append_c(out, s.p[i] == '"' ? "\"" : "");
         buf_append_char(out, s.p[i]);

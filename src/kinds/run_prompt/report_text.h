@@ -14,6 +14,6 @@ void report_rate(struct buf *out, const struct json *row);
 void report_percent(struct buf *out, const struct json *o, const char *name);
 void report_interval(struct buf *out, const struct json *o); /* its "low" to its "high" */
 void report_cell(struct buf *out, struct str s);
-void report_field(struct buf *out, struct str s); /* of CSV */
+void report_field(struct buf *out, struct str s); /* of CSV; no spreadsheet takes it for a formula */
 
 #endif
