@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cmd/prompts.h"
 #include "cmd/term.h"
+#include "core/schedule.h"
 
 #define DEFINITION_MAX_BYTES ((size_t)24 << 20) /* as it is sent */
 #define CALLS_OF_A_JOB       3                  /* with more room, and corrected */
@@ -127,6 +128,23 @@ static int keep(struct remote *r, const struct prompts_definition *d, const stru
     return code;
 }
 
+/* As the server will, so that a dry run tells of it too; the zones are the server's own. */
+static enum rc check_ticks(const struct json *definition, struct err *e)
+{
+    const struct json *catch_up = json_get(definition, STR("catch_up"));
+    enum schedule_catch_up what;
+    struct cron cron;
+    struct err why = {0};
+
+    if (cron_parse(json_text(definition, "cron"), &cron, &why)) {
+        return err_set(e, RC_INVALID, "cron: %s", why.text);
+    }
+    if (catch_up && catch_up->type == JSON_STRING && !schedule_catch_up_parse(catch_up->s, &what)) {
+        return err_set(e, RC_INVALID, "catch_up must be skip, run_once or run_all");
+    }
+    return RC_OK;
+}
+
 int prompts_schedule(struct remote *r)
 {
     struct prompts_definition d = {0};
@@ -138,6 +156,7 @@ int prompts_schedule(struct remote *r)
         return code;
     }
     enum rc rc = prompt_batch_write_schedule(&d.b, &w, &e);
+    rc = rc ? rc : check_ticks(d.b.definition, &e);
     rc = rc ? rc : buf_check(&body, "what is sent of it", &e);
     if (rc) {
         code = command_fail(r->o, EXIT_USAGE, "%.*s: %s", STR_ARG(d.path), e.text);

@@ -224,6 +224,11 @@ test('a definition becomes a schedule, whose ticks are batches with a report', a
         assert.notEqual(code, 0, JSON.stringify(wrong));
         assert.match(err, why);
     }
+    for (const [wrong, why] of [[{ cron: '0 6 30 2 *' }, /cron: there is no such date/], [{ cron: '61 * * * *' }, /cron: minute/], [{ cron: '0 6 * * *', catch_up: 'soon' }, /catch_up must be/]]) {
+        const { code, err } = await batch(stint, 'schedule', file('wrong.json', { ...DEFINITION, ...wrong }), '--dry-run');
+        assert.equal(code, 2, JSON.stringify(wrong));
+        assert.match(err, why);
+    }
     const many = { ...DEFINITION, cron: '0 6 * * *', runs: 1000, models: [{ id: 'a', provider: 'acme' }, { id: 'b', provider: 'other' }] };
     assert.match((await batch(stint, 'schedule', file('many.json', { ...many, budget: undefined }))).err, /of several providers a schedule asks at most 1000 jobs/);
     assert.deepEqual((await stint.call('GET', '/v1/schedules')).json.schedules, []);
