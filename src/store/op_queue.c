@@ -60,15 +60,31 @@ struct store_op *op_queue_take_all(struct op_queue *q, int64_t wait_ms, bool *is
     return all;
 }
 
+static bool is_never_short(const struct store_op *op)
+{
+    (void)op;
+    return false;
+}
+
 struct store_op *op_queue_take_one(struct op_queue *q)
+{
+    return op_queue_take_short(q, is_never_short, 1);
+}
+
+struct store_op *op_queue_take_short(struct op_queue *q, bool (*is_short)(const struct store_op *op),
+                                     size_t most)
 {
     pthread_mutex_lock(&q->lock);
     wait_for_op(q);
     struct store_op *op = q->first;
     if (op) {
-        q->first = op->next;
+        struct store_op *last = op;
+        for (size_t n = 1; n < most && last->next && is_short(op) && is_short(last->next); n++) {
+            last = last->next;
+        }
+        q->first = last->next;
         q->last = q->first ? q->last : NULL;
-        op->next = NULL;
+        last->next = NULL;
         if (q->first) { /* one signal may have stood for several operations */
             pthread_cond_signal(&q->ready);
         }

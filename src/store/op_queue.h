@@ -18,7 +18,10 @@ void op_queue_push(struct op_queue *q, struct store_op *first); /* a list, linke
 /* Waits, at most wait_ms (0 = for ever); NULL: nothing came, or *is_over: closing and empty. */
 struct store_op *op_queue_take_all(struct op_queue *q, int64_t wait_ms, bool *is_over);
 struct store_op *op_queue_take_one(struct op_queue *q); /* waits; NULL: closing and empty */
-bool op_queue_is_waited_for(struct op_queue *q);        /* does it hold an operation? */
+/* As op_queue_take_one; and, when that one is short, those short ones that stand directly behind it, at most so many in all. */
+struct store_op *op_queue_take_short(struct op_queue *q, bool (*is_short)(const struct store_op *op),
+                                     size_t most);
+bool op_queue_is_waited_for(struct op_queue *q); /* does it hold an operation? */
 void op_queue_close(struct op_queue *q);
 
 #endif
