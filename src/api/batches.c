@@ -230,19 +230,13 @@ static struct str results_filter(struct api_call *c)
     return arena_printf(c->a, "results %s", id_text(c->job).s);
 }
 
-/* A result is kept as it came: its line breaks, which are between values, become blanks. */
 static void write_line(struct buf *lines, const struct job *j)
 {
     struct json_out w = json_writer(lines);
     size_t from = lines->n;
 
     wire_result_write(&w, j);
-    for (size_t i = from; i < lines->n; i++) {
-        if (lines->p[i] == '\n' || lines->p[i] == '\r') {
-            lines->p[i] = ' ';
-        }
-    }
-    buf_append_char(lines, '\n');
+    api_end_line(lines, from);
 }
 
 static void on_results(struct store_op *done)

@@ -40,6 +40,24 @@ void api_answer(struct api_call *c, int status)
     answer(c, status, STR("application/json"));
 }
 
+void api_answer_lines(struct api_call *c)
+{
+    answer(c, 200, STR("application/x-ndjson"));
+}
+
+void api_end_line(struct buf *lines, size_t from)
+{
+    static const char breaks[] = {'\n', '\r'};
+    struct str all = buf_str(lines);
+
+    for (size_t b = 0; b < sizeof breaks; b++) {
+        for (size_t i = from; (i = str_find_char(all, breaks[b], i)) < all.n;) {
+            lines->p[i] = ' ';
+        }
+    }
+    buf_append_char(lines, '\n');
+}
+
 void api_answer_problem(struct api_call *c, int status)
 {
     answer(c, status, STR("application/problem+json"));

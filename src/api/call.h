@@ -129,6 +129,10 @@ enum rc api_lease_lost(struct err *e);
 /* Begins an answer of JSON. Write it in one go and send it with api_answer. */
 struct json_out api_json(struct api_call *c);
 void api_answer(struct api_call *c, int status);
+/* The same as NDJSON, 200. Behind each value, which begins at `from`, comes api_end_line: what is kept as it came may have line breaks
+ * between its values, and they become blanks. */
+void api_answer_lines(struct api_call *c);
+void api_end_line(struct buf *lines, size_t from);
 /* The same, as application/problem+json. */
 void api_answer_problem(struct api_call *c, int status);
 /* No body: 204. */

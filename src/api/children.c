@@ -1,5 +1,5 @@
 /* children.c: GET /v1/jobs/{id}/children: what hangs under a job: how many are in which state, and the jobs, oldest first; with ?full=true each
- * as GET /v1/jobs/{id} has it; and …/children/artifacts/{name}: the bytes of that artifact of each of them. For both the store is asked for
+ * as GET /v1/jobs/{id} has it, to whoever accepts NDJSON a line for each that is final; and …/children/artifacts/{name}: the bytes of that artifact of each of them. For both the store is asked for
  * several at once, each in memory of its own. */
 #include "api/call.h"
 
@@ -15,7 +15,7 @@
 struct children_call { /* c->state */
     struct store_list_children *list;
     struct str canonical;
-    bool is_full;
+    bool is_full, is_lines;      /* is_lines: a line for each */
     struct str artifact;         /* "" = whole jobs are wanted */
     struct arena *lanes[LANES];  /* what was read lives in them until the answer is written */
     struct job **jobs;           /* of the list; NULL: it is gone meanwhile */
@@ -60,6 +60,28 @@ static void answer(struct api_call *c)
     wire_put_text(&w, "next_cursor", next);
     json_object_end(&w);
     api_answer(c, 200);
+}
+
+/* ---- a line of JSON for each that is final */
+
+static void answer_lines(struct api_call *c)
+{
+    struct children_call *s = c->state;
+    struct str next = api_cursor_text(c, s->canonical, s->list->next_cursor);
+    struct json_out lines = api_json(c);
+    for (size_t i = 0; i < s->list->count; i++) {
+        const struct job *j = s->jobs[i];
+        if (j && job_state_is_final(j->state) && api_queue_allowed(&c->key, j->queue)) {
+            struct json_out w = json_writer(lines.out);
+            size_t from = lines.out->n;
+            wire_job_write(&w, j, WIRE_JOB_FULL);
+            api_end_line(lines.out, from);
+        }
+    }
+    if (next.n) {
+        http_header(c->x, STR("Stint-Next-Cursor"), next);
+    }
+    api_answer_lines(c);
 }
 
 /* ---- artifacts: a line for each, and behind it its bytes */
@@ -114,6 +136,8 @@ static void answer_full(struct api_call *c)
         api_problem(c, s->rc, &s->err);
     } else if (s->artifact.n) {
         answer_artifacts(c);
+    } else if (s->is_lines) {
+        answer_lines(c);
     } else {
         answer(c);
     }
@@ -248,6 +272,11 @@ static void list(struct api_call *c, const char *of, struct str artifact)
     if (http_query_param(c->x, STR("cursor"), &cursor) &&
         !api_cursor_parse(c, s->canonical, cursor, &op->cursor)) {
         return;
+    }
+    if (s->is_full && !artifact.n) {
+        struct str accept = http_request_header(c->x, STR("Accept"));
+        s->is_lines = str_find(accept, STR("application/x-ndjson"), 0) < accept.n;
+        http_header(c->x, STR("Vary"), STR("Accept"));
     }
     api_submit(c, &op->op);
 }

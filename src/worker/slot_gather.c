@@ -1,14 +1,15 @@
 /* slot_gather.c: many answers for a handler that waits for them: the children of its job with their results, page by page, or an artifact of
- * each of them: likewise, and those that are too big for a page by themselves, so many requests at once. What the handler finds does not
- * depend on which was faster. */
+ * each of them: likewise, and those that are too big for a page by themselves, so many requests at once. A page is asked for as soon as the
+ * head of the one before it tells where it begins, so that the server reads it while that one is on its way and written. What the handler
+ * finds does not depend on which was faster. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "wire/wire.h"
 #include "worker/supervisor.h"
 
 #define TRIES_MAX 5
+#define PAGE_JOBS 128 /* of a page: a megabyte of usual texts */
 
 struct gather_item { /* a job whose artifact is wanted */
     struct slot_gather *g;
@@ -19,14 +20,25 @@ struct gather_item { /* a job whose artifact is wanted */
     bool is_known, is_there;
 };
 
+struct gather_page {
+    struct slot_gather *g;
+    struct http_call *call; /* it is on its way */
+    struct str cursor;      /* where it begins; "" = with the first job */
+    struct str next;        /* where the one behind it begins; "" = it is the last */
+    struct buf body;        /* it was here before the one in front of it */
+    int tries;
+    bool is_asked, has_head, is_here;
+};
+
 struct slot_gather {
     struct slot *s;
     struct arena *a;
     struct gather_item *items;
     size_t count, room, next, done, running;
-    struct http_call *list;  /* the page that is on its way */
-    int list_tries, fd;      /* fd: what the handler gets */
-    struct str cursor, name; /* name: of the artifacts; "" = jobs are wanted */
+    struct gather_page pages[2]; /* the one that is written next, and the one behind it */
+    int front;                   /* which of them is the first */
+    int fd;                      /* what the handler gets */
+    struct str name;             /* of the artifacts; "" = jobs are wanted */
 };
 
 static void start_more(struct slot_gather *g);
@@ -140,34 +152,14 @@ static struct slot_gather *begin(struct slot *s, struct str path)
     struct slot_gather *g = mem_alloc(sizeof *g);
     *g = (struct slot_gather){.s = s, .a = arena_new(), .name = STR("")};
     g->fd = open(arena_c_str(g->a, path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    for (size_t i = 0; i < 2; i++) {
+        g->pages[i] = (struct gather_page){.g = g, .body = BUF_LIMIT(SIZE_MAX / 2)};
+    }
     s->gather = g;
     return g;
 }
 
 /* ---- jobs or artifacts, page by page */
-
-static void list_page(struct slot_gather *g);
-
-/* A line for each that is final; JSON knows no line break but between its values. */
-static bool write_jobs(const struct slot_gather *g, const struct json *jobs)
-{
-    struct buf lines = BUF_LIMIT(SIZE_MAX / 2);
-    for (const struct json *j = jobs ? jobs->first : NULL; j; j = j->next) {
-        enum job_state state = JOB_BLOCKED;
-        const struct json *name = json_get(j, STR("state"));
-        if (name && job_state_parse(name->s, &state) && job_state_is_final(state)) {
-            size_t from = lines.n;
-            buf_append_str(&lines, j->raw);
-            for (size_t i = from; (i = str_find_char(buf_str(&lines), '\n', i)) < lines.n;) {
-                lines.p[i] = ' ';
-            }
-            buf_append_char(&lines, '\n');
-        }
-    }
-    bool is_good = write_all(g->fd, buf_str(&lines));
-    buf_dispose(&lines);
-    return is_good;
-}
 
 /* "JOB BYTES" and so many bytes, or "JOB BYTES alone", one after the other. */
 static bool write_artifacts(struct slot_gather *g, struct str page)
@@ -195,73 +187,125 @@ static bool write_artifacts(struct slot_gather *g, struct str page)
     return write_all(g->fd, str_sub(page, kept, page.n));
 }
 
-/* False: it is no answer to what was asked. */
-static bool take_page(struct slot_gather *g, const struct http_answer *got, bool *is_written)
+static void ask(struct gather_page *p, struct str cursor);
+
+static void forget(struct gather_page *p)
 {
-    struct arena *a = arena_new();
-    struct json *root = NULL;
-    struct str next = http_answer_header(got, STR("Stint-Next-Cursor"));
-    bool is_good = !got->rc && got->status == 200;
-    if (is_good && g->name.n) {
-        *is_written = write_artifacts(g, got->body);
-    } else if (is_good && json_parse_envelope(got->body, a, &root, NULL) == RC_OK) {
-        const struct json *cursor = json_get(root, STR("next_cursor"));
-        next = cursor && cursor->type == JSON_STRING ? cursor->s : STR_NONE;
-        *is_written = write_jobs(g, json_get(root, STR("jobs")));
-    } else {
-        is_good = false;
+    if (p->call) {
+        http_call_cancel(p->call);
+        p->call = NULL;
     }
-    g->cursor = is_good && next.n ? arena_str(g->a, next) : STR_NONE;
-    arena_free(a);
-    return is_good;
+    p->is_asked = p->has_head = p->is_here = false;
+    p->tries = 0;
+}
+
+/* What is behind the first page, once this has said where that begins. */
+static void ask_ahead(struct slot_gather *g)
+{
+    const struct gather_page *first = &g->pages[g->front];
+    struct gather_page *behind = &g->pages[!g->front];
+    if (first->has_head && first->next.n && !behind->is_asked) {
+        ask(behind, first->next);
+    }
+}
+
+static bool on_head(void *ctx, struct http_call *call, const struct http_answer *got)
+{
+    struct gather_page *p = ctx;
+    (void)call;
+    if (got->status == 200) {
+        p->next = arena_str(p->g->a, http_answer_header(got, STR("Stint-Next-Cursor")));
+        p->has_head = true;
+        ask_ahead(p->g);
+    }
+    return true;
+}
+
+/* The first page is here: it is written, and the one behind it when it was faster. */
+static void write_pages(struct slot_gather *g, struct str first)
+{
+    for (struct str body = first;; body = buf_str(&g->pages[g->front].body)) {
+        struct gather_page *p = &g->pages[g->front];
+        bool is_good = g->name.n ? write_artifacts(g, body) : write_all(g->fd, body);
+        bool is_last = !p->next.n;
+        forget(p);
+        if (!is_good) {
+            end(g, "the scratch folder is full");
+            return;
+        }
+        if (is_last) {
+            start_more(g);
+            return;
+        }
+        g->front = !g->front;
+        ask_ahead(g);
+        if (!g->pages[g->front].is_here) {
+            return;
+        }
+    }
+}
+
+/* Again; and what is behind it begins where that answer says. */
+static void ask_again(struct gather_page *p, const struct http_answer *got)
+{
+    struct slot_gather *g = p->g;
+    p->has_head = false;
+    if (p == &g->pages[g->front]) {
+        forget(&g->pages[!g->front]);
+    }
+    if (p->tries < TRIES_MAX) {
+        ask(p, p->cursor);
+    } else {
+        end(g, got->rc ? got->err->text : "the server does not tell the children");
+    }
 }
 
 static void on_page(void *ctx, struct http_call *call, const struct http_answer *got)
 {
-    struct slot_gather *g = ctx;
-    struct str cursor = g->cursor;
-    bool is_written = false;
+    struct gather_page *p = ctx;
     (void)call;
-    g->list = NULL;
-    if (!take_page(g, got, &is_written)) {
-        g->cursor = cursor; /* the same page again */
-        if (g->list_tries++ < TRIES_MAX) {
-            list_page(g);
-        } else {
-            end(g, got->rc ? got->err->text : "the server does not tell the children");
-        }
-    } else if (!is_written) {
-        end(g, "the scratch folder is full");
-    } else if (g->cursor.n) {
-        list_page(g);
+    p->call = NULL;
+    if (got->rc || got->status != 200) {
+        ask_again(p, got);
+    } else if (p == &p->g->pages[p->g->front]) {
+        write_pages(p->g, got->body);
     } else {
-        start_more(g);
+        p->is_here = true;
+        buf_clear(&p->body);
+        buf_append_str(&p->body, got->body);
     }
 }
 
-static void list_page(struct slot_gather *g)
+static void ask(struct gather_page *p, struct str cursor)
 {
-    struct str more = g->cursor.n ? arena_printf(g->a, "&cursor=%.*s", STR_ARG(g->cursor)) : STR("");
+    struct slot_gather *g = p->g;
+    struct str more = cursor.n ? arena_printf(g->a, "&cursor=%.*s", STR_ARG(cursor)) : STR("");
     struct str what =
         g->name.n ? arena_printf(g->a, "/artifacts/%.*s?", STR_ARG(g->name)) : STR("?full=true&");
-    struct http_field fields[2];
+    struct http_field fields[3];
+    size_t field_count = slot_fields(g->s, fields);
+    fields[field_count++] = (struct http_field){STR("Accept"), STR("application/x-ndjson")};
     const struct http_call_options o = {
         .method = HTTP_GET,
-        .path = arena_printf(g->a, "/v1/jobs/%s/children%.*slimit=1000%.*s", id_text(g->s->job).s,
-                             STR_ARG(what), STR_ARG(more)),
+        .path = arena_printf(g->a, "/v1/jobs/%s/children%.*slimit=%d%.*s", id_text(g->s->job).s,
+                             STR_ARG(what), PAGE_JOBS, STR_ARG(more)),
         .fields = fields,
-        .field_count = slot_fields(g->s, fields),
+        .field_count = field_count,
         .timeout_ms = 60000,
-        .ctx = g,
+        .ctx = p,
+        .on_head = on_head,
         .on_done = on_page,
     };
-    g->list = http_call_start(g->s->sup->http, &o);
+    p->is_asked = true;
+    p->cursor = cursor;
+    p->tries++;
+    p->call = http_call_start(g->s->sup->http, &o);
 }
 
 void slot_gather_children(struct slot *s, struct str path)
 {
     if (!s->gather && !s->fetch) { /* else a handler that does not wait for its answer */
-        list_page(begin(s, path));
+        ask(&begin(s, path)->pages[0], STR(""));
     }
 }
 
@@ -270,7 +314,7 @@ void slot_gather_artifacts(struct slot *s, struct str name, struct str path)
     if (!s->gather && !s->fetch) {
         struct slot_gather *g = begin(s, path);
         g->name = arena_str(g->a, name);
-        list_page(g);
+        ask(&g->pages[0], STR(""));
     }
 }
 
@@ -281,8 +325,9 @@ void slot_gather_cancel(struct slot *s)
         return;
     }
     s->gather = NULL;
-    if (g->list) {
-        http_call_cancel(g->list);
+    for (size_t i = 0; i < 2; i++) {
+        forget(&g->pages[i]);
+        buf_dispose(&g->pages[i].body);
     }
     for (size_t i = 0; i < g->count; i++) {
         if (g->items[i].call) {

@@ -92,6 +92,34 @@ test('whole children are what each is by itself, and a page of them ends when it
     assert.equal((await server.call('GET', `/v1/jobs/${id}/children?full=perhaps`)).json.code, 'invalid_field');
 });
 
+test('whole children come as lines, too: those that are final', async () => {
+    const id = await enqueue('lines');
+    const parent = await claim('lines', 'parent');
+    const { children } = await report(parent, 1, 'progress', { children: Array.from({ length: 4 }, (_, i) => ({ kind: 'child', args: { i } })) });
+    const body = (job) => `{"job":"${job.id}","lease":${job.lease},"n":1,"op":"complete","result":{\n"a":\r\n[1]}}`;
+    for (let i = 0; i < 3; i++) {
+        const job = await claim('lines', 'child');
+        const done = await fetch(`${server.url}/v1/reports`, { method: 'POST', body: body(job), headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' } });
+        assert.equal(done.status, 200);
+    }
+    const found = [];
+    const counts = [];
+    let cursor = '';
+    do {
+        const answer = await server.call('GET', `/v1/jobs/${id}/children?limit=2&full=true${cursor && `&cursor=${encodeURIComponent(cursor)}`}`, undefined, { headers: { accept: 'application/x-ndjson' } });
+        assert.equal(answer.headers.get('content-type'), 'application/x-ndjson');
+        const lines = answer.text.split('\n');
+        assert.equal(lines.pop(), '');
+        counts.push(lines.length);
+        found.push(...lines.map((line) => JSON.parse(line)));
+        cursor = answer.headers.get('stint-next-cursor') ?? '';
+    } while (cursor);
+    assert.deepEqual(counts, [2, 1]);
+    assert.deepEqual(found.map((j) => j.id), children.slice(0, 3).map((c) => c.id));
+    assert.deepEqual(found[0], await get(`/v1/jobs/${found[0].id}`));
+    assert.deepEqual(found[0].result, { a: [1] });
+});
+
 test('one artifact of each child comes in one answer, a big one by itself', async () => {
     const id = await enqueue('texts');
     const parent = await claim('texts', 'parent');
