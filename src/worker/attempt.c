@@ -443,6 +443,13 @@ enum rc attempt_take(struct attempt *at, const struct limit_use *uses, size_t co
     return RC_OK;
 }
 
+static enum rc wait_for_file(struct attempt *at, const struct json **answer)
+{
+    *answer = wait_for_answer(at, STR("fetched"));
+    const struct json *found = json_get(*answer, STR("found"));
+    return found && found->i ? RC_OK : json_get(*answer, STR("error")) ? RC_BUSY : RC_NOT_FOUND;
+}
+
 /* Asks the supervisor for a file, and waits for it. */
 static enum rc fetch_file(struct attempt *at, const char *what, const char *name, struct str value,
                           const char *to_path, const struct json **answer)
@@ -453,9 +460,7 @@ static enum rc fetch_file(struct attempt *at, const char *what, const char *name
     json_put_str(&w, name, value);
     json_put_c(&w, "path", to_path);
     message_end(at, &w);
-    *answer = wait_for_answer(at, STR("fetched"));
-    const struct json *found = json_get(*answer, STR("found"));
-    return found && found->i ? RC_OK : json_get(*answer, STR("error")) ? RC_BUSY : RC_NOT_FOUND;
+    return wait_for_file(at, answer);
 }
 
 static struct str error_of(const struct json *answer, struct str otherwise)
@@ -489,20 +494,79 @@ enum rc attempt_batch(struct attempt *at, struct str batch, const char *to_path,
               : RC_OK;
 }
 
-enum rc attempt_children(struct attempt *at, const char *to_path, struct err *e)
+/* ---- files that are read while they grow */
+
+#define GROWING_MAX_BYTES ((size_t)1 << 30) /* of a piece */
+
+struct growing {
+    struct attempt *at;
+    const struct attempt_reader *reader;
+    const char *path;
+    int fd;
+    size_t taken;
+};
+
+/* Gives what is new, up to there. */
+static enum rc take_piece(struct growing *g, int64_t end, struct err *e)
 {
-    const struct json *answer = NULL;
-    enum rc rc = fetch_file(at, "children", "of", at->job_id, to_path, &answer);
-    return rc ? err_set(e, RC_BUSY, "children: %.*s", STR_ARG(error_of(answer, STR("are not there"))))
-              : RC_OK;
+    struct buf piece = BUF_LIMIT(GROWING_MAX_BYTES);
+    size_t left = end > (int64_t)g->taken ? (size_t)end - g->taken : 0;
+    if (g->fd < 0) {
+        g->fd = open(g->path, O_RDONLY | O_CLOEXEC);
+    }
+    char *to = g->fd < 0 ? NULL : buf_reserve(&piece, left);
+    enum rc rc = g->fd < 0 ? err_from_errno(e, errno, g->path) : buf_check(&piece, g->path, e);
+    while (!rc && left) {
+        ssize_t n = pread(g->fd, to + piece.n, left, (off_t)g->taken);
+        if (n <= 0) {
+            rc = err_from_errno(e, n ? errno : EIO, g->path);
+            break;
+        }
+        piece.n += (size_t)n;
+        g->taken += (size_t)n;
+        left -= (size_t)n;
+    }
+    if (!rc && piece.n) {
+        rc = g->reader->take(g->reader->ctx, buf_give(&piece, g->at->a), e);
+    }
+    buf_dispose(&piece);
+    return rc;
 }
 
-enum rc attempt_child_artifacts(struct attempt *at, const char *name, const char *to_path, struct err *e)
+/* As fetch_file, of what comes piece by piece. */
+static enum rc fetch_growing(struct attempt *at, const char *what, const char *name, struct str value,
+                             const struct attempt_reader *reader, struct err *e)
 {
     const struct json *answer = NULL;
-    enum rc rc = fetch_file(at, "artifacts", "name", str_from(name), to_path, &answer);
-    return rc ? err_set(e, RC_BUSY, "artifacts: %.*s", STR_ARG(error_of(answer, STR("are not there"))))
-              : RC_OK;
+    const struct json *grown = NULL;
+    struct stat st;
+    struct growing g = {at, reader, arena_printf(at->a, "%s/%s", attempt_scratch(at), what).p, -1, 0};
+    enum rc taken = RC_OK;
+    enum rc rc = fetch_file(at, what, name, value, g.path, &answer);
+    while ((grown = json_get(answer, STR("grown")))) {
+        taken = taken ? taken : take_piece(&g, grown->i, e);
+        rc = wait_for_file(at, &answer);
+    }
+    if (rc) {
+        taken = err_set(e, RC_BUSY, "%s: %.*s", what, STR_ARG(error_of(answer, STR("are not there"))));
+    } else if (!taken) {
+        taken = stat(g.path, &st) ? err_from_errno(e, errno, g.path) : take_piece(&g, st.st_size, e);
+    }
+    if (g.fd >= 0) {
+        close(g.fd);
+    }
+    return taken;
+}
+
+enum rc attempt_children(struct attempt *at, const struct attempt_reader *reader, struct err *e)
+{
+    return fetch_growing(at, "children", "of", at->job_id, reader, e);
+}
+
+enum rc attempt_child_artifacts(struct attempt *at, const char *name, const struct attempt_reader *reader,
+                                struct err *e)
+{
+    return fetch_growing(at, "artifacts", "name", str_from(name), reader, e);
 }
 
 enum rc attempt_parse(struct attempt *at, int lane, struct str request, int64_t timeout_ms,

@@ -94,13 +94,18 @@ MUST_CHECK enum rc attempt_series(struct attempt *at, struct str series, const c
 /* What the jobs of a batch brought, as GET /v1/batches/{id}/results has it: a line of JSON for each that is final, into a new file
  * of the scratch folder. RC_NOT_FOUND: there is no such batch (any more). */
 MUST_CHECK enum rc attempt_batch(struct attempt *at, struct str batch, const char *to_path, struct err *e);
+/* Who reads what is asked for while it comes, in pieces that live as long as the attempt. Not RC_OK: it wants no more. */
+struct attempt_reader {
+    enum rc (*take)(void *ctx, struct str piece, struct err *e);
+    void *ctx;
+};
 /* The jobs that hang under this one and are final, as GET /v1/jobs/{id} has them, with their results: a line of JSON for each, in the
- * order in which they were made, into a new file of the scratch folder. */
-MUST_CHECK enum rc attempt_children(struct attempt *at, const char *to_path, struct err *e);
-/* The artifact of that name of each job that hangs under this one, as far as it has one, into a new file of the scratch folder: a
- * line "ID BYTES", and behind it so many bytes. In no order that means anything. */
-MUST_CHECK enum rc attempt_child_artifacts(struct attempt *at, const char *name, const char *to_path,
-                                           struct err *e);
+ * order in which they were made; a piece is whole lines. */
+MUST_CHECK enum rc attempt_children(struct attempt *at, const struct attempt_reader *reader, struct err *e);
+/* The artifact of that name of each job that hangs under this one, as far as it has one: a line "ID BYTES", and behind it so many
+ * bytes; a piece is whole ones. In no order that means anything. */
+MUST_CHECK enum rc attempt_child_artifacts(struct attempt *at, const char *name,
+                                           const struct attempt_reader *reader, struct err *e);
 /* One request to the parse process of this slot, at most timeout_ms. RC_BUSY: it ran out of time; RC_FATAL: it
  * died; a new one is started for the next request, so a hostile input costs only itself. Thread-safe per `lane`
  * (0 … 3): each lane has a process of its own. */

@@ -3,6 +3,7 @@
  *   supervisor → child   {"job":{…as claimed…},"scratch":"/path","options":{"name":"value"}}
  *                        {"cancel":true}
  *                        {"fetched":{"found":true,"result":{…}}}   or {"found":false,"error":"…"}
+ *                        {"fetched":{"grown":81920}}   so many bytes of what is asked for are there, more is on its way
  *                        {"taken":{"wait_ms":0}}   0 = granted; with "error" when the server refused to say
  *   child → supervisor   {"ready":true}   once, when it is there
  *                        {"progress":{"permille":410,"message":"…"}}   {"event":{"type":"…","data":…,"root":false}}

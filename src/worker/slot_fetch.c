@@ -35,6 +35,20 @@ void slot_fetch_answer(struct slot *s, bool is_found, const char *error)
     buf_dispose(&b);
 }
 
+void slot_fetch_grown(struct slot *s, size_t bytes)
+{
+    struct buf b = BUF_LIMIT(256);
+    struct json_out w = json_writer(&b);
+    json_object_begin(&w);
+    json_name(&w, "fetched");
+    json_object_begin(&w);
+    json_put_int(&w, "grown", (int64_t)bytes);
+    json_object_end(&w);
+    json_object_end(&w);
+    slot_send(s, &b);
+    buf_dispose(&b);
+}
+
 static bool on_piece(void *ctx, struct http_call *call, struct str piece)
 {
     struct slot *s = ctx;

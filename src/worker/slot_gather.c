@@ -1,7 +1,7 @@
 /* slot_gather.c: many answers for a handler that waits for them: the children of its job with their results, page by page, or an artifact of
  * each of them: likewise, and those that are too big for a page by themselves, so many requests at once. A page is asked for as soon as the
- * head of the one before it tells where it begins, so that the server reads it while that one is on its way and written. What the handler
- * finds does not depend on which was faster. */
+ * head of the one before it tells where it begins, so that the server reads it while that one is on its way and written; and the handler is told of each that is. What
+ * it finds does not depend on which was faster. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +38,7 @@ struct slot_gather {
     struct gather_page pages[2]; /* the one that is written next, and the one behind it */
     int front;                   /* which of them is the first */
     int fd;                      /* what the handler gets */
+    size_t bytes;                /* of it */
     struct str name;             /* of the artifacts; "" = jobs are wanted */
 };
 
@@ -54,13 +55,14 @@ static void end(struct slot_gather *g, const char *error)
 }
 
 /* Local files in the page cache: no longer than copying the bytes. */
-static bool write_all(int fd, struct str text)
+static bool write_all(struct slot_gather *g, struct str text)
 {
     while (text.n) {
-        ssize_t n = write(fd, text.p, text.n);
+        ssize_t n = write(g->fd, text.p, text.n);
         if (n <= 0) {
             return false;
         }
+        g->bytes += (size_t)n;
         text = str_sub(text, (size_t)n, text.n);
     }
     return true;
@@ -68,14 +70,14 @@ static bool write_all(int fd, struct str text)
 
 /* ---- big artifacts: one request for each */
 
-static bool write_items(const struct slot_gather *g)
+static bool write_items(struct slot_gather *g)
 {
     bool is_good = true;
     for (size_t i = 0; i < g->count && is_good; i++) {
         const struct gather_item *item = &g->items[i];
         if (item->is_there) {
-            is_good = write_all(g->fd, arena_printf(g->a, "%.*s %zu\n", STR_ARG(item->id), item->text.n)) &&
-                      write_all(g->fd, item->text);
+            is_good = write_all(g, arena_printf(g->a, "%.*s %zu\n", STR_ARG(item->id), item->text.n)) &&
+                      write_all(g, item->text);
         }
     }
     return is_good;
@@ -177,14 +179,14 @@ static bool write_artifacts(struct slot_gather *g, struct str page)
         }
         if (how.p) {
             add_item(g, id);
-            if (!write_all(g->fd, str_sub(page, kept, at))) {
+            if (!write_all(g, str_sub(page, kept, at))) {
                 return false;
             }
             kept = end_of_line + 1;
         }
         at = end_of_line + 1 + (how.p ? 0 : (size_t)bytes);
     }
-    return write_all(g->fd, str_sub(page, kept, page.n));
+    return write_all(g, str_sub(page, kept, page.n));
 }
 
 static void ask(struct gather_page *p, struct str cursor);
@@ -226,7 +228,7 @@ static void write_pages(struct slot_gather *g, struct str first)
 {
     for (struct str body = first;; body = buf_str(&g->pages[g->front].body)) {
         struct gather_page *p = &g->pages[g->front];
-        bool is_good = g->name.n ? write_artifacts(g, body) : write_all(g->fd, body);
+        bool is_good = g->name.n ? write_artifacts(g, body) : write_all(g, body);
         bool is_last = !p->next.n;
         forget(p);
         if (!is_good) {
@@ -237,6 +239,7 @@ static void write_pages(struct slot_gather *g, struct str first)
             start_more(g);
             return;
         }
+        slot_fetch_grown(g->s, g->bytes);
         g->front = !g->front;
         ask_ahead(g);
         if (!g->pages[g->front].is_here) {
@@ -260,12 +263,19 @@ static void ask_again(struct gather_page *p, const struct http_answer *got)
     }
 }
 
+/* Of a server that knows no lines it is the page that other clients get. */
+static bool is_page(const struct slot_gather *g, const struct http_answer *got)
+{
+    struct str type = http_answer_header(got, STR("Content-Type"));
+    return !got->rc && got->status == 200 && (g->name.n || str_eq(type, STR("application/x-ndjson")));
+}
+
 static void on_page(void *ctx, struct http_call *call, const struct http_answer *got)
 {
     struct gather_page *p = ctx;
     (void)call;
     p->call = NULL;
-    if (got->rc || got->status != 200) {
+    if (!is_page(p->g, got)) {
         ask_again(p, got);
     } else if (p == &p->g->pages[p->g->front]) {
         write_pages(p->g, got->body);

@@ -178,6 +178,8 @@ MUST_CHECK enum rc keep_limits_read(struct supervisor *sup, struct err *e);
 void keep_limits_begin(struct supervisor *sup); /* claims when it is done */
 
 void slot_fetch_answer(struct slot *s, bool is_found, const char *error);
+/* So many bytes of it are there, and the child may read them; more is on its way. */
+void slot_fetch_grown(struct slot *s, size_t bytes);
 
 /* ---- slot_gather.c: many small answers of the server for the handler ---- */
 void slot_gather_children(struct slot *s, struct str path);

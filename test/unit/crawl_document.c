@@ -48,11 +48,19 @@ struct made {
     struct buf out;
 };
 
+static void read_graph(const struct crawl_args *args, struct str jobs, struct arena *a,
+                       struct crawl_graph *out, struct err *e)
+{
+    crawl_graph_begin(args, STR(""), a, out);
+    OK(crawl_graph_take(out, jobs, e));
+    OK(crawl_graph_end(out, e));
+}
+
 static void make(struct made *m, struct err *e)
 {
     *m = (struct made){.a = arena_new(), .out = BUF_LIMIT(1 << 20)};
     OK(crawl_args_read(STR("{\"url\":\"http://a/\",\"sitemap\":\"skip\"}"), m->a, &m->args, e));
-    OK(crawl_graph_read(&m->args, str_from(lines), STR(""), m->a, &m->g, e));
+    read_graph(&m->args, str_from(lines), m->a, &m->g, e);
     crawl_document_make(&m->g, read_text, NULL, m->a, &m->d);
 }
 
@@ -185,7 +193,7 @@ static struct str document_of(const char *const *pages, const char *const *membe
                            STR_ARG(all), i, i, members[i]);
     }
     OK(crawl_args_read(STR("{\"url\":\"http://a/0\",\"sitemap\":\"skip\"}"), a, &args, e));
-    OK(crawl_graph_read(&args, all, STR(""), a, &g, e));
+    read_graph(&args, all, a, &g, e);
     crawl_document_make(&g, read_nth, (void *)pages, a, &d);
     crawl_document_write(&d, &next, 0, &out);
     struct str text = arena_str(a, buf_str(&out));

@@ -14,9 +14,18 @@
 #define LINES_MAX_BYTES    ((size_t)1 << 30)
 #define DOCUMENT_MAX_BYTES ((size_t)256 << 20)
 #define WRITE_BYTES        ((size_t)256 << 10)
-#define TEXTS_FILE         "texts"
 #define RECORDS_FILE       "pages.jsonl"
 #define PARTS_MAX          24
+
+struct
+    crawl_records { /* what the next crawl reads of this one: the longest way to the server, so it is written first */
+    const char *path;
+    int fd;
+    struct buf lines; /* that are not written yet */
+    size_t next;      /* node */
+    size_t bytes;
+    bool is_open;
+};
 
 struct crawl {
     struct attempt *at;
@@ -24,6 +33,9 @@ struct crawl {
     struct crawl_args args;
     struct crawl_graph graph;
     struct str *texts; /* of the graph's nodes, as their jobs left them; STR_NONE: there is none */
+    const struct crawl_node **by_id;
+    size_t by_id_count;
+    struct crawl_records records;
     int64_t turn;
     bool has_previous; /* a crawl with the same args, whose pages may still be good */
 };
@@ -182,61 +194,16 @@ static int compare_ids(const void *left, const void *right)
 }
 
 /* The nodes that have a text of their own, by the ids of their jobs. */
-static size_t list_by_id(const struct crawl *c, const struct crawl_node **nodes)
+static void list_by_id(struct crawl *c)
 {
-    size_t count = 0;
+    c->by_id = arena_array(c->a, const struct crawl_node *, c->graph.count + 1);
     for (size_t i = 0; i < c->graph.count; i++) {
         const struct crawl_node *n = &c->graph.nodes[i];
         if (n->state == CRAWL_DONE && !n->is_unchanged) {
-            nodes[count++] = n;
+            c->by_id[c->by_id_count++] = n;
         }
     }
-    qsort(nodes, count, sizeof(*nodes), compare_ids);
-    return count;
-}
-
-static void take_texts(struct crawl *c, struct str all)
-{
-    const struct crawl_node **nodes = arena_array(c->a, const struct crawl_node *, c->graph.count + 1);
-    size_t count = list_by_id(c, nodes);
-    for (struct str rest = all; rest.p && rest.n;) {
-        struct str size = STR_NONE;
-        int64_t bytes = 0;
-        const struct crawl_node wanted = {.id = str_cut(str_cut(rest, '\n', &rest), ' ', &size)};
-        const struct crawl_node *key = &wanted;
-        if (!str_to_i64(size, &bytes) || bytes < 0 || (size_t)bytes > rest.n) {
-            return;
-        }
-        const struct crawl_node *const *found = bsearch(&key, nodes, count, sizeof(*nodes), compare_ids);
-        if (found) {
-            c->texts[*found - c->graph.nodes] = str_sub(rest, 0, (size_t)bytes);
-        }
-        rest = str_sub(rest, (size_t)bytes, rest.n);
-    }
-}
-
-static enum rc read_file(const struct crawl *c, const char *path, struct str *out, struct err *e)
-{
-    struct buf all = BUF_LIMIT(LINES_MAX_BYTES);
-    enum rc rc = buf_read_file(&all, path, e);
-    if (!rc) {
-        *out = buf_give(&all, c->a);
-    }
-    buf_dispose(&all);
-    return rc;
-}
-
-static enum rc fetch_texts(struct crawl *c, struct err *e)
-{
-    struct str all = STR_NONE;
-    const char *path = in_scratch(c, TEXTS_FILE);
-    c->texts = arena_array(c->a, struct str, c->graph.count + 1);
-    enum rc rc = attempt_child_artifacts(c->at, PAGE_ARTIFACT, path, e);
-    rc = rc ? rc : read_file(c, path, &all, e);
-    if (!rc) {
-        take_texts(c, all);
-    }
-    return rc;
+    qsort(c->by_id, c->by_id_count, sizeof(*c->by_id), compare_ids);
 }
 
 static enum rc write_artifact(const struct crawl *c, const char *name, const char *media_type,
@@ -295,41 +262,95 @@ static void put_record(const struct crawl *c, const struct crawl_node *n, struct
     buf_append_char(out, '\n');
 }
 
-static enum rc write_lines(int fd, const char *path, struct buf *lines, size_t *bytes, struct err *e)
+static enum rc open_records(struct crawl *c, struct err *e)
 {
-    enum rc rc = buf_check(lines, path, e);
-    if (!rc && write(fd, lines->p, lines->n) != (ssize_t)lines->n) {
-        rc = err_from_errno(e, errno, path);
+    struct crawl_records *r = &c->records;
+    *r = (struct crawl_records){.path = in_scratch(c, RECORDS_FILE), .lines = BUF_LIMIT(LINES_MAX_BYTES)};
+    r->fd = open(r->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    r->is_open = r->fd >= 0;
+    return r->is_open ? RC_OK : err_from_errno(e, errno, r->path);
+}
+
+static enum rc write_lines(struct crawl_records *r, struct err *e)
+{
+    enum rc rc = buf_check(&r->lines, r->path, e);
+    if (!rc && write(r->fd, r->lines.p, r->lines.n) != (ssize_t)r->lines.n) {
+        rc = err_from_errno(e, errno, r->path);
     }
-    *bytes += lines->n;
-    buf_clear(lines);
+    r->bytes += r->lines.n;
+    buf_clear(&r->lines);
     return rc;
 }
 
-/* Every page with its text and what the host said of its version. A site over the limit of artifacts is asked for as a whole next time. */
-static enum rc write_records(const struct crawl *c, struct err *e)
+/* Every page with its text and what the host said of its version, in the order of the graph, up to the first whose text may still come. */
+static enum rc write_records(struct crawl *c, bool have_all_come, struct err *e)
 {
-    const char *path = in_scratch(c, RECORDS_FILE);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    struct buf lines = BUF_LIMIT(LINES_MAX_BYTES);
-    enum rc rc = fd < 0 ? err_from_errno(e, errno, path) : RC_OK;
-    size_t bytes = 0;
-    for (size_t i = 0; i < c->graph.count && !rc; i++) {
-        if (c->graph.nodes[i].state == CRAWL_DONE) {
-            put_record(c, &c->graph.nodes[i], &lines);
+    struct crawl_records *r = &c->records;
+    enum rc rc = RC_OK;
+    for (; r->next < c->graph.count && !rc; r->next++) {
+        const struct crawl_node *n = &c->graph.nodes[r->next];
+        bool is_page = n->state == CRAWL_DONE;
+        if (is_page && !n->is_unchanged && !c->texts[r->next].p && !have_all_come) {
+            break;
         }
-        if (lines.overflowed || lines.n >= WRITE_BYTES || i + 1 == c->graph.count) {
-            rc = write_lines(fd, path, &lines, &bytes, e);
+        if (is_page) {
+            put_record(c, n, &r->lines);
         }
+        rc = r->lines.overflowed || r->lines.n >= WRITE_BYTES ? write_lines(r, e) : RC_OK;
     }
-    buf_dispose(&lines);
-    if (fd >= 0 && close(fd) && !rc) {
-        rc = err_from_errno(e, errno, path);
+    return rc || !have_all_come ? rc : write_lines(r, e);
+}
+
+/* A site over the limit of artifacts is asked for as a whole next time. */
+static enum rc close_records(struct crawl *c, enum rc rc, struct err *e)
+{
+    struct crawl_records *r = &c->records;
+    buf_dispose(&r->lines);
+    if (!r->is_open) {
+        return rc;
     }
-    if (!rc && bytes <= DOCUMENT_MAX_BYTES) {
-        attempt_artifact(c->at, RECORDS_FILE, "application/x-ndjson", path, series_of(c), 1);
+    if (close(r->fd) && !rc) {
+        rc = err_from_errno(e, errno, r->path);
+    }
+    if (!rc && r->bytes <= DOCUMENT_MAX_BYTES) {
+        attempt_artifact(c->at, RECORDS_FILE, "application/x-ndjson", r->path, series_of(c), 1);
     }
     return rc;
+}
+
+/* ---- the texts of the pages, and with them the records */
+
+static enum rc take_texts(void *ctx, struct str piece, struct err *e)
+{
+    struct crawl *c = ctx;
+    for (struct str rest = piece; rest.p && rest.n;) {
+        struct str size = STR_NONE;
+        int64_t bytes = 0;
+        const struct crawl_node wanted = {.id = str_cut(str_cut(rest, '\n', &rest), ' ', &size)};
+        const struct crawl_node *key = &wanted;
+        if (!str_to_i64(size, &bytes) || bytes < 0 || (size_t)bytes > rest.n) {
+            return err_set(e, RC_INVALID, "the texts of the pages are not what they should be");
+        }
+        const struct crawl_node *const *found =
+            bsearch(&key, c->by_id, c->by_id_count, sizeof(*c->by_id), compare_ids);
+        if (found) {
+            c->texts[*found - c->graph.nodes] = str_sub(rest, 0, (size_t)bytes);
+        }
+        rest = str_sub(rest, (size_t)bytes, rest.n);
+    }
+    return c->records.is_open ? write_records(c, false, e) : RC_OK;
+}
+
+/* And the records, as far as their texts have come. */
+static enum rc fetch_texts(struct crawl *c, struct err *e)
+{
+    const struct attempt_reader reader = {take_texts, c};
+    c->texts = arena_array(c->a, struct str, c->graph.count + 1);
+    list_by_id(c);
+    enum rc rc = attempt_is_cancelling(c->at) ? RC_OK : open_records(c, e);
+    rc = rc ? rc : attempt_child_artifacts(c->at, PAGE_ARTIFACT, &reader, e);
+    rc = rc || !c->records.is_open ? rc : write_records(c, true, e);
+    return close_records(c, rc, e);
 }
 
 static enum rc write_changes(const struct crawl *c, struct crawl_changes *changes, struct err *e)
@@ -437,7 +458,6 @@ static enum rc finish(struct crawl *c, struct err *e)
     struct crawl_document d;
     struct crawl_changes changes = {0};
     enum rc rc = fetch_texts(c, e);
-    rc = rc || attempt_is_cancelling(c->at) ? rc : write_records(c, e); /* the longest way to the server */
     if (rc) {
         return rc;
     }
@@ -466,6 +486,17 @@ static enum rc read_checkpoint(struct crawl *c, struct err *e)
     return rc ? rc : json_get_bool(o, "has_previous", &c->has_previous, e);
 }
 
+static enum rc read_file(const struct crawl *c, const char *path, struct str *out, struct err *e)
+{
+    struct buf all = BUF_LIMIT(LINES_MAX_BYTES);
+    enum rc rc = buf_read_file(&all, path, e);
+    if (!rc) {
+        *out = buf_give(&all, c->a);
+    }
+    buf_dispose(&all);
+    return rc;
+}
+
 /* What the crawl before has left. The first turn decides whether there is one; should it be gone later, the pages that were said to
  * be the same fail. */
 static enum rc read_previous(struct crawl *c, struct str *out, struct err *e)
@@ -482,15 +513,23 @@ static enum rc read_previous(struct crawl *c, struct str *out, struct err *e)
     return rc ? rc : read_file(c, path, out, e);
 }
 
+static enum rc take_jobs(void *ctx, struct str lines, struct err *e)
+{
+    struct crawl *c = ctx;
+    return crawl_graph_take(&c->graph, lines, e);
+}
+
 static enum rc read_graph(struct crawl *c, struct err *e)
 {
-    struct str lines = STR("");
+    const struct attempt_reader reader = {take_jobs, c};
     struct str previous = STR("");
-    const char *path = in_scratch(c, "children");
     enum rc rc = read_previous(c, &previous, e);
-    rc = rc || !c->turn ? rc : attempt_children(c->at, path, e);
-    rc = rc || !c->turn ? rc : read_file(c, path, &lines, e);
-    return rc ? rc : crawl_graph_read(&c->args, lines, previous, c->a, &c->graph, e);
+    if (rc) {
+        return rc;
+    }
+    crawl_graph_begin(&c->args, previous, c->a, &c->graph);
+    rc = c->turn ? attempt_children(c->at, &reader, e) : RC_OK;
+    return rc ? rc : crawl_graph_end(&c->graph, e);
 }
 
 static void go_on(struct crawl *c)

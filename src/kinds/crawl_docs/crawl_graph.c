@@ -364,18 +364,16 @@ static void set_delays(struct crawl_graph *g, const struct origins *origins)
     }
 }
 
-enum rc crawl_graph_read(const struct crawl_args *args, struct str lines, struct str previous,
-                         struct arena *a, struct crawl_graph *out, struct err *e)
+void crawl_graph_begin(const struct crawl_args *args, struct str previous, struct arena *a,
+                       struct crawl_graph *out)
 {
-    struct outcomes o = {.count = 0};
-    struct origins *origins = arena_alloc(a, sizeof *origins);
-    struct lists *lists = arena_alloc(a, sizeof *lists);
     struct crawl_graph *g = out;
     *g = (struct crawl_graph){.a = a, .args = args, .robots_delay_ms = -1};
     g->map = crawl_map_new(a);
     g->jobs = crawl_map_new(a);
     g->records = crawl_map_new(a);
     g->hosts = crawl_map_new(a);
+    g->outcomes = arena_alloc(a, sizeof *g->outcomes);
     g->asks = arena_array(a, struct crawl_ask, CRAWL_ASK_MAX);
     g->scope = (struct scope){.kind = args->scope,
                               .seed = args->seed.url,
@@ -384,19 +382,28 @@ enum rc crawl_graph_read(const struct crawl_args *args, struct str lines, struct
                               .include_count = args->include_count,
                               .exclude_count = args->exclude_count};
     outcomes_read_records(g, previous);
-    enum rc rc = outcomes_read(g, lines, &o, e);
-    if (!rc) {
-        set_room(g, &o);
-    }
-    rc = rc ? rc : read_seed(g, &o, origins, e);
-    bool knows_robots = !args->robots || origins->count;
+}
+
+enum rc crawl_graph_take(struct crawl_graph *g, struct str lines, struct err *e)
+{
+    return outcomes_read(g, lines, g->outcomes, e);
+}
+
+enum rc crawl_graph_end(struct crawl_graph *g, struct err *e)
+{
+    const struct outcomes *o = g->outcomes;
+    struct origins *origins = arena_alloc(g->a, sizeof *origins);
+    struct lists *lists = arena_alloc(g->a, sizeof *lists);
+    set_room(g, o);
+    enum rc rc = read_seed(g, o, origins, e);
+    bool knows_robots = !g->args->robots || origins->count;
     if (rc || !knows_robots || !g->count) {
         return rc;
     }
     g->pages = 1;
-    lists_read(g, &o, origins, lists);
+    lists_read(g, o, origins, lists);
     if (g->nodes[g->seed].job) {
-        read_pages(g, &o, origins, lists);
+        read_pages(g, o, origins, lists);
     }
     set_delays(g, origins);
     return RC_OK;

@@ -88,15 +88,20 @@ struct crawl_graph {
     bool is_delay_capped;
     struct crawl_map *map; /* texts of addresses to nodes */
     struct crawl_map *jobs, *records;
+    struct outcomes *outcomes;
     struct crawl_map *hosts;         /* of the nodes */
     const struct json **record_list; /* of the crawl before, as it wrote them */
     size_t record_count, record_room;
 };
 
-/* `lines` are jobs as GET /v1/jobs/{id} has them, a line each; `previous` are the records of the crawl before, likewise ("" = none). RC_OK: see ask_count; 0 = nothing is left to ask for. Else the crawl fails:
- * the seed failed (its code), may not be asked for (`robots`), leads in circles (`redirect_loop`), or its robots.txt cannot be had. */
-MUST_CHECK enum rc crawl_graph_read(const struct crawl_args *args, struct str lines, struct str previous,
-                                    struct arena *a, struct crawl_graph *out, struct err *e);
+/* `previous` are the records of the crawl before, a line of JSON each ("" = none). */
+void crawl_graph_begin(const struct crawl_args *args, struct str previous, struct arena *a,
+                       struct crawl_graph *out);
+/* `lines` are jobs as GET /v1/jobs/{id} has them, a line each: some of them, as they come. They live as long as the graph. */
+MUST_CHECK enum rc crawl_graph_take(struct crawl_graph *g, struct str lines, struct err *e);
+/* All have come. RC_OK: see ask_count; 0 = nothing is left to ask for. Else the crawl fails: the seed failed (its code), may not be
+ * asked for (`robots`), leads in circles (`redirect_loop`), or its robots.txt cannot be had. */
+MUST_CHECK enum rc crawl_graph_end(struct crawl_graph *g, struct err *e);
 
 /* The node of this identity; NULL: there is none. */
 const struct crawl_node *crawl_graph_node(const struct crawl_graph *g, struct str identity);
