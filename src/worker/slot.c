@@ -1,9 +1,6 @@
-/* slot.c: one child process at a time and the job it has. The child is started for the first job, kept for the next ones, and thrown
- * away after any crash, any kill, a command that failed, and CHILD_JOBS_MAX jobs. A failure that its handler has told leaves it as sound as
- * an answer does. */
+/* slot.c: one job at a time: what its process (slot_process.c) says of it, how it ends, and what is tidied up behind it. */
 #include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -11,37 +8,6 @@
 #include "worker/attempt.h"
 #include "worker/messages.h"
 #include "worker/supervisor.h"
-
-#define PATH_OF_OURSELVES "/proc/self/exe"
-
-/* ---- the pipe to the child ---- */
-
-static void write_more(struct slot *s)
-{
-    if (s->is_writing || !s->stream || !s->out_next.n) {
-        return;
-    }
-    struct buf done = s->out;
-    s->out = s->out_next;
-    s->out_next = done;
-    buf_clear(&s->out_next);
-    struct str piece = buf_str(&s->out);
-    s->is_writing = stream_write(s->stream, &piece, 1) == RC_BUSY;
-}
-
-static void on_written(void *ctx)
-{
-    struct slot *s = ctx;
-    s->is_writing = false;
-    write_more(s);
-}
-
-void slot_send(struct slot *s, struct buf *line)
-{
-    message_end_line(line);
-    buf_append_str(&s->out_next, buf_str(line));
-    write_more(s);
-}
 
 /* ---- what the child says ---- */
 
@@ -101,8 +67,7 @@ static void heard_event(struct slot *s, const struct json *v)
                                                         .data = arena_str(s->news, data->raw),
                                                         .at_root = root && root->i};
     if (s->event_count == SLOT_EVENTS_MAX) { /* the rest waits in the socket until these are sent */
-        s->is_reading_paused = true;
-        stream_read_stop(s->stream);
+        slot_process_pause(s);
     }
     slot_report_soon(s);
 }
@@ -130,12 +95,6 @@ static void heard_fail(struct slot *s, const struct json *v)
     slot_report_now(s);
 }
 
-static void heard_ready(struct slot *s)
-{
-    s->is_starting = false;
-    supervisor_offer_more(s->sup);
-}
-
 static void heard_text(struct slot *s, const struct json *v)
 {
     if (s->text_count == SLOT_TEXTS_MAX) {
@@ -161,8 +120,7 @@ static void heard_child(struct slot *s, const struct json *v)
         return;
     }
     if (++s->child_count == JOB_CHILDREN_MAX) { /* the rest waits in the socket until these are sent */
-        s->is_reading_paused = true;
-        stream_read_stop(s->stream);
+        slot_process_pause(s);
         slot_report_now(s);
     }
 }
@@ -178,13 +136,9 @@ static void heard_end(struct slot *s, enum slot_end end, const struct json *v)
     slot_report_now(s);
 }
 
-static void heard(struct slot *s, const struct json *m)
+void slot_heard(struct slot *s, const struct json *m)
 {
     const struct json *v = NULL;
-    if (json_get(m, STR("ready"))) {
-        heard_ready(s);
-        return;
-    }
     if (!s->has_job || s->end != SLOT_RUNNING) {
         return; /* the last words of a job that is over */
     }
@@ -222,66 +176,20 @@ static void heard(struct slot *s, const struct json *m)
     }
 }
 
-static void take_lines(struct slot *s)
-{
-    struct str line;
-    size_t used;
-    while (!s->is_reading_paused && message_next(&s->in, &line, &used)) {
-        struct arena *a = arena_new();
-        struct json *m = NULL;
-        if (json_parse_envelope(line, a, &m, NULL) == RC_OK) {
-            heard(s, m);
-        }
-        arena_free(a);
-        buf_drop_front(&s->in, used);
-    }
-}
-
-static void on_read(void *ctx, struct str bytes)
-{
-    struct slot *s = ctx;
-    buf_append_str(&s->in, bytes);
-    if (s->in.overflowed) {
-        slot_kill(s, KILL_NONE); /* a line over the limit: a broken child */
-        return;
-    }
-    take_lines(s);
-}
-
 void slot_read_on(struct slot *s)
 {
-    bool has_room = s->event_count < SLOT_EVENTS_MAX &&
-                    s->child_count < JOB_CHILDREN_MAX; /* a verdict may be that of an earlier report */
-    if (s->is_reading_paused && has_room) {
-        s->is_reading_paused = false;
-        if (s->stream) {
-            stream_read_start(s->stream);
-        }
-        take_lines(s);
+    if (s->event_count < SLOT_EVENTS_MAX &&
+        s->child_count < JOB_CHILDREN_MAX) { /* a verdict may be that of an earlier report */
+        slot_process_go_on(s);
     }
 }
 
-static void on_stream_end(void *ctx, enum stream_end why)
-{
-    (void)ctx;
-    (void)why; /* on_exit tells more */
-}
-
-/* ---- the process ---- */
-
-static void forget_child(struct slot *s)
-{
-    stream_close(s->stream);
-    s->stream = NULL;
-    s->child = NULL;
-    s->is_writing = s->is_reading_paused = s->is_starting = false;
-    buf_clear(&s->in);
-    buf_clear(&s->out_next);
-}
-
-static void told_death(struct slot *s, const struct child_exit *x)
+void slot_told_death(struct slot *s, const struct child_exit *x)
 {
     char text[160];
+    if (!s->has_job || s->end != SLOT_RUNNING) {
+        return;
+    }
     switch (s->killed_for) {
     case KILL_TIMEOUT:
         slot_end_with(s, ERROR_TIMEOUT, "timeout", "the job ran longer than its timeout and was killed");
@@ -309,59 +217,13 @@ static void told_death(struct slot *s, const struct child_exit *x)
     slot_end_with(s, ERROR_CRASH, "crash", text);
 }
 
-static void on_exit_of_child(void *ctx, struct child *c, const struct child_exit *x)
-{
-    struct slot *s = ctx;
-    child_kill_group(c, SIGKILL); /* what the child has left behind in its group */
-    take_lines(s);                /* its last words may have been the end of the job */
-    forget_child(s);
-    if (s->has_job && s->end == SLOT_RUNNING) {
-        told_death(s, x);
-    }
-}
-
-static enum rc start_child(struct slot *s, struct err *e)
-{
-    static const struct stream_handler handler = {on_read, on_stream_end, on_written};
-    static const char *const argv[] = {PATH_OF_OURSELVES, "worker-child", NULL};
-    int ours = -1;
-    int theirs = -1;
-    enum rc rc = child_socket_pair(&ours, &theirs, e);
-    if (rc) {
-        return rc;
-    }
-    struct child_options o = {
-        .argv = argv,
-        .envp = (const char *const *)s->sup->envp,
-        .fds = {-1, STDERR_FILENO, STDERR_FILENO, theirs},
-        .fd_count = 4,
-        .on_exit = on_exit_of_child,
-        .ctx = s,
-    };
-    rc = child_start(s->sup->loop, &o, &s->child, e);
-    close(theirs);
-    if (rc) {
-        close(ours);
-        return rc;
-    }
-    s->jobs_of_child = 0;
-    s->is_starting = true;
-    rc = stream_open(s->sup->loop, ours, &s->stream, e);
-    if (rc) {
-        return rc;
-    }
-    stream_set_handler(s->stream, &handler, s);
-    stream_read_start(s->stream);
-    return RC_OK;
-}
-
 void slot_kill(struct slot *s, enum kill_cause why)
 {
     if (s->killed_for == KILL_NONE) {
         s->killed_for = why;
     }
-    if (s->child) {
-        child_kill_group(s->child, SIGKILL);
+    if (s->process) {
+        child_kill_group(s->process->child, SIGKILL);
     }
 }
 
@@ -438,23 +300,10 @@ static enum rc make_folder(struct slot *s, struct str name, struct err *e)
     return scratch_make(&s->sup->scratch, name, s->scratch, sizeof s->scratch, e);
 }
 
-static void drop_child(struct slot *s)
-{
-    child_kill_group(s->child, SIGKILL);
-    child_detach(s->child);
-    forget_child(s);
-}
-
-/* Under a key for all tenants: a child serves one of them. */
 static void note_tenant(struct slot *s, const struct json *claimed)
 {
     const struct json *v = json_get(claimed, STR("tenant"));
-    const struct str tenant = v && v->type == JSON_STRING ? v->s : STR("");
-
-    if (s->child && !str_eq(str_from(s->tenant), tenant)) {
-        drop_child(s);
-    }
-    str_copy(s->tenant, sizeof s->tenant, tenant);
+    str_copy(s->tenant, sizeof s->tenant, v && v->type == JSON_STRING ? v->s : STR(""));
     str_print(s->lease_field, sizeof s->lease_field, "%s %lld", id_text(s->job).s, (long long)s->lease);
 }
 
@@ -484,11 +333,10 @@ void slot_take(struct slot *s, const struct json *claimed)
     log_info("worker.job_started", L_ID("job", s->job), L_STR("kind", s->kind), L_INT("attempt", j.attempt));
     start_clocks(s, j.timeout_ms);
     str_print(name, sizeof(name), "%s-%lld", id_text(j.id).s, (long long)j.lease);
-    if (make_folder(s, str_from(name), &err) || (!s->child && start_child(s, &err))) {
+    if (make_folder(s, str_from(name), &err) || slot_process_get(s, &err)) {
         slot_end_with(s, ERROR_TRANSIENT, "worker_failed", err.text);
         return;
     }
-    s->jobs_of_child++;
     send_job(s, claimed);
     if (j.cancel_requested) {
         slot_cancel(s);
@@ -510,13 +358,21 @@ static void cleanup_done(struct loop_work *w)
 }
 
 /* A command that failed may have left others behind. */
-static bool may_keep_child(const struct slot *s)
+static bool is_process_sound(const struct slot *s)
 {
     const char *unused = NULL;
     bool has_told =
         s->end == SLOT_COMPLETE || s->end == SLOT_WAIT ||
         (s->is_fail_told && s->error.class != ERROR_CRASH && !supervisor_is_exec(s->sup, s->kind, &unused));
-    return has_told && s->killed_for == KILL_NONE && s->jobs_of_child < CHILD_JOBS_MAX;
+    return has_told && s->killed_for == KILL_NONE;
+}
+
+void slot_pass_on(struct slot *s)
+{
+    if (s->is_final_sent && s->process && is_process_sound(s)) {
+        slot_process_leave(s);
+        supervisor_offer_more(s->sup);
+    }
 }
 
 void slot_free_job(struct slot *s)
@@ -533,8 +389,10 @@ void slot_free_job(struct slot *s)
             close(s->fetch_fd);
         }
     }
-    if (s->child && !may_keep_child(s)) {
-        drop_child(s);
+    if (is_process_sound(s)) {
+        slot_process_leave(s);
+    } else {
+        slot_process_drop(s);
     }
     arena_free(s->a);
     arena_free(s->news);
@@ -563,9 +421,7 @@ void slot_free_job(struct slot *s)
 
 void slot_dispose(struct slot *s)
 {
-    if (s->child) {
-        drop_child(s);
-    }
+    slot_process_drop(s);
     if (s->call) {
         http_call_cancel(s->call);
     }
@@ -574,9 +430,6 @@ void slot_dispose(struct slot *s)
     }
     slot_gather_cancel(s);
     slot_upload_cancel(s);
-    buf_dispose(&s->in);
-    buf_dispose(&s->out);
-    buf_dispose(&s->out_next);
     buf_dispose(&s->body);
     arena_free(s->a);
     arena_free(s->news);

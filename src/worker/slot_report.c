@@ -28,7 +28,7 @@ static void on_beat(struct loop_timer *t)
         return;
     }
     log_warn("worker.lease_expired", L_ID("job", s->job)); /* somebody else may have the job */
-    if (s->end == SLOT_RUNNING && s->child) {
+    if (s->end == SLOT_RUNNING && s->process) {
         slot_kill(s, KILL_LEASE); /* its exit frees the slot */
     } else {
         slot_free_job(s);
@@ -162,7 +162,7 @@ void slot_lost_lease(struct slot *s, const struct err *why)
 {
     log_warn("worker.lease_lost", L_ID("job", s->job), L_C("why", why->text));
     buf_clear(&s->body);
-    if (s->end == SLOT_RUNNING && s->child) {
+    if (s->end == SLOT_RUNNING && s->process) {
         slot_kill(s, KILL_LEASE); /* its exit frees the slot */
     } else {
         slot_free_job(s);
@@ -262,6 +262,7 @@ static void send_report(struct slot *s)
                                   .body = buf_str(&s->body),
                                   .on_done = on_report_done};
     start_call(s, &o);
+    slot_pass_on(s);
 }
 
 /* The one place that decides what a slot does next with its connection: a job that is done waits for what it leaves. */

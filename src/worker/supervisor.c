@@ -24,46 +24,64 @@ static bool is_free(const struct slot *s)
     return !s->has_job && !s->is_cleaning;
 }
 
-static int free_slots(const struct supervisor *sup)
+/* Not one whose end is on its way to the server, and whose process is gone or with the next job. */
+static bool is_running(const struct slot *s)
+{
+    return s->is_cleaning || (s->has_job && (s->process || !s->is_final_sent));
+}
+
+static int running_jobs(const struct supervisor *sup)
 {
     int count = 0;
     for (int i = 0; i < sup->slot_count; i++) {
-        count += is_free(&sup->slots[i]);
+        count += is_running(&sup->slots[i]);
     }
     return count;
 }
 
-/* Those with a child, and few without: many processes that start at once keep the machine from the jobs, and by the time they would
- * be there, those before them have done what they were meant for. */
+/* Those for which there is a process, and few without: many processes that start at once keep the machine from the jobs, and by the
+ * time they would be there, those before them have done what they were meant for. */
 static int slots_to_offer(const struct supervisor *sup)
 {
-    int warm = 0, cold = 0, may_start = STARTS_AT_ONCE;
+    int free = 0, warm = 0, may_start = STARTS_AT_ONCE;
     for (int i = 0; i < sup->slot_count; i++) {
         const struct slot *s = &sup->slots[i];
-        warm += is_free(s) && s->child;
-        cold += is_free(s) && !s->child;
-        may_start -= s->is_starting;
+        free += is_free(s);
+        may_start -= s->process && s->process->is_starting;
     }
+    for (const struct slot_process *p = sup->idle; p; p = p->next_idle) {
+        warm++;
+        may_start -= p->is_starting;
+    }
+    int room =
+        sup->jobs_at_once - running_jobs(sup); /* below none while folders are tidied up beside new jobs */
+    if (room <= 0) {
+        return 0;
+    }
+    room = room < free ? room : free;
+    int cold = room > warm ? room - warm : 0;
     may_start = may_start > 0 ? may_start : 0;
-    return warm + (cold < may_start ? cold : may_start);
+    return (room < warm ? room : warm) + (cold < may_start ? cold : may_start);
 }
 
 static struct slot *free_slot(struct supervisor *sup)
 {
-    struct slot *cold = NULL;
     for (int i = 0; i < sup->slot_count; i++) {
-        struct slot *s = &sup->slots[i];
-        if (is_free(s) && s->child) {
-            return s;
+        if (is_free(&sup->slots[i])) {
+            return &sup->slots[i];
         }
-        cold = is_free(s) && !cold ? s : cold;
     }
-    return cold;
+    return NULL;
 }
 
 static bool is_idle(const struct supervisor *sup)
 {
-    return free_slots(sup) == sup->slot_count;
+    for (int i = 0; i < sup->slot_count; i++) {
+        if (!is_free(&sup->slots[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void stop(struct supervisor *sup, enum rc rc, const char *text)
@@ -295,7 +313,7 @@ static void on_signal(void *ctx, int signum)
         on_drain_over(&sup->drain); /* a second signal: no more waiting */
         return;
     }
-    log_info("worker.draining", L_INT("signal", signum), L_INT("running", sup->slot_count - free_slots(sup)));
+    log_info("worker.draining", L_INT("signal", signum), L_INT("running", running_jobs(sup)));
     sup->is_draining = true;
     timer_stop(sup->loop, &sup->retry);
     for (size_t i = 0; i < CLAIMS_AT_ONCE; i++) {
@@ -356,7 +374,6 @@ static void name_it(struct supervisor *sup)
 static enum rc open_all(struct supervisor *sup, struct err *e)
 {
     struct http_client_options http = {.url = str_from(sup->o->server.url)};
-    int slots = sup->o->once ? 1 : (sup->o->slots ? sup->o->slots : (int)sysconf(_SC_NPROCESSORS_ONLN));
 
     enum rc rc = http_client_new(sup->loop, &http, &sup->http, e);
     if (!rc) {
@@ -370,14 +387,11 @@ static enum rc open_all(struct supervisor *sup, struct err *e)
     sup->fields[0] = (struct http_field){STR("Authorization"), str_from(sup->authorization)};
     sup->fields[1] = (struct http_field){STR("Content-Type"), STR("application/json")};
     sup->envp = child_environment();
-    sup->slot_count = slots;
-    sup->slots = mem_alloc((size_t)slots * sizeof(*sup->slots));
-    for (int i = 0; i < slots; i++) {
-        sup->slots[i] = (struct slot){.sup = sup,
-                                      .in = BUF_LIMIT(8 << 20),
-                                      .out = BUF_LIMIT(16 << 20),
-                                      .out_next = BUF_LIMIT(16 << 20),
-                                      .fetch_fd = -1};
+    sup->jobs_at_once = sup->o->once ? 1 : sup->o->slots ? sup->o->slots : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    sup->slot_count = SLOTS_PER_JOB * sup->jobs_at_once;
+    sup->slots = mem_alloc((size_t)sup->slot_count * sizeof(*sup->slots));
+    for (int i = 0; i < sup->slot_count; i++) {
+        sup->slots[i] = (struct slot){.sup = sup, .fetch_fd = -1};
     }
     return RC_OK;
 }
@@ -387,6 +401,7 @@ static void close_all(struct supervisor *sup)
     for (int i = 0; i < sup->slot_count; i++) {
         slot_dispose(&sup->slots[i]);
     }
+    slot_processes_end(sup);
     http_client_free(sup->http);
     loop_free(sup->loop);
     if (sup->scratch.root[0]) {
@@ -411,7 +426,7 @@ enum rc worker_run(const struct worker_options *o, struct err *e)
     }
     loop_on_signal(sup.loop, SIGTERM, on_signal, &sup);
     loop_on_signal(sup.loop, SIGINT, on_signal, &sup);
-    log_info("worker.started", L_C("name", sup.name), L_INT("slots", sup.slot_count),
+    log_info("worker.started", L_C("name", sup.name), L_INT("slots", sup.jobs_at_once),
              L_C("server", o->server.url), L_C("sandbox", sandbox_level()));
     keep_limits_begin(&sup);
     loop_run(sup.loop);

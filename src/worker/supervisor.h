@@ -15,10 +15,11 @@
 #define REPORT_RETRY_MS    500   /* after a broken connection or a 5xx */
 #define LATE_REPORT_MS     60000 /* how long beyond its lease the end of a job is still offered */
 #define CANCEL_GRACE_MS    1500  /* the child may stop by itself before its group is killed */
-#define CHILD_JOBS_MAX     1000  /* then a fresh process */
+#define PROCESS_JOBS_MAX   1000  /* then a fresh process */
 #define SLOT_ARTIFACTS_MAX 32
 #define SLOT_TEXTS_MAX     4 /* artifacts that travel with the report */
 #define SLOT_UPLOADS       4 /* of its artifacts at once */
+#define SLOTS_PER_JOB      2 /* for one that runs, one whose end is on its way to the server */
 #define CLAIMS_AT_ONCE     2
 #define SLOT_FETCHES       16 /* requests for a handler at once */
 #define SLOT_EVENTS_MAX    64 /* of one report; more wait for the next */
@@ -37,21 +38,31 @@ struct slot_artifact {
     bool waits_for_end; /* it could not be sent early */
 };
 
-struct slot {
+/* A process does one job at a time. */
+struct slot_process {
     struct supervisor *sup;
-    /* the process */
+    struct slot *slot;              /* NULL: idle */
+    struct slot_process *next_idle; /* in sup->idle */
     struct child *child;
     struct stream *stream;
-    struct buf in, out; /* out: being written to the child */
+    struct buf in, out; /* out: being written to it */
     struct buf out_next;
-    bool is_writing, is_starting; /* is_starting: the child has not said that it is there */
-    int jobs_of_child;
+    bool is_writing, is_reading_paused; /* what is over a limit waits in the socket */
+    bool is_starting;                   /* it has not said that it is there */
+    int jobs;
+    char tenant[JOB_NAME_MAX_BYTES + 1]; /* of its jobs; "": the worker's key is of one tenant */
+};
+
+/* A job from its claim until the server knows its end. Its process may do the next one by then: there are more slots than run. */
+struct slot {
+    struct supervisor *sup;
+    struct slot_process *process; /* NULL: it has none yet, or none any more */
     /* the job; has_job false = free */
     bool has_job;
     struct arena *a;
     struct id job;
     struct str kind;
-    char tenant[JOB_NAME_MAX_BYTES + 1]; /* of the child's jobs; "": the worker's key is of one tenant */
+    char tenant[JOB_NAME_MAX_BYTES + 1]; /* "": the worker's key is of one tenant */
     char lease_field[80];                /* in whose name the job reads, of the server */
     int64_t lease, lease_ms, n;
     int64_t lease_good_until_ms; /* loop clock: nobody renewed it later than this */
@@ -66,7 +77,6 @@ struct slot {
     bool has_progress;
     struct report_event events[SLOT_EVENTS_MAX];
     size_t event_count;
-    bool is_reading_paused; /* events over the limit wait in the socket */
     struct str checkpoint;
     struct slot_artifact artifacts[SLOT_ARTIFACTS_MAX];
     size_t artifact_count;
@@ -120,9 +130,10 @@ struct supervisor {
     char name[JOB_NAME_MAX_BYTES + 1];
     char authorization[300];
     struct http_field fields[2];
-    char **envp; /* of the children: ours without the server's address and key */
-    struct slot *slots;
-    int slot_count;
+    char **envp;        /* of the children: ours without the server's address and key */
+    struct slot *slots; /* SLOTS_PER_JOB for each job that may run */
+    int slot_count, jobs_at_once;
+    struct slot_process *idle;
     struct claim_call claims[CLAIMS_AT_ONCE];
     struct loop_timer retry, drain;
     int failures; /* claims in a row */
@@ -135,15 +146,28 @@ struct supervisor {
     struct err err;
 };
 
-/* ---- slot.c: one child process and the job it has ---- */
+/* ---- slot_process.c: the processes that do the jobs ---- */
+MUST_CHECK enum rc slot_process_get(struct slot *s, struct err *e); /* an idle one, or a new one */
+void slot_process_leave(struct slot *s);                            /* it is sound, and idle from here on */
+void slot_process_drop(struct slot *s);                             /* ends it, if there is one */
+void slot_process_pause(struct slot *s);                            /* hears nothing of it … */
+void slot_process_go_on(struct slot *s);                            /* … until here */
+void slot_processes_end(struct supervisor *sup);                    /* the idle ones */
+void slot_send(
+    struct slot *s,
+    struct buf *line); /* a message, which ends its line; nobody hears it when there is no process */
+
+/* ---- slot.c: a job and how it ends ---- */
 /* Gives the slot a job (an item of a claim's answer). */
 void slot_take(struct slot *s, const struct json *claimed);
 void slot_cancel(struct slot *s);                    /* somebody asked for the job's end */
 void slot_kill(struct slot *s, enum kill_cause why); /* ends the process group now */
 void slot_free_job(struct slot *s);                  /* the server knows the end: the slot is free again */
 void slot_dispose(struct slot *s);
-void slot_send(struct slot *s, struct buf *line); /* a message to the child, which ends its line */
-void slot_read_on(struct slot *s);                /* there is room for events again */
+void slot_pass_on(struct slot *s); /* its end is on its way: its process may do the next job */
+void slot_read_on(struct slot *s); /* there is room for events again */
+void slot_heard(struct slot *s, const struct json *message);      /* from its process */
+void slot_told_death(struct slot *s, const struct child_exit *x); /* of its process, which it has no more */
 
 /* ---- slot_report.c: reports, one call at a time ---- */
 void slot_report_soon(struct slot *s); /* there are news */

@@ -344,6 +344,30 @@ test('a slot that becomes free asks for a job beside the claim that waits for th
     between.close();
 });
 
+test('the next job begins while the end of the last one is on its way, and no more than one', async () => {
+    const waiting = new Set();
+    let asked = 0, areTwo, release;
+    const isReleased = new Promise((resolve) => { release = resolve; });
+    const two = new Promise((resolve) => { areTwo = resolve; });
+    const between = await startBetween(async (request, body) => {
+        const said = JSON.parse(body.length ? body : "null");
+        if (request.url === '/v1/claims') asked += said.max > 0;
+        if (request.url !== '/v1/reports' || said[0].op !== 'complete') return;
+        waiting.add(said[0].job);
+        if (waiting.size === 2) areTwo();
+        await isReleased;
+    });
+    const w = startWorker('exec-next', { next: 'true' }, ['--slots', '1'], { STINT_URL: between.url });
+    const ids = [await enqueue('exec-next', 'next', 1), await enqueue('exec-next', 'next', 2), await enqueue('exec-next', 'next', 3)];
+    await two;
+    assert.equal((await server.call('GET', `/v1/jobs/${ids[0]}`)).json.state, 'processing', 'the server has not heard of its end');
+    assert.equal(asked, 2, 'the third is not asked for while two have no verdict');
+    release();
+    for (const id of ids) assert.equal((await final(id)).state, 'completed');
+    await w.stop();
+    between.close();
+});
+
 test('the files of a job go to the server side by side, and the last of a name counts', async () => {
     let second;
     const isSecond = new Promise((resolve) => { second = resolve; });
