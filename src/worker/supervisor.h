@@ -20,7 +20,7 @@
 #define SLOT_TEXTS_MAX     4 /* artifacts that travel with the report */
 #define SLOT_UPLOADS       4 /* of its artifacts at once */
 #define SLOTS_PER_JOB      2 /* for one that runs, one whose end is on its way to the server */
-#define CLAIMS_AT_ONCE     2
+#define CLAIMS_AT_ONCE     4
 #define SLOT_FETCHES       16 /* requests for a handler at once */
 #define SLOT_EVENTS_MAX    64 /* of one report; more wait for the next */
 
