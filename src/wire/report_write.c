@@ -5,6 +5,21 @@
 #include "wire/put.h"
 #include "wire/wire.h"
 
+static void put_base64(struct json_out *w, struct str bytes)
+{
+    char *text = mem_alloc(BASE64_TEXT_BYTES(bytes.n));
+    json_put_str(w, "base64", (struct str){text, base64_encode(BASE64_STANDARD, bytes, text)});
+    mem_free(text);
+}
+
+/* What is text goes as text: as base64 it is a third longer, and that is read and hashed byte by byte. Without a media type it would be
+ * taken for plain text; NULs no text may have. */
+static bool goes_as_text(const struct report_artifact *artifact)
+{
+    struct str s = artifact->bytes;
+    return artifact->media_type.n > 0 && str_is_utf8(s) && str_find_char(s, '\0', 0) == s.n;
+}
+
 static void write_artifact(struct json_out *w, const struct report_artifact *artifact)
 {
     json_object_begin(w);
@@ -12,9 +27,11 @@ static void write_artifact(struct json_out *w, const struct report_artifact *art
     if (artifact->media_type.n > 0) {
         json_put_str(w, "media_type", artifact->media_type);
     }
-    char *text = mem_alloc(BASE64_TEXT_BYTES(artifact->bytes.n));
-    json_put_str(w, "base64", (struct str){text, base64_encode(BASE64_STANDARD, artifact->bytes, text)});
-    mem_free(text);
+    if (goes_as_text(artifact)) {
+        json_put_str(w, "text", artifact->bytes);
+    } else {
+        put_base64(w, artifact->bytes);
+    }
     json_object_end(w);
 }
 

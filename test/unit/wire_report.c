@@ -49,6 +49,43 @@ TEST(a_report_is_read_with_all_that_it_may_carry)
     CHECK_STR(r.result, STR("[ 1 ]"));
 }
 
+TEST(an_artifact_arrives_as_it_was_whether_it_is_text_or_not)
+{
+    static const struct {
+        struct str media_type, bytes, read_as;
+        bool is_text;
+    } rows[] = {
+        {STR("text/markdown"), STR("# \"Ä\"\n\ttab \\ \x01 end\r\n"), STR("text/markdown"), true},
+        {STR("text/plain"), STR("a\0b"), STR("text/plain"), false},
+        {STR("text/plain"), STR(""), STR("text/plain"), true},
+        {STR("text/plain"), STR("\xff\xfe"), STR("text/plain"), false},
+        {STR_NONE, STR("text of no type"), STR("application/octet-stream"), false},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct report_artifact artifact = {
+            .name = STR("a"), .media_type = rows[i].media_type, .bytes = rows[i].bytes};
+        struct report sent = {.op = REPORT_COMPLETE,
+                              .lease = 1,
+                              .n = 1,
+                              .progress_permille = -1,
+                              .retry_after_ms = -1,
+                              .artifacts = &artifact,
+                              .artifact_count = 1};
+        struct report r;
+        struct buf b = BUF_LIMIT(1 << 16);
+        struct json_out w = json_writer(&b);
+
+        ck_assert(id_parse(STR("0199f3c8-7a10-7000-8000-00000000abcd"), &sent.job));
+        wire_report_write(&w, &sent);
+        CHECK_INT(str_find(buf_str(&b), STR("base64"), 0) == b.n, rows[i].is_text);
+        OK(wire_report_read(parsed(arena_c_str(arena(), buf_str(&b))), arena(), &r, e));
+        CHECK_STR(r.artifacts[0].bytes, rows[i].bytes);
+        CHECK_STR(r.artifacts[0].media_type, rows[i].read_as);
+        buf_dispose(&b);
+    }
+}
+
 TEST(the_hash_of_a_report_leaves_out_lease_and_number_only)
 {
     struct report r1, r2, r3;
