@@ -103,8 +103,10 @@ static void answer_artifacts(struct api_call *c)
 {
     const struct children_call *s = c->state;
     struct str next = api_cursor_text(c, s->canonical, s->list->next_cursor);
-    char *bytes = arena_alloc(c->a, s->bytes + s->list->count * LINE_BYTES + 1);
+    size_t room = s->bytes + s->list->count * LINE_BYTES + 1;
+    char *bytes = mem_grow(NULL, room); /* of the arena it would be zeroed first */
     size_t n = 0;
+    arena_own(c->a, bytes, room);
     for (size_t i = 0; i < s->list->count; i++) {
         if (s->artifacts[i] && api_queue_allowed(&c->key, s->list->jobs[i].queue)) {
             n += put_artifact(bytes + n, s->artifacts[i]);
