@@ -171,6 +171,17 @@ static const struct schedule_step *any_step(struct pair *p, int64_t tenant, size
     return step;
 }
 
+/* A job that waits for this batch, or `other`. */
+static struct id finaliser_of(const struct pair *p, struct id batch, struct id other)
+{
+    for (int i = 0; i < p->m->count && !id_is_zero(batch); i++) {
+        if (id_eq(p->m->jobs[i]->v.finally_of, batch)) {
+            return p->m->jobs[i]->v.id;
+        }
+    }
+    return other;
+}
+
 /* Some depend on those before them, and on jobs that are there. */
 static void add_links(struct pair *p, struct store_enqueue *op, struct job_spec *specs)
 {
@@ -180,6 +191,9 @@ static void add_links(struct pair *p, struct store_enqueue *op, struct job_spec 
         for (size_t k = 0; k < count; k++) {
             int64_t tenant = 0;
             struct id id = word_job_id(p, &tenant);
+            if (word_percent(p, 5)) { /* a circle, while that one waits */
+                id = finaliser_of(p, specs[i].batch, id);
+            }
             on[k] = i && word_percent(p, 60) ? specs[word_below(p, (int64_t)i)].ref
                                              : arena_str(p->a, str_from(id_text(id).s));
         }
