@@ -14,11 +14,8 @@
 #define FIRST_BYTES      ((size_t)256)
 #define READ_CHUNK_BYTES ((size_t)64 << 10)
 
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_grow(struct buf *b, size_t n)
 {
-    if (n <= b->cap - b->n && !b->overflowed && b->p) {
-        return b->p + b->n;
-    }
     if (b->overflowed || n > b->max - b->n) {
         b->overflowed = true;
         return NULL;
@@ -34,31 +31,6 @@ char *buf_reserve(struct buf *b, size_t n)
     b->p = mem_grow(b->p, cap + 1);
     b->cap = cap;
     return b->p + b->n;
-}
-
-void buf_append(struct buf *b, const void *bytes, size_t n)
-{
-    char *to = n > 0 ? buf_reserve(b, n) : NULL;
-
-    if (to) {
-        memcpy(to, bytes, n);
-        b->n += n;
-    }
-}
-
-void buf_append_str(struct buf *b, struct str s)
-{
-    buf_append(b, s.p, s.n);
-}
-
-void buf_append_c(struct buf *b, const char *c_string)
-{
-    buf_append_str(b, str_from(c_string));
-}
-
-void buf_append_char(struct buf *b, char c)
-{
-    buf_append(b, &c, 1);
 }
 
 void buf_printf(struct buf *b, const char *format, ...)
@@ -100,11 +72,6 @@ void buf_drop_front(struct buf *b, size_t n)
         memmove(b->p, b->p + n, b->n - n);
         b->n -= n;
     }
-}
-
-struct str buf_str(const struct buf *b)
-{
-    return (struct str){b->p, b->n};
 }
 
 const char *buf_c_str(struct buf *b)

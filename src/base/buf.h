@@ -16,17 +16,50 @@ struct buf {
 
 #define BUF_LIMIT(limit_bytes) ((struct buf){.max = (limit_bytes)})
 
-void buf_append(struct buf *b, const void *bytes, size_t n);
-void buf_append_str(struct buf *b, struct str s);
-void buf_append_c(struct buf *b, const char *c_string);
-void buf_append_char(struct buf *b, char c);
-void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
+char *buf_grow(struct buf *b, size_t n); /* the rare half of buf_reserve */
+
 /* Room for n more bytes at b->p + b->n (the caller then raises b->n); NULL when over the limit. */
-char *buf_reserve(struct buf *b, size_t n);
+static inline char *buf_reserve(struct buf *b, size_t n)
+{
+    bool has_room = n <= b->cap - b->n && !b->overflowed && b->p;
+    return has_room ? b->p + b->n : buf_grow(b, n);
+}
+
+static inline void buf_append(struct buf *b, const void *bytes, size_t n)
+{
+    char *to = n > 0 ? buf_reserve(b, n) : NULL;
+
+    if (to) {
+        memcpy(to, bytes, n);
+        b->n += n;
+    }
+}
+
+static inline void buf_append_str(struct buf *b, struct str s)
+{
+    buf_append(b, s.p, s.n);
+}
+
+static inline void buf_append_c(struct buf *b, const char *c_string)
+{
+    buf_append_str(b, str_from(c_string));
+}
+
+static inline void buf_append_char(struct buf *b, char c)
+{
+    buf_append(b, &c, 1);
+}
+
+void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_clear(struct buf *b);                /* empties, keeps the memory, forgets an overflow */
 void buf_drop_front(struct buf *b, size_t n); /* removes the first n bytes */
-struct str buf_str(const struct buf *b);      /* borrowed until the next change of b */
-const char *buf_c_str(struct buf *b);         /* as buf_str, terminated; "" when empty */
+
+static inline struct str buf_str(const struct buf *b) /* borrowed until the next change of b */
+{
+    return (struct str){b->p, b->n};
+}
+
+const char *buf_c_str(struct buf *b); /* as buf_str, terminated; "" when empty */
 MUST_CHECK enum rc buf_check(const struct buf *b, const char *what,
                              struct err *e); /* RC_TOO_BIG after an overflow */
 void buf_dispose(struct buf *b);             /* frees; b may be used again */
