@@ -77,6 +77,12 @@ size_t str_find(struct str s, struct str needle, size_t from)
     if (needle.n == 0) {
         return from;
     }
+    if (needle.n == 2) { /* memmem looks at each byte for so short a one */
+        for (from = str_find_char(s, needle.p[0], from); from + 1 < s.n && s.p[from + 1] != needle.p[1];) {
+            from = str_find_char(s, needle.p[0], from + 1);
+        }
+        return from + 1 < s.n ? from : s.n;
+    }
     const char *hit = memmem(s.p + from, s.n - from, needle.p, needle.n);
 
     return hit ? (size_t)(hit - s.p) : s.n;

@@ -39,6 +39,12 @@ static const unsigned char ascii_classes[ASCII_END] = {
     ['[' ... '`'] = SIGN, ['a' ... 'z'] = LETTER, ['{' ... 0x7f] = SIGN,
 };
 
+static const bool is_ascii_word[ASCII_END] = {
+    ['0' ... '9'] = true,
+    ['A' ... 'Z'] = true,
+    ['a' ... 'z'] = true,
+};
+
 static enum sort class_beyond_ascii(struct str s, size_t i, size_t *step)
 {
     unsigned char c = (unsigned char)s.p[i];
@@ -69,12 +75,19 @@ size_t words_count(struct str text)
 {
     size_t count = 0;
     bool is_in = false;
-    size_t step;
+    size_t step = 1;
 
     for (size_t i = 0; i < text.n; i += step) {
-        enum sort c = class_at(text, i, &step);
-        bool is_word = c == LETTER || c == DIGIT || c == WIDE;
-        count += is_word && (!is_in || c == WIDE);
+        unsigned char c = (unsigned char)text.p[i];
+        if (c < ASCII_END) {
+            step = 1;
+            count += is_ascii_word[c] && !is_in;
+            is_in = is_ascii_word[c];
+            continue;
+        }
+        enum sort sort = class_beyond_ascii(text, i, &step);
+        bool is_word = sort == LETTER || sort == WIDE;
+        count += is_word && (!is_in || sort == WIDE);
         is_in = is_word;
     }
     return count;
@@ -95,11 +108,17 @@ size_t words_count_shown(struct str markdown)
 size_t words_count_letters(struct str text)
 {
     size_t count = 0;
-    size_t step;
+    size_t step = 1;
 
     for (size_t i = 0; i < text.n; i += step) {
-        enum sort c = class_at(text, i, &step);
-        count += c == LETTER || c == DIGIT || c == WIDE ? step : 0;
+        unsigned char c = (unsigned char)text.p[i];
+        if (c < ASCII_END) {
+            step = 1;
+            count += is_ascii_word[c];
+            continue;
+        }
+        enum sort sort = class_beyond_ascii(text, i, &step);
+        count += sort == LETTER || sort == WIDE ? step : 0;
     }
     return count;
 }
@@ -110,20 +129,16 @@ size_t words_tokens(struct str text)
 {
     static const size_t run[] = {[BLANK] = SIZE_MAX, [LETTER] = 6, [DIGIT] = 3, [WIDE] = 1, [SIGN] = 2};
     size_t count = 0;
-    size_t left = 0; /* so many more of the run are of the token that was counted last */
     size_t step;
-    enum sort last = BLANK;
 
-    for (size_t i = 0; i < text.n; i += step) {
+    for (size_t i = 0; i < text.n;) {
         enum sort c = class_at(text, i, &step);
-        bool is_same = c == last && (c != SIGN || text.p[i] == text.p[i - 1]);
-        left = is_same ? left : 0;
-        if (left == 0) {
-            left = run[c];
-            count += c != BLANK;
-        }
-        left--;
-        last = c;
+        size_t left = 0; /* so many more of the run are of the token that was counted last */
+        do {
+            count += left == 0 && c != BLANK;
+            left = (left ? left : run[c]) - 1;
+            i += step;
+        } while (i < text.n && class_at(text, i, &step) == c && (c != SIGN || text.p[i] == text.p[i - 1]));
     }
     return count;
 }
