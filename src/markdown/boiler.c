@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "markdown/sums.h"
 #include "markdown/words.h"
 
 #define PERMALINK_BYTES 16 /* of the text of one, blanks included */
@@ -279,7 +278,7 @@ static bool is_boiler(const struct walk *w, uint32_t i)
     return !is_contents && is_mostly_links(w, i);
 }
 
-void boiler_mark(struct page *p)
+struct sums boiler_mark(struct page *p)
 {
     struct walk w = {.page = p, .sums = sums_new(p)};
 
@@ -295,5 +294,5 @@ void boiler_mark(struct page *p)
         }
         i++;
     }
-    sums_dispose(&w.sums);
+    return w.sums;
 }

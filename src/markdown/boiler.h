@@ -2,9 +2,10 @@
 #ifndef STINT_MARKDOWN_BOILER_H
 #define STINT_MARKDOWN_BOILER_H
 
-#include "markdown/page.h"
+#include "markdown/sums.h"
 
-/* Marks such nodes with NODE_IS_DROPPED: navigation, banners, footers, permalinks, buttons, what is hidden. */
-void boiler_mark(struct page *p);
+/* Marks such nodes with NODE_IS_DROPPED: navigation, banners, footers, permalinks, buttons, what is hidden. Gives the sums of the
+ * whole page, which the caller disposes. */
+struct sums boiler_mark(struct page *p);
 
 #endif

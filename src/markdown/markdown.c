@@ -82,7 +82,7 @@ static void find_content(struct page *p, const struct selectors *s, size_t remov
 {
     struct choice c = {.page = p, .first = NO_NODE};
 
-    boiler_mark(p);
+    struct sums sums = boiler_mark(p);
     if (s->root) {
         select_run(s->root, p, choose, &c);
     }
@@ -92,7 +92,8 @@ static void find_content(struct page *p, const struct selectors *s, size_t remov
     for (size_t i = 0; i < removal_count; i++) {
         select_run(s->removals[i], p, drop, &c);
     }
-    root_find(p, c.first, root);
+    root_find(p, &sums, c.first, root);
+    sums_dispose(&sums);
 }
 
 /* The elements that applications draw themselves into. */

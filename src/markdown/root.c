@@ -2,8 +2,6 @@
  * text. */
 #include "markdown/root.h"
 
-#include "markdown/sums.h"
-
 #define SHARE_MIN       40   /* per cent of the page's text that a known container holds */
 #define SHARE_DEEPER    85   /* of the container's text: the one in it is the better one */
 #define SHARE_DOWN      80   /* without a known container: down to the child that holds so much */
@@ -259,29 +257,28 @@ static void mark(struct page *p, uint32_t root)
     }
 }
 
-void root_find(struct page *p, uint32_t chosen, struct root *out)
+void root_find(struct page *p, struct sums *s, uint32_t chosen, struct root *out)
 {
-    struct sums s = sums_new(p);
     struct root r = {.title = NO_NODE, .node = chosen};
 
+    sums_leave_out(s, p);
     uint32_t title = make_title(p);
     if (r.node == NO_NODE) {
-        r.node = choose_known(p, &s);
+        r.node = choose_known(p, s);
     }
     if (r.node == NO_NODE) {
-        r.node = go_down(p, &s);
+        r.node = go_down(p, s);
     }
     if (r.node != NO_NODE) {
-        r.title = chosen == NO_NODE ? find_title(p, &s, r.node) : NO_NODE;
+        r.title = chosen == NO_NODE ? find_title(p, s, r.node) : NO_NODE;
         if (chosen == NO_NODE && r.title == NO_NODE && title != NO_NODE && p->nodes[title].end <= r.node) {
             r.title = title;
         }
-        r.text_bytes = sums_of(&s, p, r.node);
-        r.link_bytes = sums_links_of(&s, p, r.node);
+        r.text_bytes = sums_of(s, p, r.node);
+        r.link_bytes = sums_links_of(s, p, r.node);
     }
-    r.page_bytes = sums_of(&s, p, 0);
+    r.page_bytes = sums_of(s, p, 0);
     mark(p, r.title);
     mark(p, r.node);
-    sums_dispose(&s);
     *out = r;
 }

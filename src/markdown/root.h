@@ -2,7 +2,7 @@
 #ifndef STINT_MARKDOWN_ROOT_H
 #define STINT_MARKDOWN_ROOT_H
 
-#include "markdown/page.h"
+#include "markdown/sums.h"
 
 struct root {
     uint32_t
@@ -12,7 +12,8 @@ struct root {
     size_t link_bytes;             /* of the content, those in links */
 };
 
-/* Chooses, or takes `chosen` (NO_NODE: none), and marks what is in it with NODE_IN_CONTENT. After boiler_mark. */
-void root_find(struct page *p, uint32_t chosen, struct root *out);
+/* Chooses, or takes `chosen` (NO_NODE: none), and marks what is in it with NODE_IN_CONTENT. After boiler_mark, whose sums it changes to
+ * those of what is not dropped. */
+void root_find(struct page *p, struct sums *s, uint32_t chosen, struct root *out);
 
 #endif

@@ -27,32 +27,44 @@ static void add_link(struct sums *s, uint32_t end)
     s->links[s->link_count++] = (struct sums_link){end, before};
 }
 
-struct sums sums_new(struct page *p)
+void sums_leave_out(struct sums *s, struct page *p)
 {
-    struct sums s = {.before = mem_alloc(((size_t)p->count + 1) * sizeof *s.before)};
     uint32_t dropped_end = 0;
     uint32_t link_end = 0;
+    uint32_t before = 0; /* as it was */
 
+    s->link_count = 0;
     for (uint32_t i = 0; i < p->count; i++) {
         struct node *n = &p->nodes[i];
-        uint32_t here = 0;
-        if (n->tag == TAG_TEXT && i >= dropped_end) {
-            here = (uint32_t)words_count_letters(page_text(p, i));
-            mark_text(p, i, here > 0);
-        } else if (n->tag != TAG_TEXT) {
+        uint32_t here = i >= dropped_end ? s->before[i + 1] - before : 0;
+        if (n->tag != TAG_TEXT) {
             n->flags &= (uint8_t)~NODE_HAS_TEXT;
+        } else if (i >= dropped_end) {
+            mark_text(p, i, here > 0);
         }
         if (i >= dropped_end && (n->flags & NODE_IS_DROPPED)) {
             dropped_end = n->end;
         } else if (i >= link_end && n->tag == TAG_A) {
             link_end = n->end;
-            add_link(&s, link_end);
+            add_link(s, link_end);
         }
-        s.before[i + 1] = s.before[i] + here;
+        before = s->before[i + 1];
+        s->before[i + 1] = s->before[i] + here;
         if (i < link_end) {
-            s.links[s.link_count - 1].bytes += here;
+            s->links[s->link_count - 1].bytes += here;
         }
     }
+}
+
+struct sums sums_new(struct page *p)
+{
+    struct sums s = {.before = mem_alloc(((size_t)p->count + 1) * sizeof *s.before)};
+
+    for (uint32_t i = 0; i < p->count; i++) {
+        bool is_text = p->nodes[i].tag == TAG_TEXT;
+        s.before[i + 1] = s.before[i] + (is_text ? (uint32_t)words_count_letters(page_text(p, i)) : 0);
+    }
+    sums_leave_out(&s, p);
     return s;
 }
 

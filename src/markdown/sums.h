@@ -17,6 +17,8 @@ struct sums {
 };
 
 struct sums sums_new(struct page *p); /* also says of nodes that they have text */
+/* What has been dropped since then no longer counts. What was dropped and no longer is does not come back. */
+void sums_leave_out(struct sums *s, struct page *p);
 void sums_dispose(struct sums *s);
 uint32_t sums_between(const struct sums *s, uint32_t from, uint32_t end);
 uint32_t sums_links_between(const struct sums *s, uint32_t from, uint32_t end); /* of links that end there */
