@@ -161,8 +161,71 @@ static bool is_readable(struct str s)
     return s.n <= URL_MAX_BYTES && !has_odd_bytes(s) && str_is_utf8(s);
 }
 
+/* ---- what most addresses are, which libcurl leaves as it is */
+
+/* Nothing that is escaped, decoded or cut off; a '.' is no segment's only byte or beside another one. */
+static bool is_plain_path(struct str path)
+{
+    static const bool is_plain[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['/'] = true,
+        ['-'] = true,         ['_'] = true,         ['.'] = true,
+    };
+    for (size_t i = 0; i < path.n; i++) {
+        bool is_dot = path.p[i] == '.';
+        if (!is_plain[(unsigned char)path.p[i]] ||
+            (is_dot && (path.p[i - 1] == '/' || path.p[i - 1] == '.'))) { /* it begins with '/' */
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Small letters, digits and dots: a name whose last part is no number, or an address as it is usually written. */
+static bool is_plain_host(struct str host, struct arena *a)
+{
+    for (size_t i = 0; i < host.n; i++) {
+        char c = host.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.')) {
+            return false;
+        }
+    }
+    return is_name(host) && ((host.p[host.n - 1] >= 'a' && !ends_in_number(host)) || is_ipv4(host, a));
+}
+
+/* "http://host:port/path" or with https. False: libcurl is to read it. */
+static bool read_plain(struct str text, struct arena *a, struct url *out)
+{
+    bool is_https = str_starts(text, STR("https://"));
+    size_t from = is_https ? 8 : 7;
+    size_t slash = str_find_char(text, '/', from);
+    struct str digits = STR_NONE;
+    int64_t port = is_https ? 443 : 80;
+    if (slash == text.n || text.n > URL_MAX_BYTES || (!is_https && !str_starts(text, STR("http://")))) {
+        return false;
+    }
+    struct str host = str_cut(str_sub(text, from, slash), ':', &digits);
+    struct str path = str_sub(text, slash, text.n);
+    if (digits.p && (!digits.n || digits.n > 5 || digits.p[0] < '1' || digits.p[0] > '9' ||
+                     !str_to_i64(digits, &port) || port > 65535)) {
+        return false;
+    }
+    if (!is_plain_path(path) || !is_plain_host(host, a)) {
+        return false;
+    }
+    *out = (struct url){
+        .scheme = is_https ? STR("https") : STR("http"),
+        .host = arena_str(a, host),
+        .port = (int)port,
+        .path = arena_str(a, path),
+    };
+    return true;
+}
+
 enum rc url_parse(struct str text, struct arena *a, struct url *out, struct err *e)
 {
+    if (read_plain(text, a, out)) {
+        return RC_OK;
+    }
     if (!text.n || !is_readable(text) || str_find_char(text, ' ', 0) < text.n) {
         return bad_url(text, "is no address of the web", e);
     }

@@ -30,6 +30,19 @@ static void check_url(struct str text, struct arena *a)
     (void)scope_matches(str_sub(text, 0, 32), &page.url, a);
 }
 
+/* url_join leaves the whole address to libcurl; url_parse reads plain ones itself. */
+static void check_plain_url(struct str text, struct arena *a)
+{
+    struct url own;
+    struct url theirs;
+    if (!url_parse(text, a, &own, NULL)) {
+        assert(!url_join(text, STR(""), a, &theirs, NULL));
+        assert(str_eq(own.scheme, theirs.scheme) && str_eq(own.host, theirs.host) && own.port == theirs.port);
+        assert(str_eq(own.path, theirs.path) && str_eq(own.query, theirs.query) &&
+               !own.query.p == !theirs.query.p);
+    }
+}
+
 static void check_robots(struct str text, struct arena *a)
 {
     struct robots robots;
@@ -76,6 +89,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *a = arena_new();
     struct buf out = BUF_LIMIT(1 << 20);
     check_url(text, a);
+    check_plain_url(text, a);
+    check_plain_url(arena_printf(a, "http://%.*s", STR_ARG(text)), a);
+    check_plain_url(arena_printf(a, "http://docs.example.org/%.*s", STR_ARG(text)), a);
     check_tag(text);
     check_robots(text, a);
     check_lists(text, a);

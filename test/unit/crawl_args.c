@@ -1,7 +1,6 @@
 /* crawl_args.c: the args of a crawl, where many pages come with the same ones. */
 #include "kinds/crawl_docs/crawl_args.h"
 
-#include "base/clock.h"
 #include "test.h"
 
 TEST(args_that_are_kept_are_those_of_the_bytes_that_came_last)
