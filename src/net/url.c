@@ -276,18 +276,37 @@ bool url_has_default_port(const struct url *u)
     return u->port == (str_eq(u->scheme, STR("https")) ? 443 : 80);
 }
 
+static struct str join(const struct str *parts, size_t count, struct arena *a)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += parts[i].n;
+    }
+    char *text = arena_alloc(a, bytes + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].n) {
+            memcpy(text + n, parts[i].p, parts[i].n);
+            n += parts[i].n;
+        }
+    }
+    return (struct str){text, n};
+}
+
 struct str url_origin(const struct url *u, struct arena *a)
 {
+    char port[8] = "";
     bool is_v6 = memchr(u->host.p, ':', u->host.n) != NULL;
     struct str host = is_v6 ? arena_printf(a, "[%.*s]", STR_ARG(u->host)) : u->host;
-    return url_has_default_port(u)
-               ? arena_printf(a, "%.*s://%.*s", STR_ARG(u->scheme), STR_ARG(host))
-               : arena_printf(a, "%.*s://%.*s:%d", STR_ARG(u->scheme), STR_ARG(host), u->port);
+    if (!url_has_default_port(u)) {
+        str_print(port, sizeof port, ":%d", u->port);
+    }
+    return join((struct str[]){u->scheme, STR("://"), host, str_from(port)}, 4, a);
 }
 
 struct str url_text(const struct url *u, struct arena *a)
 {
     struct str origin = url_origin(u, a);
-    return u->query.p ? arena_printf(a, "%.*s%.*s?%.*s", STR_ARG(origin), STR_ARG(u->path), STR_ARG(u->query))
-                      : arena_printf(a, "%.*s%.*s", STR_ARG(origin), STR_ARG(u->path));
+    struct str mark = u->query.p ? STR("?") : STR("");
+    return join((struct str[]){origin, u->path, mark, u->query}, 4, a);
 }
