@@ -5,32 +5,27 @@
 
 #define NAME_BYTES_MAX 13 /* of "data-language" */
 
-static const char *const attribute_names[ATTR_ASKED] = {
-    "alt",      "aria-hidden", "checked", "class", "colspan", "content", "data-lang", "data-language",
-    "data-src", "height",      "hidden",  "href",  "id",      "lang",    "name",      "rel",
-    "role",     "rowspan",     "src",     "start", "style",   "type",    "value",     "width",
+static const struct str attribute_names[ATTR_ASKED] = {
+    {"alt", 3},       {"aria-hidden", 11},   {"checked", 7},  {"class", 5},  {"colspan", 7}, {"content", 7},
+    {"data-lang", 9}, {"data-language", 13}, {"data-src", 8}, {"height", 6}, {"hidden", 6},  {"href", 4},
+    {"id", 2},        {"lang", 4},           {"name", 4},     {"rel", 3},    {"role", 4},    {"rowspan", 7},
+    {"src", 3},       {"start", 5},          {"style", 5},    {"type", 4},   {"value", 5},   {"width", 5},
 };
 
 static enum attribute find_known(struct str name)
 {
     char lower[NAME_BYTES_MAX];
-    int from = 0;
-    int to = ATTR_ASKED;
 
-    if (name.n > sizeof lower) {
+    if (!name.n || name.n > sizeof lower) {
         return ATTR_COUNT;
     }
     for (size_t i = 0; i < name.n; i++) {
         lower[i] = name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] + 32) : name.p[i];
     }
-    while (from < to) {
-        int mid = (from + to) / 2;
-        int d = str_compare((struct str){lower, name.n}, str_from(attribute_names[mid]));
-        if (d == 0) {
-            return (enum attribute)mid;
+    for (int i = 0; i < ATTR_ASKED; i++) {
+        if (attribute_names[i].p[0] == lower[0] && str_eq(attribute_names[i], (struct str){lower, name.n})) {
+            return (enum attribute)i;
         }
-        from = d > 0 ? mid + 1 : from;
-        to = d < 0 ? mid : to;
     }
     return ATTR_COUNT;
 }

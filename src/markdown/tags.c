@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define LETTERS 26
+
 const struct tag_info tag_table[TAG_COUNT] = {
     [TAG_A] = {"a", 0, 100},
     [TAG_ABBR] = {"abbr", 0, 100},
@@ -130,8 +132,15 @@ static int compare(struct str name, const char *known)
 
 enum tag tag_find(struct str name)
 {
-    int from = 0;
-    int to = TAG_OTHER;
+    /* The first element of each letter. A letter without elements begins where the next one does. */
+    static const unsigned char first_of[LETTERS + 1] = {
+        TAG_A,   TAG_B,     TAG_CANVAS, TAG_DATALIST, TAG_EM,  TAG_FIELDSET, TAG_H1,    TAG_H1,    TAG_I,
+        TAG_KBD, TAG_KBD,   TAG_LABEL,  TAG_MAIN,     TAG_NAV, TAG_OBJECT,   TAG_P,     TAG_Q,     TAG_S,
+        TAG_S,   TAG_TABLE, TAG_U,      TAG_VAR,      TAG_WBR, TAG_OTHER,    TAG_OTHER, TAG_OTHER, TAG_OTHER,
+    };
+    unsigned letter = name.n ? ((unsigned char)name.p[0] | 32u) - 'a' : LETTERS;
+    int from = letter < LETTERS ? first_of[letter] : 0;
+    int to = letter < LETTERS ? first_of[letter + 1] : 0;
 
     while (from < to) {
         int mid = (from + to) / 2;
