@@ -129,16 +129,20 @@ size_t words_tokens(struct str text)
 {
     static const size_t run[] = {[BLANK] = SIZE_MAX, [LETTER] = 6, [DIGIT] = 3, [WIDE] = 1, [SIGN] = 2};
     size_t count = 0;
+    size_t left = 0; /* so many more of the run are of the token that was counted last */
     size_t step;
+    enum sort last = BLANK;
 
-    for (size_t i = 0; i < text.n;) {
+    for (size_t i = 0; i < text.n; i += step) {
         enum sort c = class_at(text, i, &step);
-        size_t left = 0; /* so many more of the run are of the token that was counted last */
-        do {
-            count += left == 0 && c != BLANK;
-            left = (left ? left : run[c]) - 1;
-            i += step;
-        } while (i < text.n && class_at(text, i, &step) == c && (c != SIGN || text.p[i] == text.p[i - 1]));
+        bool is_same = c == last && (c != SIGN || text.p[i] == text.p[i - 1]);
+        left = is_same ? left : 0;
+        if (left == 0) {
+            left = run[c];
+            count += c != BLANK;
+        }
+        left--;
+        last = c;
     }
     return count;
 }
