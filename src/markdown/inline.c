@@ -275,6 +275,14 @@ static void put_piece(struct inline_text *t, struct str s)
         size_t run = escape_plain_run(str_sub(s, i, s.n));
         if (run > 0) {
             get_ready(t, (unsigned char)s.p[i]);
+            while (i + run + 1 < s.n && s.p[i + run] == ' ') { /* what a blank between words comes to */
+                size_t more = escape_plain_run(str_sub(s, i + run + 1, s.n));
+                if (!more) {
+                    break;
+                }
+                run += 1 + more;
+                t->closed_to = 0;
+            }
             buf_append(&t->text, s.p + i, run);
             t->is_own_end = false;
             i += run;
