@@ -119,17 +119,20 @@ static void send_held(struct attempt *at)
     buf_dispose(&at->held);
 }
 
+/* Nothing behind the end: the supervisor would take it for news of the next job. */
 static void send_buf(struct attempt *at, struct buf *b)
 {
     message_end_line(b);
-    if (at->is_holding && !b->overflowed) {
+    bool is_told = !b->overflowed && !at->is_end_told;
+    if (is_told && at->is_holding) {
         buf_append_str(&at->held, buf_str(b));
         if (at->has_ended || at->held.n > HELD_BYTES) {
             send_held(at);
         }
-    } else if (!b->overflowed) {
+    } else if (is_told) {
         send_now(buf_str(b));
     }
+    at->is_end_told = at->has_ended;
     buf_dispose(b);
 }
 

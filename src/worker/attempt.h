@@ -14,7 +14,7 @@ struct attempt {
     const struct json *options;
     const struct json *limits; /* of the job: keys, or {"key", "weight"}; NULL = none */
     struct buf *in;            /* bytes from the supervisor, not yet taken */
-    bool is_cancelled, is_cancelling, has_ended, is_holding;
+    bool is_cancelled, is_cancelling, has_ended, is_end_told, is_holding;
     struct buf held;             /* lines for the supervisor that wait for the job's end */
     struct parse_process *lanes; /* PARSE_LANES of them; they outlive the attempt */
 };

@@ -112,7 +112,7 @@ MUST_CHECK enum rc attempt_child_artifacts(struct attempt *at, const char *name,
 MUST_CHECK enum rc attempt_parse(struct attempt *at, int lane, struct str request, int64_t timeout_ms,
                                  struct buf *answer, struct err *e);
 
-/* ---- the end; the last call wins nothing: the first one counts. */
+/* ---- the end; the last call wins nothing: the first one counts, and what is told behind it is dropped. */
 /* A job under this one, as POST /v1/jobs takes it, in the same transaction as the end of this attempt, which is completed or parked; of more than
  * 1,000, each full thousand before that. Give each a unique key if two attempts may ask for the same one. */
 void attempt_child(struct attempt *at, struct str spec_json);
