@@ -1,6 +1,6 @@
-/* children.c: GET /v1/jobs/{id}/children: what hangs under a job: how many are in which state, and the jobs, oldest first; with ?full=true each
- * as GET /v1/jobs/{id} has it, to whoever accepts NDJSON a line for each that is final; and …/children/artifacts/{name}: the bytes of that artifact of each of them. For both the store is asked for
- * several at once, each in memory of its own. */
+/* children.c: GET /v1/jobs/{id}/children: what hangs under a job: how many are in which state, and the jobs, oldest first; with ?full=true
+ * each as GET /v1/jobs/{id} has it, and to whoever accepts NDJSON a line for each that is final; and …/children/artifacts/{name}: the
+ * bytes of that artifact of each of them. For both the store is asked for several at once, each in memory of its own. */
 #include "api/call.h"
 
 #include <string.h>

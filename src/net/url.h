@@ -1,5 +1,6 @@
 /* url.h: addresses of the web, as libcurl's parser reads them: what is judged is what is connected to, and what a crawl takes
- * for one page is what it asks for. Plain ones, in which there is nothing to decide, are read without it. Says nothing about where an address leads (address.h). Any thread. */
+ * for one page is what it asks for. Plain ones, in which there is nothing to decide, are read without it. Says nothing about
+ * where an address leads (address.h). Any thread. */
 #ifndef STINT_NET_URL_H
 #define STINT_NET_URL_H
 
