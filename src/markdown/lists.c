@@ -77,6 +77,16 @@ static bool is_begun(const struct writer *w)
     return w->depth == 0 || w->depth > WRITER_BOXES_MAX || w->boxes[w->depth - 1].is_begun;
 }
 
+/* Its items are those of the deepest list that is kept. */
+static void enter_counted_list(struct render *r, uint32_t i)
+{
+    render_flush(r);
+    writer_open_group(&r->writer, MARKDOWN_LIST);
+    r->was_list = false;
+    r->list_count++;
+    render_push(r, i, LEAVE_LIST);
+}
+
 static void enter_list(struct render *r, uint32_t i)
 {
     const struct page *p = r->page;
@@ -109,10 +119,7 @@ static void enter_list(struct render *r, uint32_t i)
     }
     writer_open_group(&r->writer, MARKDOWN_LIST);
     r->was_list = false;
-    if (r->list_count < LISTS_MAX) {
-        r->lists[r->list_count] = l;
-    }
-    r->list_count++;
+    r->lists[r->list_count++] = l;
     render_push(r, i, LEAVE_LIST);
 }
 
@@ -127,9 +134,15 @@ static void close_item(struct render *r, struct list *l)
 
 static void leave_list(struct render *r)
 {
+    bool is_kept = r->list_count <= LISTS_MAX;
     struct list l = *top(r);
 
     render_flush(r);
+    if (!is_kept) {
+        r->list_count--;
+        writer_close_group(&r->writer);
+        return;
+    }
     close_item(r, &l);
     r->list_count--;
     writer_close_group(&r->writer);
@@ -225,7 +238,11 @@ bool lists_enter(struct render *r, uint32_t i, bool *skip)
     case TAG_OL:
     case TAG_MENU:
     case TAG_DL:
-        enter_list(r, i);
+        if (r->list_count < LISTS_MAX) {
+            enter_list(r, i);
+        } else {
+            enter_counted_list(r, i);
+        }
         return true;
     case TAG_LI:
         enter_item(r, i);

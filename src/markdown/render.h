@@ -10,7 +10,7 @@
 
 #define FRAMES_MAX  1100 /* more than page.c's stack is deep */
 #define COLUMNS_MAX 64
-#define LISTS_MAX   64 /* deeper ones are counted, and written as the last */
+#define LISTS_MAX   64 /* deeper ones are counted, and their items written as those of the last */
 
 #define LANGUAGE_BYTES 24
 #define LANGUAGES_KEPT 4

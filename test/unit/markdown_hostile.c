@@ -112,6 +112,40 @@ TEST(text_below_the_deepest_element_is_kept)
     arena_free(a);
 }
 
+/* Deeper than is kept of lists: each box is closed once, whatever the deepest that is kept has open. */
+TEST(lists_below_the_deepest_leave_what_is_behind_them_as_it_is)
+{
+    static const struct {
+        const char *open, *in, *close;
+    } rows[] = {
+        {"<dl><dt>x<dd>", "", "</dl>"},
+        {"<dl><dt>x</dt>", "", "</dl>"},
+        {"<dl><dt>x<dd>", "<blockquote>", "</dl>"},
+        {"<ul><li>x</li>", "", "</ul>"},
+        {"<ol><li>x</li>", "<ul>", "</ol>"},
+        {"<ul>", "<dl><dt>x<dd>", "</ul>"},
+        {"<ul>", "<li>x</li>", "</ul>"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (size_t deep = 60; deep < 70; deep++) {
+            struct buf html = BUF_LIMIT(32 * MIB);
+            struct arena *a = arena_new();
+            struct markdown_page m;
+            repeat(&html, "", rows[i].open, deep);
+            repeat(&html, "", rows[i].in, 70);
+            repeat(&html, "<p>deep</p>", rows[i].open, 70);
+            repeat(&html, "", rows[i].close, 140 + deep);
+            buf_append_c(&html, "<p>after</p>");
+            OK(markdown_convert(buf_str(&html), &ours, a, &m, e));
+            CHECK_TRUE(str_find(m.text, STR("deep"), 0) < m.text.n);
+            CHECK_TRUE(str_ends(m.text, STR("\n\nafter\n")));
+            buf_dispose(&html);
+            arena_free(a);
+        }
+    }
+}
+
 /* More elements than are kept: their text stays, apart. */
 TEST(text_of_too_many_elements_is_kept)
 {
