@@ -2,6 +2,8 @@
 #include "kinds/crawl_docs/crawl_document.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "kinds/crawl_docs/page_text.h"
 #include "test.h"
@@ -106,6 +108,34 @@ TEST(a_document_is_split_between_pages_and_links_to_other_parts_keep_their_addre
     crawl_document_write(&m.d, &next, 1, &m.out);
     CHECK_INT(next, 3);
     unmake(&m);
+}
+
+static struct str last_text(void *ctx, const struct crawl_node *n)
+{
+    const struct str *text = ctx;
+    return str_eq(n->identity, STR("http://a/2")) ? *text : read_text(NULL, n);
+}
+
+/* A break, which has nothing to escape. What is behind the text cannot be read here. */
+TEST(a_page_may_end_in_a_backslash)
+{
+    static const char text[] = "A last line that breaks\\";
+    size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+    char *room = mmap(NULL, 2 * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(room, MAP_FAILED);
+    CHECK_INT(mprotect(room + bytes, bytes, PROT_NONE), 0);
+    for (size_t shorter = 0; shorter < sizeof text - 2; shorter++) {
+        struct str end = {room + bytes - (sizeof text - 1 - shorter), sizeof text - 1 - shorter};
+        struct made m;
+        size_t next = 0;
+        memcpy(room + bytes - end.n, text + shorter, end.n);
+        make(&m, e);
+        crawl_document_make(&m.g, last_text, &end, m.a, &m.d);
+        crawl_document_write(&m.d, &next, 0, &m.out);
+        CHECK_TRUE(str_ends(buf_str(&m.out), arena_printf(m.a, "%.*s\n", STR_ARG(end))));
+        unmake(&m);
+    }
+    munmap(room, 2 * bytes);
 }
 
 TEST(what_happened_to_each_address_is_told)

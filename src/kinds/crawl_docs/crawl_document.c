@@ -346,10 +346,11 @@ static uint64_t has_byte(uint64_t word, char c)
     return (rest - EACH_BYTE(1)) & ~rest & EACH_BYTE(0x80);
 }
 
-/* Behind what has neither a target nor code nor an escape in it: nearly all of a line. */
+/* Behind what has neither a target nor code nor an escape in it: nearly all of a line. `at` may be behind its end: what a backslash
+ * there would escape. */
 static size_t skip_plain(struct str line, size_t at)
 {
-    for (; line.n - at >= 8; at += 8) {
+    for (; at + 8 <= line.n; at += 8) {
         uint64_t word;
         memcpy(&word, line.p + at, sizeof word);
         word = le64toh(word);
