@@ -2,8 +2,8 @@
 # deps.sh [build|test|ci]: makes this machine able to build (default), to test, or to run every check.
 # deps.sh crawl: a web server and a documentation site for `make run DEMO=crawl`, and nothing else; deps.sh sites: all that
 # `make bench-crawl` and the crawls of `make chaos` want.
-# Installs what is missing and nothing else: Debian packages, and C sources and test libraries through npm, pinned by
-# integrity hashes. Called by make itself; takes a few milliseconds when nothing is missing.
+# Installs what is missing and nothing else: Debian packages, and C sources, test libraries and, where the machine's is too old for
+# these, a Node.js to run them, through npm, pinned by integrity hashes. Called by make itself; takes a few milliseconds when nothing is missing.
 # Refuses to guess: without the rights to install it says exactly what to install, and ends with 1.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -181,6 +181,19 @@ fill_grammar() { # TARGET NAME PACKAGE FOLDER IN IT
     cp -r "$3/queries" "$3/LICENSE" "$1/$2/"
 }
 
+# The tests' libraries want this Node.js or a newer one; Debian 12 has 18. npm is the only one that still runs on the machine's own.
+node_wanted=20
+
+fill_node() { # third_party/node/bin/node, of this machine's kind
+    say "fetching a Node.js for the tests: they want version $node_wanted, and $(command -v node) is $(node --version)"
+    npm_ci tools/node third_party/node/node_modules
+    (cd third_party/node && ln -sfn node_modules/node-linux-*/bin bin) # npm 9 makes no links of what is optional
+    third_party/node/bin/node --version >/dev/null || {
+        say "npm has no Node.js that runs here ($(uname -sm)); install version $node_wanted or a newer one, so that it is found as node"
+        return 1
+    }
+}
+
 fill_sources() { # third_party/{sqlite,llhttp,tree-sitter,grammars} from npm and Debian
     say "fetching the C sources that are compiled in"
     local new=third_party/.new modules
@@ -242,6 +255,11 @@ if [ ! -e "third_party/.sources-$key" ]; then
 fi
 
 if [ "$level" != build ] && [ -e test/package-lock.json ]; then
+    key=$(sha256sum <tools/node/package-lock.json | cut -c1-16)
+    if [ ! -e "third_party/node/.stint-$key" ] && [ "$(node -p 'parseInt(process.versions.node)')" -lt $node_wanted ]; then
+        fill_node
+        touch "third_party/node/.stint-$key"
+    fi
     key=$(sha256sum <test/package-lock.json | cut -c1-16)
     if [ ! -e "test/node_modules/.stint-$key" ]; then
         say "fetching the libraries of the tests"

@@ -11,6 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=$1
 shift
 export STINT_BIN=$PWD/$build/stint STINT_BUILD=$PWD/$build
+PATH=$PWD/third_party/node/bin:$PATH # only there where the machine's Node.js is too old for them (tools/deps.sh)
 export STINT_PATIENCE=${STINT_PATIENCE:-5} # the limits of tests are for those that hang, not for a machine with other work
 # A change is not to be refused for a sequence of operations that it has nothing to do with; chaos and soak look for those, and draw their seeds.
 case " $* " in *" chaos "* | *" soak "*) ;; *) export STINT_SEED=${STINT_SEED:-20261123} SEED=${SEED:-20261123} ;; esac
