@@ -26,6 +26,10 @@ if [ "$(id -u)" = 0 ]; then
     owner=nobody
     getent passwd postgres >/dev/null && owner=postgres
     as_owner=(setpriv --reuid="$owner" --regid="$(id -g "$owner")" --clear-groups)
+    # Images of machines may have a root folder that is root's alone. What it may not pass the owner cannot run.
+    if ! "${as_owner[@]}" true 2>/dev/null; then
+        as_owner+=(--inh-caps=+dac_read_search --ambient-caps=+dac_read_search)
+    fi
 fi
 
 # In /tmp whatever TMPDIR says: the path of a socket has at most 107 bytes, and each folder above must let the owner pass.
