@@ -119,12 +119,16 @@ static void send_held(struct attempt *at)
     buf_dispose(&at->held);
 }
 
-/* Nothing behind the end: the supervisor would take it for news of the next job. */
+/* Nothing behind the end: the supervisor would take it for news of the next job. What fits into no message is the end of its job. */
 static void send_buf(struct attempt *at, struct buf *b)
 {
     message_end_line(b);
     bool is_told = !b->overflowed && !at->is_end_told;
-    if (is_told && at->is_holding) {
+    if (b->overflowed && !at->is_end_told) {
+        at->has_ended = false;
+        attempt_fail(at, ERROR_PERMANENT, "result_too_big", "what the job tells at once is over %d bytes",
+                     MESSAGE_MAX_BYTES);
+    } else if (is_told && at->is_holding) {
         buf_append_str(&at->held, buf_str(b));
         if (at->has_ended || at->held.n > HELD_BYTES) {
             send_held(at);
@@ -160,7 +164,7 @@ static void message_end(struct attempt *at, struct json_out *w)
 void attempt_progress(struct attempt *at, int64_t permille, const char *format, ...)
 {
     char text[256];
-    struct buf b = BUF_LIMIT(1024);
+    struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
     struct json_out w = json_writer(&b);
     va_list args;
     va_start(args, format);
@@ -261,7 +265,7 @@ void attempt_checkpoint_save(struct attempt *at, struct str json)
 void attempt_artifact(struct attempt *at, const char *name, const char *media_type, const char *path,
                       struct str series, int64_t keep)
 {
-    struct buf b = BUF_LIMIT(8192);
+    struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
     struct json_out w = json_writer(&b);
     message_begin(&w, "artifact");
     json_put_c(&w, "name", name);
@@ -275,7 +279,7 @@ void attempt_artifact(struct attempt *at, const char *name, const char *media_ty
 /* {"name":{key: n, …}} */
 static void send_tokens(struct attempt *at, const char *name, const struct limit_use *uses, size_t count)
 {
-    struct buf b = BUF_LIMIT(8192);
+    struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
     struct json_out w = json_writer(&b);
     message_begin(&w, name);
     for (size_t i = 0; i < count; i++) {
@@ -313,8 +317,11 @@ struct failure {
     struct str pause_key;   /* of class rate_limited; "" = none */
 };
 
+#define FAIL_TEXT_BYTES 2048
+
 static void send_fail(struct attempt *at, const struct failure *f)
 {
+    struct str message = str_from(f->message);
     struct buf b = BUF_LIMIT(MESSAGE_MAX_BYTES);
     struct json_out w = json_writer(&b);
     if (at->has_ended) {
@@ -324,7 +331,7 @@ static void send_fail(struct attempt *at, const struct failure *f)
     message_begin(&w, "fail");
     json_put_c(&w, "class", error_class_name(f->class));
     json_put_c(&w, "code", f->code);
-    json_put_c(&w, "message", f->message);
+    json_put_str(&w, "message", str_sub(message, 0, FAIL_TEXT_BYTES));
     json_put_int(&w, "retry_after_ms", f->retry_after_ms);
     json_put_str(&w, "pause_key", f->pause_key);
     message_end(at, &w);
@@ -332,7 +339,7 @@ static void send_fail(struct attempt *at, const struct failure *f)
 
 void attempt_fail(struct attempt *at, enum error_class class, const char *code, const char *format, ...)
 {
-    char text[2048];
+    char text[FAIL_TEXT_BYTES];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);

@@ -1,4 +1,5 @@
 /* What an attempt tells the supervisor. */
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,5 +67,41 @@ TEST(what_is_held_comes_in_order_with_the_end)
     struct arena *a = arena_new();
     CHECK_STR(told(tell_with_the_end, a),
               STR("{\"event\":{\"type\":\"held\",\"data\":1,\"root\":false}}\n{\"complete\":2}\n"));
+    arena_free(a);
+}
+
+static void tell_too_much(struct attempt *at)
+{
+    struct buf much = BUF_LIMIT(MESSAGE_MAX_BYTES + 2);
+    char *text = buf_reserve(&much, MESSAGE_MAX_BYTES + 2);
+    memset(text, '1', MESSAGE_MAX_BYTES + 2);
+    attempt_event(at, "fits", STR("1"));
+    attempt_complete(at, (struct str){text, MESSAGE_MAX_BYTES + 2});
+    attempt_event(at, "behind", STR("3"));
+    buf_dispose(&much);
+}
+
+static void tell_too_much_on_the_way(struct attempt *at)
+{
+    struct buf much = BUF_LIMIT(MESSAGE_MAX_BYTES + 2);
+    char *text = buf_reserve(&much, MESSAGE_MAX_BYTES + 2);
+    memset(text, '1', MESSAGE_MAX_BYTES + 2);
+    attempt_hold(at);
+    attempt_event(at, "fits", STR("1"));
+    attempt_checkpoint_save(at, (struct str){text, MESSAGE_MAX_BYTES + 2});
+    attempt_complete(at, STR("2"));
+    buf_dispose(&much);
+}
+
+/* Else its job would have no end: the supervisor waits for one. */
+TEST(what_fits_into_no_message_fails_its_job)
+{
+    struct arena *a = arena_new();
+    struct str expected = STR("{\"event\":{\"type\":\"fits\",\"data\":1,\"root\":false}}\n"
+                              "{\"fail\":{\"class\":\"permanent\",\"code\":\"result_too_big\","
+                              "\"message\":\"what the job tells at once is over 8388608 bytes\","
+                              "\"retry_after_ms\":-1,\"pause_key\":\"\"}}\n");
+    CHECK_STR(told(tell_too_much, a), expected);
+    CHECK_STR(told(tell_too_much_on_the_way, a), expected);
     arena_free(a);
 }
