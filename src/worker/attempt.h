@@ -19,6 +19,14 @@ struct attempt {
     struct parse_process *lanes; /* PARSE_LANES of them; they outlive the attempt */
 };
 
+/* ---- attempt.c, for attempt_asks.c: messages of the form {"name":{ … }} */
+void attempt_message_begin(struct json_out *w, const char *name);
+void attempt_message_end(struct attempt *at, struct json_out *w); /* sends it, or holds it */
+void attempt_send_tokens(struct attempt *at, const char *name, const struct limit_use *uses,
+                         size_t count);     /* {"name":{key: n, …}} */
+void attempt_send_held(struct attempt *at); /* what waits, and nothing waits from now on */
+
+/* ---- child.c */
 /* The whole life of a slot's child: takes jobs from MESSAGE_FD one after another, runs them with the handler of their kind, ends when
  * the supervisor closes. Returns the exit code. */
 int worker_child_main(void);
