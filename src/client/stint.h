@@ -80,7 +80,8 @@ int stint_get(struct stint_client *c, const char *id, struct stint_job **out, st
 int stint_wait(struct stint_client *c, const char *id, int64_t timeout_ms, struct stint_job **out,
                struct stint_error *e);
 /* Calls on_event for every stored event after after_seq, across reconnects, each once and in order, until the job's end
- * (STINT_OK) or on_event returns false. seq is 0 for what is not stored (live progress). */
+ * (STINT_OK) or on_event returns false. seq is 0 for what is not stored (live progress), and for `reset`: the events that were seen
+ * are gone (a backup was restored, or they were pruned), and those that are kept follow from the first. */
 int stint_watch(struct stint_client *c, const char *id, int64_t after_seq,
                 bool (*on_event)(void *ctx, int64_t seq, const char *type, const char *data_json), void *ctx,
                 struct stint_error *e);

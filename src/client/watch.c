@@ -22,12 +22,14 @@ static bool watch_on_event(void *ctx, const struct sse_event *ev)
     struct watch *w = ctx;
     int64_t seq = 0;
     w->got_something = true;
+    bool is_reset = str_eq(ev->type, STR("reset"));
     if (ev->id.p && str_to_i64(ev->id, &seq)) {
-        if (seq <= w->seq) {
+        if (seq <= w->seq && !is_reset) {
             return true; /* seen before the connection broke */
         }
         w->seq = seq;
     }
+    seq = is_reset ? 0 : seq; /* where to go on, and no place in the record */
     char *type = mem_c_str(ev->type);
     char *data = mem_c_str(ev->data);
     w->is_unwanted = !w->on_event(w->ctx, seq, type, data);

@@ -1,9 +1,13 @@
 // Event streams over HTTP, with the npm client `eventsource` and with plain reads: order, resuming (J12), the end, resets,
 // tokens, limits, revocation, heartbeats, injection.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { EventSource } from 'eventsource';
-import { startServer } from './lib/server.mjs';
+import { BIN, makeDir, ours, startServer } from './lib/server.mjs';
 
 let server;
 let call;
@@ -147,6 +151,42 @@ test('a last event id from before a restored backup gets a reset, and the record
         assert.deepEqual([answer.status, answer.json.code], [400, 'invalid_event_id'], bad);
     }
     await report(job, 'complete');
+});
+
+test('stint watch follows a job into a backup that was restored meanwhile, and ends with it', async () => {
+    const dir = makeDir();
+    const backup = makeDir();
+    const store = `sqlite:${dir.file('stint.db')}`;
+    let own = await startServer({ dir, store });
+    const { key, url } = own;
+    const start = () => startServer({ dir, store, key, listen: new URL(url).host });
+    await own.call('POST', '/v1/jobs', { kind: 'k', queue: 'q' });
+    const job = (await own.call('POST', '/v1/claims', { worker: 'w', queues: ['q'], lease_s: 300 })).json.jobs[0];
+    const tell = (n, op, more) => own.call('POST', '/v1/reports', { job: job.id, lease: job.lease, n, op, ...more });
+    await tell(1, 'progress', { events: [{ type: 'note', data: 1 }] });
+    await own.stop();
+    cpSync(dir.path, backup.path, { recursive: true });
+    own = await start();
+    await tell(2, 'progress', { events: [2, 3, 4].map((data) => ({ type: 'note', data })) });
+    const watch = ours(spawn(BIN, ['watch', job.id, '--json'], { env: { ...process.env, STINT_URL: url, STINT_KEY: key }, stdio: ['ignore', 'pipe', 'inherit'] }));
+    const exit = once(watch, 'exit');
+    const seen = [];
+    for await (const line of createInterface({ input: watch.stdout })) {
+        const { seq, type } = JSON.parse(line);
+        if (seq || type === 'reset') seen.push([seq, type]);
+        if (seq === 4) {
+            await own.kill();
+            for (const name of readdirSync(dir.path)) rmSync(dir.file(name), { recursive: true });
+            cpSync(backup.path, dir.path, { recursive: true });
+            own = await start();
+            await tell(2, 'complete');
+        }
+    }
+    assert.deepEqual(seen, [[1, 'note'], [2, 'note'], [3, 'note'], [4, 'note'], [0, 'reset'], [1, 'note'], [2, 'end']]);
+    assert.deepEqual(await exit, [0, null]);
+    await own.stop();
+    dir.remove();
+    backup.remove();
 });
 
 test('a page of history longer than one read comes whole and in order, also while more is written', async () => {
