@@ -382,6 +382,11 @@ void slot_free_job(struct slot *s)
     timer_stop(s->sup->loop, &s->kill);
     slot_gather_cancel(s);
     slot_upload_cancel(s);
+    if (s->call) { /* its verdict would be taken for one of the next job, and so would that of a report which is to be repeated */
+        http_call_cancel(s->call);
+        s->call = NULL;
+    }
+    buf_clear(&s->body);
     if (s->fetch) {
         http_call_cancel(s->fetch);
         s->fetch = NULL;

@@ -368,6 +368,43 @@ test('the next job begins while the end of the last one is on its way, and no mo
     between.close();
 });
 
+test('what the server says of jobs that are over is nothing to the next ones in their slots', async () => {
+    let isLater, begin, since;
+    const later = new Promise((resolve) => { isLater = resolve; });
+    const hasBegun = new Promise((resolve) => { begin = resolve; });
+    const counts = new Map(); // of the reports of jobs whose lease is lost; of the others: under undefined
+    const between = await startBetween(async (request, body) => {
+        if (request.url !== '/v1/reports') return;
+        const { job } = JSON.parse(body)[0];
+        const who = counts.has(job) ? job : undefined;
+        const count = (counts.get(who) ?? 0) + 1;
+        counts.set(who, count);
+        if (!who && count > since + 2) isLater(); // reports are apart: there is news of the lost ones by now, for one more
+        if (!who || count < 2) return;
+        since ??= counts.get(undefined) ?? 0;
+        body.write('9', body.indexOf('"lease":') + '"lease":'.length); // one that it never had
+        await (count === 2 ? later : hasBegun);
+    });
+    const folder = makeDir();
+    const commands = { flood: 'while [ ! -e "$STOP" ]; do echo \'{"progress":0.5}\' >&3; done', next: 'echo 7' };
+    const w = startWorker('slots', commands, ['--slots', '5'], { STINT_URL: between.url, STOP: folder.file('stop') });
+    const lost = [];
+    for (let i = 0; i < 4; i++) lost.push(await enqueue('slots', 'flood', null));
+    for (const id of lost) counts.set(id, 0);
+    const other = await enqueue('slots', 'flood', null);
+    for (const id of lost) await w.logged(new RegExp(`lease_lost job=${id}`));
+    const next = [];
+    for (let i = 0; i < 4; i++) next.push(await enqueue('slots', 'next', null));
+    for (const id of next) await w.logged(new RegExp(`job_started job=${id}`));
+    begin();
+    for (const id of next) assert.deepEqual(await final(id).then((j) => [j.state, j.lease, j.result]), ['completed', 1, 7]);
+    writeFileSync(folder.file('stop'), '');
+    await final(other);
+    await w.stop();
+    between.close();
+    folder.remove();
+});
+
 test('the files of a job go to the server side by side, and the last of a name counts', async () => {
     let second;
     const isSecond = new Promise((resolve) => { second = resolve; });
