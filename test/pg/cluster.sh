@@ -27,8 +27,9 @@ if [ "$(id -u)" = 0 ]; then
     getent passwd postgres >/dev/null && owner=postgres
     as_owner=(setpriv --reuid="$owner" --regid="$(id -g "$owner")" --clear-groups)
     # Images of machines may have a root folder that is root's alone. What it may not pass the owner cannot run.
+    # The securebit keeps access() from judging without the capability.
     if ! "${as_owner[@]}" true 2>/dev/null; then
-        as_owner+=(--inh-caps=+dac_read_search --ambient-caps=+dac_read_search)
+        as_owner+=(--inh-caps=+dac_read_search --ambient-caps=+dac_read_search --securebits=+no_setuid_fixup)
     fi
 fi
 
