@@ -3,7 +3,6 @@
  * when its time is over. A few run at once; more wait in line. */
 #include "api/index_queries.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -376,7 +375,7 @@ static bool write_temp(struct index_query *q, struct str bytes, struct str *path
         return false;
     }
     q->temp_path = (char *)path->p;
-    bool ok = write(fd, bytes.p, bytes.n) == (ssize_t)bytes.n;
+    bool ok = buf_write_fd(fd, bytes, path->p, NULL) == RC_OK;
     close(fd);
     if (!ok) {
         (void)unlink(q->temp_path);

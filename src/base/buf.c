@@ -179,3 +179,31 @@ enum rc buf_read_file(struct buf *b, const char *path, struct err *e)
     }
     return rc;
 }
+
+enum rc buf_write_fd(int fd, struct str text, const char *path, struct err *e)
+{
+    while (text.n > 0) {
+        ssize_t n = write(fd, text.p, text.n);
+
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            return err_from_errno(e, n ? errno : ENOSPC, path);
+        }
+        text = str_sub(text, n > 0 ? (size_t)n : 0, text.n);
+    }
+    return RC_OK;
+}
+
+enum rc buf_write_file(const char *path, struct str text, struct err *e)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        return err_from_errno(e, errno, path);
+    }
+    enum rc rc = buf_write_fd(fd, text, path, e);
+
+    if (close(fd) && !rc) {
+        rc = err_from_errno(e, errno, path);
+    }
+    return rc;
+}

@@ -68,5 +68,9 @@ struct str buf_give(struct buf *b, struct arena *a);
 /* Reads the rest of fd, or a whole file. RC_TOO_BIG over b->max. */
 MUST_CHECK enum rc buf_read_fd(struct buf *b, int fd, struct err *e);
 MUST_CHECK enum rc buf_read_file(struct buf *b, const char *path, struct err *e);
+/* Writes all of the text, however many writes that takes; `path` is for the error's text. RC_FULL: the disk is, and a part of it stands there. */
+MUST_CHECK enum rc buf_write_fd(int fd, struct str text, const char *path, struct err *e);
+/* A file that has this text and nothing else, for its owner alone. It is not flushed. */
+MUST_CHECK enum rc buf_write_file(const char *path, struct str text, struct err *e);
 
 #endif

@@ -2,7 +2,6 @@
 #include "client/config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,20 +78,6 @@ enum rc client_config_load(const char *url, const char *key, struct client_confi
     return RC_OK;
 }
 
-static enum rc write_private(const char *path, struct str text, struct err *e)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return err_from_errno(e, errno, path);
-    }
-    ssize_t n = write(fd, text.p, text.n);
-    int saved = n < 0 ? errno : ENOSPC;
-    if (close(fd) || n != (ssize_t)text.n) {
-        return err_from_errno(e, saved, path);
-    }
-    return RC_OK;
-}
-
 enum rc client_config_save(const char *path, const struct client_config *c, struct err *e)
 {
     struct buf text = BUF_LIMIT(DEV_FILE_MAX_BYTES);
@@ -113,7 +98,7 @@ enum rc client_config_save(const char *path, const struct client_config *c, stru
         goto out;
     }
     str_print(temp, sizeof(temp), "%s.new", path);
-    rc = write_private(temp, buf_str(&text), e);
+    rc = buf_write_file(temp, buf_str(&text), e);
     if (!rc && rename(temp, path)) {
         rc = err_from_errno(e, errno, path);
     }

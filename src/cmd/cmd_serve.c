@@ -130,7 +130,7 @@ static enum rc parse_address(struct str text, struct str *host, int *port, struc
 static enum rc write_file(const char *path, const char *text, struct err *e)
 {
     char temp[4096];
-    enum rc rc = RC_OK;
+    enum rc rc;
 
     str_print(temp, sizeof temp, "%s.%d", path, (int)getpid());
     const int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -138,9 +138,7 @@ static enum rc write_file(const char *path, const char *text, struct err *e)
     if (fd < 0) {
         return err_from_errno(e, errno, temp);
     }
-    if (write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
-        rc = err_from_errno(e, errno, temp);
-    }
+    rc = buf_write_fd(fd, str_from(text), temp, e);
     close(fd);
     if (!rc && rename(temp, path) != 0) {
         rc = err_from_errno(e, errno, path);

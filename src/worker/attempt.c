@@ -1,7 +1,6 @@
 /* attempt.c: the child's side of handler.h: what a job knows, and what it tells: every call becomes a message to the supervisor. */
 #include "worker/attempt.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,24 +215,13 @@ void attempt_park(struct attempt *at, struct str checkpoint_json)
     }
 }
 
-static bool write_file(const char *path, struct str text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool is_good = fd >= 0;
-    while (is_good && text.n) {
-        ssize_t n = write(fd, text.p, text.n);
-        is_good = n > 0;
-        text = str_sub(text, is_good ? (size_t)n : 0, text.n);
-    }
-    return fd >= 0 && close(fd) == 0 && is_good;
-}
-
 void attempt_text(struct attempt *at, const char *name, const char *media_type, struct str text)
 {
     if (text.n > MESSAGE_TEXT_MAX_BYTES) {
         const char *path = arena_c_str(at->a, arena_printf(at->a, "%s/%s", attempt_scratch(at), name));
-        if (!write_file(path, text)) {
-            attempt_fail(at, ERROR_TRANSIENT, "disk_full", "the scratch folder takes no file");
+        struct err e = {0};
+        if (buf_write_file(path, text, &e)) {
+            attempt_fail(at, ERROR_TRANSIENT, "disk_full", "the scratch folder takes no file: %s", e.text);
             return;
         }
         attempt_artifact(at, name, media_type, path, STR(""), 1);

@@ -57,15 +57,9 @@ static void end(struct slot_gather *g, const char *error)
 /* Local files in the page cache: no longer than copying the bytes. */
 static bool write_all(struct slot_gather *g, struct str text)
 {
-    while (text.n) {
-        ssize_t n = write(g->fd, text.p, text.n);
-        if (n <= 0) {
-            return false;
-        }
-        g->bytes += (size_t)n;
-        text = str_sub(text, (size_t)n, text.n);
-    }
-    return true;
+    bool is_good = buf_write_fd(g->fd, text, "scratch", NULL) == RC_OK;
+    g->bytes += is_good ? text.n : 0;
+    return is_good;
 }
 
 /* ---- big artifacts: one request for each */

@@ -1,7 +1,10 @@
 /* base_memory.c: bufs and arenas. */
+#include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -132,6 +135,28 @@ TEST(a_file_of_exactly_the_limit_is_read_and_a_longer_one_is_too_big)
     FAILS(buf_read_file(&b, test_path("long"), e), RC_TOO_BIG);
     CHECK_STR(buf_str(&b), STR("kept"));
     FAILS(buf_read_file(&b, test_path("none"), e), RC_NOT_FOUND);
+    buf_dispose(&b);
+}
+
+/* A disk that becomes full takes the first part of what is written, and says nothing of the rest until it is asked for that, too. */
+TEST(what_a_disk_takes_only_in_part_is_an_error)
+{
+    struct rlimit few = {4096, 4096};
+    struct buf b = BUF_LIMIT(100000);
+    struct str text = {buf_reserve(&b, 10000), 10000};
+
+    CHECK_TRUE(text.p != NULL);
+    memset(b.p, 'x', 10000);
+    OK(buf_write_file(test_path("whole"), text, e));
+    CHECK_TRUE(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &few), 0);
+    errno = 0;
+    CHECK_TRUE(buf_write_file(test_path("part"), text, e) != RC_OK);
+    CHECK_TRUE(strstr(e->text, "part: ") != NULL);
+    buf_clear(&b);
+    OK(buf_read_file(&b, test_path("whole"), e));
+    CHECK_INT(b.n, 10000);
+    FAILS(buf_write_file("/dev/full", text, e), RC_FULL);
     buf_dispose(&b);
 }
 

@@ -73,9 +73,7 @@ enum rc crawl_records_open(struct crawl *c, struct err *e)
 static enum rc write_lines(struct crawl_records *r, struct err *e)
 {
     enum rc rc = buf_check(&r->lines, r->path, e);
-    if (!rc && write(r->fd, r->lines.p, r->lines.n) != (ssize_t)r->lines.n) {
-        rc = err_from_errno(e, errno, r->path);
-    }
+    rc = rc ? rc : buf_write_fd(r->fd, buf_str(&r->lines), r->path, e);
     r->bytes += r->lines.n;
     buf_clear(&r->lines);
     return rc;

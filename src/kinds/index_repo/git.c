@@ -102,9 +102,8 @@ static enum rc write_file(const char *path, struct str text, struct err *e)
     if (fd < 0) {
         return err_from_errno(e, errno, path);
     }
-    ssize_t n = write(fd, text.p, text.n);
-    int at_close = close(fd);
-    return n == (ssize_t)text.n && at_close == 0 ? RC_OK : err_from_errno(e, errno, path);
+    enum rc rc = buf_write_fd(fd, text, path, e);
+    return close(fd) && !rc ? err_from_errno(e, errno, path) : rc;
 }
 
 static void append_quoted(struct buf *b, struct str s)

@@ -169,18 +169,6 @@ enum rc blob_hold(struct committer *w, int64_t tenant, const struct artifact *a,
 
 /* ---- from the database */
 
-static enum rc write_all(int fd, struct str s, struct err *e)
-{
-    for (size_t at = 0; at < s.n;) {
-        ssize_t n = write(fd, s.p + at, s.n - at);
-        if (n < 0 && errno != EINTR) {
-            return err_from_errno(e, errno, "files folder");
-        }
-        at += n > 0 ? (size_t)n : 0;
-    }
-    return RC_OK;
-}
-
 struct download {
     int64_t tenant;
     const struct artifact *artifact;
@@ -200,7 +188,7 @@ static enum rc get_parts(struct reader *r, struct download *d, struct err *e)
     size_t count = rc ? 0 : pg_count(rows);
     for (size_t i = 0; i < count && !rc; i++) {
         struct str bytes = pg_str(rows, i, 1);
-        rc = pg_int(rows, i, 0) == d->part++ ? write_all(d->fd, bytes, e) : RC_NOT_FOUND;
+        rc = pg_int(rows, i, 0) == d->part++ ? buf_write_fd(d->fd, bytes, "files folder", e) : RC_NOT_FOUND;
         d->bytes += (int64_t)bytes.n;
     }
     pg_rows_free(rows);

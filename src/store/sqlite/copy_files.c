@@ -73,18 +73,6 @@ static enum rc end_file(struct sqlite_end *c, struct err *e)
     return is_bad ? err_set(e, RC_FATAL, "artifact file: the flush failed") : sync_folder(c, e);
 }
 
-static enum rc write_all(int fd, struct str s, struct err *e)
-{
-    while (s.n) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno != EINTR) {
-            return err_from_errno(e, errno, "artifact file");
-        }
-        s = str_sub(s, n > 0 ? (size_t)n : 0, SIZE_MAX);
-    }
-    return RC_OK;
-}
-
 enum rc sqlite_copy_write_part(struct copy_end *base, const struct copy_value *artifact, int64_t offset,
                                struct str bytes, struct err *e)
 {
@@ -94,7 +82,7 @@ enum rc sqlite_copy_write_part(struct copy_end *base, const struct copy_value *a
     if (rc) {
         return rc;
     }
-    return bytes.n ? write_all(c->fd, bytes, e) : end_file(c, e);
+    return bytes.n ? buf_write_fd(c->fd, bytes, "artifact file", e) : end_file(c, e);
 }
 
 struct str sqlite_copy_take_file(struct sqlite_end *c)
