@@ -360,7 +360,7 @@ test('a standby is refused, and its primary found beside it', { skip: SKIP, time
     const data = `${own.folder}/standby`;
     await at.psql('CREATE DATABASE followed');
     const key = createKey(inOwn('followed'));
-    await asOwner('pg_basebackup', ['-D', data, '-h', own.folder, '-U', 'stint', '-c', 'fast', '-R', '-X', 'stream', '--no-sync'], own.data);
+    await asOwner('pg_basebackup', ['-D', data, '-h', own.folder, '-U', 'stint', '-c', 'fast', '-R', '-X', 'stream', '--no-sync']);
     appendFileSync(`${data}/postgresql.conf`, "\nport = 5499\n");
     await asOwner('pg_ctl', ['start', '-D', data, '-l', `${own.folder}/standby.log`, '-w', '-s']);
     t.after(async () => {

@@ -19,25 +19,14 @@ if [ ! -x "$bin/initdb" ]; then
     exec "$@"
 fi
 
-# PostgreSQL refuses to run as root.
-as_owner=()
-owner=$(id -un)
-if [ "$(id -u)" = 0 ]; then
-    owner=nobody
-    getent passwd postgres >/dev/null && owner=postgres
-    as_owner=(setpriv --reuid="$owner" --regid="$(id -g "$owner")" --clear-groups)
-    # Images of machines may have a root folder that is root's alone. What it may not pass the owner cannot run.
-    # The securebit keeps access() from judging without the capability.
-    if ! "${as_owner[@]}" true 2>/dev/null; then
-        as_owner+=(--inh-caps=+dac_read_search --ambient-caps=+dac_read_search --securebits=+no_setuid_fixup)
-    fi
-fi
+as_owner=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/as_owner.sh
+owner=$("$as_owner" id -un)
 
 # In /tmp whatever TMPDIR says: the path of a socket has at most 107 bytes, and each folder above must let the owner pass.
 dir=$(mktemp -d /tmp/stint-pg.XXXXXX)
 files=$dir
 [ -z "${STINT_PG_FILES:-}" ] || files=$(mktemp -d "$STINT_PG_FILES/pg.XXXXXX")
-[ ${#as_owner[@]} = 0 ] || chown "$owner" "$dir" "$files"
+[ "$owner" = "$(id -un)" ] || chown "$owner" "$dir" "$files"
 
 # Holds the other end of a pipe: it ends with this script, however that ends, and then the cluster goes. A session of its own
 # outlives the signals that end ours.
@@ -46,7 +35,7 @@ remove_at_end() {
     cat >/dev/null
     [ ! -e "$dir/pooler.pid" ] || kill "$(cat "$dir/pooler.pid")" 2>/dev/null || true
     for data in "$files"/data "$files"/data.*; do # the others are standbys of tests
-        [ ! -e "$data/postmaster.pid" ] || "${as_owner[@]}" "$bin/pg_ctl" stop -D "$data" -m immediate -s >/dev/null 2>&1 || true
+        [ ! -e "$data/postmaster.pid" ] || "$as_owner" "$bin/pg_ctl" stop -D "$data" -m immediate -s >/dev/null 2>&1 || true
     done
     rm -rf "$dir" "$files"
 }
@@ -76,9 +65,9 @@ CONF
 }
 
 start() {
-    "${as_owner[@]}" "$bin/initdb" -D "$files/data" -U stint -A trust -E UTF8 --locale=C --no-sync --no-instructions &&
+    "$as_owner" "$bin/initdb" -D "$files/data" -U stint -A trust -E UTF8 --locale=C --no-sync --no-instructions &&
         settings >>"$files/data/postgresql.conf" &&
-        "${as_owner[@]}" "$bin/pg_ctl" start -D "$files/data" -l "$dir/log" -w -s
+        "$as_owner" "$bin/pg_ctl" start -D "$files/data" -l "$dir/log" -w -s
 }
 
 start_pooler() {
@@ -99,7 +88,7 @@ server_login_retry = 1
 CONF
     echo '"stint" ""' >"$dir/pooler.users"
     chmod a+r "$dir/pooler.ini" "$dir/pooler.users"
-    "${as_owner[@]}" pgbouncer -d -q "$dir/pooler.ini" || { cat "$dir/pooler.log" >&2; return 1; }
+    "$as_owner" pgbouncer -d -q "$dir/pooler.ini" || { cat "$dir/pooler.log" >&2; return 1; }
     for ((i = 0; i < 200; i++)); do # its socket comes a moment later
         [ ! -S "$dir/.s.PGSQL.6432" ] || return 0
         read -rt 0.05 <> <(:) || true

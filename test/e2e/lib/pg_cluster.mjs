@@ -8,17 +8,12 @@ import { promisify } from 'node:util';
 import { ours } from './server.mjs';
 
 const SCRIPT = fileURLToPath(new URL('../../pg/cluster.sh', import.meta.url));
+const AS_OWNER = fileURLToPath(new URL('../../pg/as_owner.sh', import.meta.url));
 const BIN = process.env.STINT_PG_BIN ?? '/usr/lib/postgresql/15/bin';
 const run = promisify(execFile);
 
-/** Runs a program of PostgreSQL, which refuses to run as root, as cluster.sh does: as the owner of the folder. */
-export async function asOwner(program, args, folder = args[args.indexOf('-D') + 1]) {
-    const file = `${BIN}/${program}`;
-    if (process.getuid() !== 0) return run(file, args);
-    const { stdout } = await run('stat', ['-c', '%u:%g', folder]);
-    const [uid, gid] = stdout.trim().split(':');
-    return run('setpriv', [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', file, ...args]);
-}
+/** Runs a program of PostgreSQL, as the owner of the tests' clusters. */
+export const asOwner = (program, args) => run(AS_OWNER, [`${BIN}/${program}`, ...args]);
 
 /**
  * { dsn, socket, folder, data, ctl(...) of pg_ctl, postmaster(), stop() }: a new cluster; gone with stop(), or with the test's

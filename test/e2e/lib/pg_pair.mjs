@@ -16,7 +16,7 @@ class Member {
         this.psql = psqlAt(this.dsn).psql;
     }
     ctl(...args) {
-        return asOwner('pg_ctl', ['-D', this.data, '-l', `${this.cluster.folder}/log.${this.name}`, '-s', '-w', ...args], this.cluster.data.replace(/[^/]*$/, ''));
+        return asOwner('pg_ctl', ['-D', this.data, '-l', `${this.cluster.folder}/log.${this.name}`, '-s', '-w', ...args]);
     }
     async set(settings) {
         await appendFile(`${this.data}/postgresql.conf`, Object.entries(settings).map(([k, v]) => `${k} = '${v}'\n`).join(''));
@@ -49,7 +49,7 @@ class Member {
     async follow(primary) {
         await rm(this.data, { recursive: true, force: true });
         const source = `host=${this.cluster.folder} port=${primary.port} user=stint application_name=${this.name}`;
-        await asOwner('pg_basebackup', ['-D', this.data, '-d', source, '-R', '-c', 'fast', '-X', 'stream', '--no-sync'], this.cluster.folder);
+        await asOwner('pg_basebackup', ['-D', this.data, '-d', source, '-R', '-c', 'fast', '-X', 'stream', '--no-sync']);
         await this.set({ port: this.port, synchronous_standby_names: '' });
         await this.ctl('start');
         await primary.set({ synchronous_standby_names: this.name });
