@@ -150,8 +150,9 @@ int cmd_md(const struct options *o)
         options.url = options_has(o, "base") ? options_str(o, "base") : in.url;
         options.content_type = in.content_type;
         options.removal_count = options_list(o, "remove", &options.removals);
-        rc = in.file ? markdown_convert_buf(in.file, &options, a, &page, &e)
-                     : markdown_convert(in.html, &options, a, &page, &e);
+        rc = in.file                             ? markdown_convert_buf(in.file, &options, a, &page, &e)
+             : markdown_is_kept(in.content_type) ? markdown_keep(in.html, a, &page, &e)
+                                                 : markdown_convert(in.html, &options, a, &page, &e);
     }
     if (!rc) {
         print_page(o, &in, &page);

@@ -95,4 +95,10 @@ MUST_CHECK enum rc markdown_convert(struct str html, const struct markdown_optio
 MUST_CHECK enum rc markdown_convert_buf(struct buf *html, const struct markdown_options *o, struct arena *a,
                                         struct markdown_page *out, struct err *e);
 
+/* Markdown and plain text: to be kept as they are. */
+bool markdown_is_kept(struct str content_type);
+/* So they are, without a byte order mark, carriage returns, other control bytes and blanks around them. *out has text, title, words and
+ * tokens; links and blocks are not looked for. RC_INVALID `bad_encoding`: not UTF-8. */
+MUST_CHECK enum rc markdown_keep(struct str text, struct arena *a, struct markdown_page *out, struct err *e);
+
 #endif

@@ -15,6 +15,7 @@ before(async () => {
         const pages = {
             '/old': [302, { Location: '/docs/new.html' }, ''],
             '/docs/new.html': [200, { 'Content-Type': 'text/html; charset=iso-8859-1' }, Buffer.from('<h1>Caf\xe9</h1><a href="x">x</a>', 'latin1')],
+            '/notes.md': [200, { 'Content-Type': 'text/markdown; charset=utf-8' }, '\uFEFF# A *title*\r\n\r\n```c\nint x;\n```\r\n\x1b[31m[l](y.html)'],
         };
         const [status, head, body] = pages[request.url] ?? [404, {}, 'no'];
         answer.writeHead(status, head).end(body);
@@ -47,6 +48,13 @@ test('a URL is fetched under the connect policy, and its last address is the bas
     const read = await md([url('/old'), '--allow-net', '127.0.0.1']);
     assert.deepEqual(read, { code: 0, stdout: `# Café\n\n[x](${url('/docs/x')})\n`, stderr: '' });
     assert.equal((await md([url('/none'), '--allow-net', '127.0.0.1'])).code, 4);
+});
+
+test('what a host has as Markdown stays what it is', async () => {
+    const text = '# A *title*\n\n```c\nint x;\n```\n[31m[l](y.html)\n';
+    assert.deepEqual(await md([url('/notes.md'), '--allow-net', '127.0.0.1']), { code: 0, stdout: text, stderr: '' });
+    const page = JSON.parse((await md([url('/notes.md'), '--allow-net', '127.0.0.1', '--json'])).stdout);
+    assert.deepEqual([page.title, page.markdown, page.charset], ['A *title*', text, 'utf-8']);
 });
 
 test('with --json it tells what is known of the page', async () => {

@@ -165,37 +165,15 @@ static bool is_type(struct str type, const char *name)
     return str_eq_nocase(str_trim(str_cut(type, ';', &rest)), str_from(name));
 }
 
-/* Without a byte order mark and carriage returns. */
-static struct str clean_text(struct str s, struct arena *a)
-{
-    s = str_starts(s, STR("\xef\xbb\xbf")) ? str_sub(s, 3, s.n) : s;
-    char *to = arena_alloc(a, s.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] != '\r') {
-            to[n++] = s.p[i];
-        } else if (i + 1 == s.n || s.p[i + 1] != '\n') {
-            to[n++] = '\n';
-        }
-    }
-    return (struct str){to, n};
-}
-
-/* Markdown as it came, and text: one block, whose links we do not look for. */
+/* Markdown as it came, and text: one block. Of its links those of Markdown are looked for. */
 static enum rc read_plain(struct reading *r, struct markdown_page *page, struct err *e)
 {
-    if (!str_is_text(r->bytes)) {
-        return err_set_code(e, RC_INVALID, "bad_encoding", NULL, "it is no text in UTF-8");
-    }
     struct str *links = NULL;
-    r->bytes = clean_text(r->bytes, r->a);
-    struct str first = str_trim(str_cut(r->bytes, '\n', &(struct str){0}));
-    *page =
-        (struct markdown_page){.text = arena_printf(r->a, "%.*s\n", STR_ARG(str_trim(r->bytes))),
-                               .title = str_starts(first, STR("# ")) ? str_sub(first, 2, first.n) : STR(""),
-                               .charset = "utf-8",
-                               .quality = 100};
-    size_t count = is_type(r->type, "text/markdown") ? llms_txt_links(r->bytes, r->a, &links) : 0;
+    enum rc rc = markdown_keep(r->bytes, r->a, page, e);
+    if (rc) {
+        return rc;
+    }
+    size_t count = is_type(r->type, "text/markdown") ? llms_txt_links(page->text, r->a, &links) : 0;
     struct markdown_link *list = arena_array(r->a, struct markdown_link, count + 1);
     for (size_t i = 0; i < count; i++) {
         struct page_url target;
@@ -204,7 +182,6 @@ static enum rc read_plain(struct reading *r, struct markdown_page *page, struct 
         }
     }
     page->links = list;
-    page->words = page->tokens = page->text.n / 4;
     return RC_OK;
 }
 
@@ -216,8 +193,8 @@ static enum rc read_page(struct reading *r, struct buf *answer, struct err *e)
                                        .selector = r->args->selector,
                                        .removals = r->args->remove,
                                        .removal_count = r->args->remove_count};
-    bool is_plain = is_type(r->type, "text/markdown") || is_type(r->type, "text/plain");
-    enum rc rc = is_plain ? read_plain(r, &page, e) : markdown_convert(r->bytes, &o, r->a, &page, e);
+    enum rc rc =
+        markdown_is_kept(r->type) ? read_plain(r, &page, e) : markdown_convert(r->bytes, &o, r->a, &page, e);
     if (rc) {
         return err_set_code(e, rc, e->code, NULL, "%s: %s", e->code ? e->code : "not_html", e->text);
     }
