@@ -1,33 +1,15 @@
 /* page_job.c: the kind crawl-docs.page: one request, in the fetch child; what came is read in the parse process. It follows no
  * redirect: where one leads is told, and the crawl decides (it knows the site's robots.txt and what was asked for already). */
-#include "kinds/crawl_docs/page_job.h"
-
 #include "base/clock.h"
-#include "kinds/crawl_docs/crawl_args.h"
 #include "kinds/crawl_docs/page_bytes.h"
+#include "kinds/crawl_docs/page_parts.h"
 #include "kinds/crawl_docs/robots.h"
 #include "markdown/markdown.h"
-#include "net/fetch.h"
 
 #define USER_AGENT       "stint/" STINT_VERSION
 #define PARSE_MS         10000
 #define LIST_MAX_BYTES   (10 << 20)
-#define RETRY_AFTER_MAX  120000
 #define ANSWER_MAX_BYTES (48 << 20)
-
-struct job {
-    struct attempt *at;
-    struct arena *a;
-    const struct crawl_args *args;
-    enum page_what what;
-    struct str url, seed;
-    struct str etag, last_modified; /* of the copy that we have; "" = none */
-    struct url place;               /* of url */
-    int64_t depth, from_us;
-    int64_t pauses; /* how often the host has put this off */
-    struct fetch_answer answer;
-    struct buf parsed; /* what the parse process has made of it */
-};
 
 static struct fetcher *fetcher; /* one a process: keeps its connections */
 static struct crawl_args_kept kept_args;
@@ -52,7 +34,7 @@ bool page_what_parse(struct str name, enum page_what *out)
 
 /* ---- the request */
 
-static enum rc read_checkpoint(struct job *j, struct err *e)
+static enum rc read_checkpoint(struct page_job *j, struct err *e)
 {
     struct json *o = NULL;
     struct str checkpoint = attempt_checkpoint(j->at);
@@ -60,7 +42,7 @@ static enum rc read_checkpoint(struct job *j, struct err *e)
     return rc ? rc : json_get_int(o, "pauses", 0, PAGE_PAUSES, &j->pauses, e);
 }
 
-static enum rc read_args(struct job *j, struct err *e)
+static enum rc read_args(struct page_job *j, struct err *e)
 {
     struct json *o = NULL;
     enum rc rc = read_checkpoint(j, e);
@@ -78,14 +60,14 @@ static enum rc read_args(struct job *j, struct err *e)
     return rc ? rc : url_parse(j->url, j->a, &j->place, e);
 }
 
-static size_t most_bytes(const struct job *j)
+static size_t most_bytes(const struct page_job *j)
 {
     return j->what == PAGE_PAGE     ? (size_t)j->args->max_page_bytes
            : j->what == PAGE_ROBOTS ? ROBOTS_MAX_BYTES
                                     : LIST_MAX_BYTES;
 }
 
-static enum rc ask(struct job *j, struct err *e)
+static enum rc ask(struct page_job *j, struct err *e)
 {
     struct http_field fields[3] = {
         {STR("Accept"),
@@ -114,107 +96,9 @@ static enum rc ask(struct job *j, struct err *e)
     return rc ? rc : fetch(fetcher, &r, j->a, &j->answer, e);
 }
 
-/* ---- what goes wrong */
-
-static const struct {
-    const char *ours, *theirs;
-    enum error_class class;
-} failures[] = {
-    {"dns", "unknown_host", ERROR_TRANSIENT},         {"connect", "connect_failed", ERROR_TRANSIENT},
-    {"timeout", "timed_out", ERROR_TRANSIENT},        {"early_eof", "connection_lost", ERROR_TRANSIENT},
-    {"too_large", "answer_too_big", ERROR_PERMANENT}, {"too_large", "answer_bomb", ERROR_PERMANENT},
-};
-
-static void tell_failure(struct job *j, enum error_class class, const char *code, const char *text)
-{
-    struct buf b = BUF_LIMIT(16 << 10);
-    struct json_out w = json_writer(&b);
-    json_object_begin(&w);
-    json_put_str(&w, "url", j->url);
-    json_put_c(&w, "code", code);
-    json_put_c(&w, "class", error_class_name(class));
-    if (j->answer.status) {
-        json_put_int(&w, "http_status", j->answer.status);
-    }
-    json_put_int(&w, "attempt", attempt_number(j->at));
-    json_put_bool(&w, "will_retry", class == ERROR_TRANSIENT && attempt_number(j->at) < PAGE_ATTEMPTS);
-    json_object_end(&w);
-    attempt_root_event(j->at, "url_failed", buf_str(&b));
-    buf_dispose(&b);
-    attempt_fail(j->at, class, code, "%s", text);
-}
-
-static void fail_asking(struct job *j, const struct err *e)
-{
-    const char *code = e->code ? e->code : "error";
-    enum error_class class = ERROR_PERMANENT;
-    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
-        if (str_eq(str_from(code), str_from(failures[i].theirs))) {
-            code = failures[i].ours;
-            class = failures[i].class;
-            break;
-        }
-    }
-    tell_failure(j, class, code, e->text);
-}
-
-static int64_t retry_after_ms(const struct fetch_answer *answer)
-{
-    int64_t seconds = 0;
-    struct str text = fetch_header(answer, STR("retry-after"));
-    if (!text.n) {
-        return -1;
-    }
-    if (str_to_i64(text, &seconds)) {
-        return seconds < 0 ? 0 : seconds > RETRY_AFTER_MAX / 1000 ? RETRY_AFTER_MAX : seconds * 1000;
-    }
-    int64_t at = fetch_date(text);
-    int64_t now = fetch_date(fetch_header(answer, STR("date")));
-    int64_t ms = at > 0 && now > 0 && at > now ? at - now : 0;
-    return ms > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : ms;
-}
-
-/* The host says later: for all who ask it. False: it did not say so, or has said so too often. */
-static bool pause_host(struct job *j)
-{
-    int status = j->answer.status;
-    int64_t after_ms = retry_after_ms(&j->answer);
-    struct str key = arena_printf(j->a, CRAWL_LIMIT_PREFIX "%.*s", STR_ARG(j->place.host));
-    if ((status != 429 && status != 503) || after_ms <= 0 || j->pauses == PAGE_PAUSES ||
-        !attempt_limit_weight(j->at, key)) {
-        return false;
-    }
-    struct str paused = arena_printf(j->a, "{\"host\":\"%.*s\",\"for_ms\":%lld,\"http_status\":%d}",
-                                     STR_ARG(j->place.host), (long long)after_ms, status);
-    attempt_root_event(j->at, "host_paused", paused);
-    attempt_checkpoint_save(j->at, arena_printf(j->a, "{\"pauses\":%lld}", (long long)j->pauses + 1));
-    attempt_fail_pausing(j->at, key, after_ms, arena_printf(j->a, "http_%d", status).p,
-                         "the host asks to come back later");
-    return true;
-}
-
-static void fail_status(struct job *j)
-{
-    int status = j->answer.status;
-    const char *code = arena_printf(j->a, "http_%d", status).p;
-    bool is_transient = status >= 500 || status == 408 || status == 425 || status == 429;
-    if (pause_host(j)) {
-        return;
-    }
-    if (j->pauses == PAGE_PAUSES) {
-        tell_failure(j, ERROR_PERMANENT, code,
-                     arena_printf(j->a, "the host asked %d times to come back later, and still answers %d",
-                                  PAGE_PAUSES, status)
-                         .p);
-        return;
-    }
-    tell_failure(j, is_transient ? ERROR_TRANSIENT : ERROR_PERMANENT, code,
-                 arena_printf(j->a, "the host answered %d", status).p);
-}
-
 /* ---- what came */
 
-static bool is_status_ok(const struct job *j)
+bool page_is_status_ok(const struct page_job *j)
 {
     return j->answer.status >= 200 && j->answer.status < 300;
 }
@@ -232,7 +116,7 @@ static bool is_text(struct str type)
     return !type.n;
 }
 
-static void write_request(const struct job *j, struct buf *out)
+static void write_request(const struct page_job *j, struct buf *out)
 {
     struct json_out w = json_writer(out);
     json_object_begin(&w);
@@ -249,8 +133,7 @@ static void write_request(const struct job *j, struct buf *out)
     buf_append_str(out, j->answer.body);
 }
 
-/* The parse process is not believed: what it says must be JSON. Of what may be many megabytes there is no copy more than it takes. */
-static enum rc parse(struct job *j, struct str *json, struct str *text, struct err *e)
+enum rc page_parse(struct page_job *j, struct str *json, struct str *text, struct err *e)
 {
     struct buf request = BUF_LIMIT(ANSWER_MAX_BYTES);
     write_request(j, &request);
@@ -263,17 +146,7 @@ static enum rc parse(struct job *j, struct str *json, struct str *text, struct e
     return rc;
 }
 
-/* The parse process tells its code in front of its text. */
-static void fail_parse(struct job *j, const struct err *e)
-{
-    struct str why = STR_NONE;
-    struct str code = str_cut(str_from(e->text), ':', &why);
-    bool is_ours = (e->rc == RC_INVALID || e->rc == RC_TOO_BIG) && why.p;
-    tell_failure(j, ERROR_PERMANENT, is_ours ? arena_c_str(j->a, code) : "limit",
-                 is_ours ? arena_c_str(j->a, str_trim(why)) : e->text);
-}
-
-static void tell_page(struct job *j, struct str page)
+static void tell_page(struct page_job *j, struct str page)
 {
     static const char *const copied[] = {"title", "tokens", "quality"};
     static const struct str carried[] = {{"links", 5}, {"skipped", 7}, {0}};
@@ -299,7 +172,7 @@ static void tell_page(struct job *j, struct str page)
     buf_dispose(&b);
 }
 
-static void put_robots_tag(const struct job *j, struct json_out *w)
+static void put_robots_tag(const struct page_job *j, struct json_out *w)
 {
     struct robots_tag tag = {0};
     for (size_t i = 0; i < j->answer.field_count; i++) {
@@ -315,7 +188,7 @@ static void put_robots_tag(const struct job *j, struct json_out *w)
     }
 }
 
-static void complete_page(struct job *j, struct str page, struct str text)
+static void complete_page(struct page_job *j, struct str page, struct str text)
 {
     struct buf b = BUF_LIMIT(4 << 20);
     struct json_out w = json_writer(&b);
@@ -335,7 +208,7 @@ static void complete_page(struct job *j, struct str page, struct str text)
     buf_dispose(&b);
 }
 
-static void take_redirect(struct job *j)
+static void take_redirect(struct page_job *j)
 {
     struct page_url target;
     struct err e;
@@ -343,7 +216,7 @@ static void take_redirect(struct job *j)
     struct buf b = BUF_LIMIT(16 << 10);
     struct json_out w = json_writer(&b);
     if (!location.n || page_url_read(j->url, location, j->args->query, j->a, &target, &e)) {
-        tell_failure(j, ERROR_PERMANENT, "bad_redirect", "the redirect leads to no address of the web");
+        page_fail(j, ERROR_PERMANENT, "bad_redirect", "the redirect leads to no address of the web");
         return;
     }
     json_object_begin(&w);
@@ -354,7 +227,7 @@ static void take_redirect(struct job *j)
     buf_dispose(&b);
 }
 
-static void complete_unchanged(struct job *j)
+static void complete_unchanged(struct page_job *j)
 {
     struct buf b = BUF_LIMIT(32 << 10);
     struct json_out w = json_writer(&b);
@@ -368,7 +241,7 @@ static void complete_unchanged(struct job *j)
     buf_dispose(&b);
 }
 
-static void take_page(struct job *j)
+static void take_page(struct page_job *j)
 {
     struct str page = STR_NONE;
     struct str text = STR_NONE;
@@ -382,119 +255,23 @@ static void take_page(struct job *j)
         complete_unchanged(j);
         return;
     }
-    if (!is_status_ok(j)) {
-        fail_status(j);
+    if (!page_is_status_ok(j)) {
+        page_fail_status(j);
         return;
     }
     if (!is_text(fetch_header(&j->answer, STR("content-type")))) {
         struct str type = str_sub(fetch_header(&j->answer, STR("content-type")), 0, 100);
-        tell_failure(j, ERROR_PERMANENT, "not_html", arena_printf(j->a, "it is %.*s", STR_ARG(type)).p);
+        page_fail(j, ERROR_PERMANENT, "not_html", arena_printf(j->a, "it is %.*s", STR_ARG(type)).p);
         return;
     }
-    if (parse(j, &page, &text, &e)) {
-        fail_parse(j, &e);
+    if (page_parse(j, &page, &text, &e)) {
+        page_fail_parse(j, &e);
         return;
     }
     complete_page(j, page, text);
 }
 
-static void tell_robots(struct job *j, int status)
-{
-    struct robots robots;
-    struct buf b = BUF_LIMIT(16 << 10);
-    struct json_out w = json_writer(&b);
-    robots_read(status >= 200 && status < 300 ? j->answer.body : STR(""), CRAWL_AGENT, j->a, &robots);
-    json_object_begin(&w);
-    json_put_str(&w, "url", j->url);
-    json_put_int(&w, "status", status);
-    json_put_int(&w, "rules", (int64_t)robots.rule_count);
-    json_put_int(&w, "sitemaps", (int64_t)robots.sitemap_count);
-    if (robots.delay_ms >= 0) {
-        json_put_int(&w, "delay_ms", robots.delay_ms);
-        json_put_bool(&w, "is_capped", robots.delay_ms > CRAWL_DELAY_MAX_MS);
-    }
-    json_object_end(&w);
-    attempt_root_event(j->at, "robots_loaded", buf_str(&b));
-    buf_dispose(&b);
-}
-
-/* What RFC 9309 says of the answer: allowed when there is none, forbidden while nobody knows. */
-static void take_robots(struct job *j, enum rc rc, const struct err *asked)
-{
-    struct buf b = BUF_LIMIT(4 << 20);
-    struct json_out w = json_writer(&b);
-    bool is_endless =
-        rc == RC_INVALID && asked->code && str_eq(str_from(asked->code), STR("too_many_redirects"));
-    int status = rc ? 0 : j->answer.status;
-    if (rc == RC_DENIED || (rc && asked->code && str_eq(str_from(asked->code), STR("tls_failed")))) {
-        fail_asking(j, asked);
-        return;
-    }
-    if (!rc && pause_host(j)) {
-        return;
-    }
-    if (!is_endless && (rc || status == 429 || status >= 500)) {
-        attempt_fail(j->at, ERROR_TRANSIENT, "robots_unreachable", "robots.txt: %s",
-                     rc ? asked->text : arena_printf(j->a, "the host answered %d", status).p);
-        return;
-    }
-    tell_robots(j, status);
-    json_object_begin(&w);
-    json_put_int(&w, "status", status);
-    json_put_str(&w, "text",
-                 status >= 200 && status < 300 ? str_sub(j->answer.body, 0, ROBOTS_MAX_BYTES) : STR(""));
-    json_object_end(&w);
-    attempt_complete(j->at, buf_str(&b));
-    buf_dispose(&b);
-}
-
-static void tell_list(struct job *j, struct str json)
-{
-    struct json *o = NULL;
-    struct buf b = BUF_LIMIT(16 << 10);
-    struct json_out w = json_writer(&b);
-    const struct json *urls = json_parse(json, j->a, &o, NULL) ? NULL : json_get(o, STR("urls"));
-    json_object_begin(&w);
-    json_put_str(&w, "url", j->url);
-    json_put_int(&w, "urls", urls ? (int64_t)urls->count : 0);
-    json_object_end(&w);
-    attempt_root_event(j->at, j->what == PAGE_SITEMAP ? "sitemap_loaded" : "llms_txt_loaded", buf_str(&b));
-    buf_dispose(&b);
-}
-
-/* Most hosts have none: they say so, show a page instead, or send round in circles. */
-static bool has_no_list(const struct job *j, enum rc rc, const struct err *asked)
-{
-    int status = j->answer.status;
-    if (rc) {
-        return asked->code && str_eq(str_from(asked->code), STR("too_many_redirects"));
-    }
-    return (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429) ||
-           (is_status_ok(j) && j->what == PAGE_LLMS &&
-            str_starts(str_trim(j->answer.body), STR("<!DOCTYPE html")));
-}
-
-/* A list that is not there is none. One that cannot be had is tried again, and told: the crawl goes on without it. */
-static void take_list(struct job *j, enum rc rc, const struct err *asked)
-{
-    struct str json = STR_NONE;
-    struct str text = STR_NONE;
-    struct err e = {.rc = RC_OK};
-    if (has_no_list(j, rc, asked)) {
-        attempt_complete(j->at, STR("{\"urls\":[],\"is_index\":false}"));
-    } else if (rc) {
-        fail_asking(j, asked);
-    } else if (!is_status_ok(j)) {
-        fail_status(j);
-    } else if (parse(j, &json, &text, &e)) {
-        fail_parse(j, &e);
-    } else {
-        tell_list(j, json);
-        attempt_complete(j->at, json);
-    }
-}
-
-static void tell_start(const struct job *j)
+static void tell_start(const struct page_job *j)
 {
     struct buf b = BUF_LIMIT(16 << 10);
     struct json_out w = json_writer(&b);
@@ -509,7 +286,7 @@ static void tell_start(const struct job *j)
 
 static enum rc run(struct attempt *at, struct err *e)
 {
-    struct job j = {.at = at, .a = attempt_arena(at), .parsed = BUF_LIMIT(ANSWER_MAX_BYTES)};
+    struct page_job j = {.at = at, .a = attempt_arena(at), .parsed = BUF_LIMIT(ANSWER_MAX_BYTES)};
     struct err asked = {.rc = RC_OK};
     enum rc rc = read_args(&j, e);
     if (rc) {
@@ -521,11 +298,11 @@ static enum rc run(struct attempt *at, struct err *e)
     }
     rc = ask(&j, &asked);
     if (j.what == PAGE_ROBOTS) {
-        take_robots(&j, rc, &asked);
+        page_take_robots(&j, rc, &asked);
     } else if (j.what != PAGE_PAGE) {
-        take_list(&j, rc, &asked);
+        page_take_list(&j, rc, &asked);
     } else if (rc) {
-        fail_asking(&j, &asked);
+        page_fail_asking(&j, &asked);
     } else {
         take_page(&j);
     }
