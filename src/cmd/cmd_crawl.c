@@ -80,6 +80,13 @@ static const char *partial_path(struct arena *a, struct str path)
     return arena_printf(a, "%.*s.part", STR_ARG(path)).p;
 }
 
+/* A file comes whole, in place of what was there, or not at all. A device or a pipe is written to as it is. */
+static bool is_replaced(struct str path)
+{
+    struct stat st;
+    return stat(path.p, &st) || S_ISREG(st.st_mode);
+}
+
 /* A crawl takes long: whether its document can be kept is known before it begins. */
 static int check_output(const struct options *o, struct arena *a)
 {
@@ -90,8 +97,14 @@ static int check_output(const struct options *o, struct arena *a)
     }
     struct str path = options_str(o, "output");
     const char *partial = partial_path(a, path);
+    if (!path.n) {
+        return command_fail(o, EXIT_USAGE, "--output: name a file");
+    }
     if (stat(path.p, &st) == 0 && S_ISDIR(st.st_mode)) {
         return command_fail(o, EXIT_USAGE, "--output: %.*s is a folder; name a file", STR_ARG(path));
+    }
+    if (!is_replaced(path)) {
+        return EXIT_OK; /* whoever reads a pipe takes its first end for the last */
     }
     int fd = open(partial, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) {
@@ -163,8 +176,9 @@ static int download(struct remote *r, struct str id, struct str name, struct str
 {
     struct stint_error e = {0};
     int status = 0;
-    const char *partial = partial_path(r->a, path);
-    FILE *f = fopen(partial, "wbe");
+    bool is_file = is_replaced(path);
+    const char *to = is_file ? partial_path(r->a, path) : path.p;
+    FILE *f = fopen(to, "wbe");
     if (!f) {
         return command_fail(r->o, EXIT_FAILED, "%.*s cannot be written", STR_ARG(path));
     }
@@ -175,8 +189,10 @@ static int download(struct remote *r, struct str id, struct str name, struct str
     int code = client_stream(r->client, &request, &status, on_piece, f, &e);
     bool is_good = !ferror(f);
     is_good = fclose(f) == 0 && is_good;
-    if (code || !is_good || rename(partial, path.p)) {
-        (void)unlink(partial);
+    if (code || !is_good || (is_file && rename(to, path.p))) {
+        if (is_file) {
+            (void)unlink(to);
+        }
         return code ? remote_fail(r, &e)
                     : command_fail(r->o, EXIT_FAILED, "%.*s cannot be written", STR_ARG(path));
     }

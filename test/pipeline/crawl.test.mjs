@@ -1,9 +1,9 @@
 // The kind crawl-docs on small sites of our own: what it asks for, what it leaves out, what becomes of bad pages.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { networkInterfaces } from 'node:os';
 import { after, before, test } from 'node:test';
@@ -498,6 +498,15 @@ test('stint crawl keeps the document, and says before it begins what cannot be d
     const folder = await command(`${site.url}/`, '-o', dir.path);
     assert.equal(folder.code, 2);
     assert.match(folder.err, /is a folder/);
+    const nothing = await command(`${site.url}/`, '-o', '');
+    assert.deepEqual([nothing.code, site.asked()], [2, []], nothing.err);
+    execFileSync('mkfifo', [dir.file('pipe')]);
+    const reader = execFile('cat', [dir.file('pipe')]);
+    const read = reader.stdout.toArray();
+    const piped = await command(`${site.url}/`, '-o', dir.file('pipe'));
+    assert.deepEqual([piped.code, statSync(dir.file('pipe')).isFIFO()], [0, true], 'what is no file is written to, and not replaced');
+    assert.match((await read).join(''), /^## A$/m);
+    rmSync(dir.file('pipe'));
     site.close();
     const bad = await command('docs.example.org/guide');
     assert.equal(bad.code, 2);
