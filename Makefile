@@ -27,7 +27,7 @@ all: program lib ## The program and its library, in build/release
 
 # ---- Set-up: every goal that compiles first makes sure that it can. ----
 NEEDS_NOTHING := help clean
-NEEDS_TEST := test test-store test-e2e test-e2e-nodes test-e2e-pg test-pipeline chaos soak pg-shape
+NEEDS_TEST := test test-store test-e2e test-e2e-nodes test-e2e-pg test-pipeline chaos soak pg-shape $(if $(filter postgres,$(STORE)),bench bench-crawl)
 NEEDS_CI := quick asan tsan fuzz lint format ci print-tidy-flags
 GOALS := $(or $(MAKECMDGOALS),all)
 ifndef STINT_DEPS
@@ -306,6 +306,7 @@ bench-crawl: $(PROGRAM) ## Whole sites to one document, beside wget --mirror; RO
 
 .PHONY: bench-md
 bench-md: $(PROGRAM) $(B)/bench/markdown ## HTML to Markdown: how true it is to the pages of installed documentation, and how fast
+	@[ -n "$(DOCS)" ] || tools/deps.sh pages
 	@python3 bench/markdown/score.py $(PAGES)
 
 .PHONY: lint

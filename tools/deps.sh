@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # deps.sh [build|test|ci]: makes this machine able to build (default), to test, or to run every check.
 # deps.sh crawl: a web server and a documentation site for `make run DEMO=crawl`, and nothing else; deps.sh sites: all that
-# `make bench-crawl` and the crawls of `make chaos` want.
+# `make bench-crawl` and the crawls of `make chaos` want; deps.sh pages: what `make bench-md` reads.
 # Installs what is missing and nothing else: Debian packages, and C sources, test libraries and, where the machine's is too old for
 # these, a Node.js to run them, through npm, pinned by integrity hashes. Called by make itself; takes a few milliseconds when nothing is missing.
 # Refuses to guess: without the rights to install it says exactly what to install, and ends with 1.
@@ -48,6 +48,16 @@ python3-doc      /usr/share/doc/python3-doc/html
 sites_packages="
 postgresql-doc-15 /usr/share/doc/postgresql-doc-15/html
 wget             program:wget
+"
+# Documentation of many generators.
+pages_packages="
+python3          program:python3
+python3-doc      /usr/share/doc/python3/html
+postgresql-doc-15 /usr/share/doc/postgresql-doc-15/html
+git-doc          /usr/share/doc/git/html
+libeigen3-doc    /usr/share/doc/libeigen3-dev/html
+python-django-doc /usr/share/doc/python-django-doc/html
+nodejs-doc       /usr/share/doc/nodejs/api
 "
 ci_packages="
 python3              program:python3
@@ -219,9 +229,14 @@ fill_sources() { # third_party/{sqlite,llhttp,tree-sitter,grammars} from npm and
     rm -rf "$new"
 }
 
-if [ "$level" = crawl ] || [ "$level" = sites ]; then
-    [ "$level" = crawl ] || crawl_packages="$crawl_packages$sites_packages"
-    need=$(missing_packages "$crawl_packages")
+case "$level" in
+crawl) documentation=$crawl_packages ;;
+sites) documentation=$crawl_packages$sites_packages ;;
+pages) documentation=$pages_packages ;;
+*) documentation= ;;
+esac
+if [ -n "$documentation" ]; then
+    need=$(missing_packages "$documentation")
     # Where images of containers leave documentation out, it is wanted all the same, also of what is installed already.
     # shellcheck disable=SC2086
     [ -z "$need" ] || install_servers --reinstall -o 'DPkg::Options::=--path-include=/usr/share/doc/*' $need
