@@ -106,20 +106,36 @@ static void heard_text(struct slot *s, const struct json *v)
                                                          .bytes = text_of(s, v, "text")};
 }
 
-/* The spec lives as long as the job: in its arena, with what it borrows. */
+bool slot_is_full_of_children(const struct slot *s)
+{
+    return s->child_count == JOB_CHILDREN_MAX || s->child_bytes >= SLOT_CHILD_BYTES;
+}
+
+void slot_forget_children(struct slot *s)
+{
+    arena_free(s->child_arena);
+    s->child_arena = NULL;
+    s->children = NULL;
+    s->child_count = s->child_bytes = 0;
+}
+
+/* The spec lives until it is told, with what it borrows. */
 static void heard_child(struct slot *s, const struct json *v)
 {
     struct json *spec = NULL;
     struct err e;
     if (!s->children) {
-        s->children = arena_array(s->a, struct job_spec, JOB_CHILDREN_MAX);
+        s->child_arena = arena_new();
+        s->children = arena_array(s->child_arena, struct job_spec, JOB_CHILDREN_MAX);
     }
-    if (json_parse(arena_str(s->a, v->raw), s->a, &spec, &e) ||
-        wire_spec_read(spec, s->a, &s->children[s->child_count], &e)) {
+    if (json_parse(arena_str(s->child_arena, v->raw), s->child_arena, &spec, &e) ||
+        wire_spec_read(spec, s->child_arena, &s->children[s->child_count], &e)) {
         slot_end_with(s, ERROR_PERMANENT, "bad_child", e.text);
         return;
     }
-    if (++s->child_count == JOB_CHILDREN_MAX) { /* the rest waits in the socket until these are sent */
+    s->child_count++;
+    s->child_bytes += v->raw.n;
+    if (slot_is_full_of_children(s)) { /* the rest waits in the socket until these are sent */
         slot_process_pause(s);
         slot_report_now(s);
     }
@@ -179,7 +195,7 @@ void slot_heard(struct slot *s, const struct json *m)
 void slot_read_on(struct slot *s)
 {
     if (s->event_count < SLOT_EVENTS_MAX &&
-        s->child_count < JOB_CHILDREN_MAX) { /* a verdict may be that of an earlier report */
+        !slot_is_full_of_children(s)) { /* a verdict may be that of an earlier report */
         slot_process_go_on(s);
     }
 }
@@ -406,9 +422,9 @@ void slot_free_job(struct slot *s)
     s->killed_for = KILL_NONE;
     s->end = SLOT_RUNNING;
     s->event_count = s->artifact_count = s->take_count = s->correct_count = 0;
-    s->text_count = s->child_count = 0;
+    s->text_count = 0;
     s->has_told_children = false;
-    s->children = NULL;
+    slot_forget_children(s);
     s->is_take_sent = s->is_fail_told = s->is_end_refused = false;
     s->checkpoint = s->result = STR_NONE;
     if (s->scratch[0] && access(s->scratch, F_OK) == 0) {
@@ -438,4 +454,5 @@ void slot_dispose(struct slot *s)
     buf_dispose(&s->body);
     arena_free(s->a);
     arena_free(s->news);
+    arena_free(s->child_arena);
 }

@@ -44,7 +44,7 @@ void slot_report_in(struct slot *s, int64_t delay_ms)
 static bool has_news(const struct slot *s)
 {
     return s->has_progress || s->event_count || s->checkpoint.p || s->take_count || s->correct_count ||
-           s->child_count == JOB_CHILDREN_MAX;
+           slot_is_full_of_children(s);
 }
 
 void slot_report_soon(struct slot *s)
@@ -128,7 +128,7 @@ static void write_report(struct slot *s)
         r.checkpoint = s->checkpoint;
         slot_put_tokens(s, &r);
     }
-    s->has_told_children = r.op == REPORT_PROGRESS && s->child_count == JOB_CHILDREN_MAX;
+    s->has_told_children = r.op == REPORT_PROGRESS && slot_is_full_of_children(s);
     if (r.op == REPORT_COMPLETE || r.op == REPORT_WAIT || s->has_told_children) {
         r.children = s->children;
         r.child_count = s->child_count;
@@ -154,7 +154,9 @@ static void write_report(struct slot *s)
     arena_reset(s->news);
     s->has_progress = false;
     s->event_count = 0;
-    s->child_count = s->has_told_children ? 0 : s->child_count;
+    if (s->has_told_children) {
+        slot_forget_children(s);
+    }
     s->checkpoint = STR_NONE;
 }
 
@@ -172,7 +174,7 @@ void slot_lost_lease(struct slot *s, const struct err *why)
 static void go_on(struct slot *s)
 {
     slot_read_on(s);
-    if (s->end != SLOT_RUNNING || s->child_count == JOB_CHILDREN_MAX) {
+    if (s->end != SLOT_RUNNING || slot_is_full_of_children(s)) {
         slot_report_now(s);
     } else {
         slot_report_soon(s);

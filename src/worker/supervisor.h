@@ -23,6 +23,8 @@
 #define CLAIMS_AT_ONCE     4
 #define SLOT_FETCHES       16 /* requests for a handler at once */
 #define SLOT_EVENTS_MAX    64 /* of one report; more wait for the next */
+#define SLOT_CHILD_BYTES                                                                                     \
+    ((size_t)4 << 20) /* likewise, about: what the server reads of a report at once is more */
 
 enum slot_end { SLOT_RUNNING, SLOT_COMPLETE, SLOT_WAIT, SLOT_FAIL, SLOT_RELEASE };
 enum kill_cause { KILL_NONE, KILL_TIMEOUT, KILL_CANCEL, KILL_LEASE, KILL_DRAIN };
@@ -82,8 +84,9 @@ struct slot {
     size_t artifact_count;
     struct report_artifact texts[SLOT_TEXTS_MAX];
     size_t text_count;
-    struct job_spec *children; /* JOB_CHILDREN_MAX; NULL until there is one */
-    size_t child_count;
+    struct arena *child_arena;
+    struct job_spec *children; /* JOB_CHILDREN_MAX, in their arena; NULL until there is one */
+    size_t child_count, child_bytes;
     /* the end */
     enum slot_end end;
     struct str result;
@@ -166,6 +169,8 @@ void slot_free_job(struct slot *s);                  /* the server knows the end
 void slot_dispose(struct slot *s);
 void slot_pass_on(struct slot *s); /* its end is on its way: its process may do the next job */
 void slot_read_on(struct slot *s); /* there is room for events again */
+bool slot_is_full_of_children(const struct slot *s);              /* no more before these are told */
+void slot_forget_children(struct slot *s);                        /* they are told, or nobody wants them */
 void slot_heard(struct slot *s, const struct json *message);      /* from its process */
 void slot_told_death(struct slot *s, const struct child_exit *x); /* of its process, which it has no more */
 

@@ -79,6 +79,19 @@ test('max_pages is never exceeded, and takes the nearest pages first', async () 
     assert.ok(job.result.skipped.max_pages > 0);
 });
 
+test('args as large as they may be go with each page, and larger ones are refused', async () => {
+    const links = Array.from({ length: 200 }, (_, i) => `/p${i}.html`);
+    const pages = { '/': page('Start', links), ...Object.fromEntries(links.map((l) => [l, page(l)])) };
+    const blanks = ' '.repeat(255 << 10); // 200 times over what the server reads of a report
+    const site = await startSite(pages);
+    const begin = async (more) => (await stint.call('POST', '/v1/jobs', `{"kind":"crawl-docs","args":{${more}"url":"${site.url}/","depth":1}}`)).json.id;
+    const job = await stint.end(await begin(blanks));
+    assert.deepEqual([job.state, job.result?.pages], ['completed', 201], JSON.stringify(job.error));
+    const refused = await stint.end(await begin(blanks + blanks));
+    assert.deepEqual([refused.state, refused.error?.code], ['failed', 'invalid_input']);
+    site.close();
+});
+
 test('robots.txt is kept to, and its sitemap is read', async () => {
     const pages = {
         '/robots.txt': { headers: { 'content-type': 'text/plain' }, body: 'User-agent: stint\nDisallow: /private\nAllow: /private/but\n' },

@@ -122,6 +122,10 @@ enum rc crawl_args_read(struct str json, struct arena *a, struct crawl_args *out
                                .max_total_bytes = 200 << 20,
                                .robots = true,
                                .selector = STR("")};
+    if (json.n > CRAWL_ARGS_MAX) {
+        return err_set_code(e, RC_INVALID, "invalid_input", NULL, "args of more than %d bytes",
+                            CRAWL_ARGS_MAX);
+    }
     enum rc rc = json_parse(json.n ? json : STR("{}"), a, &o, e);
     rc = rc ? rc : json_only(o, members, e);
     rc = rc ? rc : json_get_str(o, "url", &url, e);

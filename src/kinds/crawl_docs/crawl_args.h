@@ -14,6 +14,7 @@
 #define CRAWL_LIMIT_PREFIX "host:"
 #define CRAWL_OWN_PREFIX   "crawl:" /* … and of one crawl that wants fewer */
 #define CRAWL_OWN_MAX      16
+#define CRAWL_ARGS_MAX     (256 << 10) /* bytes: each page's job carries them */
 #define CRAWL_OWN_SLOTS                                                                                      \
     720720 /* what can be divided by all of 1 … 16: a request of n at once takes an n-th of them */
 #define CRAWL_DELAY_PREFIX "delay:" /* weighs as many milliseconds as its requests are to be apart */
