@@ -2,6 +2,7 @@
 #include "markdown/markdown.h"
 
 #define LETTERS_OF_A_TOKEN 4 /* about */
+#define TITLE_BYTES        400
 
 bool markdown_is_kept(struct str content_type)
 {
@@ -29,20 +30,30 @@ static struct str clean(struct str s, struct arena *a)
     return (struct str){to, n};
 }
 
-enum rc markdown_keep(struct str text, struct arena *a, struct markdown_page *out, struct err *e)
+/* The first line, if it is a heading. */
+static struct str title_of(struct str text)
 {
     struct str rest = STR_NONE;
+    struct str first = str_trim(str_cut(text, '\n', &rest));
+    struct str title = str_starts(first, STR("# ")) ? str_sub(first, 2, first.n) : STR("");
 
+    title = str_sub(title, 0, TITLE_BYTES);
+    while (!str_is_utf8(title)) { /* the cut may have gone through a character */
+        title.n--;
+    }
+    return title;
+}
+
+enum rc markdown_keep(struct str text, struct arena *a, struct markdown_page *out, struct err *e)
+{
     if (!str_is_text(text)) {
         return err_set_code(e, RC_INVALID, "bad_encoding", NULL, "it is no text in UTF-8");
     }
     text = str_trim(clean(text, a));
-    struct str first = str_trim(str_cut(text, '\n', &rest));
-    *out =
-        (struct markdown_page){.text = text.n ? arena_printf(a, "%.*s\n", STR_ARG(text)) : STR(""),
-                               .title = str_starts(first, STR("# ")) ? str_sub(first, 2, first.n) : STR(""),
-                               .charset = "utf-8",
-                               .quality = 100};
+    *out = (struct markdown_page){.text = text.n ? arena_printf(a, "%.*s\n", STR_ARG(text)) : STR(""),
+                                  .title = title_of(text),
+                                  .charset = "utf-8",
+                                  .quality = 100};
     out->words = out->tokens = out->text.n / LETTERS_OF_A_TOKEN;
     return RC_OK;
 }

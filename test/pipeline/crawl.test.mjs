@@ -257,6 +257,13 @@ test('bad pages end in the stated error, and the crawl goes on', async () => {
     assert.equal((await stint.call('GET', '/livez')).status, 200);
 });
 
+test('a title as long as its page is cut', async () => {
+    const heading = `# ${'ä'.repeat(2500000)}`;
+    const job = await crawl({ '/': page('Start', ['/long.md']), '/long.md': (_, response) => response.writeHead(200, { 'content-type': 'text/markdown' }).end(heading) });
+    assert.deepEqual([job.state, job.result?.pages, job.result?.failed], ['completed', 2, 0], JSON.stringify(job.error));
+    assert.ok(job.document.includes(heading.slice(2, 1000)));
+});
+
 test('a seed that cannot be had fails the crawl, and says why', async () => {
     const rows = [
         [{ '/': { headers: { 'content-type': 'application/pdf' }, body: '%PDF' } }, 'not_html'],

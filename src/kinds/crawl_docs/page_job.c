@@ -201,6 +201,11 @@ static void complete_page(struct page_job *j, struct str page, struct str text)
     put_robots_tag(j, &w);
     json_put_raw(&w, "page", page);
     json_object_end(&w);
+    if (b.overflowed) { /* of a page that is read as it should be it never is */
+        buf_dispose(&b);
+        page_fail(j, ERROR_PERMANENT, "too_large", "there is more to say of the page than a result holds");
+        return;
+    }
     attempt_hold(j->at);
     tell_page(j, page);
     attempt_text(j->at, PAGE_ARTIFACT, "text/markdown", text.p ? text : STR(""));
