@@ -206,6 +206,18 @@ void http_call_cancel(struct http_call *call)
     call_free(call);
 }
 
+bool http_call_finish_soon(struct http_call *call, int64_t within_ms)
+{
+    if (!call->line || !call->is_written) {
+        return false;
+    }
+    call->line->closes = true;
+    stream_shutdown(call->line->stream);
+    call->timeout_at_ms = loop_now_ms(call->client->loop) + within_ms;
+    arm(call);
+    return true;
+}
+
 void http_call_pause(struct http_call *call)
 {
     call->is_paused = true;

@@ -15,7 +15,8 @@
 #define CLAIM_BACKOFF_MS  250
 #define CLAIM_BACKOFF_CAP 5000
 #define DRAIN_MS          30000
-#define STARTS_AT_ONCE    4 /* children */
+#define LAST_CLAIM_MS     2000 /* what a server may take to say what it has given us when we stop */
+#define STARTS_AT_ONCE    4    /* children */
 
 extern char **environ;
 
@@ -74,8 +75,14 @@ static struct slot *free_slot(struct supervisor *sup)
     return NULL;
 }
 
+/* No job runs, and none is on its way. */
 static bool is_idle(const struct supervisor *sup)
 {
+    for (size_t i = 0; i < CLAIMS_AT_ONCE; i++) {
+        if (sup->claims[i].call && sup->claims[i].max) {
+            return false;
+        }
+    }
     for (int i = 0; i < sup->slot_count; i++) {
         if (!is_free(&sup->slots[i])) {
             return false;
@@ -181,6 +188,18 @@ static void on_odd_answer(struct supervisor *sup, const struct http_answer *got,
     }
 }
 
+/* They were given before the server heard that we stop: as good as running. */
+static void take_last_jobs(struct supervisor *sup, const struct http_answer *got)
+{
+    struct arena *a = arena_new();
+    struct json *root = NULL;
+
+    if (!got->rc && got->status == 200 && !json_parse_envelope(got->body, a, &root, NULL)) {
+        hand_out(sup, root);
+    }
+    arena_free(a);
+}
+
 static void on_jobs(struct supervisor *sup, const struct http_answer *got)
 {
     struct arena *a = arena_new();
@@ -199,13 +218,23 @@ static void on_jobs(struct supervisor *sup, const struct http_answer *got)
     arena_free(a);
 }
 
+static void stop_if_idle(struct supervisor *sup)
+{
+    if (is_idle(sup)) {
+        loop_stop(sup->loop);
+    }
+}
+
 static void on_claimed(void *ctx, struct http_call *call, const struct http_answer *got)
 {
     struct claim_call *claim = ctx;
     struct supervisor *sup = claim->sup;
     (void)call;
     claim->call = NULL;
-    if (got->rc || got->status >= 500 || got->status == 429) {
+    if (sup->is_draining) {
+        take_last_jobs(sup, got);
+        stop_if_idle(sup);
+    } else if (got->rc || got->status >= 500 || got->status == 429) {
         claim_later(sup, got->rc ? got->err->text : "the server is busy");
     } else if (got->status == 401 || got->status == 403) {
         stop(sup, RC_DENIED, "the server refused the key: it must have the scope `work`");
@@ -279,9 +308,8 @@ void supervisor_claim(struct supervisor *sup)
 
 void supervisor_slot_is_free(struct supervisor *sup)
 {
-    if ((sup->is_draining || (sup->o->once && sup->has_claimed)) && is_idle(sup)) {
-        loop_stop(sup->loop);
-        return;
+    if (sup->is_draining || (sup->o->once && sup->has_claimed)) {
+        stop_if_idle(sup);
     }
     supervisor_offer_more(sup);
 }
@@ -298,12 +326,16 @@ void supervisor_offer_more(struct supervisor *sup)
 static void on_drain_over(struct loop_timer *t)
 {
     struct supervisor *sup = LOOP_OWNER(t, struct supervisor, drain);
+    for (size_t i = 0; i < CLAIMS_AT_ONCE; i++) {
+        cancel_claim(&sup->claims[i]);
+    }
     for (int i = 0; i < sup->slot_count; i++) {
         if (sup->slots[i].has_job) {
             log_warn("worker.job_released", L_ID("job", sup->slots[i].job));
             slot_kill(&sup->slots[i], KILL_DRAIN);
         }
     }
+    stop_if_idle(sup);
 }
 
 static void on_signal(void *ctx, int signum)
@@ -317,7 +349,10 @@ static void on_signal(void *ctx, int signum)
     sup->is_draining = true;
     timer_stop(sup->loop, &sup->retry);
     for (size_t i = 0; i < CLAIMS_AT_ONCE; i++) {
-        cancel_claim(&sup->claims[i]);
+        struct claim_call *claim = &sup->claims[i];
+        if (!claim->call || !claim->max || !http_call_finish_soon(claim->call, LAST_CLAIM_MS)) {
+            cancel_claim(claim);
+        }
     }
     if (is_idle(sup)) {
         loop_stop(sup->loop);

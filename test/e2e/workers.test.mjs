@@ -4,6 +4,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { connect, createServer as createTcpServer } from 'node:net';
 import { dirname, join, relative, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createInterface } from 'node:readline';
@@ -204,6 +205,34 @@ test('SIGTERM lets a running job finish; what outlives the drain is released, an
     assert.equal(back.attempt, 0);
     assert.deepEqual(readdirSync(w.scratch.path), []);
     dir.remove();
+});
+
+test('a job that is on its way to the worker when SIGTERM comes is still done', async () => {
+    let isHeld, isHalfClosed = 0;
+    const held = new Promise((resolve) => { isHeld = resolve; });
+    const between = createTcpServer({ allowHalfOpen: true }, (worker) => {
+        const up = connect({ port: new URL(server.url).port, host: '127.0.0.1', allowHalfOpen: true });
+        let late = null; // what the worker gets when it says that it waits no longer
+        worker.on('data', (bytes) => up.write(bytes)).on('end', () => {
+            isHalfClosed += late !== null;
+            if (late) worker.write(late);
+            up.end();
+        }).on('close', () => up.destroy()).on('error', () => {});
+        up.on('data', (bytes) => {
+            if (!bytes.includes('"jobs":[{')) return worker.write(bytes);
+            late = bytes;
+            return isHeld();
+        }).on('end', () => worker.end()).on('error', () => {});
+    }).listen(0, '127.0.0.1');
+    await once(between, 'listening');
+    const w = startWorker('on-its-way', { seven: 'echo 7' }, ['--slots', '1', '--url', `http://127.0.0.1:${between.address().port}`]);
+    const id = await enqueue('on-its-way', 'seven', {});
+    await held;
+    assert.equal((await w.stop()).code, 0);
+    assert.equal(isHalfClosed, 1);
+    const { state, attempt, result } = (await server.call('GET', `/v1/jobs/${id}`)).json;
+    assert.deepEqual({ state, attempt, result }, { state: 'completed', attempt: 1, result: 7 });
+    between.close();
 });
 
 test('--once does one job and ends; without a job it says so', async () => {

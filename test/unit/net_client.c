@@ -13,6 +13,7 @@ struct pair {
     struct http_server *s;
     struct http_client *c;
     struct http_exchange *parked;
+    struct http_call *late;
     struct buf told;
     int wanted, requests;
     char url[64];
@@ -51,6 +52,8 @@ static void on_body(void *ctx, struct http_exchange *x)
         http_respond(x, 200, STR("text/plain"), http_body(x));
     } else if (str_eq(path, STR("/park"))) {
         p->parked = x;
+    } else if (str_eq(path, STR("/late"))) {
+        CHECK_TRUE(http_call_finish_soon(p->late, 60000));
     } else if (str_eq(path, STR("/drop"))) {
         http_drop(x);
     } else if (str_eq(path, STR("/drop-second")) && p->requests % 2 == 0) {
@@ -71,7 +74,11 @@ static void on_close(void *ctx, struct http_exchange *x)
     if (p->parked == x) {
         p->parked = NULL;
     }
-    http_drop(x);
+    if (str_eq(http_path(x), STR("/late"))) {
+        http_respond(x, 200, STR("text/plain"), STR("what was on its way"));
+    } else {
+        http_drop(x);
+    }
 }
 
 static void pair_open(struct pair *p, size_t connections, struct err *e)
@@ -260,6 +267,18 @@ TEST(a_call_without_an_answer_ends_at_its_timeout)
     timer_start(p.l, &k.t, 20);
     loop_run(p.l);
     CHECK_TRUE(str_starts(buf_str(&p.told), STR("[busy")));
+    pair_close(&p);
+}
+
+TEST(a_call_that_shall_finish_soon_gets_what_the_server_says_to_that)
+{
+    struct pair p = {.l = NULL, .wanted = 1};
+    pair_open(&p, 1, e);
+    struct http_call_options o = {.method = HTTP_POST, .path = STR("/late"), .ctx = &p, .on_done = on_done};
+    p.late = http_call_start(p.c, &o);
+    CHECK_TRUE(!http_call_finish_soon(p.late, 60000)); /* nothing is sent yet */
+    loop_run(p.l);
+    CHECK_STR(buf_str(&p.told), STR("[200 what was on its way]"));
     pair_close(&p);
 }
 
