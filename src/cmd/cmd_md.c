@@ -6,6 +6,7 @@
 #include "cmd/command.h"
 #include "markdown/markdown.h"
 #include "net/fetch.h"
+#include "net/url.h"
 
 #define JSON_BYTES_MAX ((size_t)256 << 20)
 
@@ -144,6 +145,11 @@ int cmd_md(const struct options *o)
     struct markdown_page page;
     struct err e = {0};
 
+    struct url base;
+    if (options_has(o, "base") && url_parse(options_str(o, "base"), a, &base, &e)) {
+        arena_free(a);
+        return command_fail(o, EXIT_USAGE, "--base: %s", e.text);
+    }
     mem_keep_some();
     enum rc rc = read_input(o, &file, a, &in, &e);
     if (!rc) {

@@ -69,6 +69,8 @@ test('what cannot be read says why', async () => {
     assert.match((await md(['-', '--selector', 'p:hover'], '<p>x')).stderr, /not a selector/);
     assert.match((await md(['-'], '\x01\x02\x03\x04\x05\x06\x07\x08')).stderr, /no text/);
     assert.equal((await md([dir.file('absent.html')])).code, 4);
+    const relative = await md(['-', '--base', 'docs/guide.html'], '<a href=b>b</a>');
+    assert.deepEqual([relative.code, /--base: .*docs\/guide\.html/.test(relative.stderr)], [2, true], relative.stderr);
     assert.match((await md(['-'], '<div id=root></div><script src=a.js></script>')).stderr, /scripts/);
 });
 
