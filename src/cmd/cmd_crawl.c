@@ -166,10 +166,16 @@ static bool on_event(void *ctx, int64_t seq, const char *type, const char *data_
 
 /* ---- keeping */
 
+struct keeping {
+    const char *path;
+    int fd;
+    struct err e; /* why it could not be written */
+};
+
 static bool on_piece(void *ctx, struct str piece)
 {
-    FILE *f = ctx;
-    return fwrite(piece.p, 1, piece.n, f) == piece.n;
+    struct keeping *k = ctx;
+    return buf_write_fd(k->fd, piece, k->path, &k->e) == RC_OK;
 }
 
 static int download(struct remote *r, struct str id, struct str name, struct str path)
@@ -178,25 +184,28 @@ static int download(struct remote *r, struct str id, struct str name, struct str
     int status = 0;
     bool is_file = is_replaced(path);
     const char *to = is_file ? partial_path(r->a, path) : path.p;
-    FILE *f = fopen(to, "wbe");
-    if (!f) {
-        return command_fail(r->o, EXIT_FAILED, "%.*s cannot be written", STR_ARG(path));
+    struct keeping k = {.path = to, .fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+    if (k.fd < 0) {
+        (void)err_from_errno(&k.e, errno, to);
+        return command_fail(r->o, EXIT_FAILED, "--output: %s", k.e.text);
     }
     const struct client_request request = {
         .method = HTTP_GET,
         .path = arena_printf(r->a, "/v1/jobs/%.*s/artifacts/%.*s", STR_ARG(id), STR_ARG(name)),
     };
-    int code = client_stream(r->client, &request, &status, on_piece, f, &e);
-    bool is_good = !ferror(f);
-    is_good = fclose(f) == 0 && is_good;
-    if (code || !is_good || (is_file && rename(to, path.p))) {
-        if (is_file) {
-            (void)unlink(to);
-        }
-        return code ? remote_fail(r, &e)
-                    : command_fail(r->o, EXIT_FAILED, "%.*s cannot be written", STR_ARG(path));
+    int code = client_stream(r->client, &request, &status, on_piece, &k, &e);
+    if (close(k.fd) && !k.e.rc) {
+        (void)err_from_errno(&k.e, errno, to);
     }
-    return EXIT_OK;
+    if (!code && !k.e.rc && is_file && rename(to, path.p)) {
+        (void)err_from_errno(&k.e, errno, path.p);
+    }
+    if (is_file && (code || k.e.rc)) {
+        (void)unlink(to);
+    }
+    return k.e.rc ? command_fail(r->o, EXIT_FAILED, "--output: %s", k.e.text)
+           : code ? remote_fail(r, &e)
+                  : EXIT_OK;
 }
 
 /* docs.md, or docs-01.md, docs-02.md … when the document has parts. */
