@@ -114,10 +114,11 @@ MUST_CHECK enum rc attempt_parse(struct attempt *at, int lane, struct str reques
 
 /* ---- the end; the last call wins nothing: the first one counts, and what is told behind it is dropped. */
 /* A job under this one, as POST /v1/jobs takes it, in the same transaction as the end of this attempt, which is completed or parked; of more than
- * 1,000, each full thousand before that. Give each a unique key if two attempts may ask for the same one. */
+ * 1,000, or of 4 MiB, each full load before that. Give each a unique key if two attempts may ask for the same one. */
 void attempt_child(struct attempt *at, struct str spec_json);
 /* Parks the job until all that hangs under it is final; then its handler runs again, with this checkpoint. */
 void attempt_park(struct attempt *at, struct str checkpoint_json);
+/* A result, a checkpoint, an event or a child that fits into no message (8 MiB) fails the job: result_too_big. */
 void attempt_complete(struct attempt *at, struct str result_json);
 void attempt_fail(struct attempt *at, enum error_class class, const char *code, const char *format, ...)
     PRINTF_LIKE(4, 5);
