@@ -63,7 +63,7 @@ struct http_call_options {
 struct http_call *http_call_start(struct http_client *c, const struct http_call_options *o);
 void http_call_cancel(struct http_call *call); /* no callback comes any more */
 /* Nobody waits any more, but what is on its way is wanted: the server reads the end of what we say, and one that waited before it answered answers
- * now. on_done comes within so many ms, with the answer or a failure. False: nothing has been sent yet, and nothing has changed. */
+ * now. on_done comes within so many ms, with the answer or a failure. False: not all of it has been sent yet, and nothing has changed. */
 bool http_call_finish_soon(struct http_call *call, int64_t within_ms);
 /* Between pause and resume no more on_data comes (the server is slowed down); silence_ms stands still. */
 void http_call_pause(struct http_call *call);

@@ -159,8 +159,8 @@ static void on_retry(struct loop_timer *t)
 static void claim_later(struct supervisor *sup, const char *why)
 {
     int64_t wait_ms = (int64_t)CLAIM_BACKOFF_MS << (sup->failures < 5 ? sup->failures : 5);
-    if (timer_is_running(&sup->retry)) {
-        return; /* another claim has failed with this one */
+    if (sup->is_draining || timer_is_running(&sup->retry)) {
+        return; /* nothing is claimed any more, or another claim has failed with this one */
     }
     if (sup->failures++ == 0) {
         log_warn("worker.claim_failed", L_C("why", why));
@@ -186,18 +186,6 @@ static void on_odd_answer(struct supervisor *sup, const struct http_answer *got,
     } else {
         claim_later(sup, why);
     }
-}
-
-/* They were given before the server heard that we stop: as good as running. */
-static void take_last_jobs(struct supervisor *sup, const struct http_answer *got)
-{
-    struct arena *a = arena_new();
-    struct json *root = NULL;
-
-    if (!got->rc && got->status == 200 && !json_parse_envelope(got->body, a, &root, NULL)) {
-        hand_out(sup, root);
-    }
-    arena_free(a);
 }
 
 static void on_jobs(struct supervisor *sup, const struct http_answer *got)
@@ -232,7 +220,10 @@ static void on_claimed(void *ctx, struct http_call *call, const struct http_answ
     (void)call;
     claim->call = NULL;
     if (sup->is_draining) {
-        take_last_jobs(sup, got);
+        if (!got->rc &&
+            got->status == 200) { /* given before the server heard that we stop: as good as running */
+            on_jobs(sup, got);
+        }
         stop_if_idle(sup);
     } else if (got->rc || got->status >= 500 || got->status == 429) {
         claim_later(sup, got->rc ? got->err->text : "the server is busy");
