@@ -196,14 +196,7 @@ static void complete(const struct crawl *c, const struct crawl_document *d,
     if (c->has_previous) {
         put_changes(changes, &w);
     }
-    json_name(&w, "skipped");
-    json_object_begin(&w);
-    for (size_t i = 0; i < sizeof crawl_skip_names / sizeof *crawl_skip_names; i++) {
-        if (g->skips.by_reason[i]) {
-            json_put_int(&w, crawl_skip_names[i], g->skips.by_reason[i]);
-        }
-    }
-    json_object_end(&w);
+    crawl_graph_put_skipped(g, &w);
     json_object_end(&w);
     attempt_event(c->at, "crawl_completed", buf_str(&b));
     attempt_complete(c->at, buf_str(&b));

@@ -452,3 +452,15 @@ const struct crawl_node *crawl_graph_find(const struct crawl_graph *g, struct st
     }
     return at < g->count ? &g->nodes[at] : NULL;
 }
+
+void crawl_graph_put_skipped(const struct crawl_graph *g, struct json_out *w)
+{
+    json_name(w, "skipped");
+    json_object_begin(w);
+    for (size_t i = 0; i < CRAWL_SKIP_REASONS; i++) {
+        if (g->skips.by_reason[i]) {
+            json_put_int(w, crawl_skip_names[i], g->skips.by_reason[i]);
+        }
+    }
+    json_object_end(w);
+}

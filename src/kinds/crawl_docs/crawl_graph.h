@@ -107,5 +107,7 @@ MUST_CHECK enum rc crawl_graph_end(struct crawl_graph *g, struct err *e);
 const struct crawl_node *crawl_graph_node(const struct crawl_graph *g, struct str identity);
 /* The node of an address as a page writes it, absolute, with or without fragment; NULL: it is none of the crawl. */
 const struct crawl_node *crawl_graph_find(const struct crawl_graph *g, struct str address);
+/* "skipped": how many, by reason, where there are any. */
+void crawl_graph_put_skipped(const struct crawl_graph *g, struct json_out *w);
 
 #endif

@@ -3,13 +3,18 @@
 #include "crypto/crypto.h"
 #include "kinds/crawl_docs/crawl_turn.h"
 
-static struct str unique_key(const struct crawl *c, const struct crawl_ask *ask)
+struct str crawl_hash(const struct crawl *c, struct str text)
 {
     char hex[2 * SHA256_BYTES + 1];
-    struct sha256 hash = crypto_sha256(ask->identity);
+    struct sha256 hash = crypto_sha256(text);
     hex_encode(hash.b, sizeof hash.b, hex);
-    return arena_printf(c->a, "crawl:%.*s:%s:%s", STR_ARG(attempt_job(c->at)), page_what_name(ask->what),
-                        hex);
+    return arena_str(c->a, str_from(hex));
+}
+
+static struct str unique_key(const struct crawl *c, const struct crawl_ask *ask)
+{
+    return arena_printf(c->a, "crawl:%.*s:%s:%.*s", STR_ARG(attempt_job(c->at)), page_what_name(ask->what),
+                        STR_ARG(crawl_hash(c, ask->identity)));
 }
 
 static void put_limit(struct str key, int64_t weight, struct json_out *w)

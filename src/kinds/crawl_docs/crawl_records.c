@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "base/id.h"
-#include "crypto/crypto.h"
 #include "kinds/crawl_docs/crawl_turn.h"
 
 #define WRITE_BYTES  ((size_t)256 << 10)
@@ -17,10 +15,8 @@ static const char *in_scratch(const struct crawl *c, const char *name)
 
 static struct str series_of(const struct crawl *c)
 {
-    char hex[2 * SHA256_BYTES + 1];
-    struct sha256 hash = crypto_sha256(c->args.raw);
-    hex_encode(hash.b, sizeof hash.b, hex);
-    return arena_printf(c->a, "crawl-docs:%.*s:%.32s", STR_ARG(c->args.seed.url.host), hex);
+    return arena_printf(c->a, "crawl-docs:%.*s:%.32s", STR_ARG(c->args.seed.url.host),
+                        crawl_hash(c, c->args.raw).p);
 }
 
 static enum rc read_file(const struct crawl *c, const char *path, struct str *out, struct err *e)

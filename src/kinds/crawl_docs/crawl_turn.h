@@ -33,6 +33,7 @@ struct crawl {
 };
 
 /* ---- crawl_jobs.c */
+struct str crawl_hash(const struct crawl *c, struct str text); /* SHA-256, in hex */
 /* A job of its own for what the graph asks for; one for each address of a crawl, whichever turn asks. */
 void crawl_make_job(const struct crawl *c, const struct crawl_ask *ask);
 

@@ -74,14 +74,7 @@ void crawl_document_json(const struct crawl_document *d, struct buf *out)
     json_put_int(&w, "pages", (int64_t)d->count);
     json_put_int(&w, "failed", (int64_t)g->failed);
     json_put_int(&w, "tokens", d->tokens);
-    json_name(&w, "skipped");
-    json_object_begin(&w);
-    for (size_t i = 0; i < sizeof crawl_skip_names / sizeof *crawl_skip_names; i++) {
-        if (g->skips.by_reason[i]) {
-            json_put_int(&w, crawl_skip_names[i], g->skips.by_reason[i]);
-        }
-    }
-    json_object_end(&w);
+    crawl_graph_put_skipped(g, &w);
     put_failed_lists(g, &w);
     json_name(&w, "urls");
     json_array_begin(&w);
