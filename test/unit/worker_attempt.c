@@ -70,27 +70,26 @@ TEST(what_is_held_comes_in_order_with_the_end)
     arena_free(a);
 }
 
+static struct str too_much(struct attempt *at)
+{
+    char *text = arena_alloc(at->a, MESSAGE_MAX_BYTES + 2);
+    memset(text, '1', MESSAGE_MAX_BYTES + 2);
+    return (struct str){text, MESSAGE_MAX_BYTES + 2};
+}
+
 static void tell_too_much(struct attempt *at)
 {
-    struct buf much = BUF_LIMIT(MESSAGE_MAX_BYTES + 2);
-    char *text = buf_reserve(&much, MESSAGE_MAX_BYTES + 2);
-    memset(text, '1', MESSAGE_MAX_BYTES + 2);
     attempt_event(at, "fits", STR("1"));
-    attempt_complete(at, (struct str){text, MESSAGE_MAX_BYTES + 2});
+    attempt_complete(at, too_much(at));
     attempt_event(at, "behind", STR("3"));
-    buf_dispose(&much);
 }
 
 static void tell_too_much_on_the_way(struct attempt *at)
 {
-    struct buf much = BUF_LIMIT(MESSAGE_MAX_BYTES + 2);
-    char *text = buf_reserve(&much, MESSAGE_MAX_BYTES + 2);
-    memset(text, '1', MESSAGE_MAX_BYTES + 2);
     attempt_hold(at);
     attempt_event(at, "fits", STR("1"));
-    attempt_checkpoint_save(at, (struct str){text, MESSAGE_MAX_BYTES + 2});
+    attempt_checkpoint_save(at, too_much(at));
     attempt_complete(at, STR("2"));
-    buf_dispose(&much);
 }
 
 /* Else its job would have no end: the supervisor waits for one. */
