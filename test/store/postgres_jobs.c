@@ -181,3 +181,50 @@ SERVER_STORE_TEST(what_a_job_said_in_the_round_in_which_it_is_erased_is_gone)
     CHECK_INT(pg_rig_int(c, "SELECT count(*) FROM stint.event_history"), 0);
     pg_close(c);
 }
+
+/* Complete and publish one that keeps two of the series, behind or before the erasure of the newest of them. */
+static size_t kept_beside_erasure(struct store_test *s, struct str series, bool is_erased_first)
+{
+    struct report_publish publish = {STR("index"), series, 2};
+    struct report_artifact index = {STR("index"), STR("text/plain"), STR("x")};
+    struct id newest = {0};
+    for (int i = 0; i < 2; i++) {
+        struct job *job = a_processing_job(s, .queue = STR("pub"));
+        newest = job->id;
+        VERDICT(complete(s, job, 1, .artifacts = &index, .artifact_count = 1, .publish = &publish,
+                         .publish_count = 1),
+                RC_OK);
+    }
+    struct job *last = a_processing_job(s, .queue = STR("pub"));
+    struct report end = a_report(last, 1, REPORT_COMPLETE, .artifacts = &index, .artifact_count = 1,
+                                 .publish = &publish, .publish_count = 1);
+    AN_OP(s, report, store_report, STORE_REPORT);
+    AN_OP(s, act, store_act, STORE_ACT);
+    report.tenant = act.tenant = s->tenant;
+    report.items = &end;
+    act.action = ACT_ERASE;
+    act.ids = &newest;
+    report.count = act.count = 1;
+    if (is_erased_first) {
+        act.op.next = &report.op;
+    } else {
+        report.op.next = &act.op;
+    }
+    store_submit_list(s->store, is_erased_first ? &act.op : &report.op);
+    a_queued_job(s); /* behind them: they are done, too */
+    VERDICT(report.verdicts[0], RC_OK);
+    VERDICT(act.verdicts[0], RC_OK);
+    AN_OP(s, got, store_get_series, STORE_GET_SERIES);
+    got.tenant = s->tenant;
+    got.name = series;
+    got.limit = 10;
+    run_op(s, &got.op);
+    return got.count;
+}
+
+SERVER_STORE_TEST(what_is_erased_pushes_nothing_out_of_a_series_that_is_published_to_behind_it_in_its_round)
+{
+    have_one_committer(s);
+    CHECK_INT(kept_beside_erasure(s, STR("erased-first"), true), 2);
+    CHECK_INT(kept_beside_erasure(s, STR("published-first"), false), 1);
+}

@@ -1,5 +1,5 @@
-/* artifacts.c: see artifacts.h. What is noted is sent by kind, in the order of enum step: within a round a job's artifacts
- * are staged, then settled, published, and may be gone again, never the other way round. */
+/* artifacts.c: see artifacts.h. What is noted is sent by kind: within a round a job's artifacts are staged, then settled, published or
+ * erased in the order of the notes, and may be gone again, never the other way round. */
 #include "store/pg/artifacts.h"
 
 #include "store/pg/batch.h"
@@ -336,7 +336,8 @@ static enum rc send_keep(struct committer *w, struct err *e)
     return n ? batch_send(w, PG_SQL_ARTIFACT_KEEP, &q, NULL, NULL, e) : RC_OK;
 }
 
-enum rc pg_artifacts_send(struct committer *w, struct err *e)
+/* Of one kind. */
+static enum rc send_notes(struct committer *w, const struct notes *l, struct err *e)
 {
     static enum rc (*const send[])(struct committer * w, const struct notes *l,
                                    struct err *e) = {[STEP_STAGE] = send_stage,
@@ -344,11 +345,44 @@ enum rc pg_artifacts_send(struct committer *w, struct err *e)
                                                      [STEP_SERIES] = send_series,
                                                      [STEP_REMOVE] = send_remove,
                                                      [STEP_ERASE] = send_erase};
-    enum rc rc = RC_OK;
+    return l->count ? send[l->items[0]->step](w, l, e) : RC_OK;
+}
+
+static enum rc send_kind(struct committer *w, enum step step, struct err *e)
+{
     struct notes l;
-    for (int step = 0; step <= STEP_ERASE && w->work.artifacts.first && !rc; step++) {
-        pick(w, (enum step)step, &l);
-        rc = l.count ? send[step](w, &l, e) : RC_OK;
+    pick(w, step, &l);
+    return send_notes(w, &l, e);
+}
+
+/* Publications and erasures as they came, those of one kind that follow each other at once: what is erased counts in its series until
+ * then, and no longer. */
+static enum rc send_in_order(struct committer *w, struct err *e)
+{
+    struct notes run = {arena_array(w->keeper.scratch, const struct artifact_work *, w->work.artifacts.count),
+                        0};
+    enum rc rc = RC_OK;
+    for (const struct artifact_work *n = w->work.artifacts.first; n && !rc; n = n->next) {
+        if (n->step != STEP_SERIES && n->step != STEP_ERASE) {
+            continue;
+        }
+        if (run.count && run.items[0]->step != n->step) {
+            rc = send_notes(w, &run, e);
+            run.count = 0;
+        }
+        run.items[run.count++] = n;
+    }
+    return rc ? rc : send_notes(w, &run, e);
+}
+
+enum rc pg_artifacts_send(struct committer *w, struct err *e)
+{
+    enum rc rc = RC_OK;
+    if (w->work.artifacts.first) {
+        rc = send_kind(w, STEP_STAGE, e);
+        rc = rc ? rc : send_kind(w, STEP_SETTLE, e);
+        rc = rc ? rc : send_in_order(w, e);
+        rc = rc ? rc : send_kind(w, STEP_REMOVE, e);
     }
     return rc ? rc : send_keep(w, e);
 }
